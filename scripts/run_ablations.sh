@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The planned comparisons, ending in outputs/ablations/RESULTS_SUMMARY.md. --quick ends within 15 minutes on two
+# cores; started again, it repeats no finished run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/setup.sh
+exec anyorder ablate "$@"

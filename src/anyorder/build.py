@@ -1,0 +1,155 @@
+"""The only place where a configuration becomes objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+
+from anyorder.config import DataConfig, MaskingConfig, ModelConfig, RunConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.grid import GridVocabulary
+from anyorder.data.layout import Attribute
+from anyorder.data.manifest import read_manifest
+from anyorder.data.storage import read_split
+from anyorder.errors import AnyOrderError
+from anyorder.files import replacing
+from anyorder.masking.schedules import Schedule, schedule_from
+from anyorder.masking.strategies import STRATEGIES, Mixture, Strategy
+from anyorder.models.grid_transformer import GridTransformer
+from anyorder.training import checkpoint
+from anyorder.training.loss import Weighting
+from anyorder.training.trainer import Job
+from anyorder.types import Trajectory
+
+CONFIG_FILE = "config.yaml"
+
+
+def strategy_schedule(masking: MaskingConfig) -> Callable[[float], Strategy]:
+    """From the progress of training (0..1) to the strategy drawn from at that moment.
+
+    Raises:
+        AnyOrderError: naming the key, what it allows and what was found.
+    """
+    if not masking.mixture:
+        raise AnyOrderError("masking.mixture names at least one strategy, found none")
+    unknown = sorted(set(masking.mixture) - set(STRATEGIES))
+    if unknown:
+        raise AnyOrderError(f"masking.mixture knows {', '.join(STRATEGIES)}; found {', '.join(unknown)}")
+    rate = _schedule("masking.mask_prob", masking.mask_prob)
+    rates = {_attribute(name): _schedule(f"masking.attribute_probs.{name}", spec)
+             for name, spec in masking.attribute_probs.items()}
+    names, weights = list(masking.mixture), list(masking.mixture.values())
+
+    def at(progress: float) -> Mixture:
+        now = {attribute: schedule(progress) for attribute, schedule in rates.items()}
+        return Mixture([STRATEGIES[name](rate(progress), now) for name in names], weights)
+
+    try:
+        at(0.0)
+    except ValueError as error:
+        raise AnyOrderError(f"masking.mixture: {error}") from None
+    return at
+
+
+def _schedule(key: str, spec) -> Schedule:
+    try:
+        return schedule_from(spec)
+    except ValueError as error:
+        raise AnyOrderError(f"{key}: {error}") from None
+
+
+def _attribute(name: str) -> Attribute:
+    allowed = [a.name.lower() for a in Attribute if a != Attribute.WORD]
+    if name not in allowed:
+        raise AnyOrderError(f"masking.attribute_probs knows {', '.join(allowed)}; found {name}")
+    return Attribute[name.upper()]
+
+
+def demonstrations(data: DataConfig) -> list[Trajectory]:
+    """The training trajectories that the configuration asks for."""
+    train = read_split(Path(data.path), "train")
+    if data.num_demonstrations is None:
+        return train
+    if not 0 < data.num_demonstrations <= len(train):
+        raise AnyOrderError(
+            f"data.num_demonstrations is between 1 and the {len(train)} of {data.path}, found {data.num_demonstrations}"
+        )
+    return train[: data.num_demonstrations]
+
+
+def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
+    """Everything a training run needs; call `claim` first, once.
+
+    Raises:
+        AnyOrderError: when the data set or a setting does not fit.
+    """
+    strategy_at = strategy_schedule(config.masking)
+    train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
+    vocabulary = GridVocabulary.of(train)
+    view = train[0].observations.shape[1:3]
+    torch.manual_seed(config.training.seed)
+    header = {
+        "env_id": read_manifest(Path(config.data.path)).env_id,
+        "words": list(vocabulary.words),
+        "view": list(view),
+        "config": asdict(config),
+    }
+    return Job(
+        model=_grid_model(config.model, vocabulary, view),
+        train=EncodedTrajectories(train, vocabulary),
+        validation=EncodedTrajectories(validation, vocabulary),
+        strategy_at=strategy_at,
+        weighting=Weighting(config.training.balance, config.training.object_weight),
+        config=config.training,
+        folder=folder,
+        header=header,
+        resume=resume,
+    )
+
+
+def _grid_model(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
+    try:
+        return GridTransformer(config, vocabulary, view)
+    except ValueError as error:
+        raise AnyOrderError(f"model: {error}") from None
+
+
+def claim(folder: Path, config: RunConfig, resume: bool) -> None:
+    """Write the resolved configuration into the run's folder: never over another run, never under other settings.
+
+    Raises:
+        AnyOrderError: when the folder holds a run and ``resume`` is False, or a run of another configuration.
+    """
+    path = folder / CONFIG_FILE
+    text = yaml.safe_dump(asdict(config), sort_keys=False)
+    if path.exists():
+        if not resume:
+            raise AnyOrderError(f"{folder} already holds a run; continue it with --resume or choose another --output_dir")
+        if path.read_text() != text:
+            raise AnyOrderError(f"{path} differs from the configuration given; resume with the one the run was started with")
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def load_model(path: Path) -> tuple[GridTransformer, dict]:
+    """The model of a checkpoint, ready to be asked, and the checkpoint's header (env_id, config, ...).
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or does not hold a model.
+    """
+    saved = checkpoint.load(path)
+    if "words" not in saved.header:
+        raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
+    model = GridTransformer(
+        ModelConfig(**saved.header["config"]["model"]),
+        GridVocabulary(tuple(saved.header["words"])),
+        tuple(saved.header["view"]),
+    )
+    model.load_state_dict(saved.tensors)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(device).eval(), saved.header

@@ -1,0 +1,55 @@
+"""The command line: ``anyorder collect | train | evaluate | ablate``. Each command is a few lines over the package."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+
+from anyorder.errors import AnyOrderError
+
+USAGE = """usage: anyorder COMMAND [options]
+
+  collect    play episodes of an environment and store them as a data set
+  train      train a model on a data set
+  evaluate   score a checkpoint and let it act
+  ablate     train and compare variants, write a summary
+
+anyorder COMMAND --help lists the options of a command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; bad input ends in one sentence on stderr and status 2, Ctrl-C in status 130."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    warnings.filterwarnings("ignore")  # of the libraries below; ours are errors
+    try:
+        _command(arguments[0])(arguments[1:])
+    except AnyOrderError as error:
+        sys.exit(_say(str(error), 2))
+    except KeyboardInterrupt as interrupt:
+        sys.exit(_say(str(interrupt) or "interrupted", 130))
+    except OSError as error:
+        sys.exit(_say(f"{error.strerror or error}: {error.filename or ''}; free some space or choose another folder", 2))
+
+
+def _command(name: str):
+    # Imported when asked for: torch takes seconds, and collecting does not need it.
+    if name == "collect":
+        from anyorder.commands.collect import collect_command as command
+    elif name == "train":
+        from anyorder.commands.train import train_command as command
+    elif name == "evaluate":
+        from anyorder.commands.evaluate import evaluate_command as command
+    elif name == "ablate":
+        from anyorder.commands.ablate import ablate_command as command
+    else:
+        raise AnyOrderError(f"there is no command {name!r}; choose one of collect, train, evaluate, ablate")
+    return command
+
+
+def _say(message: str, status: int) -> int:
+    print(f"anyorder: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,40 @@
+"""``anyorder evaluate``: score a checkpoint and let it act."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from anyorder.commands.options import parse, parser
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.experiments.judge import judge
+from anyorder.experiments.promises import check_promises, read_promises
+
+
+def evaluate_command(arguments: Sequence[str]) -> None:
+    """Evaluate, print the tables and, if asked, whether promises are kept (exit status 1 if not)."""
+    options = parser("evaluate", "Score a checkpoint and let it act.")
+    options.add_argument("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
+    options.add_argument("--env", type=str, help="where it acts; default: where its data came from")
+    options.add_argument("--data", type=str, help="data set folder; default: the one it was trained on")
+    options.add_argument("--output_dir", type=str, help="for the results; default: the folder report of its run")
+    options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
+    names = options.add_class_arguments(EvaluationConfig)
+    chosen = parse(options, EvaluationConfig, arguments)
+    config = EvaluationConfig(**{name: chosen[name] for name in names})
+    promises = read_promises(Path(chosen.promises)) if chosen.promises else []
+    folder = Path(chosen.output_dir) if chosen.output_dir else None
+    findings, folder = judge(Path(chosen.checkpoint), config, chosen.env, chosen.data, folder)
+    # Tables are wider than a terminal that is none (a file, a pipe) claims to be.
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    for table in findings.tables(config.metrics):
+        console.print(table)
+    print(f"results are in {folder}")
+    if promises:
+        table, kept = check_promises(promises, findings.to_json())
+        console.print(table)
+        if not kept:
+            sys.exit(1)

@@ -1,0 +1,39 @@
+"""``anyorder train``: train a model on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from anyorder.build import claim, strategy_schedule, training_job
+from anyorder.commands.options import parse, parser
+from anyorder.config import RunConfig
+from anyorder.data.manifest import read_manifest
+from anyorder.training.launch import launch
+from anyorder.training.trainer import train
+
+
+def train_command(arguments: Sequence[str]) -> None:
+    """Read the configuration, train, print the last validation scores."""
+    options = parser("train", "Train a model on a data set.")
+    options.add_argument("--config", action="config", help="YAML file; what it leaves out keeps its default")
+    options.add_argument("--output_dir", type=str, default="outputs/run", help="folder of the run")
+    options.add_argument("--resume", action="store_true", help="continue the run in the folder, if there is one")
+    options.add_class_arguments(RunConfig)
+    chosen = parse(options, RunConfig, arguments)
+    config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.training)
+    run_training(config, Path(chosen.output_dir), chosen.resume)
+
+
+def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
+    """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
+    strategy_schedule(config.masking)  # complain before anything is written
+    read_manifest(Path(config.data.path))
+    claim(folder, config, resume)
+    launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
+    print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
+
+
+def _train(config: RunConfig, folder: Path, resume: bool) -> None:
+    train(training_job(config, folder, resume))

@@ -1,0 +1,117 @@
+"""Everything a run can be told, as plain typed data. `anyorder.build` turns it into objects; YAML files fill it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Optional, Union
+
+RateSpec = Union[float, list[float], dict[str, list[float]]]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learned from.
+
+    Attributes:
+        path: data set folder made by ``anyorder collect``.
+        num_demonstrations: use only the first so many training trajectories; null uses all.
+    """
+
+    path: str = "data/raw"
+    num_demonstrations: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class MaskingConfig:
+    """Which training orders are drawn.
+
+    Attributes:
+        mixture: strategy name -> share of the trajectories, drawn anew per trajectory and update. Names: cell,
+            attribute, unit, actions_only, next_action.
+        mask_prob: hidden share asked for, for every strategy that has one: a number, a list (each trajectory draws
+            one), or one of {uniform: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},
+            {step: [r1, r2, ...]}; the last three run over the updates.
+        attribute_probs: attribute name (object, color, state, direction, action) -> rate of its own, for the
+            strategy ``attribute``.
+    """
+
+    mixture: dict[str, float] = field(default_factory=lambda: {"cell": 0.5, "next_action": 0.5})
+    mask_prob: RateSpec = 0.3
+    attribute_probs: dict[str, RateSpec] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Size of the grid model.
+
+    Attributes:
+        width: D, features per cell and per register.
+        num_layers: how many frames back and forth a cell's value can travel, and how deep the registers think.
+        num_heads: kernels per transition, attention heads of the registers; divides ``width``.
+        cell_expansion: hidden width of the cells' feed-forward block, as a multiple of ``width``.
+        register_expansion: the same for registers, of which there is one per frame.
+        max_words: longest mission, in words.
+    """
+
+    width: int = 48
+    num_layers: int = 2
+    num_heads: int = 4
+    cell_expansion: int = 2
+    register_expansion: int = 4
+    max_words: int = 64
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How weights are found.
+
+    Attributes:
+        seed: of initialisation, batches and orders.
+        num_epochs: passes over the training trajectories.
+        frames_per_batch: observations in one batch, padding included; processes share it.
+        accumulation: batches whose gradients are added up before an update.
+        learning_rate: peak of a linear warm-up followed by a cosine down to a fiftieth.
+        table_lr_factor: the transition tables learn at so many times that rate (and without weight decay).
+        weight_decay: of AdamW.
+        warmup_updates: length of the warm-up, at most a tenth of the training.
+        max_grad_norm: gradients are scaled down to this norm.
+        balance: ``kind``: the losses of observations and actions are averaged apart and added;
+            ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
+            hidden share (the masked-diffusion bound, LLaDA eq. 3).
+        object_weight: weight of targets in cells that hold an object, where walls and unseen cells weigh 1.
+        mixed_precision: ``bf16`` only pays on hardware made for it.
+        compile: run the model through torch.compile.
+        num_processes: processes that share each batch on a CPU; null starts one per core, up to 4 (one process if
+            there is a GPU; for several GPUs use ``accelerate launch``).
+        num_threads: torch threads per process; null divides the cores among the processes.
+        num_validations: how often the validation split is scored during training, evenly spaced.
+        checkpoint_seconds: how often the state to resume from is written.
+    """
+
+    seed: int = 0
+    num_epochs: int = 20
+    frames_per_batch: int = 128
+    accumulation: int = 1
+    learning_rate: float = 2e-3
+    table_lr_factor: float = 50.0
+    weight_decay: float = 0.05
+    warmup_updates: int = 30
+    max_grad_norm: float = 1.0
+    balance: Literal["kind", "target", "rate"] = "kind"
+    object_weight: float = 5.0
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    num_processes: Optional[int] = None
+    num_threads: Optional[int] = None
+    num_validations: int = 5
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training run."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)

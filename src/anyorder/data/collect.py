@@ -1,0 +1,189 @@
+"""Collecting a data set: from seeds to a folder that accounts for every one of them.
+
+Seeds of the splits never meet, in one data set or across data sets: training seeds lie in [0, 10M), validation in
+[10M, 20M), test in [20M, 30M); seeds of rollouts start at 30M.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from anyorder.data.episodes import EpisodeSource, ExpertSource
+from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, read_manifest, write_manifest
+from anyorder.data.storage import shard_error, write_shard
+from anyorder.errors import AnyOrderError
+from anyorder.types import Trajectory
+
+SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
+SEEDS_PER_SPLIT = 10_000_000
+SHARD_SIZE = 1_000  # seeds per shard: what an interruption may cost, and small enough to hold in memory
+
+
+@dataclass(frozen=True)
+class CollectSpec:
+    """What to collect. Two runs of one spec give the same data set, byte for byte, on any number of processes (but for
+    episodes whose playing time is near the limit).
+
+    Attributes:
+        env_id: a registered MiniGrid or BabyAI environment.
+        policy: "bot", "noisy_bot" or "random"; with another episode source, the name to record for it.
+        num_episodes: number of training episodes that are played (failures are recorded, not replaced).
+        num_validation: number of validation episodes; 0 leaves the split out.
+        num_test: number of test episodes; 0 leaves the split out.
+        seed: first training seed; validation starts at 10,000,000 + seed, test at 20,000,000 + seed.
+        noise: share of random actions of "noisy_bot", above 0 and at most 1.
+        time_limit: seconds of wall time after which an episode counts as failed.
+    """
+
+    env_id: str = "BabyAI-GoToRedBall-v0"
+    policy: str = "bot"
+    num_episodes: int = 10_000
+    num_validation: int = 500
+    num_test: int = 500
+    seed: int = 0
+    noise: float = 0.0
+    time_limit: float = 10.0
+
+    def __post_init__(self) -> None:
+        counts = (self.num_episodes, self.num_validation, self.num_test)
+        if min(counts) < 0 or not any(counts):
+            raise AnyOrderError(f"numbers of episodes are not negative, and not all 0; found {counts}")
+        if self.seed < 0 or self.seed + max(counts) > SEEDS_PER_SPLIT:
+            raise AnyOrderError(
+                f"seeds lie in [0, {SEEDS_PER_SPLIT:,}); {max(counts):,} episodes from seed {self.seed:,} do not"
+                "; choose a lower seed or fewer episodes"
+            )
+        if not self.time_limit > 0:
+            raise AnyOrderError(f"the time limit is a number of seconds above 0, found {self.time_limit}")
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that are not empty, with nothing collected yet."""
+        counts = zip(SPLIT_OFFSETS.items(), (self.num_episodes, self.num_validation, self.num_test))
+        first = {name: (self.seed + offset, count) for (name, offset), count in counts if count}
+        return {name: Split(start, start + count - 1) for name, (start, count) in first.items()}
+
+
+def collect(
+    folder: Path, spec: CollectSpec, *, num_processes: int | None = None, source: EpisodeSource | None = None
+) -> Manifest:
+    """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is.
+
+    Progress goes to stderr. The folder is touched for the first time when the first shard is complete.
+
+    Args:
+        folder: of the data set; made if need be.
+        spec: what to collect.
+        num_processes: None for one per CPU. Processes are started by a fork server, so a script calls this under
+            ``if __name__ == "__main__":``.
+        source: who plays; by default the expert that the spec names.
+
+    Raises:
+        AnyOrderError: when the folder holds another data set, the spec names an unknown environment or policy, a
+            worker process died, or the disk is full.
+        KeyboardInterrupt: interrupted; its message says what is kept and how to continue.
+    """
+    folder = Path(folder)
+    manifest = _open(folder, spec)
+    todo = list(_missing(folder, manifest))
+    if not todo:
+        return manifest
+    if source is None:
+        source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
+    results = iter(source([seed for _, seeds in todo for seed in seeds]))
+    try:
+        with _progress() as progress:
+            failed = 0
+            task = progress.add_task("", total=sum(len(seeds) for _, seeds in todo), failed=failed)
+            for name, seeds in todo:
+                outcome = []
+                for result in _checked(results, seeds):
+                    outcome.append(result)
+                    failed += isinstance(result, Failure)
+                    progress.update(task, advance=1, failed=failed, description=name)
+                manifest = _commit(folder, manifest, name, seeds, outcome)
+    except KeyboardInterrupt:
+        done = sum(split.num_seeds_done for split in manifest.splits.values())
+        message = f"interrupted; {done:,} episodes are kept in {folder}: run the same again to continue"
+        raise KeyboardInterrupt(message) from None
+    finally:
+        getattr(results, "close", lambda: None)()  # ends the processes of a generator
+    return manifest
+
+
+def _open(folder: Path, spec: CollectSpec) -> Manifest:
+    """The manifest to fill: a new one, or that of an earlier run of the same spec and versions."""
+    options = {name: value for name, value in asdict(spec).items() if name != "env_id"}
+    wanted = Manifest(spec.env_id, options, spec.splits())
+    if not (folder / MANIFEST).exists():
+        return wanted
+    found = read_manifest(folder)
+    differences = _differences(found, wanted)
+    if differences:
+        raise AnyOrderError(
+            f"{folder} holds another data set ({'; '.join(differences)}); choose another folder or delete this one"
+        )
+    return found
+
+
+def _differences(found: Manifest, wanted: Manifest) -> list[str]:
+    def flat(manifest: Manifest) -> dict[str, Any]:
+        return {"env_id": manifest.env_id, **manifest.spec, **manifest.versions}
+
+    there, here = flat(found), flat(wanted)
+    names = dict.fromkeys([*there, *here])
+    return [f"{n}: {there.get(n)} there, {here.get(n)} here" for n in names if there.get(n) != here.get(n)]
+
+
+def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:
+    """The shards, as split and seeds, that are not on the disk as the manifest says."""
+    for name, split in manifest.splits.items():
+        whole = {shard.first_seed for shard in split.shards if shard_error(folder, shard) is None}
+        for first in range(split.first_seed, split.last_seed + 1, SHARD_SIZE):
+            if first not in whole:
+                yield name, range(first, min(first + SHARD_SIZE, split.last_seed + 1))
+
+
+def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[Trajectory | Failure]:
+    for seed in seeds:
+        result = next(results, None)
+        if result is None or result.seed != seed:
+            found = "nothing" if result is None else f"seed {result.seed}"
+            raise ValueError(f"an episode source yields one result per seed, in order: expected {seed}, found {found}")
+        yield result
+
+
+def _commit(
+    folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]
+) -> Manifest:
+    """Write a shard, then the manifest that lists it; give that manifest."""
+    trajectories = [result for result in outcome if isinstance(result, Trajectory)]
+    shard = write_shard(folder / f"{name}-{seeds[0]:08d}.parquet", seeds, trajectories)
+    split = manifest.splits[name]
+    shards = [s for s in split.shards if s.first_seed != seeds[0]] + [shard]
+    failures = [f for f in split.failures if f.seed not in seeds] + [r for r in outcome if isinstance(r, Failure)]
+    split = replace(
+        split,
+        shards=tuple(sorted(shards, key=lambda s: s.first_seed)),
+        failures=tuple(sorted(failures, key=lambda f: f.seed)),
+    )
+    manifest = replace(manifest, splits={**manifest.splits, name: split})
+    write_manifest(folder, manifest)
+    return manifest
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.finished_speed or task.speed or 0:.0f} episodes/s")
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    rest = (TextColumn("{task.fields[failed]} failed"), TimeRemainingColumn())
+    return Progress(*columns, *rest, console=Console(stderr=True))

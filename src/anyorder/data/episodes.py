@@ -1,0 +1,207 @@
+"""Playing episodes, in this process or in several, each under a limit of wall time.
+
+An :data:`EpisodeSource` is anything that plays episodes: called with seeds, it yields one result per seed, in the
+order of the seeds. :class:`ExpertSource` plays experts; a trained policy makes another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+
+from anyorder.data.manifest import Failure
+from anyorder.envs import minigrid
+from anyorder.errors import AnyOrderError
+from anyorder.experts import Expert, make_expert
+from anyorder.types import Trajectory
+
+import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
+
+EpisodeSource = Callable[[Sequence[int]], Iterable[Trajectory | Failure]]
+
+TIME_LIMIT = "time limit"  # the reason of a Failure
+_CHUNK = 16  # episodes sent to a process at once: some ten milliseconds of work
+
+
+class _TimeLimitReached(BaseException):
+    """Not an Exception, so that no policy swallows it."""
+
+
+def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> Trajectory | Failure:
+    """Play one episode to its end, whatever its success.
+
+    Args:
+        env: an environment of ``make_env``; it is reset with ``seed``.
+        expert: called with the environment and the seed after the reset.
+        time_limit: seconds of wall time, kept with SIGALRM: the bot of minigrid can loop without end. Python delivers
+            signals to the main thread only, so call this from the main thread of a process.
+
+    Returns:
+        The trajectory; or a Failure whose reason is ``"time limit"`` or the exception's name and message.
+
+    Raises:
+        AnyOrderError: a mistake in what was asked, such as the bot on a level that is not BabyAI's, or a call from
+            another thread.
+    """
+    try:
+        with _wall_time(time_limit):
+            return _play(env, expert, seed)
+    except _TimeLimitReached:
+        return Failure(seed, TIME_LIMIT)
+    except AnyOrderError:
+        raise
+    except Exception as error:  # a level or a policy may raise anything; the manifest will say what
+        return Failure(seed, _reason(error))
+
+
+def _play(env: gym.Env, expert: Expert, seed: int) -> Trajectory:
+    view = minigrid.reset(env, seed)
+    act = expert(env, seed)
+    views, actions, rewards = [view], [], []
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action = act(view)
+        observation, reward, terminated, truncated, _ = env.step(action)
+        view = minigrid.read_view(observation)
+        views.append(view)
+        actions.append(action)
+        rewards.append(reward)
+    return Trajectory(
+        env_id=env.spec.id,
+        seed=seed,
+        mission=view.mission,
+        observations=np.stack([view.image for view in views]),
+        directions=np.array([view.direction for view in views], np.uint8),
+        actions=np.array(actions, np.uint8),
+        rewards=np.array(rewards, np.float32),
+        terminated=bool(terminated),
+        truncated=bool(truncated),
+    )
+
+
+def _reason(error: Exception) -> str:
+    # The bot's bare assertions have no message; the line of code that failed says more than nothing.
+    frames = traceback.extract_tb(error.__traceback__)
+    message = str(error) or (frames[-1].line if frames else "")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+@contextlib.contextmanager
+def _wall_time(seconds: float) -> Iterator[None]:
+    """Raise _TimeLimitReached in the body after so many seconds, and again each second should the body swallow it."""
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        raise AnyOrderError("episodes are played in the main thread of a process, on Linux or macOS (SIGALRM)")
+
+    def ring(*_: object) -> None:
+        raise _TimeLimitReached
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@dataclass(frozen=True)
+class ExpertSource:
+    """An episode source: experts in ``num_processes`` processes (None: one per CPU; 1: this process alone).
+
+    The number of processes changes the speed, never the episodes (but for those near the time limit).
+    """
+
+    env_id: str
+    policy: str = "bot"
+    noise: float = 0.0
+    time_limit: float = 10.0
+    num_processes: int | None = None
+
+    def __call__(self, seeds: Sequence[int]) -> Iterator[Trajectory | Failure]:
+        """Yield one result per seed, in order.
+
+        Raises:
+            AnyOrderError: for an unknown environment or policy (at the call, before any process is started), or
+                when a process died.
+        """
+        _tools(self)
+        num_processes = min(self.num_processes or os.cpu_count() or 1, -(-len(seeds) // _CHUNK))
+        if num_processes > 1:
+            return _in_processes(partial(_play_seeds, self), seeds, num_processes)
+        return (_play_seed(self, seed) for seed in seeds)
+
+
+@lru_cache(maxsize=1)
+def _tools(source: ExpertSource) -> tuple[gym.Env, Expert]:
+    """The environment and the expert, made once per process."""
+    expert = make_expert(source.policy, source.noise)
+    return minigrid.make_env(source.env_id), expert
+
+
+def _play_seed(source: ExpertSource, seed: int) -> Trajectory | Failure:
+    env, expert = _tools(source)
+    return play_episode(env, expert, seed, source.time_limit)
+
+
+def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory | Failure]:
+    return [_play_seed(source, seed) for seed in seeds]
+
+
+def _in_processes(
+    play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int], num_processes: int
+) -> Iterator[Trajectory | Failure]:
+    # Not executor.map: when a worker dies, it cancels futures that the executor is failing at that moment, and the
+    # executor's own thread dies of it with the other workers left alive.
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(num_processes, _context(), _start_worker)
+    try:
+        chunks = (seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK))
+        futures = deque(executor.submit(play, chunk) for chunk in chunks)
+        while futures:
+            yield from futures.popleft().result()
+    except BaseException as error:  # or the consumer left: do not wait for what no one will read
+        for child in set(multiprocessing.active_children()) - others:
+            child.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise AnyOrderError(
+                "a process that played episodes died (out of memory? a script without `if __name__ == '__main__':`?);"
+                " run the same again to continue, with fewer processes"
+            ) from None
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    # Not fork: the caller may have run torch, whose threads a forked child lacks and may wait for without end.
+    # The fork server is a clean process that imports minigrid once (0.7 s) and forks workers from there.
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Without this, the workers of a parent that was killed outright would wait for work for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,258 @@
+"""Grid trajectories as elements: vocabulary, element order and layout.
+
+A trajectory becomes one row of elements: the mission's words, then for every step the observation (each cell's
+object, color and state, column by column as MiniGrid gives them), the direction, and the action taken there (padding at the last step).
+The regular order lets a model view a row as frames without any index arithmetic.
+
+Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 2) elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Attribute, Kind, Layout
+from anyorder.types import Trajectory
+
+UNKNOWN_WORD = "<unknown>"
+WALL = 2
+"""MiniGrid's object types above wall are objects; unseen, empty and wall are background. Objects come first in the
+numbering of values, so the two agree."""
+NUM_VALUES = {
+    Attribute.OBJECT: 11,
+    Attribute.COLOR: 6,
+    Attribute.STATE: 4,
+    Attribute.DIRECTION: 4,
+    Attribute.ACTION: 7,
+}
+"""How many values MiniGrid gives each attribute (a state is a door's 0..2, or an agent's direction 0..3)."""
+
+
+@dataclass(frozen=True)
+class GridVocabulary:
+    """All values in one numbering, each attribute's in a range of its own.
+
+    Attributes:
+        words: mission words, the first is `UNKNOWN_WORD`.
+    """
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, trajectories: Iterable[Trajectory]) -> GridVocabulary:
+        """The vocabulary of a data set: every word of its missions, sorted."""
+        words = {word for trajectory in trajectories for word in trajectory.mission.split()}
+        return cls((UNKNOWN_WORD, *sorted(words)))
+
+    @property
+    def sizes(self) -> dict[Attribute, int]:
+        """Number of values of each attribute, in the order of their ranges."""
+        return {**NUM_VALUES, Attribute.WORD: len(self.words)}
+
+    @property
+    def offsets(self) -> dict[Attribute, int]:
+        """First value of each attribute's range."""
+        ends = np.cumsum([0, *self.sizes.values()])
+        return {attribute: int(start) for attribute, start in zip(self.sizes, ends)}
+
+    def __len__(self) -> int:
+        return sum(self.sizes.values())
+
+    def allowed(self) -> Tensor:
+        """bool ``[len(Attribute), V]``; True where a value belongs to the attribute."""
+        table = torch.zeros(len(Attribute), len(self), dtype=torch.bool)
+        for attribute, start in self.offsets.items():
+            table[attribute, start : start + self.sizes[attribute]] = True
+        return table
+
+    def frame_offsets(self, num_cells: int) -> np.ndarray:
+        """int64 ``[3S + 2]``: what to add to a frame's raw numbers (object, color, state, ..., direction, action)."""
+        starts = self.offsets
+        cell = [starts[Attribute.OBJECT], starts[Attribute.COLOR], starts[Attribute.STATE]]
+        return np.array(cell * num_cells + [starts[Attribute.DIRECTION], starts[Attribute.ACTION]])
+
+    def encode_mission(self, mission: str) -> list[int]:
+        """Values of the mission's words; a word never seen in training is `UNKNOWN_WORD`."""
+        number = {word: index for index, word in enumerate(self.words)}
+        start = self.offsets[Attribute.WORD]
+        return [start + number.get(word, 0) for word in mission.split()]
+
+
+@dataclass(frozen=True)
+class GridShape:
+    """What turns a row of elements back into words and frames.
+
+    Attributes:
+        num_words: W, of the longest mission in the batch.
+        num_frames: F, of the longest trajectory in the batch.
+        columns, rows: of the agent's view.
+    """
+
+    num_words: int
+    num_frames: int
+    columns: int
+    rows: int
+
+    @property
+    def num_cells(self) -> int:
+        """S."""
+        return self.columns * self.rows
+
+    @property
+    def num_elements(self) -> int:
+        """E."""
+        return self.num_words + self.num_frames * (3 * self.num_cells + 2)
+
+    def words(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, W]``."""
+        return elements[:, : self.num_words]
+
+    def frames(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, 3S + 2]``, a view: the cells' attributes, the direction, the action."""
+        return elements[:, self.num_words :].unflatten(1, (self.num_frames, 3 * self.num_cells + 2))
+
+    def cells(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, S, 3]``, a view: (object, color, state)."""
+        return self.frames(elements)[..., :-2].unflatten(-1, (self.num_cells, 3))
+
+    def directions(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view."""
+        return self.frames(elements)[..., -2]
+
+    def actions(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has no action."""
+        return self.frames(elements)[..., -1]
+
+
+@dataclass(frozen=True, eq=False)
+class GridLayout(Layout):
+    """A `Layout` whose rows are regular.
+
+    Attributes:
+        shape_of_grid: how to view a row as words and frames.
+    """
+
+    shape_of_grid: GridShape
+
+
+def grid_layout(shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_words: Tensor) -> GridLayout:
+    """The layout of trajectories with these lengths.
+
+    Args:
+        shape: of the batch.
+        num_frames: int64 ``[B]``.
+        num_actions: int64 ``[B]``: one less than frames for a whole trajectory; as many for one that goes on, whose
+            next action is an element too.
+        num_words: int64 ``[B]``.
+    """
+    template = _template(shape)
+    exists = torch.empty(len(num_actions), shape.num_elements, dtype=torch.bool)
+    exists[:, : shape.num_words] = torch.arange(shape.num_words) < num_words[:, None]
+    step = torch.arange(shape.num_frames)
+    frames = shape.frames(exists)
+    frames[..., :-1] = (step < num_frames[:, None])[..., None]
+    frames[..., -1] = step < num_actions[:, None]
+    rows = {name: tensor.expand(len(num_actions), -1) for name, tensor in template.items()}
+    rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
+    return GridLayout(
+        **rows,
+        num_cells=shape.num_words + shape.num_frames * (shape.num_cells + 2),
+        num_units=1 + 2 * shape.num_frames,
+        shape_of_grid=shape,
+    )
+
+
+def _template(shape: GridShape) -> dict[str, Tensor]:
+    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape."""
+    row = {name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in
+           ("kind", "attribute", "step", "cell", "unit")}
+    step = torch.arange(shape.num_frames)
+    words, per_frame = shape.num_words, shape.num_cells + 2
+    first_cell = words + step * per_frame
+
+    shape.words(row["kind"])[:] = Kind.MISSION
+    shape.frames(row["kind"])[:] = Kind.OBSERVATION
+    shape.actions(row["kind"])[:] = Kind.ACTION
+
+    shape.words(row["attribute"])[:] = Attribute.WORD
+    shape.cells(row["attribute"])[:] = torch.tensor([Attribute.OBJECT, Attribute.COLOR, Attribute.STATE])
+    shape.directions(row["attribute"])[:] = Attribute.DIRECTION
+    shape.actions(row["attribute"])[:] = Attribute.ACTION
+
+    shape.words(row["step"])[:] = -1
+    shape.frames(row["step"])[:] = step[:, None]
+
+    shape.words(row["cell"])[:] = torch.arange(words)
+    shape.cells(row["cell"])[:] = (first_cell[:, None] + torch.arange(shape.num_cells))[..., None]
+    shape.directions(row["cell"])[:] = first_cell + shape.num_cells
+    shape.actions(row["cell"])[:] = first_cell + shape.num_cells + 1
+
+    shape.words(row["unit"])[:] = 0
+    shape.frames(row["unit"])[:] = 1 + 2 * step[:, None]
+    shape.actions(row["unit"])[:] = 2 + 2 * step
+    return {name: tensor[0] for name, tensor in row.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One trajectory, or the history of one that goes on, as values.
+
+    Attributes:
+        words: int64 ``[W]``, of the mission.
+        frames: int64 ``[F, 3S + 2]``: the cells' attributes, the direction, the action taken there.
+        num_actions: F - 1 for a whole trajectory, F where the next action is still to come (its value is arbitrary).
+    """
+
+    words: Tensor
+    frames: Tensor
+    num_actions: int
+
+
+def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
+    """A whole trajectory's values.
+
+    Raises:
+        ValueError: for a number that MiniGrid does not have; it would be read as another attribute's.
+    """
+    observed = np.moveaxis(trajectory.observations, -1, 0)
+    for attribute, raw in zip(NUM_VALUES, (*observed, trajectory.directions, trajectory.actions)):
+        if raw.max() >= NUM_VALUES[attribute]:
+            raise ValueError(f"a {attribute.name.lower()} is below {NUM_VALUES[attribute]}, found {raw.max()}")
+    num_frames = len(trajectory) + 1
+    frames = np.zeros((num_frames, trajectory.observations[0].size + 2), dtype=np.int64)
+    frames[:, :-2] = trajectory.observations.reshape(num_frames, -1)
+    frames[:, -2] = trajectory.directions
+    frames[:-1, -1] = trajectory.actions
+    return Encoded(
+        torch.tensor(vocabulary.encode_mission(trajectory.mission), dtype=torch.int64),
+        torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - 2) // 3)),
+        len(trajectory),
+    )
+
+
+def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor, GridLayout]:
+    """Pad trajectories to one batch: values int64 ``[B, E]`` (0 at padding) and their layout."""
+    num_words = torch.tensor([len(one.words) for one in encoded])
+    num_frames = torch.tensor([len(one.frames) for one in encoded])
+    num_actions = torch.tensor([one.num_actions for one in encoded])
+    shape = GridShape(int(num_words.max()), int(num_frames.max()), columns, rows)
+    values = torch.zeros(len(encoded), shape.num_elements, dtype=torch.int64)
+    all_frames = shape.frames(values)
+    for row, one in enumerate(encoded):
+        values[row, : len(one.words)] = one.words
+        all_frames[row, : len(one.frames)] = one.frames
+    layout = grid_layout(shape, num_frames, num_actions, num_words)
+    return values.masked_fill_(~layout.present, 0), layout
+
+
+def object_elements(values: Tensor, layout: Layout) -> Tensor:
+    """bool ``[B, E]``; True for the object, color and state of a cell whose true object is above wall."""
+    is_object = (layout.attribute == Attribute.OBJECT) & layout.present & (values > WALL)
+    in_cell = torch.zeros(len(values), layout.num_cells, dtype=torch.bool, device=values.device)
+    in_cell = in_cell.scatter_reduce(1, layout.cell, is_object, reduce="amax")
+    return in_cell.gather(1, layout.cell) & (layout.attribute <= Attribute.STATE)

@@ -1,0 +1,85 @@
+"""Where every element of a batch belongs.
+
+Legend: B trajectories in a batch, E elements of the longest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+
+class Kind(IntEnum):
+    """What an element is part of; PADDING elements do not exist."""
+
+    PADDING = 0
+    MISSION = 1
+    OBSERVATION = 2
+    ACTION = 3
+
+
+class Attribute(IntEnum):
+    """Which property of its cell an element is."""
+
+    OBJECT = 0
+    COLOR = 1
+    STATE = 2
+    DIRECTION = 3
+    ACTION = 4
+    WORD = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """For each element, where it belongs. All tensors are int64 ``[B, E]`` on one device.
+
+    Attributes:
+        kind: a `Kind`.
+        attribute: an `Attribute`.
+        step: environment time; -1 for mission elements.
+        cell: which cell of the trajectory, 0..num_cells-1; elements with equal numbers form one cell
+            (a grid square's object, color and state; a direction, an action or a mission word is a cell alone).
+        unit: which whole observation, action or mission, 0..num_units-1.
+        num_cells: upper bound of ``cell``, over the batch.
+        num_units: upper bound of ``unit``, over the batch.
+    """
+
+    kind: Tensor
+    attribute: Tensor
+    step: Tensor
+    cell: Tensor
+    unit: Tensor
+    num_cells: int
+    num_units: int
+
+    @property
+    def shape(self) -> torch.Size:
+        """``[B, E]``."""
+        return self.kind.shape
+
+    @property
+    def device(self) -> torch.device:
+        return self.kind.device
+
+    @property
+    def present(self) -> Tensor:
+        """bool ``[B, E]``; True where the element exists (is not padding)."""
+        return self.kind != Kind.PADDING
+
+    def of_kind(self, kind: Kind) -> Tensor:
+        """bool ``[B, E]``; True where the element is of this kind."""
+        return self.kind == kind
+
+    def rows(self, index: Tensor) -> Layout:
+        """The layout of the chosen trajectories; ``index`` is int64 ``[B']``."""
+        return self._map(lambda tensor: tensor[index])
+
+    def to(self, device: torch.device | str) -> Layout:
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _map(self, function) -> Layout:
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})

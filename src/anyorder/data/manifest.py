@@ -1,0 +1,130 @@
+"""The manifest of a data set: how it was made, and where every seed went.
+
+Every seed of a split is a row of a shard or a failure listed here, so nothing is lost without a trace.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anyorder.errors import AnyOrderError
+from anyorder.files import read_json, write_json
+
+FORMAT_VERSION = 1
+KNOWN_VERSIONS = (1,)
+MANIFEST = "manifest.json"
+PACKAGES = ("anyorder", "minigrid", "gymnasium", "numpy")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An episode that has no trajectory, and why."""
+
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file: the episodes of ``first_seed..last_seed`` (both included) that did not fail."""
+
+    file: str
+    first_seed: int
+    last_seed: int
+    num_episodes: int
+    num_steps: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """The seeds ``first_seed..last_seed`` (both included), their shards by rising seed, and their failures."""
+
+    first_seed: int
+    last_seed: int
+    shards: tuple[Shard, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def num_seeds(self) -> int:
+        return self.last_seed - self.first_seed + 1
+
+    @property
+    def num_seeds_done(self) -> int:
+        return sum(shard.last_seed - shard.first_seed + 1 for shard in self.shards)
+
+    @property
+    def complete(self) -> bool:
+        return self.num_seeds_done == self.num_seeds
+
+    @property
+    def num_episodes(self) -> int:
+        return sum(shard.num_episodes for shard in self.shards)
+
+    @property
+    def num_steps(self) -> int:
+        return sum(shard.num_steps for shard in self.shards)
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that determine what an episode is."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a data set is: how it was made, and every seed's whereabouts.
+
+    Attributes:
+        env_id: registered gymnasium id.
+        spec: what was asked for (policy and its options, counts, first seed), as JSON values.
+        versions: of the packages that made it.
+        splits: by name; "train", "validation" and "test" where they are not empty.
+    """
+
+    env_id: str
+    spec: dict[str, Any]
+    splits: dict[str, Split]
+    versions: dict[str, str] = field(default_factory=package_versions)
+
+    @property
+    def complete(self) -> bool:
+        return all(split.complete for split in self.splits.values())
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``manifest.json``, atomically. Counts are written beside each split for the human reader."""
+    content = {"format_version": FORMAT_VERSION, **asdict(manifest)}
+    for name, split in manifest.splits.items():
+        content["splits"][name] |= {"num_episodes": split.num_episodes, "num_steps": split.num_steps}
+    write_json(Path(folder) / MANIFEST, content)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a data set holds.
+
+    Raises:
+        AnyOrderError: when there is no data set, its format version is unknown or its manifest is damaged.
+    """
+    path = Path(folder) / MANIFEST
+    if not path.exists():
+        raise AnyOrderError(f"there is no data set in {folder}; make one with `anyorder collect --folder {folder}`")
+    content = read_json(path)
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version not in KNOWN_VERSIONS:
+        known = ", ".join(map(str, KNOWN_VERSIONS))
+        raise AnyOrderError(f"{path} has format version {version!r}; this anyorder knows {known}; update anyorder")
+    try:
+        splits = {name: _split(split) for name, split in content["splits"].items()}
+        return Manifest(content["env_id"], dict(content["spec"]), splits, dict(content["versions"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnyOrderError(f"{path} is damaged ({type(error).__name__}: {error}); collect the data anew") from None
+
+
+def _split(content: dict[str, Any]) -> Split:
+    shards = tuple(Shard(**shard) for shard in content["shards"])
+    failures = tuple(Failure(**failure) for failure in content["failures"])
+    return Split(content["first_seed"], content["last_seed"], shards, failures)

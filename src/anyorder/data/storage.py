@@ -1,0 +1,112 @@
+"""The episodes of a data set on disk: a folder of Parquet shards, one row per episode, beside a ``manifest.json``.
+
+A shard covers a fixed range of seeds. The manifest is written after the shards it lists, so what it lists is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from anyorder.data.manifest import FORMAT_VERSION, Shard, read_manifest
+from anyorder.errors import AnyOrderError
+from anyorder.files import replacing, sha256
+from anyorder.types import Trajectory
+
+SCHEMA = pa.schema(
+    [
+        ("env_id", pa.string()),
+        ("seed", pa.int64()),
+        ("mission", pa.string()),
+        ("view_shape", pa.list_(pa.int32(), 3)),  # one observation's shape; T is the number of actions
+        ("observations", pa.large_binary()),  # uint8 [T+1, *view_shape] in C order
+        ("directions", pa.list_(pa.uint8())),
+        ("actions", pa.list_(pa.uint8())),
+        ("rewards", pa.list_(pa.float32())),
+        ("terminated", pa.bool_()),
+        ("truncated", pa.bool_()),
+    ]
+)
+
+
+def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
+    """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically. The same ones always make
+    the same bytes."""
+    with replacing(path) as temporary:
+        rows = [_row(trajectory) for trajectory in trajectories]
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
+        digest = sha256(temporary)
+    num_steps = sum(map(len, trajectories))
+    return Shard(path.name, seeds[0], seeds[-1], len(trajectories), num_steps, digest)
+
+
+def _row(trajectory: Trajectory) -> dict[str, Any]:
+    row = {name: getattr(trajectory, name) for name in SCHEMA.names if name != "view_shape"}
+    row["view_shape"] = trajectory.observations.shape[1:]
+    row["observations"] = trajectory.observations.tobytes()
+    return row
+
+
+def read_split(folder: Path, split: str) -> list[Trajectory]:
+    """All trajectories of a split by rising seed, exactly as they were written.
+
+    Raises:
+        AnyOrderError: when the data set or the split is missing or unfinished, all its episodes failed, or a shard
+            is missing or damaged.
+    """
+    manifest = read_manifest(folder)
+    if split not in manifest.splits:
+        raise AnyOrderError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
+    found = manifest.splits[split]
+    if not found.complete:
+        raise AnyOrderError(
+            f"the split {split!r} of {folder} is unfinished ({found.num_seeds_done} of {found.num_seeds} episodes);"
+            " run the same `anyorder collect` again to continue"
+        )
+    if found.num_episodes == 0:
+        first = found.failures[0]
+        raise AnyOrderError(
+            f"all {found.num_seeds} episodes of the split {split!r} of {folder} failed"
+            f" (seed {first.seed}: {first.reason}); collect with another policy"
+        )
+    return [trajectory for shard in found.shards for trajectory in read_shard(Path(folder), shard)]
+
+
+def shard_error(folder: Path, shard: Shard) -> str | None:
+    """What is wrong with a shard's file: missing, or other bytes than were written; None if nothing is."""
+    path = folder / shard.file
+    if not path.is_file():
+        return f"{path} is missing"
+    return None if sha256(path) == shard.sha256 else f"{path} is damaged (its SHA-256 is not the manifest's)"
+
+
+def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
+    """The trajectories of one shard, checked against the hash and the schema. Raises AnyOrderError."""
+    if error := shard_error(folder, shard):
+        raise AnyOrderError(f"{error}; run the same `anyorder collect` again to make it anew")
+    with pq.ParquetFile(folder / shard.file) as file:
+        if not file.schema_arrow.equals(SCHEMA):
+            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {FORMAT_VERSION}")
+        table = file.read()
+    columns = {name: table[name].to_pylist() for name in SCHEMA.names if not _is_array(name)}
+    columns |= {name: _arrays(table[name]) for name in SCHEMA.names if _is_array(name)}
+    return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
+
+
+def _is_array(name: str) -> bool:
+    return pa.types.is_list(SCHEMA.field(name).type)
+
+
+def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
+    return [row.values.to_numpy(zero_copy_only=False) for chunk in column.chunks for row in chunk]
+
+
+def _trajectory(row: dict[str, Any]) -> Trajectory:
+    shape = (len(row["actions"]) + 1, *row.pop("view_shape"))
+    row["observations"] = np.frombuffer(row["observations"], np.uint8).reshape(shape)
+    return Trajectory(**row)

@@ -1,0 +1,175 @@
+"""Judging one model: what it rebuilds, whether it succeeds, and what it keeps when its view has holes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import nn
+
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.baselines import Baselines
+from anyorder.evaluation.films import episode_gif
+from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.likelihood import Scores, score
+from anyorder.evaluation.pictures import reconstruction_picture
+from anyorder.evaluation.robustness import compare, occlusion
+from anyorder.evaluation.rollout import FIRST_SEED, roll_out
+from anyorder.files import replacing, write_json
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies import Cell, NextAction
+from anyorder.seeding import stream
+from anyorder.stepwise import StepwisePolicy
+
+METRICS = ("world_model_nll", "accuracy", "task_success", "robustness")
+PICTURED_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is judged, and how thoroughly.
+
+    Attributes:
+        metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all``.
+        num_episodes: episodes played, for ``task_success`` and for each arm of ``robustness``.
+        first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
+        cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
+        occlusion: shares of the cells hidden in ``robustness``; each is played with the agent told and not told.
+        num_gif_episodes: episodes in the film; 0 makes none.
+        frames_per_batch: observations in one pass over the test split.
+        seed: of what is hidden.
+    """
+
+    metric: Literal["all", "world_model_nll", "accuracy", "task_success", "robustness"] = "all"
+    num_episodes: int = 500
+    first_seed: int = FIRST_SEED
+    cell_rate: float = 0.3
+    occlusion: list[float] = field(default_factory=lambda: [0.1, 0.3])
+    num_gif_episodes: int = 3
+    frames_per_batch: int = 256
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.metric != "all" and self.metric not in METRICS:
+            raise AnyOrderError(f"metric is one of all, {', '.join(METRICS)}; found {self.metric}")
+        if self.num_episodes < 1 or self.num_gif_episodes < 0 or self.frames_per_batch < 1:
+            raise AnyOrderError("num_episodes and frames_per_batch are at least 1, num_gif_episodes at least 0")
+        if self.first_seed < FIRST_SEED:
+            raise AnyOrderError(
+                f"first_seed is {FIRST_SEED:,} or more, since data sets use those below; found {self.first_seed:,}"
+            )
+        if not 0 < self.cell_rate <= 1 or not all(0 <= rate <= 1 for rate in self.occlusion):
+            raise AnyOrderError("cell_rate and occlusion are hidden shares, between 0 and 1; cell_rate is above 0")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those asked for."""
+        return METRICS if self.metric == "all" else (self.metric,)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model and what it is judged on.
+
+    Attributes:
+        model: a grid model; left in evaluation mode.
+        train: the training split, on which the baselines are counted.
+        test: the split that is scored.
+        env_id: where episodes are played.
+        config: what is judged.
+    """
+
+    model: nn.Module
+    train: EncodedTrajectories
+    test: EncodedTrajectories
+    env_id: str
+    config: EvaluationConfig
+
+    def run(self, folder: Path) -> Findings:
+        """Judge, and write ``metrics.json``, ``reconstruction.png`` (with ``world_model_nll`` or ``accuracy``) and
+        ``episodes.gif`` (with ``task_success`` or ``robustness``). Progress goes to stderr.
+
+        Raises:
+            AnyOrderError: when the environment cannot be made or the folder cannot be written.
+        """
+        self.model.eval()
+        asked = self.config.metrics
+        findings = Findings(self.env_id, {}, None, [])
+        with _progress() as bars:
+            if "world_model_nll" in asked or "accuracy" in asked:
+                findings = replace(findings, modes=self._modes(bars))
+                self._picture(folder / "reconstruction.png")
+            if "task_success" in asked or "robustness" in asked:
+                findings = self._episodes(findings, bars)
+                self._film(folder / "episodes.gif")
+        write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
+        return findings
+
+    def _modes(self, bars: Progress) -> dict[str, Scores]:
+        baselines = Baselines.of(self.train, self.model.vocabulary)
+        return {
+            name: score(
+                self.model,
+                self.test,
+                strategy,
+                baselines,
+                self.config.frames_per_batch,
+                self.config.seed,
+                _advance(bars, f"scoring {name}", len(self.test)),
+            )
+            for name, strategy in (("smoothing", self._cells()), ("next_action", NextAction()))
+        }
+
+    def _episodes(self, findings: Findings, bars: Progress) -> Findings:
+        config, policy = self.config, StepwisePolicy(self.model)
+        seeds = range(config.first_seed, config.first_seed + config.num_episodes)
+        clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
+        if "task_success" in config.metrics:
+            findings = replace(findings, task_success=TaskScore.of(clean))
+        if "robustness" in config.metrics:
+            arms = [(rate, declared) for rate in config.occlusion for declared in (False, True)]
+            findings = replace(findings, robustness=[
+                compare(policy, clean, *arm, _advance(bars, _arm_name(*arm), len(seeds))) for arm in arms
+            ])
+        return findings
+
+    def _picture(self, path: Path) -> None:
+        """Of the test trajectory that fills the page best."""
+        lengths = self.test.num_frames
+        chosen = min(range(len(lengths)), key=lambda i: abs(lengths[i] - PICTURED_FRAMES))
+        batch = self.test.batch([chosen])
+        order = self._cells()(batch.layout, stream(self.config.seed, "picture"))
+        with replacing(path) as temporary:
+            reconstruction_picture(self.model, batch, order, PICTURED_FRAMES).save(temporary, "PNG")
+
+    def _film(self, path: Path) -> None:
+        """Of the first episodes, played with holes that the agent is told of."""
+        if self.config.num_gif_episodes:
+            first, holes = self.config.first_seed, occlusion(self.config.cell_rate, declared=True)
+            seeds = range(first, first + self.config.num_gif_episodes)
+            played = roll_out(StepwisePolicy(self.model), self.env_id, seeds, holes)
+            with replacing(path) as temporary:
+                temporary.write_bytes(episode_gif(self.model, played, holes))
+
+    def _cells(self) -> Cell:
+        return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
+
+
+def _arm_name(rate: float, declared: bool) -> str:
+    return f"playing, {rate:.0%} hidden, {'told' if declared else 'not told'}"
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _advance(bars: Progress, description: str, total: int) -> Callable[..., None]:
+    """A new bar; the function given moves it on, by one or by the number it is called with."""
+    return partial(bars.advance, bars.add_task(description, total=total))

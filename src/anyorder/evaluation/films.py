@@ -1,0 +1,138 @@
+"""Episodes as they were played, beside what the agent was shown and what the model believed: a film for people.
+
+Legend: T steps, F = T + 1 frames, X columns and Y rows of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from anyorder.data.batch import Batch
+from anyorder.data.grid import Encoded, collate
+from anyorder.envs import minigrid
+from anyorder.envs.minigrid import ACTIONS, View
+from anyorder.evaluation.rebuild import raw_cells, rebuild
+from anyorder.evaluation.rollout import Perceive, Percept, perception_generator
+from anyorder.evaluation.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
+from anyorder.masking.order import reconstruct
+from anyorder.policy import History
+from anyorder.types import Trajectory
+
+MARGIN, TITLE = 16, 24
+MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
+
+
+def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], perceive: Perceive) -> bytes:
+    """An endless animated GIF of a few episodes, one after the other.
+
+    Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
+    cells hidden from it, given the past up to that step alone (right cells framed green, wrong ones red).
+
+    Args:
+        model: a grid model, in evaluation mode.
+        trajectories: of episodes that were rolled out under ``perceive``.
+        perceive: what of each view reached the agent, and which cells it was told not to trust; it is asked again,
+            with the same generator.
+
+    Raises:
+        ValueError: when an environment does not do again what a trajectory recorded.
+    """
+    pages: list[Image.Image] = []
+    durations: list[int] = []
+    for trajectory in trajectories:
+        pages += _pages(model, trajectory, perceive)
+        durations += [MILLISECONDS_PER_STEP] * len(trajectory) + [MILLISECONDS_AT_THE_END]
+    file = BytesIO()
+    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0)
+    return file.getvalue()
+
+
+def replay(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
+    """The whole environment at each of the F frames, at most ``size`` pixels wide and high."""
+    env = minigrid.make_env(trajectory.env_id)
+    view = minigrid.reset(env, trajectory.seed)
+    for step, recorded in enumerate(trajectory.observations):
+        if step:
+            view = minigrid.read_view(env.step(int(trajectory.actions[step - 1]))[0])
+        if not np.array_equal(view.image, recorded):
+            raise ValueError(f"{trajectory.env_id} with seed {trajectory.seed} differs from its record at step {step}")
+        pixels = env.unwrapped.get_frame(tile_size=max(8, size // env.unwrapped.grid.height))
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((size, size))
+        yield picture
+
+
+def percepts(trajectory: Trajectory, perceive: Perceive) -> list[Percept]:
+    """What reached the agent at each of the F frames."""
+    generator = perception_generator(trajectory.seed)
+    frames = zip(trajectory.observations, trajectory.directions)
+    return [perceive(View(image, int(direction), trajectory.mission), generator) for image, direction in frames]
+
+
+def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
+    """What the model takes each view to be, from the views and actions up to that step: its unknown cells are
+    rebuilt, those of the past too, all at once.
+
+    Returns:
+        uint8 ``[F, X, Y, 3]``.
+    """
+    history = History(model.vocabulary, trajectory.mission)
+    for percept, action in zip(shown, [*trajectory.actions.tolist(), None]):
+        history.observe(percept.view, percept.unknown)
+        if action is not None:
+            history.act(action)
+    whole, unknown = history.encoded(), history.unknown()
+    return np.stack([_belief(model, whole, unknown, step) for step in range(len(shown))])
+
+
+def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
+    """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there; ``unknown`` is bool ``[F, S]``."""
+    # One action less than frames: the action taken at this step is not there yet.
+    batch = Batch(*collate([Encoded(whole.words, whole.frames[: step + 1], step)], *model.view))
+    shape = batch.layout.shape_of_grid
+    hidden = torch.zeros_like(batch.layout.present)
+    shape.cells(hidden)[:] = unknown[: step + 1, :, None]
+    values = rebuild(model, batch, reconstruct(batch.layout, hidden))
+    return raw_cells(values, shape, model.vocabulary)[0, step]
+
+
+def _pages(model: nn.Module, trajectory: Trajectory, perceive: Perceive) -> Iterator[Image.Image]:
+    shown = percepts(trajectory, perceive)
+    believed = beliefs(model, trajectory, shown)
+    side = TILE * max(model.view)
+    outcome = "success" if trajectory.success else "no success"
+    for step, world in enumerate(replay(trajectory, side)):
+        hidden = _unknown(shown[step])
+        right = (believed[step] == trajectory.observations[step]).all(axis=-1)
+        belief = draw_view(believed[step])
+        frame_cells(belief, hidden & right, RIGHT)
+        frame_cells(belief, hidden & ~right, WRONG)
+        done = step == len(trajectory)
+        action = outcome if done else ACTIONS[trajectory.actions[step]]
+        titles = ("the environment", f"what the agent sees ({hidden.sum()} hidden)", "what the model believes")
+        views = (world, draw_view(shown[step].view.image, hidden), belief)
+        color = INK if not done else RIGHT if trajectory.success else WRONG
+        status = Text(f"step {step} of {len(trajectory)}: {action}", color)
+        yield _page(trajectory.mission, list(zip(titles, views)), side, status)
+
+
+def _unknown(percept: Percept) -> np.ndarray:
+    """bool ``[X, Y]``."""
+    return np.zeros(percept.view.image.shape[:2], bool) if percept.unknown is None else percept.unknown
+
+
+def _page(mission: str, panels: Sequence[tuple[str, Image.Image]], side: int, status: Text) -> Image.Image:
+    page = Image.new("RGB", (MARGIN + len(panels) * (side + MARGIN), 2 * MARGIN + 3 * TITLE + side), PAPER)
+    write(page, (MARGIN, MARGIN / 2), Text(f"“{mission}”", INK, 18))
+    for number, (title, view) in enumerate(panels):
+        left, top = MARGIN + number * (side + MARGIN), MARGIN + TITLE
+        write(page, (left + side / 2, top), Text(title, FAINT, 13), "ma")
+        page.paste(view, (left + (side - view.width) // 2, top + TITLE + (side - view.height) // 2))
+    write(page, (MARGIN, page.height - MARGIN - TITLE / 2), status)
+    return page

@@ -1,0 +1,92 @@
+"""What an evaluation found: one JSON for machines, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.robustness import RobustnessScore, success
+from anyorder.evaluation.statistics import Proportion
+from anyorder.evaluation.tables import accuracy_table, nll_table, robustness_table, task_table
+from anyorder.types import Trajectory
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """How a policy did on a range of seeds.
+
+    Attributes:
+        success: of the episodes.
+        mean_reward: mean of the episodes' summed rewards.
+        mean_length: mean number of actions.
+        seeds: first and last.
+    """
+
+    success: Proportion
+    mean_reward: float
+    mean_length: float
+    seeds: tuple[int, int]
+
+    @classmethod
+    def of(cls, trajectories: Sequence[Trajectory]) -> TaskScore:
+        """``trajectories`` are those of consecutive seeds."""
+        rewards, lengths = [t.rewards.sum() for t in trajectories], [len(t) for t in trajectories]
+        seeds = trajectories[0].seed, trajectories[-1].seed
+        return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Empty where nothing was asked.
+
+    Attributes:
+        env_id: where episodes were played.
+        modes: scores of the test split. ``smoothing``: cells hidden at random, past and future visible;
+            ``next_action``: every action from its own past.
+        task_success: the episodes played on clean views.
+        robustness: one score per share of hidden cells and per way of telling the agent.
+    """
+
+    env_id: str
+    modes: dict[str, Scores]
+    task_success: TaskScore | None
+    robustness: list[RobustnessScore]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number with its counts, intervals and seeds."""
+        return _plain({
+            "env_id": self.env_id,
+            **self.modes,
+            **({"task_success": self.task_success} if self.task_success else {}),
+            **({"robustness": self.robustness} if self.robustness else {}),
+        })
+
+    def tables(self, metrics: Collection[str]) -> list[Table]:
+        """One table per metric (see `anyorder.evaluation.evaluate.METRICS`)."""
+        shown: list[Table] = []
+        if "accuracy" in metrics:
+            shown.append(accuracy_table(self.modes))
+        if "world_model_nll" in metrics:
+            shown.append(nll_table(self.modes))
+        if self.task_success:
+            task = self.task_success
+            shown.append(task_table(task.success, task.mean_reward, task.mean_length, task.seeds))
+        if self.robustness:
+            shown.append(robustness_table(self.robustness))
+        return shown
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, down to numbers and strings."""
+    if isinstance(value, Proportion):
+        return value.to_json()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

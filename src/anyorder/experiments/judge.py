@@ -1,0 +1,47 @@
+"""From a checkpoint to its findings and its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from anyorder.build import demonstrations, load_model
+from anyorder.config import DataConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.storage import read_split
+from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
+from anyorder.evaluation.findings import Findings
+from anyorder.experiments.report import write_report
+
+
+def judge(
+    checkpoint: Path, config: EvaluationConfig, env_id: str | None = None, data: str | None = None, folder: Path | None = None
+) -> tuple[Findings, Path]:
+    """Evaluate a checkpoint and write the report of its run; returns the findings and the folder they are in.
+
+    Args:
+        checkpoint: weights of a run.
+        config: what is judged.
+        env_id: where episodes are played; None: where the training data came from.
+        data: data set folder with train and test splits; None: the one it was trained on.
+        folder: where results go; None: ``report`` in the run's folder.
+    """
+    # Passes are small: a second thread wins little alone and loses everything beside other busy programs.
+    torch.set_num_threads(1)
+    model, header = load_model(checkpoint)
+    trained_on = DataConfig(**header["config"]["data"])
+    path = Path(data or trained_on.path)
+    train = demonstrations(trained_on) if data is None else read_split(path, "train")
+    run = checkpoint.absolute().parent.parent
+    folder = folder or run / "report"
+    evaluation = Evaluation(
+        model=model,
+        train=EncodedTrajectories(train, model.vocabulary),
+        test=EncodedTrajectories(read_split(path, "test"), model.vocabulary),
+        env_id=env_id or header["env_id"],
+        config=config,
+    )
+    findings = evaluation.run(folder)
+    write_report(folder, run, header, findings, config)
+    return findings, folder

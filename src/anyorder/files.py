@@ -1,0 +1,76 @@
+"""Writing that is either whole or absent: to a temporary name beside the target, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from anyorder.errors import AnyOrderError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; on success it becomes ``path``, on any error it is removed and ``path`` is untouched.
+
+    Raises:
+        AnyOrderError: when the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise AnyOrderError(
+            f"could not write {path}: {error.strerror or error}; free some space or choose another folder"
+            " (what was there before is untouched)"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a missing or damaged one is an AnyOrderError that names it."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise AnyOrderError(f"there is no file {path}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise AnyOrderError(f"{path} is not valid JSON ({error}); restore it or make it anew") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file's content; a missing or broken one is an AnyOrderError that names it."""
+    try:
+        return yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise AnyOrderError(f"there is no file {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AnyOrderError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file: Any) -> str:  # Python 3.10 has no hashlib.file_digest
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,115 @@
+"""Rates: which share of the elements is hidden, per trajectory and over the course of training.
+
+Legend: B trajectories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.config import RateSpec
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The hidden share of one trajectory, drawn uniformly between ``low`` and ``high`` or from ``choices``.
+
+    Attributes:
+        low, high: bounds of a uniform draw, 0 <= low <= high <= 1; equal bounds make a constant.
+        choices: when not empty, each trajectory draws one of these with equal chance instead.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for value in (self.low, self.high, *self.choices):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"a rate is the hidden share, between 0 and 1; found {value}")
+        if self.low > self.high:
+            raise ValueError(f"a uniform rate needs low <= high, found {self.low} > {self.high}")
+
+    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+        """float32 ``[num]``: one rate per trajectory."""
+        if self.choices:
+            picked = torch.randint(len(self.choices), (num,), generator=generator)
+            return torch.tensor(self.choices)[picked]
+        if self.low == self.high:
+            return torch.full((num,), self.low)
+        return self.low + (self.high - self.low) * torch.rand(num, generator=generator)
+
+
+Schedule = Callable[[float], Rate]
+"""From the progress of training, 0 at the first update and 1 at the last, to the rate."""
+
+
+def constant(rate: Rate) -> Schedule:
+    """The same rate throughout."""
+    return lambda progress: rate
+
+
+def linear(start: float, end: float) -> Schedule:
+    """Straight from ``start`` to ``end``."""
+    return lambda progress: _fixed(start + (end - start) * progress)
+
+
+def cosine(start: float, end: float) -> Schedule:
+    """Half a cosine from ``start`` to ``end``: slow, fast, slow."""
+    return lambda progress: _fixed(end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def step(*rates: float) -> Schedule:
+    """The rates in turn, each for an equal part of training (the original: 0.15, 0.30, 0.50)."""
+    return lambda progress: _fixed(rates[min(int(progress * len(rates)), len(rates) - 1)])
+
+
+def _fixed(rate: float) -> Rate:
+    return Rate(rate, rate)
+
+
+SHAPES: dict[str, Callable[..., Schedule]] = {
+    "uniform": lambda low, high: constant(Rate(low, high)),
+    "linear": linear,
+    "cosine": cosine,
+    "step": step,
+}
+
+
+def schedule_from(spec: RateSpec) -> Schedule:
+    """Read a rate as configs write it.
+
+    - a number: constant;
+    - a list: each trajectory draws one of its rates;
+    - ``{uniform: [low, high]}``: each trajectory draws one between the two;
+    - ``{linear: [start, end]}``, ``{cosine: [start, end]}``, ``{step: [r1, r2, ...]}``: over the updates.
+
+    Raises:
+        ValueError: saying which forms are allowed and what was found.
+    """
+    if _is_rate(spec):
+        return constant(_fixed(spec))
+    if _are_rates(spec):
+        return constant(Rate(choices=tuple(spec)))
+    if isinstance(spec, dict) and len(spec) == 1:
+        (name, rates), = spec.items()
+        if name in SHAPES and _are_rates(rates) and (name == "step" or len(rates) == 2):
+            return SHAPES[name](*rates)
+    raise ValueError(
+        "a rate is the hidden share: a number between 0 and 1, a list of such numbers, or one of"
+        " {uniform: [low, high]}, {linear: [start, end]}, {cosine: [start, end]}, {step: [rate, ...]};"
+        f" found {spec!r}"
+    )
+
+
+def _is_rate(spec: object) -> bool:
+    return isinstance(spec, (int, float)) and not isinstance(spec, bool) and 0 <= spec <= 1
+
+
+def _are_rates(spec: object) -> bool:
+    return isinstance(spec, (list, tuple)) and len(spec) > 0 and all(map(_is_rate, spec))

@@ -1,0 +1,122 @@
+"""Acting with a trained model: the whole history as context, the next action as the question.
+
+Legend: N episodes in progress, S cells of a view, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anyorder.data.grid import Encoded, GridVocabulary, collate
+from anyorder.data.layout import Attribute
+from anyorder.envs.minigrid import View
+from anyorder.masking.order import Role, imitate
+
+FRAMES_PER_PASS = 256
+"""Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
+
+
+class History:
+    """What an agent has seen and done so far.
+
+    Args:
+        vocabulary: of the model that will read it.
+        mission: the instruction.
+    """
+
+    def __init__(self, vocabulary: GridVocabulary, mission: str) -> None:
+        self._vocabulary = vocabulary
+        self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
+        self._frames: list[np.ndarray] = []
+        self._unknown: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        """Number of observations."""
+        return len(self._frames)
+
+    def observe(self, view: View, unknown: np.ndarray | None = None) -> None:
+        """Add an observation.
+
+        Args:
+            view: what the environment showed.
+            unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden.
+        """
+        num_cells = view.image[..., 0].size
+        raw = np.concatenate([view.image.reshape(-1), [view.direction, 0]]).astype(np.int64)
+        self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
+        self._unknown.append(np.zeros(num_cells, bool) if unknown is None else unknown.reshape(-1))
+
+    def act(self, action: int) -> None:
+        """Add the action taken after the last observation."""
+        self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
+
+    def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """One observation: its values, int64 ``[3S + 2]``, and bool ``[S]``, True for unknown cells."""
+        return self._frames[number], self._unknown[number]
+
+    def words(self) -> Tensor:
+        """int64 ``[W]``: values of the mission's words."""
+        return self._words
+
+    def encoded(self) -> Encoded:
+        """The history with its next action still open."""
+        return Encoded(self._words, torch.from_numpy(np.stack(self._frames)), len(self._frames))
+
+    def unknown(self) -> Tensor:
+        """bool ``[F, S]``."""
+        return torch.from_numpy(np.stack(self._unknown))
+
+
+class Policy:
+    """The next action of a model that was trained in any order that includes imitation.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered.
+        seed: of those draws.
+    """
+
+    def __init__(self, model: nn.Module, temperature: float = 0.0, seed: int = 0) -> None:
+        self.model, self.temperature = model, temperature
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def start(self, mission: str) -> History:
+        """The empty history of a new episode."""
+        return History(self.model.vocabulary, mission)
+
+    def actions(self, histories: Sequence[History]) -> list[int]:
+        """The next action of each episode."""
+        logits = self.logits(histories)
+        if self.temperature == 0.0:
+            return logits.argmax(dim=-1).tolist()
+        probabilities = (logits / self.temperature).softmax(dim=-1)
+        return torch.multinomial(probabilities, 1, generator=self._generator)[:, 0].tolist()
+
+    @torch.no_grad()
+    def logits(self, histories: Sequence[History]) -> Tensor:
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+        logits: list[Tensor] = [torch.empty(0)] * len(histories)
+        by_length = sorted(range(len(histories)), key=lambda i: len(histories[i]))
+        while by_length:
+            size = max(1, FRAMES_PER_PASS // len(histories[by_length[-1]]))
+            chosen, by_length = by_length[-size:], by_length[:-size]
+            for index, row in zip(chosen, self._pass([histories[i] for i in chosen])):
+                logits[index] = row
+        return torch.stack(logits)
+
+    def _pass(self, histories: Sequence[History]) -> Tensor:
+        device = next(self.model.parameters()).device
+        values, layout = collate([history.encoded() for history in histories], *self.model.view)
+        order = imitate(layout)
+        roles = layout.shape_of_grid.cells(order.roles)
+        for row, history in enumerate(histories):
+            roles[row, : len(history)][history.unknown()] = Role.HIDDEN
+        logits = self.model(values.to(device), layout.to(device), order.to(device)).cpu()
+        # Every action of the past is answered too; the last one of each row is the question.
+        last = torch.tensor([len(history) for history in histories]).cumsum(0) - 1
+        first = self.model.vocabulary.offsets[Attribute.ACTION]
+        return logits[last, first : first + self.model.vocabulary.sizes[Attribute.ACTION]]

@@ -1,0 +1,180 @@
+"""Acting without thinking the past over again: each observation is computed once and remembered.
+
+When actions are asked for, nothing sees what comes after it (`anyorder.masking.order.imitate`), so what the model
+made of a frame never changes. Of the frames before, a new frame needs two things only: from the last one, what its
+cells send on at each layer; from all, the keys and values of their registers. The logits are those of `Policy`.
+
+Legend: N episodes, S cells of a view, W mission words, K = W + frames so far (keys), L layers, H heads, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from anyorder.data.layout import Attribute
+from anyorder.models.registers import MAX_STEPS_APART, Reader
+from anyorder.models.transport import Transport, carry, plan_route
+from anyorder.models.visibility import NUM_SYMBOLS
+from anyorder.policy import History, Policy
+
+EPISODES_PER_PASS = 256
+
+
+@dataclass(eq=False)
+class _Memory:
+    """What an episode keeps of its past.
+
+    Attributes:
+        sent: ``[L, S, D]``, what the cells of the last frame send to the next at each layer.
+        keys_values: ``[L + 1, K, 2D]``, of the words and of each register so far, for every reader of the model.
+        num_words: W.
+        logits: ``[7]``, of the action after the last frame.
+    """
+
+    sent: Tensor
+    keys_values: Tensor
+    num_words: int
+    logits: Tensor
+
+    @property
+    def num_frames(self) -> int:
+        return self.keys_values.shape[1] - self.num_words
+
+
+class _RememberedHistory(History):
+    """A history that knows what the model made of it."""
+
+    memory: _Memory
+
+
+class StepwisePolicy(Policy):
+    """The same actions as `Policy`, each step at the cost of one frame instead of the whole history."""
+
+    @torch.no_grad()
+    def start(self, mission: str) -> _RememberedHistory:
+        model = self.model
+        history = _RememberedHistory(model.vocabulary, mission)
+        words = history.words().to(model.head.weight.device)
+        embedded = model.embedding(words) + model.word_position[: len(words)]
+        keys_values = torch.stack([reader.keys_values(embedded) for reader in self._readers()])
+        num_cells, width = model.cell_position.shape
+        sent = embedded.new_zeros(len(model.layers), num_cells, width)
+        history.memory = _Memory(sent, keys_values, len(words), embedded.new_zeros(0))
+        return history
+
+    @torch.no_grad()
+    def logits(self, histories: Sequence[_RememberedHistory]) -> Tensor:
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, which `start` began."""
+        kernels = self.model.kernels()[0]
+        while behind := [history for history in histories if history.memory.num_frames < len(history)]:
+            for first in range(0, len(behind), EPISODES_PER_PASS):
+                self._advance(behind[first : first + EPISODES_PER_PASS], kernels)
+        return torch.stack([history.memory.logits for history in histories]).float().cpu()
+
+    def _readers(self) -> list[Reader]:
+        return [*(layer.reader for layer in self.model.layers), self.model.last_reader]
+
+    def _advance(self, histories: Sequence[_RememberedHistory], kernels: Tensor) -> None:
+        """Compute the next frame of each episode; ``kernels`` is ``[A, H, S, S]``, from the past."""
+        model = self.model
+        cells, registers, arrival = self._first(histories)
+        past = _Past.of([history.memory for history in histories])
+        route = plan_route((arrival < NUM_SYMBOLS)[None], arrival[None], 0, NUM_SYMBOLS)
+        for number, layer in enumerate(model.layers):
+            normed = layer.cell_norm(cells)
+            registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
+            registers = registers + layer.register_think(registers)
+            arrived = past.transport(number, layer.transport, normed, lambda sent: carry(kernels, route, sent))
+            cells = cells + arrived + layer.tell(registers)[:, None]
+            cells = cells + layer.cell_think(cells)
+        cells = model.cell_norm(cells)
+        last = len(model.layers)
+        registers = registers + past.read(last, model.last_reader, model.register_norm(registers), cells)
+        logits = model.head(registers)[:, model.first_action : model.first_action + NUM_SYMBOLS - 1]
+        past.remember([history.memory for history in histories], logits)
+
+    def _first(self, histories: Sequence[_RememberedHistory]) -> tuple[Tensor, Tensor, Tensor]:
+        """Cells ``[N, S, D]``, registers ``[N, D]`` and int64 ``[N]``, the action before (none: `NUM_SYMBOLS`)."""
+        model, device = self.model, self.model.head.weight.device
+        numbers = [history.memory.num_frames for history in histories]
+        pairs = [history.frame(number) for history, number in zip(histories, numbers)]
+        frames = torch.from_numpy(np.stack([values for values, _ in pairs])).to(device)
+        unknown = torch.from_numpy(np.stack([unknown for _, unknown in pairs])).to(device)
+        taken = [history.frame(number - 1)[0][-1] - model.first_action if number else NUM_SYMBOLS
+                 for history, number in zip(histories, numbers)]  # fmt: skip
+        arrival = torch.tensor(np.array(taken, dtype=np.int64), device=device)
+
+        masks = model.first_mask_symbol + torch.arange(3, device=device)  # of object, color and state
+        symbols = torch.where(unknown[..., None], masks, frames[:, :-2].unflatten(1, (-1, 3)))
+        cells = functional.embedding_bag(symbols.flatten(0, 1), model.embedding.weight, mode="sum")
+        met = model.embedding(frames[:, -2]) + model.arrival(arrival)
+        cells = cells.view(len(frames), -1, met.shape[-1]) + model.cell_position + met[:, None]
+        open_action = model.embedding.weight[model.first_mask_symbol + Attribute.ACTION]
+        return cells, open_action + met, arrival
+
+
+class _Past:
+    """The memories of N episodes side by side while one more frame of each is computed."""
+
+    def __init__(self, sent: Tensor, keys_values: Tensor, num_words: Tensor, num_keys: Tensor) -> None:
+        self.sent, self.keys_values, self.num_keys = sent, keys_values, num_keys
+        key = torch.arange(keys_values.shape[2], device=sent.device)
+        self.is_word = key < num_words[:, None]
+        self.absent = key > num_keys[:, None]
+        # The new register stands at key number num_keys; words have no time.
+        self.apart = (key - num_keys[:, None]).clamp(-MAX_STEPS_APART, 0) + MAX_STEPS_APART
+        self.rows = torch.arange(len(num_keys), device=sent.device)
+
+    @classmethod
+    def of(cls, memories: Sequence[_Memory]) -> _Past:
+        """Stack what was sent, ``[N, L, S, D]``, and keys and values, ``[N, L + 1, K + 1, 2D]``: room for one more."""
+        device = memories[0].sent.device
+        num_keys = [memory.keys_values.shape[1] for memory in memories]
+        first = memories[0].keys_values
+        keys_values = first.new_zeros(len(memories), len(first), max(num_keys) + 1, first.shape[2])
+        for row, memory in zip(keys_values, memories):
+            row[:, : memory.keys_values.shape[1]] = memory.keys_values
+        num_words = torch.tensor([memory.num_words for memory in memories], device=device)
+        sent = torch.stack([memory.sent for memory in memories])
+        return cls(sent, keys_values, num_words, torch.tensor(num_keys, device=device))
+
+    def read(self, number: int, reader: Reader, registers: Tensor, cells: Tensor) -> Tensor:
+        """What the new registers ``[N, D]`` read; see `Reader.forward`."""
+        self.keys_values[self.rows, number, self.num_keys] = reader.keys_values(registers)
+        size, width, heads = len(registers), registers.shape[1], reader.num_heads
+        cell_query = reader.cell_query(registers).view(size, heads, width) * width**-0.5
+        cell_scores = cell_query @ cells.transpose(1, 2)
+        keys, values = self.keys_values[:, number].view(size, -1, 2, heads, width // heads).unbind(2)
+        query = reader.query(registers).view(size, heads, -1) * (width // heads) ** -0.5
+        bias = reader.time_bias[:, self.apart].transpose(0, 1).masked_fill(self.is_word[:, None], 0.0)
+        other_scores = torch.einsum("nhd,nkhd->nhk", query, keys) + bias.masked_fill(self.absent[:, None], -torch.inf)
+        weights = torch.cat([cell_scores, other_scores], dim=-1).softmax(dim=-1)
+        on_cells, on_others = weights.split([cells.shape[1], keys.shape[1]], dim=-1)
+        from_others = torch.einsum("nhk,nkhd->nhd", on_others, values)
+        return reader.cell_value((on_cells @ cells).flatten(1)) + reader.out(from_others.flatten(1))
+
+    def transport(
+        self, number: int, transport: Transport, cells: Tensor, from_past: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """``[N, S, D]``: what arrived from the frame itself and the one before; see `Transport.forward`."""
+        own, sent, _ = transport.values(cells).chunk(3, dim=-1)
+        heads = (transport.num_heads, -1)
+        kernel = transport.own_tables.softmax(dim=-1)
+        from_own = torch.einsum("hij,njhd->nihd", kernel, own.unflatten(-1, heads)).flatten(2)
+        arrived = from_past(self.sent[:, number].unflatten(-1, heads))
+        self.sent[:, number] = sent
+        return transport.merge(torch.cat([from_own, arrived, torch.zeros_like(arrived)], dim=-1))
+
+    def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
+        """Put everything back where it belongs."""
+        # Cloned: a slice would keep the memories of all the others alive after their episodes have ended.
+        for row, (memory, num_keys) in enumerate(zip(memories, self.num_keys.tolist())):
+            memory.sent = self.sent[row].clone()
+            memory.keys_values = self.keys_values[row, :, : num_keys + 1].clone()
+            memory.logits = logits[row]

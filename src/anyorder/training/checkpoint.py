@@ -1,0 +1,93 @@
+"""Weights and training state on disk: safetensors with a JSON header, written whole or not at all, never pickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from anyorder.errors import AnyOrderError
+from anyorder.files import replacing
+
+FORMAT_VERSION = 1
+HEADER = "anyorder"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file's content.
+
+    Attributes:
+        tensors: name -> tensor, on the CPU.
+        header: JSON; for weights it holds what is needed to build the model.
+    """
+
+    tensors: dict[str, Tensor]
+    header: dict[str, Any]
+
+
+def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write tensors and header to ``path``, atomically."""
+    metadata = {HEADER: json.dumps({"format_version": FORMAT_VERSION, **header})}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        try:
+            save_file(contiguous, temporary, metadata=metadata)
+        except SafetensorError as error:  # e.g. a full disk
+            raise OSError(str(error)) from error
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a file written by `save`.
+
+    Raises:
+        AnyOrderError: when it is missing, damaged, not ours or of an unknown version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(str(p) for p in path.parent.glob("*.safetensors")) if path.parent.is_dir() else []
+        hint = f"; there are: {', '.join(near)}" if near else "; train one with: anyorder train --output_dir RUN"
+        raise AnyOrderError(f"there is no checkpoint {path}{hint}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise AnyOrderError(f"{path} is not a whole safetensors file ({error}); restore it or train again") from None
+    if HEADER not in metadata:
+        raise AnyOrderError(f"{path} is a safetensors file, but not one that anyorder wrote (its header is missing)")
+    header = json.loads(metadata[HEADER])
+    if header["format_version"] != FORMAT_VERSION:
+        raise AnyOrderError(
+            f"{path} has format version {header['format_version']}; this program knows version {FORMAT_VERSION}"
+        )
+    return Checkpoint(tensors, header)
+
+
+def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Everything that changes while training, as flat tensors (``optimizer`` numbers its parameters)."""
+    state = optimizer.state_dict()["state"]
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, entries in state.items():
+        tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in entries.items()}
+    return tensors
+
+
+def restore_training(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put `training_tensors` back where they came from."""
+    model.load_state_dict(_below("model.", tensors))
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in _below("optimizer.", tensors).items():
+        number, name = key.split(".", 1)
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}

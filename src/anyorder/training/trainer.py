@@ -1,0 +1,254 @@
+"""The training loop: plan -> batch -> strategy -> order -> model -> loss -> update.
+
+Everything random is a function of (seed, update), so a run that was interrupted continues to the same weights.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from anyorder.config import TrainingConfig
+from anyorder.data.batch import Batch, EncodedTrajectories
+from anyorder.errors import AnyOrderError
+from anyorder.masking.order import Order, Role
+from anyorder.masking.strategies import Strategy
+from anyorder.seeding import stream
+from anyorder.training import checkpoint
+from anyorder.training.journal import Journal
+from anyorder.training.loss import Weighting
+from anyorder.training.plan import learning_rate_factor, plan_updates
+from anyorder.training.progress import training_progress
+from anyorder.training.validation import validate
+
+UPDATES_PER_RECORD = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a training run needs, built by `anyorder.build`.
+
+    Attributes:
+        model: called as ``model(values, layout, order) -> logits [K, V]``.
+        train, validation: encoded splits.
+        strategy_at: from the progress of training (0..1) to the strategy of that update.
+        weighting: of the loss.
+        config: how to train.
+        folder: of the run.
+        header: what a checkpoint must tell to build the model again.
+        resume: True to continue from the state in ``folder``, if there is one.
+    """
+
+    model: nn.Module
+    train: EncodedTrajectories
+    validation: EncodedTrajectories
+    strategy_at: Callable[[float], Strategy]
+    weighting: Weighting
+    config: TrainingConfig
+    folder: Path
+    header: dict[str, Any]
+    resume: bool
+
+
+def train(job: Job) -> dict[str, float]:
+    """Train to the end; returns the last validation scores.
+
+    Raises:
+        AnyOrderError: when interrupted (after saving the state), saying how to continue, or when the loss is no
+            longer a number.
+    """
+    accelerator = Accelerator(mixed_precision=job.config.mixed_precision)
+    optimizer = make_optimizer(job.model, job.config)
+    model, optimizer = accelerator.prepare(job.model, optimizer)
+    return _Run(job, accelerator, model, optimizer).to_the_end()
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW over the model's own parameter groups."""
+    groups = [
+        {
+            "params": group.parameters,
+            "lr": config.learning_rate * (config.table_lr_factor if group.is_table else 1.0),
+            "weight_decay": config.weight_decay if group.decays else 0.0,
+        }
+        for group in model.parameter_groups()
+    ]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+
+
+class _Run:
+    """One run in progress."""
+
+    def __init__(
+        self, job: Job, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.job, self.accelerator, self.model, self.optimizer = job, accelerator, model, optimizer
+        self.forward = torch.compile(model, dynamic=True) if job.config.compile else model
+        self.peak_rates = [group["lr"] for group in optimizer.param_groups]
+        self.updates = plan_updates(job.train, job.config)
+        self.best = float("inf")
+        self.scores: dict[str, float] = {}
+        self.first_update = self._restore() if job.resume else 0
+
+    def to_the_end(self) -> dict[str, float]:
+        config, total = self.job.config, len(self.updates)
+        validate_after = {round(total * (i + 1) / config.num_validations) for i in range(config.num_validations)}
+        journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
+        last_saved = time.monotonic()
+        with training_progress(total, self.first_update, visible=journal is not None) as progress, _on_signal() as stop:
+            for update in range(self.first_update, total):
+                loss, frames, stopping = self._update(update, bool(stop))
+                progress.advance(loss, frames, self.scores)
+                done = update + 1
+                if journal and (done % UPDATES_PER_RECORD == 0 or done == total):
+                    rate = self.optimizer.param_groups[0]["lr"]
+                    journal.write(done, "train", {"loss": loss, "learning_rate": rate, "frames_per_second": progress.rate})
+                if done in validate_after:
+                    self._validate(done, journal)
+                if stopping or done == total or time.monotonic() - last_saved > config.checkpoint_seconds:
+                    self._save_state(done)
+                    last_saved = time.monotonic()
+                if stopping and done < total:
+                    raise AnyOrderError(
+                        f"interrupted after update {done} of {total}; nothing is lost, continue with the same command"
+                        " and --resume"
+                    )
+        if journal:
+            journal.close()
+        self._save_weights("last")
+        return self.scores
+
+    def _update(self, update: int, stop: bool) -> tuple[float, int, bool]:
+        """One optimiser step; returns the loss, the frames seen by all processes and whether any was told to stop."""
+        config = self.job.config
+        factor = learning_rate_factor(update, len(self.updates), config.warmup_updates)
+        for group, peak in zip(self.optimizer.param_groups, self.peak_rates):
+            group["lr"] = peak * factor
+        batches = self._batches(update)
+        total = sum(self.job.weighting.total(b.values, b.layout, order) for b, order in batches)
+        told = self.accelerator.reduce(torch.cat([total, total.new_tensor([float(stop)])]), "sum")
+        loss = torch.zeros((), device=self.accelerator.device)
+        for number, (batch, order) in enumerate(batches):
+            last = number == len(batches) - 1
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                loss += self._backward(batch, order, told[:-1])
+        self.accelerator.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        value = float(self.accelerator.reduce(loss, "sum"))
+        if value != value:
+            raise AnyOrderError(f"the loss is not a number at update {update}; lower training.learning_rate")
+        frames = sum(self.job.train.num_frames[i] for batch in self.updates[update] for i in batch)
+        return value, frames, bool(told[-1] > 0)
+
+    def _batches(self, update: int) -> list[tuple[Batch, Order]]:
+        """This process's share of the update. Orders are drawn for whole batches, so that how many processes share
+        them changes nothing but the speed."""
+        rank, world, device = self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.device
+        strategy = self.job.strategy_at(update / max(1, len(self.updates) - 1))
+        drawn = []
+        for number, index in enumerate(self.updates[update]):
+            batch = self.job.train.batch(index)
+            order = strategy(batch.layout, stream(self.job.config.seed, "order", update, number))
+            if world > 1:
+                batch, order = _share(batch, order, rank, world)
+            drawn.append((batch.to(device), order.to(device)))
+        return drawn
+
+    def _backward(self, batch: Batch, order: Order, total: Tensor) -> Tensor:
+        """Add the gradient of this batch's share of the loss; the mean is over the whole update, not over parts."""
+        with self.accelerator.autocast():
+            logits = self.forward(batch.values, batch.layout, order)
+        loss = self.job.weighting.sums(logits, batch.values, batch.layout, order).mean(total)
+        # Gradients are averaged over processes, the loss is a sum over them.
+        self.accelerator.backward(loss * self.accelerator.num_processes)
+        return loss.detach()
+
+    def _validate(self, update: int, journal: Journal | None) -> None:
+        config = self.job.config
+        plain = self.accelerator.unwrap_model(self.model)
+        if self.accelerator.is_main_process:
+            self.scores = validate(
+                plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, config.frames_per_batch, config.seed
+            )
+            journal.write(update, "validation", self.scores)
+            if self.scores["loss"] < self.best:
+                self.best = self.scores["loss"]
+                self._save_weights("best")
+        self.accelerator.wait_for_everyone()
+
+    def _save_weights(self, name: str) -> None:
+        """``checkpoints/NAME.safetensors``, and ``NAME.pt`` as a link to it for those who are used to that name."""
+        if not self.accelerator.is_main_process:
+            return
+        folder = self.job.folder / "checkpoints"
+        model = self.accelerator.unwrap_model(self.model)
+        checkpoint.save(folder / f"{name}.safetensors", model.state_dict(), self.job.header)
+        link = folder / f"{name}.pt"
+        if not link.is_symlink():
+            link.symlink_to(f"{name}.safetensors")
+
+    @property
+    def _state_file(self) -> Path:
+        return self.job.folder / "checkpoints" / "state.safetensors"
+
+    def _save_state(self, update: int) -> None:
+        if self.accelerator.is_main_process:
+            model = self.accelerator.unwrap_model(self.model)
+            header = {"update": update, "best": self.best, "scores": self.scores, "num_updates": len(self.updates)}
+            checkpoint.save(self._state_file, checkpoint.training_tensors(model, self.optimizer), header)
+
+    def _restore(self) -> int:
+        if not self._state_file.exists():
+            return 0
+        saved = checkpoint.load(self._state_file)
+        if "num_updates" not in saved.header:
+            raise AnyOrderError(f"{self._state_file} is not a training state; remove it to start the run over")
+        if saved.header["num_updates"] != len(self.updates):
+            raise AnyOrderError(
+                f"{self._state_file} belongs to a run of {saved.header['num_updates']} updates, this one has"
+                f" {len(self.updates)}; resume with the configuration and data it was started with"
+            )
+        try:
+            checkpoint.restore_training(saved.tensors, self.accelerator.unwrap_model(self.model), self.optimizer)
+        except RuntimeError:
+            raise AnyOrderError(f"{self._state_file} does not fit this model; resume with the one it was trained as") from None
+        self.best, self.scores = saved.header["best"], saved.header["scores"]
+        return saved.header["update"]
+
+
+def _share(batch: Batch, order: Order, rank: int, world: int) -> tuple[Batch, Order]:
+    """Every ``world``-th trajectory; a process that is left without one computes on another's without scoring it."""
+    rows = torch.arange(rank, len(batch.values), world)
+    if len(rows):
+        return batch.rows(rows), order.rows(rows)
+    first = torch.zeros(1, dtype=torch.int64)
+    roles = order.roles[first]
+    return batch.rows(first), Order(roles.where(roles != Role.TARGET, int(Role.HIDDEN)), order.ranks[first])
+
+
+@contextmanager
+def _on_signal() -> Iterator[list[int]]:
+    """A list that becomes non-empty when the user or the scheduler asks to stop; a second Ctrl-C stops at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if signal.SIGINT == number and number in received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

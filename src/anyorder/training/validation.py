@@ -1,0 +1,51 @@
+"""Scores of a split under fixed draws of a strategy, to watch training and to choose the best checkpoint."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+from torch import nn
+
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.grid import object_elements
+from anyorder.data.layout import Kind
+from anyorder.masking.strategies import Strategy
+from anyorder.seeding import stream
+from anyorder.training.loss import LossSums, Weighting
+
+
+@torch.no_grad()
+def validate(
+    model: nn.Module,
+    data: EncodedTrajectories,
+    strategy: Strategy,
+    weighting: Weighting,
+    frames_per_batch: int,
+    seed: int,
+) -> dict[str, float]:
+    """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
+    ``object_accuracy`` (elements of cells that hold an object); an accuracy without targets is left out."""
+    device = next(model.parameters()).device
+    model.eval()
+    sums: list[LossSums] = []
+    right: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    for number, index in enumerate(data.in_order(frames_per_batch)):
+        batch = data.batch(index)
+        order = strategy(batch.layout, stream(seed, "validation", number)).to(device)
+        batch = batch.to(device)
+        logits = model(batch.values, batch.layout, order)
+        sums.append(weighting.sums(logits, batch.values, batch.layout, order))
+        correct = logits.argmax(dim=-1) == batch.values[order.targets]
+        kind = batch.layout.kind[order.targets]
+        for name, chosen in (
+            ("action_accuracy", kind == Kind.ACTION),
+            ("observation_accuracy", kind == Kind.OBSERVATION),
+            ("object_accuracy", object_elements(batch.values, batch.layout)[order.targets]),
+        ):
+            right[name] += int((correct & chosen).sum())
+            count[name] += int(chosen.sum())
+    model.train()
+    loss = LossSums(sum(s.loss for s in sums), sum(s.weight for s in sums)).mean()
+    return {"loss": float(loss), **{name: right[name] / count[name] for name in right if count[name]}}

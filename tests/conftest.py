@@ -1,0 +1,109 @@
+"""Small things that many tests need: toy trajectories, a handful of real ones, a tiny model."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+import torch
+
+from anyorder.config import ModelConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.episodes import ExpertSource
+from anyorder.data.grid import GridVocabulary
+from anyorder.data.layout import Attribute
+from anyorder.models.grid_transformer import GridTransformer
+from anyorder.types import Trajectory
+
+torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Slow tests and tests of a GPU run only when asked for with ``-m``."""
+    if not config.option.markexpr:
+        costly = [item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=costly)
+        items[:] = [item for item in items if item not in costly]
+
+
+TINY = ModelConfig(width=16, num_layers=2, num_heads=2)
+
+
+@pytest.fixture(scope="session")
+def make_trajectory():
+    """``make_trajectory(num_actions, ...)``: random values that MiniGrid could show."""
+
+    def make(num_actions, view=(3, 3), mission="go to the ball", seed=0):
+        generator = np.random.default_rng(seed)
+        observations = generator.integers([11, 6, 4], size=(num_actions + 1, *view, 3)).astype(np.uint8)
+        return Trajectory(
+            env_id="toy",
+            seed=seed,
+            mission=mission,
+            observations=observations,
+            directions=generator.integers(4, size=num_actions + 1).astype(np.uint8),
+            actions=generator.integers(7, size=num_actions).astype(np.uint8),
+            rewards=np.zeros(num_actions, np.float32),
+            terminated=True,
+            truncated=False,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_batch(make_trajectory):
+    """``make_batch([5, 3], ...)``: toy trajectories of so many actions as one padded batch."""
+
+    def make(lengths, **options):
+        trajectories = [make_trajectory(length, seed=seed, **options) for seed, length in enumerate(lengths)]
+        return EncodedTrajectories(trajectories, GridVocabulary.of(trajectories)).batch(range(len(lengths)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def other_values():
+    """``other_values(batch, at)``: another value of the same attribute wherever ``at`` is True."""
+
+    def change(batch, at):
+        vocabulary = GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
+        start = torch.tensor([vocabulary.offsets[attribute] for attribute in Attribute])[batch.layout.attribute]
+        size = torch.tensor([vocabulary.sizes[attribute] for attribute in Attribute])[batch.layout.attribute]
+        return torch.where(at & batch.layout.present, start + (batch.values - start + 1) % size, batch.values)
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def trajectories():
+    """Eight demonstrations of BabyAI's bot."""
+    return list(ExpertSource("BabyAI-GoToRedBall-v0", num_processes=1)(range(8)))
+
+
+@pytest.fixture(scope="session")
+def vocabulary(trajectories):
+    return GridVocabulary.of(trajectories)
+
+
+@pytest.fixture(scope="session")
+def encoded(trajectories, vocabulary):
+    return EncodedTrajectories(trajectories, vocabulary)
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """``make_model(view, vocabulary)``: tiny, in double precision so that equal means equal, and with noise on every
+    parameter so that nothing is invisible because it starts at zero."""
+
+    def make(view=(3, 3), vocabulary=GridVocabulary(("<unknown>", "ball", "go", "the", "to"))):
+        torch.manual_seed(0)
+        model = GridTransformer(TINY, vocabulary, view).double().eval()
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if "embedding" not in name:
+                    parameter.add_(0.3 * torch.randn_like(parameter))
+        return model
+
+    return make

@@ -1,0 +1,192 @@
+"""A data set accounts for every seed, whoever plays and however often it was interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from anyorder.data import collect as collect_module
+from anyorder.data.collect import CollectSpec, collect
+from anyorder.data.episodes import ExpertSource
+from anyorder.data.manifest import Failure, read_manifest
+from anyorder.data.storage import read_split
+from anyorder.errors import AnyOrderError
+
+SPEC = CollectSpec(num_episodes=25, num_validation=12, num_test=3)
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(collect_module, "SHARD_SIZE", 10)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def counting(spec, stop_after=None):
+    """An episode source that keeps the seeds it played and raises KeyboardInterrupt after so many."""
+    played = []
+
+    def source(seeds):
+        for result in ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes=1)(seeds):
+            if len(played) == stop_after:
+                raise KeyboardInterrupt
+            played.append(result.seed)
+            yield result
+
+    return source, played
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect_module, "SHARD_SIZE", 10)
+        collect(folder, SPEC, num_processes=1)
+    return folder
+
+
+def test_splits_hold_the_promised_disjoint_seeds(uninterrupted):
+    seeds = {split: [t.seed for t in read_split(uninterrupted, split)] for split in ("train", "validation", "test")}
+    assert seeds == {
+        "train": list(range(25)),
+        "validation": list(range(10_000_000, 10_000_012)),
+        "test": list(range(20_000_000, 20_000_003)),
+    }
+    manifest = read_manifest(uninterrupted)
+    assert manifest.complete and manifest.env_id == SPEC.env_id and manifest.spec["policy"] == "bot"
+    assert len(manifest.splits["train"].shards) == 3
+
+
+def test_the_number_of_processes_does_not_change_a_byte(uninterrupted, tmp_path):
+    collect(tmp_path / "two", SPEC, num_processes=2)
+    assert contents(tmp_path / "two") == contents(uninterrupted)
+
+
+@pytest.mark.parametrize("stop_after", [0, 9, 10, 34])
+def test_interrupted_and_continued_equals_uninterrupted(uninterrupted, tmp_path, stop_after):
+    folder = tmp_path / "data"
+    source, played = counting(SPEC, stop_after)
+    with pytest.raises(KeyboardInterrupt, match="run the same again to continue"):
+        collect(folder, SPEC, source=source)
+    assert len(played) == stop_after
+    if folder.exists():
+        with pytest.raises(AnyOrderError, match="no split|unfinished"):
+            read_split(folder, "test")
+    source, played = counting(SPEC)
+    collect(folder, SPEC, source=source)
+    assert 40 - len(played) == {0: 0, 9: 0, 10: 10, 34: 25}[stop_after], "whole shards are not played again"
+    assert contents(folder) == contents(uninterrupted)
+
+
+def test_a_finished_data_set_is_left_alone(uninterrupted):
+    source, played = counting(SPEC)
+    before = contents(uninterrupted)
+    assert collect(uninterrupted, SPEC, source=source) == read_manifest(uninterrupted)
+    assert not played and contents(uninterrupted) == before
+
+
+def test_a_damaged_or_missing_shard_is_made_anew(uninterrupted, tmp_path):
+    folder = tmp_path / "data"
+    collect(folder, SPEC, num_processes=1)
+    (folder / "train-00000010.parquet").write_bytes(b"damaged")
+    (folder / "test-20000000.parquet").unlink()
+    source, played = counting(SPEC)
+    collect(folder, SPEC, source=source)
+    assert played == [*range(10, 20), *range(20_000_000, 20_000_003)]
+    assert contents(folder) == contents(uninterrupted)
+
+
+@pytest.mark.parametrize("change", [{"policy": "random"}, {"seed": 1}, {"num_test": 4}, {"env_id": "BabyAI-GoTo-v0"}])
+def test_a_folder_of_another_data_set_is_refused(uninterrupted, change):
+    before = contents(uninterrupted)
+    name = next(iter(change))
+    with pytest.raises(AnyOrderError, match=f"another data set .*{name}: .* there, {change[name]} here"):
+        collect(uninterrupted, replace(SPEC, **change))
+    assert contents(uninterrupted) == before
+
+
+def test_every_failure_is_listed(tmp_path):
+    spec = CollectSpec("BabyAI-KeyInBox-v0", num_episodes=12, num_validation=0, num_test=0)
+    manifest = collect(tmp_path / "data", spec, num_processes=1)
+    split = manifest.splits["train"]
+    assert [failure.seed for failure in split.failures] == list(range(12)) and split.num_episodes == 0
+    assert all(failure.reason.startswith("AssertionError") for failure in split.failures)
+    with pytest.raises(AnyOrderError, match="all 12 episodes.*failed.*AssertionError"):
+        read_split(tmp_path / "data", "train")
+
+
+def test_endless_episodes_are_failures_among_trajectories(tmp_path):
+    spec = CollectSpec("BabyAI-GoToImpUnlock-v0", num_episodes=8, num_validation=0, num_test=0, time_limit=1.0)
+    split = collect(tmp_path / "data", spec, num_processes=1).splits["train"]
+    assert Failure(6, "time limit") in split.failures
+    assert split.num_episodes + len(split.failures) == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"env_id": "BabyAI-Nothing-v0"}, "no environment"),
+        ({"policy": "expert"}, "no policy"),
+        ({"policy": "noisy_bot"}, "noise"),
+        ({"env_id": "MiniGrid-Empty-5x5-v0"}, "BabyAI levels only"),
+    ],
+)
+def test_a_mistake_leaves_no_folder(tmp_path, changes, message):
+    with pytest.raises(AnyOrderError, match=message):
+        collect(tmp_path / "data", replace(SPEC, **changes), num_processes=1)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"num_episodes": -1}, {"seed": -1}, {"seed": 9_999_990}, {"time_limit": 0.0}, {"num_test": 10_000_001}]
+)
+def test_impossible_specs_are_refused(changes):
+    with pytest.raises(AnyOrderError):
+        replace(SPEC, **changes)
+
+
+def test_a_source_that_skips_seeds_is_caught(tmp_path):
+    with pytest.raises(ValueError, match="expected 0, found nothing"):
+        collect(tmp_path / "data", SPEC, source=lambda seeds: [])
+    source, _ = counting(SPEC)
+    with pytest.raises(ValueError, match="expected 0, found seed 1"):
+        collect(tmp_path / "data", SPEC, source=lambda seeds: source(seeds[1:]))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from anyorder.data import collect as module
+module.SHARD_SIZE = 50
+if __name__ == "__main__":
+    try:
+        module.collect(Path(sys.argv[1]), module.CollectSpec(num_episodes=100_000), num_processes=2)
+    except KeyboardInterrupt as interrupted:
+        sys.exit(str(interrupted))
+"""
+
+
+def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path):
+    script, folder = tmp_path / "script.py", tmp_path / "data"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(folder)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "manifest.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as the terminal does: to the whole group
+        stdout, stderr = process.communicate(timeout=30)  # returns only when every process has closed its output
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 1 and stdout == ""
+    assert "Traceback" not in stderr and "run the same again to continue" in stderr
+    assert read_manifest(folder).splits["train"].num_seeds_done >= 50

@@ -1,0 +1,68 @@
+"""One evaluation from end to end, and the settings it refuses."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
+from anyorder.evaluation.rollout import FIRST_SEED
+
+ENV_ID = "MiniGrid-Empty-5x5-v0"
+pytestmark = pytest.mark.usefixtures("short_episodes")
+
+
+@pytest.fixture(scope="module")
+def evaluation(make_model, vocabulary, encoded):
+    def make(**options):
+        config = EvaluationConfig(num_episodes=2, num_gif_episodes=1, occlusion=[0.2], **options)
+        return Evaluation(make_model((7, 7), vocabulary), encoded, encoded, ENV_ID, config)
+
+    return make
+
+
+def test_everything_is_written_with_counts_intervals_and_seeds(evaluation, tmp_path):
+    asked = evaluation()
+    findings = asked.run(tmp_path)
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["env_id"] == ENV_ID and written["config"]["num_episodes"] == 2
+    assert set(written["smoothing"]["groups"]) >= {"object", "cell", "object_cell", "changed_cell"}
+    assert set(written["next_action"]["groups"]) == {"action"}
+    action = written["next_action"]["groups"]["action"]
+    for predictor in ("accuracy", "most_frequent", "copy_last"):
+        assert set(action[predictor]) == {"rate", "low", "high", "successes", "count"}
+    assert written["task_success"]["seeds"] == [FIRST_SEED, FIRST_SEED + 1]
+    assert [(arm["rate"], arm["declared"]) for arm in written["robustness"]] == [(0.2, False), (0.2, True)]
+    assert written["robustness"][0]["seeds"] == written["task_success"]["seeds"]
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "reconstruction.png", "episodes.gif"}
+    console = Console(record=True, width=140, file=open("/dev/null", "w"))
+    for table in findings.tables(asked.config.metrics):
+        console.print(table)
+    text = console.export_text()
+    assert "smoothing" in text and "next_action" in text and "30,000,000 to 30,000,001" in text
+
+
+@pytest.mark.parametrize(
+    ("metric", "keys"), [("accuracy", {"smoothing", "next_action"}), ("task_success", {"task_success"})]
+)
+def test_only_what_is_asked_is_judged(evaluation, tmp_path, metric, keys):
+    asked = evaluation(metric=metric)
+    findings = asked.run(tmp_path)
+    assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"config", "env_id", *keys}
+    assert len(findings.tables(asked.config.metrics)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metric": "loss"}, "world_model_nll"),
+        ({"num_episodes": 0}, "at least 1"),
+        ({"first_seed": 5}, "30,000,000"),
+        ({"cell_rate": 0.0}, "cell_rate"),
+        ({"occlusion": [1.2]}, "occlusion"),
+    ],
+)
+def test_bad_settings_are_refused(options, message):
+    with pytest.raises(AnyOrderError, match=message):
+        EvaluationConfig(**options)

@@ -1,0 +1,260 @@
+"""A run is a function of its seed: interrupted, killed, split into parts or processes, it finds the same weights."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from safetensors import safe_open
+
+from anyorder.config import ModelConfig, TrainingConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.grid import GridVocabulary
+from anyorder.errors import AnyOrderError
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies import Cell, Mixture, NextAction
+from anyorder.models.grid_transformer import GridTransformer
+from anyorder.training import checkpoint, trainer
+from anyorder.training.journal import read_metrics
+from anyorder.training.loss import Weighting
+from anyorder.training.trainer import Job, train
+
+UPDATES = 45  # three epochs of the fifteen batches below, one trajectory of twelve frames each
+
+
+@pytest.fixture(scope="module")
+def data(make_trajectory):
+    return EncodedTrajectories([make_trajectory(11, seed=seed) for seed in range(15)], vocabulary())
+
+
+def vocabulary():
+    return GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
+
+
+def mixture(progress):
+    return Mixture([Cell(Rate(0.2, 0.6)), NextAction()], [1, 1])
+
+
+def small_job(data, folder, strategy_at=mixture, resume=False, **settings):
+    settings = {"num_epochs": 3, "frames_per_batch": 12, "num_validations": 3, "checkpoint_seconds": 1e9, **settings}
+    torch.manual_seed(0)
+    model = GridTransformer(ModelConfig(width=16, num_layers=2, num_heads=2), vocabulary(), (3, 3))
+    weighting, config = Weighting("kind", 5.0), TrainingConfig(**settings)
+    return Job(model, data, data, strategy_at, weighting, config, folder, {"words": 5}, resume)
+
+
+@pytest.fixture
+def make_job(data, tmp_path):
+    """``make_job("name", ...)``: a small job in a folder of that name."""
+    return lambda name, *options, **settings: small_job(data, tmp_path / name, *options, **settings)
+
+
+def at_update(number, act):
+    """The usual strategy; when its turn comes at this update, ``act`` first."""
+
+    def strategy_at(progress):
+        if progress == number / (UPDATES - 1):
+            act()
+        return mixture(progress)
+
+    return strategy_at
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def content(folder):
+    """What a run leaves behind, but for what depends on the clock."""
+    weights = {name: (folder / "checkpoints" / f"{name}.safetensors").read_bytes() for name in ("best", "last")}
+    metrics = [{k: v for k, v in line.items() if k != "frames_per_second"} for line in read_metrics(folder)]
+    return weights, metrics
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data, tmp_path_factory):
+    job = small_job(data, tmp_path_factory.mktemp("uninterrupted"))
+    train(job)
+    return content(job.folder)
+
+
+def test_equal_seeds_give_equal_runs_and_other_seeds_others(make_job, uninterrupted):
+    for name, seed in (("again", 0), ("other", 1)):
+        train(make_job(name, seed=seed))
+    assert content(make_job("again").folder) == uninterrupted
+    assert content(make_job("other").folder)[0]["last"] != uninterrupted[0]["last"]
+
+
+@pytest.mark.parametrize("done", [2, 15, 20, 44])
+def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(make_job, uninterrupted, done):
+    """Interrupted early, late, and where a validation (after update 15) or a record (after 20) falls. The processes
+    agree on stopping at the start of an update, so the one in which the signal comes is not the last."""
+    job = make_job("run", at_update(done - 2, interrupt))
+    with pytest.raises(AnyOrderError, match="--resume") as error:
+        train(job)
+    assert f"after update {done} of {UPDATES}" in str(error.value)
+    assert not (job.folder / "checkpoints" / "last.safetensors").exists()
+    train(make_job("run", resume=True))
+    assert content(job.folder) == uninterrupted
+
+
+class Killed(BaseException):
+    """What no code of ours catches."""
+
+
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(make_job, uninterrupted):
+    """The state is older than the metrics and the best weights, and the last line of the metrics is cut short."""
+    job = make_job("run")
+    state, old_state = job.folder / "checkpoints" / "state.safetensors", job.folder / "old"
+
+    def strategy_at(progress):
+        at_update(18, lambda: shutil.copy(state, old_state))(progress)
+        at_update(41, kill)(progress)
+        return mixture(progress)
+
+    def kill():
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(make_job("run", strategy_at, checkpoint_seconds=0.0))
+    shutil.move(old_state, state)
+    with open(job.folder / "metrics.jsonl", "a") as file:
+        file.write('{"update": 4')
+    train(make_job("run", resume=True))
+    assert content(job.folder) == uninterrupted
+
+
+def test_a_resumed_run_keeps_its_best_weights_until_it_beats_them(make_job):
+    job = make_job("run", at_update(18, interrupt))
+    with pytest.raises(AnyOrderError):
+        train(job)
+    best, state = (job.folder / "checkpoints" / f"{name}.safetensors" for name in ("best", "state"))
+    saved, weights = checkpoint.load(state), best.read_bytes()
+    checkpoint.save(state, saved.tensors, {**saved.header, "best": 0.0})  # as good as can be
+    train(make_job("run", resume=True))
+    assert best.read_bytes() == weights
+
+
+def test_metrics_name_each_update_once_per_section(uninterrupted):
+    _, metrics = uninterrupted
+    sections = [(line["section"], line["update"]) for line in metrics]
+    assert sections == [
+        ("validation", 15), ("train", 20), ("validation", 30), ("train", 40), ("train", 45), ("validation", 45)
+    ]  # fmt: skip
+
+
+def test_resuming_a_run_that_never_began_begins_it(make_job, uninterrupted):
+    job = make_job("fresh", resume=True)
+    train(job)
+    assert content(job.folder) == uninterrupted
+
+
+def test_training_lowers_the_loss(uninterrupted):
+    _, metrics = uninterrupted
+    losses = [line["loss"] for line in metrics if line["section"] == "validation"]
+    assert losses[-1] < losses[0]
+
+
+def test_the_best_weights_need_no_pickle(make_job):
+    job = make_job("run")
+    train(job)
+    with safe_open(job.folder / "checkpoints" / "best.pt", framework="pt") as file:
+        stored = {name: file.get_tensor(name) for name in file.keys()}
+        assert json.loads(file.metadata()["anyorder"])["words"] == 5
+    assert stored.keys() == job.model.state_dict().keys()
+    last = checkpoint.load(job.folder / "checkpoints" / "last.pt").tensors
+    assert all(torch.equal(tensor, last[name]) for name, tensor in job.model.state_dict().items())
+
+
+def test_a_loss_that_is_no_number_ends_the_run(make_job):
+    job = make_job("run")
+    with torch.no_grad():
+        next(job.model.parameters()).fill_(float("nan"))
+    with pytest.raises(AnyOrderError, match="not a number at update 0; lower training.learning_rate"):
+        train(job)
+    assert not (job.folder / "checkpoints").exists()
+
+
+def interrupted(make_job):
+    job = make_job("run", at_update(3, interrupt))
+    with pytest.raises(AnyOrderError):
+        train(job)
+    return job.folder / "checkpoints" / "state.safetensors"
+
+
+def test_a_damaged_state_is_refused(make_job):
+    state = interrupted(make_job)
+    state.write_bytes(state.read_bytes()[:-10])
+    with pytest.raises(AnyOrderError, match="not a whole safetensors file"):
+        train(make_job("run", resume=True))
+
+
+def test_the_state_of_another_run_is_refused(make_job):
+    state = interrupted(make_job)
+    with pytest.raises(AnyOrderError, match="45 updates, this one has 60"):
+        train(make_job("run", resume=True, num_epochs=4))
+    saved = checkpoint.load(state)
+    checkpoint.save(state, {"something": torch.zeros(1)}, saved.header)
+    with pytest.raises(AnyOrderError, match="does not fit this model"):
+        train(make_job("run", resume=True))
+    checkpoint.save(state, saved.tensors, {"words": 5})
+    with pytest.raises(AnyOrderError, match="not a training state"):
+        train(make_job("run", resume=True))
+
+
+@pytest.fixture
+def plain_descent(monkeypatch):
+    """Three updates of the same four trajectories by gradient descent: linear in the gradient, so that a difference in
+    rounding stays one."""
+
+    def use(batches):
+        monkeypatch.setattr(trainer, "plan_updates", lambda *_: [batches] * 3)
+        monkeypatch.setattr(trainer, "make_optimizer", lambda model, _: torch.optim.SGD(model.parameters(), 0.1, 0.9))
+
+    return use
+
+
+def weights_after(job):
+    return checkpoint.load(job.folder / "checkpoints" / "last.safetensors").tensors
+
+
+@pytest.mark.parametrize("parts", [[[0, 1], [2, 3]], [[3], [1, 0, 2]]])
+def test_accumulated_parts_equal_one_whole(make_job, plain_descent, parts):
+    results = []
+    for name, batches in (("whole", [[0, 1, 2, 3]]), ("parts", parts)):
+        plain_descent(batches)
+        job = make_job(name, lambda progress: NextAction(), num_validations=1)
+        train(job)
+        results.append(weights_after(job))
+    torch.testing.assert_close(results[1], results[0], atol=1e-5, rtol=1e-5)
+
+
+def _train_in_process(rank, job, port):
+    os.environ |= {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    for state in (PartialState, AcceleratorState, GradientState):
+        state._reset_state()
+    train(job)
+
+
+def test_two_processes_find_the_weights_of_one(make_job, plain_descent):
+    """The batch of one trajectory leaves a process without any."""
+    plain_descent([[0, 1, 2], [3]])
+    alone, shared = (make_job(name, num_validations=1) for name in ("alone", "shared"))
+    train(alone)
+    torch.multiprocessing.start_processes(_train_in_process, (shared, free_port()), nprocs=2, start_method="fork")
+    torch.testing.assert_close(weights_after(shared), weights_after(alone), atol=1e-5, rtol=1e-5)
+    (ours,), (theirs,) = ([line for line in read_metrics(job.folder) if line["section"] == "train"] for job in (alone, shared))
+    assert theirs["loss"] == pytest.approx(ours["loss"], abs=1e-5)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
