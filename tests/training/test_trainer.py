@@ -89,11 +89,11 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_others(make_job, uninterrup
     assert content(make_job("other").folder)[0]["last"] != uninterrupted[0]["last"]
 
 
-@pytest.mark.parametrize("done", [2, 15, 20, 44])
-def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(make_job, uninterrupted, done):
-    """Interrupted early, late, and where a validation (after update 15) or a record (after 20) falls. The processes
-    agree on stopping at the start of an update, so the one in which the signal comes is not the last."""
-    job = make_job("run", at_update(done - 2, interrupt))
+@pytest.mark.parametrize("signalled, done", [(0, 10), (15, 20), (19, 20), (35, 40)])
+def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(make_job, uninterrupted, signalled, done):
+    """Interrupted early, late, and where a validation falls (after update 20). The processes agree on stopping every
+    tenth update, so the run goes on to the next of those."""
+    job = make_job("run", at_update(signalled, interrupt))
     with pytest.raises(AnyOrderError, match="--resume") as error:
         train(job)
     assert f"after update {done} of {UPDATES}" in str(error.value)
@@ -143,7 +143,8 @@ def test_metrics_name_each_update_once_per_section(uninterrupted):
     _, metrics = uninterrupted
     sections = [(line["section"], line["update"]) for line in metrics]
     assert sections == [
-        ("validation", 15), ("train", 20), ("validation", 30), ("train", 40), ("train", 45), ("validation", 45)
+        ("train", 10), ("train", 20), ("validation", 20), ("train", 30), ("validation", 30), ("train", 40),
+        ("train", 45), ("validation", 45),
     ]  # fmt: skip
 
 
@@ -174,7 +175,7 @@ def test_a_loss_that_is_no_number_ends_the_run(make_job):
     job = make_job("run")
     with torch.no_grad():
         next(job.model.parameters()).fill_(float("nan"))
-    with pytest.raises(AnyOrderError, match="not a number at update 0; lower training.learning_rate"):
+    with pytest.raises(AnyOrderError, match="no longer a number; lower training.learning_rate"):
         train(job)
     assert not (job.folder / "checkpoints").exists()
 

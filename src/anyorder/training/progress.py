@@ -21,19 +21,21 @@ class TrainingProgress:
         self._task = bar.add_task("training", total=total, completed=done, note="")
         self._start = time.monotonic()
         self._frames = 0
-        self._loss: float | None = None
 
     @property
     def rate(self) -> float:
         """Frames per second since the start."""
         return self._frames / max(1e-9, time.monotonic() - self._start)
 
-    def advance(self, loss: float, frames: int, scores: dict[str, float]) -> None:
-        """One update is done."""
+    def advance(self, frames: int) -> None:
+        """One update on so many frames is done."""
         self._frames += frames
-        self._loss = loss if self._loss is None else 0.95 * self._loss + 0.05 * loss
+        self._bar.advance(self._task)
+
+    def show(self, loss: float, scores: dict[str, float]) -> None:
+        """The latest loss and validation scores."""
         shown = "".join(f" {SHORT.get(name, name)} {100 * value:.1f}%" for name, value in scores.items() if name != "loss")
-        self._bar.update(self._task, advance=1, note=f"loss {self._loss:.2f} {self.rate:.0f} frames/s{shown}")
+        self._bar.update(self._task, note=f"loss {loss:.2f} {self.rate:.0f} frames/s{shown}")
 
 
 @contextmanager

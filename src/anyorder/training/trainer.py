@@ -5,6 +5,7 @@ Everything random is a function of (seed, update), so a run that was interrupted
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from anyorder.config import TrainingConfig
 from anyorder.data.batch import Batch, EncodedTrajectories
+from anyorder.data.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
@@ -30,7 +32,8 @@ from anyorder.training.plan import learning_rate_factor, plan_updates
 from anyorder.training.progress import training_progress
 from anyorder.training.validation import validate
 
-UPDATES_PER_RECORD = 20
+UPDATES_PER_PAUSE = 10
+"""Every so many updates a run pauses to record, to validate, to save and to see whether it was told to stop."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ def train(job: Job) -> dict[str, float]:
         AnyOrderError: when interrupted (after saving the state), saying how to continue, or when the loss is no
             longer a number.
     """
-    accelerator = Accelerator(mixed_precision=job.config.mixed_precision)
+    # The model has no buffers that training changes, so there is nothing to broadcast before every pass.
+    parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+    accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
     optimizer = make_optimizer(job.model, job.config)
     model, optimizer = accelerator.prepare(job.model, optimizer)
     return _Run(job, accelerator, model, optimizer).to_the_end()
@@ -100,21 +105,26 @@ class _Run:
         self.first_update = self._restore() if job.resume else 0
 
     def to_the_end(self) -> dict[str, float]:
-        config, total = self.job.config, len(self.updates)
-        validate_after = {round(total * (i + 1) / config.num_validations) for i in range(config.num_validations)}
+        total = len(self.updates)
+        validate_after = self._validation_times()
         journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
-        last_saved = time.monotonic()
+        losses, last_saved = [], time.monotonic()
         with training_progress(total, self.first_update, visible=journal is not None) as progress, _on_signal() as stop:
-            for update in range(self.first_update, total):
-                loss, frames, stopping = self._update(update, bool(stop))
-                progress.advance(loss, frames, self.scores)
-                done = update + 1
-                if journal and (done % UPDATES_PER_RECORD == 0 or done == total):
+            for done in range(self.first_update + 1, total + 1):
+                losses.append(self._update(done - 1))
+                progress.advance(self._num_frames(done - 1))
+                if done % UPDATES_PER_PAUSE and done < total:
+                    continue
+                # Between pauses the processes meet in the gradients alone.
+                loss, stopping = self._meet(losses, bool(stop))
+                losses.clear()
+                progress.show(loss, self.scores)
+                if journal:
                     rate = self.optimizer.param_groups[0]["lr"]
                     journal.write(done, "train", {"loss": loss, "learning_rate": rate, "frames_per_second": progress.rate})
                 if done in validate_after:
                     self._validate(done, journal)
-                if stopping or done == total or time.monotonic() - last_saved > config.checkpoint_seconds:
+                if stopping or done == total or time.monotonic() - last_saved > self.job.config.checkpoint_seconds:
                     self._save_state(done)
                     last_saved = time.monotonic()
                 if stopping and done < total:
@@ -127,42 +137,54 @@ class _Run:
         self._save_weights("last")
         return self.scores
 
-    def _update(self, update: int, stop: bool) -> tuple[float, int, bool]:
-        """One optimiser step; returns the loss, the frames seen by all processes and whether any was told to stop."""
+    def _validation_times(self) -> set[int]:
+        """Evenly spaced pauses, the last one at the end."""
+        total, number = len(self.updates), self.job.config.num_validations
+        evenly = (math.ceil(total * (i + 1) / number) for i in range(number))
+        return {min(total, UPDATES_PER_PAUSE * math.ceil(update / UPDATES_PER_PAUSE)) for update in evenly}
+
+    def _num_frames(self, update: int) -> int:
+        return sum(self.job.train.num_frames[i] for batch in self.updates[update] for i in batch)
+
+    def _meet(self, losses: list[Tensor], stop: bool) -> tuple[float, bool]:
+        """Mean loss since the last pause, over all processes, and whether any of them was told to stop."""
+        told = torch.stack([torch.stack(losses).mean(), losses[0].new_tensor(float(stop))])
+        loss, stopping = self.accelerator.reduce(told, "sum").tolist()
+        if loss != loss:
+            raise AnyOrderError("the loss is no longer a number; lower training.learning_rate")
+        return loss, stopping > 0
+
+    def _update(self, update: int) -> Tensor:
+        """One optimiser step; returns this process's part of the loss."""
         config = self.job.config
         factor = learning_rate_factor(update, len(self.updates), config.warmup_updates)
         for group, peak in zip(self.optimizer.param_groups, self.peak_rates):
             group["lr"] = peak * factor
-        batches = self._batches(update)
-        total = sum(self.job.weighting.total(b.values, b.layout, order) for b, order in batches)
-        told = self.accelerator.reduce(torch.cat([total, total.new_tensor([float(stop)])]), "sum")
+        batches, total_weight = self._batches(update)
         loss = torch.zeros((), device=self.accelerator.device)
         for number, (batch, order) in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss += self._backward(batch, order, told[:-1])
+                loss += self._backward(batch, order, total_weight)
         self.accelerator.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        value = float(self.accelerator.reduce(loss, "sum"))
-        if value != value:
-            raise AnyOrderError(f"the loss is not a number at update {update}; lower training.learning_rate")
-        frames = sum(self.job.train.num_frames[i] for batch in self.updates[update] for i in batch)
-        return value, frames, bool(told[-1] > 0)
+        return loss
 
-    def _batches(self, update: int) -> list[tuple[Batch, Order]]:
-        """This process's share of the update. Orders are drawn for whole batches, so that how many processes share
-        them changes nothing but the speed."""
+    def _batches(self, update: int) -> tuple[list[tuple[Batch, Order]], Tensor]:
+        """This process's share of the update, and the weight of the whole update's targets. Orders are drawn for
+        whole batches, so that how many processes share them changes nothing but the speed."""
         rank, world, device = self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.device
         strategy = self.job.strategy_at(update / max(1, len(self.updates) - 1))
-        drawn = []
+        drawn, total_weight = [], torch.zeros(len(Kind))
         for number, index in enumerate(self.updates[update]):
             batch = self.job.train.batch(index)
             order = strategy(batch.layout, stream(self.job.config.seed, "order", update, number))
+            total_weight += self.job.weighting.total(batch.values, batch.layout, order)
             if world > 1:
                 batch, order = _share(batch, order, rank, world)
             drawn.append((batch.to(device), order.to(device)))
-        return drawn
+        return drawn, total_weight.to(device)
 
     def _backward(self, batch: Batch, order: Order, total: Tensor) -> Tensor:
         """Add the gradient of this batch's share of the loss; the mean is over the whole update, not over parts."""
