@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # From nothing to a trained, judged agent: install, collect, train, evaluate, report. Ends non-zero when the agent
-# falls short of what is promised. Takes about five minutes on two cores, installation included.
+# falls short of what is promised. Takes less than five minutes on two cores, installation included.
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$(date +%s)
-source scripts/setup.sh
+source scripts/setup.sh ""  # without an argument, it would see those of this script
 run="${1:-outputs/quickstart}"
 
 echo "collecting demonstrations"
-anyorder collect --env BabyAI-GoToRedBall-v0 --num_episodes 4000 --num_validation 200 --num_test 500 \
+anyorder collect --env BabyAI-GoToRedBall-v0 --num_episodes 8000 --num_validation 200 --num_test 500 \
   --output_dir data/quickstart
 echo "training"
 anyorder train --config configs/quickstart.yaml --output_dir "$run" --resume

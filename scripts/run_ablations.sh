@@ -3,5 +3,5 @@
 # cores; started again, it repeats no finished run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source scripts/setup.sh
+source scripts/setup.sh ""  # without an argument, it would see those of this script
 exec anyorder ablate "$@"

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt as interrupt:
         sys.exit(_say(str(interrupt) or "interrupted", 130))
     except OSError as error:
-        sys.exit(_say(f"{error.strerror or error}: {error.filename or ''}; free some space or choose another folder", 2))
+        where = f": {error.filename}" if error.filename else ""
+        sys.exit(_say(f"{error.strerror or error}{where}; free some space or choose another folder", 2))
 
 
 def _command(name: str):

@@ -98,7 +98,7 @@ class TrainingConfig:
     warmup_updates: int = 30
     max_grad_norm: float = 1.0
     balance: Literal["kind", "target", "rate"] = "kind"
-    object_weight: float = 5.0
+    object_weight: float = 3.0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
     num_processes: Optional[int] = None

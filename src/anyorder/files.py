@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ def replacing(path: Path) -> Iterator[Path]:
             " (what was there before is untouched)"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a parent that is a file, a disk gone read-only: the error above says it
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -49,6 +50,8 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
         raise AnyOrderError(f"there is no file {path}") from None
+    except OSError as error:
+        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise AnyOrderError(f"{path} is not valid JSON ({error}); restore it or make it anew") from None
 
@@ -59,6 +62,8 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
         raise AnyOrderError(f"there is no file {path}") from None
+    except OSError as error:
+        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AnyOrderError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
 

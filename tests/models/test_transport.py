@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.models.transport import Kernels, carry, plan_route
+from anyorder.models.transport import Kernels, carry, plan_route, receive_each, receive_grouped
 
 
 @pytest.mark.parametrize("by", [1, -1])
@@ -35,3 +35,21 @@ def test_kernels_share_out_what_they_carry_and_begin_by_staying():
         assert kernels.shape == (3, 2, 9, 9)
         torch.testing.assert_close(kernels.sum(dim=-1), torch.ones(3, 2, 9))
         assert (kernels.argmax(dim=-1) == torch.arange(9)).all()
+
+
+def test_one_product_per_transition_equals_one_per_frame():
+    """The CPU's way and the GPU's way, in value and gradient."""
+    generator = torch.Generator().manual_seed(0)
+    tables = torch.randn(4, 2, 9, 9, generator=generator, requires_grad=True)
+    symbol = torch.randint(4, (3, 5), generator=generator)
+    allowed = torch.rand(3, 5, generator=generator) < 0.7
+    allowed[:, 0] = False
+    route = plan_route(allowed, symbol, 1, 4)
+    sent = torch.randn(len(route.source), 9, 2, 4, generator=generator, requires_grad=True)
+    weight = torch.randn(len(route.source), 9, 8, generator=generator)
+    found = []
+    for receive in (receive_grouped, receive_each):
+        received = receive(tables.softmax(-1), route, sent)
+        found.append((received, *torch.autograd.grad((received * weight).sum(), (tables, sent))))
+    for grouped, each in zip(*found):
+        torch.testing.assert_close(grouped, each, atol=1e-5, rtol=1e-5)

@@ -134,7 +134,7 @@ def test_a_resumed_run_keeps_its_best_weights_until_it_beats_them(make_job):
         train(job)
     best, state = (job.folder / "checkpoints" / f"{name}.safetensors" for name in ("best", "state"))
     saved, weights = checkpoint.load(state), best.read_bytes()
-    checkpoint.save(state, saved.tensors, {**saved.header, "best": 0.0})  # as good as can be
+    checkpoint.save(state, saved.tensors, {**saved.header, "best": 1.0})  # as good as can be
     train(make_job("run", resume=True))
     assert best.read_bytes() == weights
 

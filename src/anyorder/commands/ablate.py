@@ -10,7 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from anyorder.build import strategy_schedule
-from anyorder.commands.collect import CollectOptions, run_collect
+from anyorder.commands.collect import CollectOptions, collect_parser, run_collect
 from anyorder.commands.options import parse, parser
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
@@ -22,19 +22,28 @@ from anyorder.files import read_yaml
 KEYS = {"base", "collect", "seeds", "num_episodes", "quick", "arms", "comparisons"}
 
 
-def ablate_command(arguments: Sequence[str]) -> None:
-    """Collect the data if need be, run every arm, write the summary."""
+def ablate_parser() -> ArgumentParser:
+    """The options of the command."""
     options = parser("ablate", "Train and compare variants, write a summary.")
     options.add_argument("--study", type=str, default="configs/ablations.yaml", help="what is compared")
     options.add_argument("--output_dir", type=str, default="outputs/ablations", help="for runs and summary")
     options.add_argument("--quick", action="store_true", help="the study's shorter form, for a first look")
     options.add_argument("--num_workers", type=int, default=None, help="runs at a time; default: one per core")
-    chosen = parse(options, RunConfig, arguments)
+    return options
+
+
+def ablate_command(arguments: Sequence[str]) -> None:
+    """Collect the data if need be, run every arm, write the summary."""
+    chosen = parse(ablate_parser(), arguments)
     study = _study(Path(chosen.study), chosen.quick)
     ablation = _ablation(study, Path(chosen.study), Path(chosen.output_dir) / ("quick" if chosen.quick else ""))
     started = time.monotonic()
-    run_collect(CollectOptions(**study["collect"], output_dir=ablation.arms[0].config.data.path))
-    outcomes = run_ablation(ablation, chosen.num_workers)
+    collected = {**study["collect"], "output_dir": ablation.arms[0].config.data.path}
+    run_collect(CollectOptions(**_read(collect_parser(), collected, f"{chosen.study}: collect").as_dict()))
+    try:
+        outcomes = run_ablation(ablation, chosen.num_workers)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; finished runs are kept: run the same again to continue") from None
     summary = write_summary(ablation, outcomes, (time.monotonic() - started) / 60)
     print(summary.read_text())
     print(f"summary: {summary}")
@@ -66,10 +75,14 @@ def _ablation(study: dict[str, Any], path: Path, folder: Path) -> Ablation:
 
 def _config(settings: dict[str, Any], where: str) -> RunConfig:
     """Typed and checked by the same parser as a config file."""
-    reader: ArgumentParser = parser("ablate", "")
+    reader = parser("ablate", "")
     reader.add_class_arguments(RunConfig, "run")
+    return _read(reader, {"run": settings}, where).run
+
+
+def _read(reader: ArgumentParser, settings: dict[str, Any], where: str) -> Any:
     try:
-        return reader.instantiate(reader.parse_object({"run": settings})).run
+        return reader.instantiate(reader.parse_object(settings))
     except Exception as error:  # jsonargparse raises several kinds
         raise AnyOrderError(f"{where}: {' '.join(str(error).split())}") from None
 

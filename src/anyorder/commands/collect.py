@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from jsonargparse import ArgumentParser
+
 from anyorder.commands.options import parse, parser
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.manifest import Manifest
@@ -44,11 +46,16 @@ class CollectOptions:
     num_processes: Optional[int] = None
 
 
-def collect_command(arguments: Sequence[str]) -> None:
-    """Collect, then print what the folder holds."""
+def collect_parser() -> ArgumentParser:
+    """The options of the command."""
     options = parser("collect", "Play episodes of an environment and store them as a data set.")
     options.add_class_arguments(CollectOptions)
-    run_collect(CollectOptions(**parse(options, CollectOptions, arguments).as_dict()))
+    return options
+
+
+def collect_command(arguments: Sequence[str]) -> None:
+    """Collect, then print what the folder holds."""
+    run_collect(CollectOptions(**parse(collect_parser(), arguments).as_dict()))
 
 
 def run_collect(options: CollectOptions) -> Manifest:

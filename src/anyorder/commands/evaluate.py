@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
+from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.commands.options import parse, parser
@@ -14,17 +16,22 @@ from anyorder.experiments.judge import judge
 from anyorder.experiments.promises import check_promises, read_promises
 
 
-def evaluate_command(arguments: Sequence[str]) -> None:
-    """Evaluate, print the tables and, if asked, whether promises are kept (exit status 1 if not)."""
+def evaluate_parser() -> ArgumentParser:
+    """The options of the command."""
     options = parser("evaluate", "Score a checkpoint and let it act.")
     options.add_argument("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
     options.add_argument("--env", type=str, help="where it acts; default: where its data came from")
     options.add_argument("--data", type=str, help="data set folder; default: the one it was trained on")
     options.add_argument("--output_dir", type=str, help="for the results; default: the folder report of its run")
     options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
-    names = options.add_class_arguments(EvaluationConfig)
-    chosen = parse(options, EvaluationConfig, arguments)
-    config = EvaluationConfig(**{name: chosen[name] for name in names})
+    options.add_class_arguments(EvaluationConfig)
+    return options
+
+
+def evaluate_command(arguments: Sequence[str]) -> None:
+    """Evaluate, print the tables and, if asked, whether promises are kept (exit status 1 if not)."""
+    chosen = parse(evaluate_parser(), arguments)
+    config = EvaluationConfig(**{option.name: chosen[option.name] for option in fields(EvaluationConfig)})
     promises = read_promises(Path(chosen.promises)) if chosen.promises else []
     folder = Path(chosen.output_dir) if chosen.output_dir else None
     findings, folder = judge(Path(chosen.checkpoint), config, chosen.env, chosen.data, folder)

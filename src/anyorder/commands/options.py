@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from anyorder.errors import AnyOrderError
+
+UNKNOWN = r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
+"""How jsonargparse says that there is no such option."""
 
 
 def parser(command: str, description: str) -> ArgumentParser:
@@ -18,12 +20,11 @@ def parser(command: str, description: str) -> ArgumentParser:
     return ArgumentParser(prog=f"anyorder {command}", description=description, exit_on_error=False, allow_abbrev=False)
 
 
-def parse(options: ArgumentParser, config_class: type, arguments: Sequence[str]) -> Any:
+def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
     """Parse and instantiate.
 
     Args:
         options: a parser.
-        config_class: the dataclass whose fields are the nested groups, to tell what is allowed.
         arguments: of the command line.
 
     Raises:
@@ -32,18 +33,18 @@ def parse(options: ArgumentParser, config_class: type, arguments: Sequence[str])
     try:
         return options.instantiate(options.parse_args(list(arguments)))
     except (argparse.ArgumentError, ValueError, TypeError) as error:
-        raise AnyOrderError(_explain(str(error), config_class, arguments)) from None
+        raise AnyOrderError(_explain(str(error), options, arguments)) from None
 
 
-def _explain(message: str, config_class: type, arguments: Sequence[str]) -> str:
+def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) -> str:
     where = _config_file(arguments)
     message = " ".join(message.split())
     message = message.replace("<class '", "").replace("'>", "").replace("typing.", "")
     if unknown := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
         group, key = unknown.groups()
-        message = f"unknown key {group}.{key}; allowed in {group}: {', '.join(_keys(config_class, group))}"
-    elif unknown := re.search(r"(?:unrecognized arguments:|does not accept option|No action for key) '?-*([\w.]+)", message):
-        message = f"unknown option {unknown[1]}; allowed: {', '.join(_keys(config_class, unknown[1].rpartition('.')[0]))}"
+        message = f"unknown key {group}.{key}; allowed in {group}: {', '.join(_keys(options, group))}"
+    elif unknown := re.search(UNKNOWN, message):
+        message = f"unknown option {unknown[1]}; allowed: {', '.join(_keys(options, unknown[1].rpartition('.')[0]))}"
     elif bad := re.search(r'Parser key "([\w.]+)"', message):
         message = message.replace(bad[0] + ":", f"{bad[1]}:")
         unknown = bad
@@ -52,11 +53,12 @@ def _explain(message: str, config_class: type, arguments: Sequence[str]) -> str:
     return message if from_command_line or not where else f"{where}: {message}"
 
 
-def _keys(config_class: type, group: str) -> list[str]:
-    hints: Any = config_class
-    for part in filter(None, group.split(".")):
-        hints = get_type_hints(hints).get(part) if is_dataclass(hints) else None
-    return [field.name for field in fields(hints if is_dataclass(hints) else config_class)]
+def _keys(options: ArgumentParser, group: str) -> list[str]:
+    """What may stand in a group of options; what may stand outermost if the group is "" or there is none."""
+    prefix = f"{group}." if group else ""
+    names = [action.dest for action in options._actions if action.dest != "help"]
+    inside = [name[len(prefix) :].split(".")[0] for name in names if name.startswith(prefix)]
+    return list(dict.fromkeys(inside)) or _keys(options, "")
 
 
 def _config_file(arguments: Sequence[str]) -> str:

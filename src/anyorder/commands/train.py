@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+
+from jsonargparse import ArgumentParser
 
 from anyorder.build import claim, strategy_schedule, training_job
 from anyorder.commands.options import parse, parser
@@ -14,14 +17,19 @@ from anyorder.training.launch import launch
 from anyorder.training.trainer import train
 
 
-def train_command(arguments: Sequence[str]) -> None:
-    """Read the configuration, train, print the last validation scores."""
+def train_parser() -> ArgumentParser:
+    """The options of the command."""
     options = parser("train", "Train a model on a data set.")
     options.add_argument("--config", action="config", help="YAML file; what it leaves out keeps its default")
     options.add_argument("--output_dir", type=str, default="outputs/run", help="folder of the run")
     options.add_argument("--resume", action="store_true", help="continue the run in the folder, if there is one")
     options.add_class_arguments(RunConfig)
-    chosen = parse(options, RunConfig, arguments)
+    return options
+
+
+def train_command(arguments: Sequence[str]) -> None:
+    """Read the configuration, train, say where the checkpoint is."""
+    chosen = parse(train_parser(), arguments)
     config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.training)
     run_training(config, Path(chosen.output_dir), chosen.resume)
 
@@ -30,9 +38,15 @@ def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
     strategy_schedule(config.masking)  # complain before anything is written
     read_manifest(Path(config.data.path))
-    claim(folder, config, resume)
-    launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
-    print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
+    main_process = os.environ.get("RANK", "0") == "0"  # `accelerate launch` runs this in every process
+    if main_process:
+        claim(folder, config, resume)
+    try:
+        launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
+    except KeyboardInterrupt:  # before the first update, or a second time
+        raise KeyboardInterrupt("interrupted; continue with the same command and --resume") from None
+    if main_process:
+        print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
 
 
 def _train(config: RunConfig, folder: Path, resume: bool) -> None:

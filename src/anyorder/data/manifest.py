@@ -111,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = Path(folder) / MANIFEST
     if not path.exists():
-        raise AnyOrderError(f"there is no data set in {folder}; make one with `anyorder collect --folder {folder}`")
+        raise AnyOrderError(f"there is no data set in {folder}; make one with `anyorder collect --output_dir {folder}`")
     content = read_json(path)
     version = content.get("format_version") if isinstance(content, dict) else None
     if version not in KNOWN_VERSIONS:

@@ -41,6 +41,8 @@ class EvaluationConfig:
         first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         occlusion: shares of the cells hidden in ``robustness``; each is played with the agent told and not told.
+        temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered. A
+            little chance leads out of loops: where nothing changes, the most probable action stays the same.
         num_gif_episodes: episodes in the film; 0 makes none.
         frames_per_batch: observations in one pass over the test split.
         seed: of what is hidden.
@@ -51,6 +53,7 @@ class EvaluationConfig:
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
     occlusion: list[float] = field(default_factory=lambda: [0.1, 0.3])
+    temperature: float = 0.5
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
     seed: int = 0
@@ -64,6 +67,8 @@ class EvaluationConfig:
             raise AnyOrderError(
                 f"first_seed is {FIRST_SEED:,} or more, since data sets use those below; found {self.first_seed:,}"
             )
+        if self.temperature < 0:
+            raise AnyOrderError(f"temperature is 0 or more, found {self.temperature}")
         if not 0 < self.cell_rate <= 1 or not all(0 <= rate <= 1 for rate in self.occlusion):
             raise AnyOrderError("cell_rate and occlusion are hidden shares, between 0 and 1; cell_rate is above 0")
 
@@ -127,7 +132,7 @@ class Evaluation:
         }
 
     def _episodes(self, findings: Findings, bars: Progress) -> Findings:
-        config, policy = self.config, StepwisePolicy(self.model)
+        config, policy = self.config, self._policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
         if "task_success" in config.metrics:
@@ -153,9 +158,12 @@ class Evaluation:
         if self.config.num_gif_episodes:
             first, holes = self.config.first_seed, occlusion(self.config.cell_rate, declared=True)
             seeds = range(first, first + self.config.num_gif_episodes)
-            played = roll_out(StepwisePolicy(self.model), self.env_id, seeds, holes)
+            played = roll_out(self._policy(), self.env_id, seeds, holes)
             with replacing(path) as temporary:
                 temporary.write_bytes(episode_gif(self.model, played, holes))
+
+    def _policy(self) -> StepwisePolicy:
+        return StepwisePolicy(self.model, self.config.temperature, self.config.seed)
 
     def _cells(self) -> Cell:
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))

@@ -105,6 +105,9 @@ def roll_out(
 
     Returns:
         The trajectories, in the order of the seeds.
+
+    Raises:
+        AnyOrderError: for an unknown environment, or one whose views or missions the model cannot read.
     """
     episodes = [_start(policy, env_id, seed, perceive) for seed in seeds]
     running = list(episodes)
@@ -122,6 +125,7 @@ def roll_out(
 def _start(policy: Policy, env_id: str, seed: int, perceive: Perceive) -> _Episode:
     env = minigrid.make_env(env_id)
     view = minigrid.reset(env, seed)
+    policy.model.check(view.image.shape[:2], len(view.mission.split()))
     episode = _Episode(env, seed, policy.start(view.mission), perception_generator(seed), perceive)
     episode.observe(view)
     return episode

@@ -17,6 +17,7 @@ from torch.nn import functional
 from anyorder.config import ModelConfig
 from anyorder.data.grid import GridLayout, GridShape, GridVocabulary
 from anyorder.data.layout import Attribute
+from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.registers import Reader
@@ -66,7 +67,7 @@ class GridTransformer(nn.Module):
             target's attribute cannot take.
         """
         shape = layout.shape_of_grid
-        self._check(shape)
+        self.check((shape.columns, shape.rows), shape.num_words)
         seen = visibility(shape.actions(values) - self.first_action, layout, order)
         symbols = self._symbols(values, layout, order)
         cells, registers = self._first(shape, symbols, seen)
@@ -93,11 +94,18 @@ class GridTransformer(nn.Module):
             ParameterGroup(tables, decays=False, is_table=True),
         ]
 
-    def _check(self, shape: GridShape) -> None:
-        if (shape.columns, shape.rows) != self.view:
-            raise ValueError(f"this model was made for views of {self.view}, found {(shape.columns, shape.rows)}")
-        if shape.num_words > self.config.max_words:
-            raise ValueError(f"missions have at most {self.config.max_words} words, found {shape.num_words}")
+    def check(self, view: tuple[int, int], num_words: int) -> None:
+        """Raise an AnyOrderError if the model is too small for a mission or was made for another view."""
+        if tuple(view) != self.view:
+            made, found = ("x".join(map(str, size)) for size in (self.view, view))
+            raise AnyOrderError(
+                f"this model was made for views of {made} cells, found {found}; choose an environment or data with those"
+            )
+        if num_words > self.config.max_words:
+            raise AnyOrderError(
+                f"this model reads missions of at most {self.config.max_words} words, found {num_words}; train one with"
+                " a higher model.max_words"
+            )
 
     @torch.compiler.disable  # see `visibility`
     def _symbols(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:

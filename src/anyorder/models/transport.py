@@ -114,9 +114,6 @@ class Transport(nn.Module):
 def carry(kernels: Tensor, route: Route, values: Tensor) -> Tensor:
     """Apply each transition's kernel to the neighbour's values.
 
-    Frames with the same transition share one matrix product; on a GPU, where many small products run side by side,
-    each frame gets its own.
-
     Args:
         kernels: ``[A, H, S, S]``.
         route: who receives from whom.
@@ -125,17 +122,27 @@ def carry(kernels: Tensor, route: Route, values: Tensor) -> Tensor:
     Returns:
         ``[N, S, D]``; zero for frames that see no neighbour.
     """
+    receive = receive_each if values.is_cuda else receive_grouped
+    received = receive(kernels, route, values.index_select(0, route.source))
     arrived = values.new_zeros(*values.shape[:2], values.shape[2] * values.shape[3])
-    sent = values.index_select(0, route.source)
-    if values.is_cuda:
-        received = torch.einsum("nhij,njhd->nihd", kernels.index_select(0, route.symbol), sent).flatten(2)
-    else:
-        parts = zip(kernels, sent.split(route.lengths), strict=True)
-        received = [_carry_all(kernel, part) for kernel, part in parts if len(part)]
-        # With nobody to receive, an empty product keeps the tables in the graph: processes that share an update
-        # must agree on which parameters have gradients.
-        received = torch.cat(received or [_carry_all(kernels[0], sent)])
     return arrived.index_copy(0, route.target, received)
+
+
+def receive_grouped(kernels: Tensor, route: Route, sent: Tensor) -> Tensor:
+    """Frames with the same transition share one matrix product: few large ones, for a CPU.
+
+    ``[A, H, S, S]`` applied to ``[M, S, H, d]``: ``[M, S, D]``.
+    """
+    parts = zip(kernels, sent.split(route.lengths), strict=True)
+    received = [_carry_all(kernel, part) for kernel, part in parts if len(part)]
+    # With nobody to receive, an empty product keeps the tables in the graph: processes that share an update must
+    # agree on which parameters have gradients.
+    return torch.cat(received or [_carry_all(kernels[0], sent)])
+
+
+def receive_each(kernels: Tensor, route: Route, sent: Tensor) -> Tensor:
+    """The same with a kernel of its own for each frame: many small products, which run side by side on a GPU."""
+    return torch.einsum("nhij,njhd->nihd", kernels.index_select(0, route.symbol), sent).flatten(2)
 
 
 def _carry_all(kernel: Tensor, values: Tensor) -> Tensor:

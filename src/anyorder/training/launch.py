@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
+import warnings
 from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
 
 import torch
-from torch.multiprocessing import ProcessExitedException, start_processes
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException, get_context, start_processes
 
 from anyorder.errors import AnyOrderError
 
 MOST_PROCESSES = 4
 """Batches on a CPU are small; more processes would wait for one another longer than they compute."""
+
+GRACE_SECONDS = 10.0
+"""When one process fails, how long the others have to end by themselves."""
 
 
 def launch(function: Callable[[], object], num_processes: int | None, num_threads: int | None) -> None:
@@ -23,9 +27,13 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
     Inside ``accelerate launch`` or ``torchrun`` the processes exist already, and the function just runs.
 
     Args:
-        function: picklable; an AnyOrderError is printed once and ends the program with status 2.
+        function: picklable.
         num_processes: how many; None: one per core up to `MOST_PROCESSES`, or one if there is a GPU.
         num_threads: torch threads of each; None divides the cores.
+
+    Raises:
+        AnyOrderError: the first one that a process raised, or that a process died.
+        KeyboardInterrupt: a process did not get as far as saving its state.
     """
     if num_processes is None:
         num_processes = 1 if torch.cuda.is_available() else min(MOST_PROCESSES, _cores())
@@ -38,27 +46,48 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    # The children answer Ctrl-C by saving their state; the parent waits for them.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    failures = get_context("spawn").SimpleQueue()
+    interrupted: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        """Ctrl-C: tell the children, who save their state if they have one, and wait for them."""
+        interrupted.append(number)
+        for child in children.processes:
+            child.terminate()
+
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the children begin with
     try:
-        start_processes(_child, (function, num_processes, threads, port), num_processes, start_method="spawn")
-    except ProcessExitedException as error:
-        sys.exit(error.exit_code if error.exit_code > 0 else 1)
+        given = (function, num_processes, threads, port, failures)
+        children = start_processes(_child, given, num_processes, join=False, start_method="spawn")
+        signal.signal(signal.SIGINT, stop)
+        while not children.join(grace_period=GRACE_SECONDS):
+            pass
+    except (ProcessExitedException, ProcessRaisedException) as error:
+        if not failures.empty():
+            raise failures.get() from None
+        if interrupted:
+            raise KeyboardInterrupt from None
+        if isinstance(error, ProcessRaisedException):
+            raise
+        message = f"training stopped: {error} (out of memory?); continue with the same command and --resume"
+        raise AnyOrderError(message) from None
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _child(rank: int, function: Callable[[], object], world: int, threads: int, port: int) -> None:
+def _child(
+    rank: int, function: Callable[[], object], world: int, threads: int, port: int, failures: SimpleQueue
+) -> None:
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
     }  # fmt: skip
     torch.set_num_threads(threads)
+    warnings.filterwarnings("ignore")  # as the command line does in its own process
     try:
         function()
-    except AnyOrderError as error:
-        if rank == 0:
-            print(f"anyorder: {error}", file=sys.stderr)
+    except (AnyOrderError, OSError, KeyboardInterrupt) as error:
+        failures.put(error)
         os._exit(2)  # not sys.exit: the other process may be waiting in a collective
 
 

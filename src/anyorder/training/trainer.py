@@ -30,7 +30,7 @@ from anyorder.training.journal import Journal
 from anyorder.training.loss import Weighting
 from anyorder.training.plan import learning_rate_factor, plan_updates
 from anyorder.training.progress import training_progress
-from anyorder.training.validation import validate
+from anyorder.training.validation import quality, validate
 
 UPDATES_PER_PAUSE = 10
 """Every so many updates a run pauses to record, to validate, to save and to see whether it was told to stop."""
@@ -100,7 +100,7 @@ class _Run:
         self.forward = torch.compile(model, dynamic=True) if job.config.compile else model
         self.peak_rates = [group["lr"] for group in optimizer.param_groups]
         self.updates = plan_updates(job.train, job.config)
-        self.best = float("inf")
+        self.best = -1.0
         self.scores: dict[str, float] = {}
         self.first_update = self._restore() if job.resume else 0
 
@@ -203,8 +203,8 @@ class _Run:
                 plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, config.frames_per_batch, config.seed
             )
             journal.write(update, "validation", self.scores)
-            if self.scores["loss"] < self.best:
-                self.best = self.scores["loss"]
+            if quality(self.scores) > self.best:
+                self.best = quality(self.scores)
                 self._save_weights("best")
         self.accelerator.wait_for_everyone()
 

@@ -15,6 +15,13 @@ from anyorder.seeding import stream
 from anyorder.training.loss import LossSums, Weighting
 
 
+def quality(scores: dict[str, float]) -> float:
+    """What the best checkpoint is best at: the mean of the accuracies. The loss would stop too early: that of actions
+    rises with overconfidence while their accuracy still improves."""
+    accuracies = [value for name, value in scores.items() if name.endswith("accuracy")]
+    return sum(accuracies) / len(accuracies)
+
+
 @torch.no_grad()
 def validate(
     model: nn.Module,

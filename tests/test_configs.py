@@ -1,0 +1,78 @@
+"""Every configuration in the repository says what the program does, and can be run."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+
+from anyorder.build import strategy_schedule
+from anyorder.commands import ablate
+from anyorder.commands.options import parse
+from anyorder.commands.train import train_parser
+from anyorder.config import RunConfig
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.experiments.promises import read_promises
+from anyorder.masking.strategies import Mixture
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+STUDY = CONFIGS / "ablations.yaml"
+RUNS = [CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml"))]
+
+
+def read(path):
+    chosen = parse(train_parser(), ["--config", str(path)])
+    return RunConfig(chosen.data, chosen.masking, chosen.model, chosen.training)
+
+
+def test_every_file_is_checked_here():
+    assert {*RUNS, STUDY, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+
+
+def test_the_base_config_names_every_default():
+    path = CONFIGS / "base_config.yaml"
+    written, defaults = yaml.safe_load(path.read_text()), asdict(RunConfig())
+    assert {group: list(keys) for group, keys in written.items()} == {group: list(keys) for group, keys in defaults.items()}
+    assert read(path) == RunConfig()
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
+def test_every_run_has_a_strategy_from_beginning_to_end(path):
+    strategy_at = strategy_schedule(read(path).masking)
+    assert all(isinstance(strategy_at(progress), Mixture) for progress in (0.0, 0.5, 1.0))
+
+
+def test_the_schedule_rises_in_three_equal_parts():
+    config = read(CONFIGS / "experiments" / "scheduled_masking.yaml")
+    assert config.masking.mask_prob == {"step": [0.15, 0.30, 0.50]}
+
+
+@pytest.mark.parametrize("written", ["2e-3", "0.002", "2.0e-3"])
+def test_numbers_are_read_as_numbers(tmp_path, written):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"training: {{learning_rate: {written}}}")
+    assert read(path).training.learning_rate == 0.002
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_study_compares_arms_that_share_their_data_and_length(tmp_path, quick):
+    study = ablate._study(STUDY, quick)
+    ablation = ablate._ablation(study, STUDY, tmp_path)
+    assert [arm.name for arm in ablation.arms] == list(study["arms"])
+    assert len({str((arm.config.data, arm.config.training, arm.config.model)) for arm in ablation.arms}) == 1
+    assert {name for names in ablation.comparisons.values() for name in names} == set(study["arms"])
+    assert len(ablation.seeds) >= 2 and ablation.evaluation.num_episodes == study["num_episodes"]
+
+
+def test_the_quick_study_is_shorter():
+    whole, quick = (ablate._study(STUDY, quick) for quick in (False, True))
+    assert quick["arms"] == whole["arms"] and quick["base"]["data"] == whole["base"]["data"]
+    assert quick["base"]["training"]["num_epochs"] < whole["base"]["training"]["num_epochs"]
+    assert len(quick["seeds"]) <= len(whole["seeds"]) and quick["num_episodes"] < whole["num_episodes"]
+
+
+def test_promises_are_shares_of_what_is_measured():
+    promises = read_promises(CONFIGS / "promises.yaml")
+    assert promises and all(0 < promise.at_least <= (promise.aim or 1) <= 1 for promise in promises)
+    assert {promise.metric.split(".")[0] for promise in promises} <= {"smoothing", "next_action", "task_success"}
+    assert EvaluationConfig().metric == "all", "whoever checks promises has everything measured"
