@@ -126,7 +126,7 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
     """
     path = folder / CONFIG_FILE
     text = yaml.safe_dump(asdict(config), sort_keys=False)
-    if path.exists():
+    if path.exists() and (folder / "checkpoints").exists():  # else it failed before it began
         if not resume:
             raise AnyOrderError(f"{folder} already holds a run; continue it with --resume or choose another --output_dir")
         if path.read_text() != text:

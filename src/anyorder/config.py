@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Optional, Union
 
+from anyorder.errors import AnyOrderError
+
 RateSpec = Union[float, list[float], dict[str, list[float]]]
 
 
@@ -105,6 +107,18 @@ class TrainingConfig:
     num_threads: Optional[int] = None
     num_validations: int = 5
     checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_epochs", "frames_per_batch", "accumulation", "num_validations", "num_processes", "num_threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise AnyOrderError(f"training.{name} is at least 1, found {value}")
+        for name in ("learning_rate", "table_lr_factor", "max_grad_norm", "object_weight"):
+            if not getattr(self, name) > 0:
+                raise AnyOrderError(f"training.{name} is above 0, found {getattr(self, name)}")
+        for name in ("weight_decay", "warmup_updates", "checkpoint_seconds"):
+            if getattr(self, name) < 0:
+                raise AnyOrderError(f"training.{name} is not negative, found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

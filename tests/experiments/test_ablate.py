@@ -75,7 +75,7 @@ def run_study(study):
 
 
 def results(study):
-    return {path: path.stat().st_mtime_ns for path in study.glob("out/*/*/report/metrics.json")}
+    return {path: path.stat().st_mtime_ns for path in study.glob("out/full/*/*/report/metrics.json")}
 
 
 def test_a_study_tells_everything_and_repeats_nothing(study, run_study, capsys):

@@ -16,7 +16,7 @@ from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.experiments.ablate import Ablation, Arm, run_ablation
-from anyorder.experiments.summary import write_summary
+from anyorder.experiments.summary import SUMMARY_FILE, write_summary
 from anyorder.files import read_yaml
 
 KEYS = {"base", "collect", "seeds", "num_episodes", "quick", "arms", "comparisons"}
@@ -36,7 +36,7 @@ def ablate_command(arguments: Sequence[str]) -> None:
     """Collect the data if need be, run every arm, write the summary."""
     chosen = parse(ablate_parser(), arguments)
     study = _study(Path(chosen.study), chosen.quick)
-    ablation = _ablation(study, Path(chosen.study), Path(chosen.output_dir) / ("quick" if chosen.quick else ""))
+    ablation = _ablation(study, Path(chosen.study), Path(chosen.output_dir) / ("quick" if chosen.quick else "full"))
     started = time.monotonic()
     collected = {**study["collect"], "output_dir": ablation.arms[0].config.data.path}
     run_collect(CollectOptions(**_read(collect_parser(), collected, f"{chosen.study}: collect").as_dict()))
@@ -44,7 +44,8 @@ def ablate_command(arguments: Sequence[str]) -> None:
         outcomes = run_ablation(ablation, chosen.num_workers)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; finished runs are kept: run the same again to continue") from None
-    summary = write_summary(ablation, outcomes, (time.monotonic() - started) / 60)
+    summary = Path(chosen.output_dir) / SUMMARY_FILE
+    write_summary(summary, ablation, outcomes, (time.monotonic() - started) / 60)
     print(summary.read_text())
     print(f"summary: {summary}")
     if failed := [outcome for outcome in outcomes if outcome.error]:

@@ -13,6 +13,7 @@ from anyorder.commands.options import parse, parser
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.manifest import Manifest
 from anyorder.errors import AnyOrderError
+from anyorder.experts import EXPERTS
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def collect_command(arguments: Sequence[str]) -> None:
 
 def run_collect(options: CollectOptions) -> Manifest:
     """Collect what the options ask for."""
+    if options.policy not in (*EXPERTS, "checkpoint"):
+        raise AnyOrderError(f"there is no policy {options.policy!r}; choose one of {', '.join(EXPERTS)}, checkpoint")
     if (options.policy == "checkpoint") != (options.checkpoint is not None):
         raise AnyOrderError("--policy checkpoint goes with --checkpoint FILE, and the other way round")
     policy = options.policy if options.checkpoint is None else f"checkpoint {options.checkpoint}"

@@ -38,23 +38,22 @@ def verdict(shares: dict[str, Proportion]) -> str:
     return best if clear and len(shares) > 1 else "not distinguishable"
 
 
-def write_summary(ablation: Ablation, outcomes: Sequence[Outcome], minutes: float) -> Path:
+def write_summary(path: Path, ablation: Ablation, outcomes: Sequence[Outcome], minutes: float) -> None:
     """Write the summary; every row names the folder of its result files."""
-    seeds = ", ".join(map(str, ablation.seeds))
+    seeds, config = ", ".join(map(str, ablation.seeds)), ablation.arms[0].config
     parts = [
         "# Results of the ablations",
-        f"Training seeds {seeds}; {ablation.evaluation.num_episodes} episodes per run, the same for all; intervals are"
-        " 95% Wilson intervals of the counts pooled over the seeds. An arm wins a column when its interval lies above"
-        " every other's; elements of one trajectory are not independent, so close wins in the element columns deserve"
-        f" doubt. This command took {minutes:.1f} minutes.",
+        f"{config.training.num_epochs} epochs; training seeds {seeds}; {ablation.evaluation.num_episodes} episodes per"
+        " run, the same for all; intervals are 95% Wilson intervals of the counts pooled over the seeds. An arm wins a"
+        " column when its interval lies above every other's; elements of one trajectory are not independent, so close"
+        f" wins in the element columns deserve doubt. The runs are in `{ablation.folder}`; this command took {minutes:.1f}"
+        " minutes (finished runs are not repeated).",
     ]
     parts += [_comparison(title, names, outcomes) for title, names in ablation.comparisons.items()]
     failed = [f"- {o.arm}, seed {o.seed}: {o.error}" for o in outcomes if o.error]
     parts.append("## Failed runs\n\n" + ("\n".join(failed) or "None."))
-    path = ablation.folder / SUMMARY_FILE
     with replacing(path) as temporary:
         temporary.write_text("\n\n".join(parts) + "\n")
-    return path
 
 
 def _comparison(title: str, names: Sequence[str], outcomes: Sequence[Outcome]) -> str:
