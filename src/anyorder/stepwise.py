@@ -33,12 +33,14 @@ class _Memory:
     Attributes:
         sent: ``[L, S, D]``, what the cells of the last frame send to the next at each layer.
         keys_values: ``[L + 1, K, 2D]``, of the words and of each register so far, for every reader of the model.
+        mission: ``[D]``, what modulates the cells.
         num_words: W.
         logits: ``[7]``, of the action after the last frame.
     """
 
     sent: Tensor
     keys_values: Tensor
+    mission: Tensor
     num_words: int
     logits: Tensor
 
@@ -65,7 +67,8 @@ class StepwisePolicy(Policy):
         keys_values = torch.stack([reader.keys_values(embedded) for reader in self._readers()])
         num_cells, width = model.cell_position.shape
         sent = embedded.new_zeros(len(model.layers), num_cells, width)
-        history.memory = _Memory(sent, keys_values, len(words), embedded.new_zeros(0))
+        mission = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
+        history.memory = _Memory(sent, keys_values, mission, len(words), embedded.new_zeros(0))
         return history
 
     @torch.no_grad()
@@ -85,6 +88,7 @@ class StepwisePolicy(Policy):
         model = self.model
         cells, registers, arrival = self._first(histories)
         past = _Past.of([history.memory for history in histories])
+        mission = torch.stack([history.memory.mission for history in histories])
         route = plan_route((arrival < NUM_SYMBOLS)[None], arrival[None], 0, NUM_SYMBOLS)
         for number, layer in enumerate(model.layers):
             normed = layer.cell_norm(cells)
@@ -92,7 +96,7 @@ class StepwisePolicy(Policy):
             registers = registers + layer.register_think(registers)
             arrived = past.transport(number, layer.transport, normed, lambda sent: carry(kernels, route, sent))
             cells = cells + arrived + layer.tell(registers)[:, None]
-            cells = cells + layer.cell_think(cells)
+            cells = cells + layer.cell_think(cells, mission)
         cells = model.cell_norm(cells)
         last = len(model.layers)
         registers = registers + past.read(last, model.last_reader, model.register_norm(registers), cells)

@@ -157,3 +157,18 @@ def test_misfits_are_refused_naming_both_sides(make_batch, make_model):
         model(wordy.values, wordy.layout, imitate(wordy.layout))
     with pytest.raises(ValueError, match="3 heads and width 16"):
         GridTransformer(ModelConfig(width=16, num_heads=3), model.vocabulary, (3, 3))
+
+
+def test_the_mission_changes_what_is_made_of_cells(make_model, make_batch):
+    """And a mission whose words are dropped is no mission at all: its words no longer matter."""
+    batch, model = make_batch([4, 2]), make_model()
+    layout, shape = batch.layout, batch.layout.shape_of_grid
+    hidden = layout.of_kind(Kind.OBSERVATION) & (layout.cell % 5 == 0)
+    other = batch.values.clone()
+    shape.words(other)[:] = shape.words(batch.values).flip(1)
+    shown = reconstruct(layout, hidden)
+    assert not torch.equal(model(batch.values, layout, shown), model(other, layout, shown))
+    roles = shown.roles.clone()
+    shape.words(roles)[:] = Role.DROPPED
+    dropped = Order(roles, shown.ranks)
+    assert torch.equal(model(batch.values, layout, dropped), model(other, layout, dropped))

@@ -1,8 +1,9 @@
 """The small model: a bidirectional transformer over grid trajectories that learns on a laptop CPU.
 
-Cells exchange values with the neighbouring frames through kernels learned per transition (`transport`); registers,
-one per step, attend to the cells of their own frame, to the mission and to the registers of the whole episode, and
-tell their frame what they found. Actions are read from registers, everything else from cells.
+Cells exchange values with the neighbouring frames through kernels learned per transition (`transport`) and think under
+the mission's influence (`mission`); registers, one per step, attend to the cells of their own frame, to the mission and
+to the registers of the whole episode (`registers`), and tell their frame what they found. Actions and directions are
+read from registers, everything else from cells.
 
 Legend: B trajectories, F frames, S cells of a view, W mission words, E elements, K targets, H heads, D width,
 V vocabulary.
@@ -19,6 +20,7 @@ from anyorder.data.grid import GridLayout, GridShape, GridVocabulary
 from anyorder.data.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
+from anyorder.models.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.registers import Reader
 from anyorder.models.transport import Kernels, Route, Transport, plan_route
@@ -49,6 +51,7 @@ class GridTransformer(nn.Module):
         self.cell_position = nn.Parameter(0.02 * torch.randn(num_cells, dim))
         self.word_position = nn.Parameter(0.02 * torch.randn(config.max_words, dim))
         self.kernels = Kernels(NUM_SYMBOLS, config.num_heads, num_cells)
+        self.mission = MissionEncoder(dim)
         self.layers = nn.ModuleList(Layer(config, num_cells) for _ in range(config.num_layers))
         self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.last_reader = Reader(dim, config.num_heads)
@@ -72,13 +75,14 @@ class GridTransformer(nn.Module):
         symbols = self._symbols(values, layout, order)
         cells, registers = self._first(shape, symbols, seen)
         words = self.embedding(shape.words(symbols)) + self.word_position[: shape.num_words]
+        mission = self.mission(words, seen.words).repeat_interleave(shape.num_frames, dim=0)
         kernels = self.kernels()
         routes = (
             plan_route(seen.past, seen.past_symbol, 1, NUM_SYMBOLS),
             plan_route(seen.future, seen.future_symbol, -1, NUM_SYMBOLS),
         )
         for layer in self.layers:
-            cells, registers = layer(cells, registers, words, kernels, routes, seen)
+            cells, registers = layer(cells, registers, words, mission, kernels, routes, seen)
         cells = self.cell_norm(cells)
         registers = registers + self.last_reader(self.register_norm(registers), cells, words, seen)
         return self._read(cells, registers, layout, order)
@@ -153,13 +157,14 @@ class Layer(nn.Module):
         self.register_think = _feed_forward(dim, config.register_expansion)
         self.transport = Transport(dim, config.num_heads, num_cells)
         self.tell = nn.Linear(dim, dim)
-        self.cell_think = _feed_forward(dim, config.cell_expansion)
+        self.cell_think = ModulatedFeedForward(dim, config.cell_expansion)
 
     def forward(
         self,
         cells: Tensor,
         registers: Tensor,
         words: Tensor,
+        mission: Tensor,
         kernels: tuple[Tensor, Tensor],
         routes: tuple[Route, Route],
         seen: Visibility,
@@ -171,7 +176,7 @@ class Layer(nn.Module):
         told = self.tell(registers) * seen.frame_sees_register[..., None]
         absent = None if seen.all_cells else ~seen.cells.flatten(0, 1)
         cells = cells + self.transport(normed, absent, kernels, routes) + told.flatten(0, 1)[:, None]
-        return cells + self.cell_think(cells), registers
+        return cells + self.cell_think(cells, mission), registers
 
 
 def _embedding(num: int, width: int, padding_idx: int | None = None) -> nn.Embedding:

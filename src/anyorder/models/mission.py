@@ -1,0 +1,60 @@
+"""The mission's influence on cells: feature-wise modulation (Perez et al. 2018, FiLM), as BabyAI's own baseline has it.
+
+Whether a cell matters depends on the mission, and that is a product ("is it red *if* red was asked for"), which sums
+of embeddings cannot express.
+
+Legend: B trajectories, N frames, S cells, W words, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class MissionEncoder(nn.Module):
+    """One vector per mission.
+
+    Args:
+        width: D.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.read = nn.Linear(width, width)
+        self.merge = nn.Linear(width, width)
+
+    def forward(self, words: Tensor, visible: Tensor) -> Tensor:
+        """
+        Args:
+            words: ``[B, W, D]``, embedded with their positions.
+            visible: bool ``[B, W]``; True for words that take part.
+
+        Returns:
+            ``[B, D]``.
+        """
+        read = functional.gelu(self.read(words)) * visible[..., None]
+        return self.merge(read.sum(dim=1) / visible.sum(dim=1, keepdim=True).clamp(min=1))
+
+
+class ModulatedFeedForward(nn.Module):
+    """A feed-forward block whose hidden features are scaled and shifted by the mission; plain at initialisation.
+
+    Args:
+        width: D.
+        expansion: hidden width, as a multiple of D.
+    """
+
+    def __init__(self, width: int, expansion: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
+        self.modulate = nn.Linear(width, 2 * expansion * width)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(self, cells: Tensor, mission: Tensor) -> Tensor:
+        """``cells [N, S, D]`` and the ``mission [N, D]`` of each frame's trajectory: ``[N, S, D]``."""
+        scale, shift = self.modulate(mission)[:, None].chunk(2, dim=-1)
+        return self.down(functional.gelu(torch.addcmul(shift, self.up(self.norm(cells)), 1 + scale)))
