@@ -41,8 +41,8 @@ class EvaluationConfig:
         first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         occlusion: shares of the cells hidden in ``robustness``; each is played with the agent told and not told.
-        temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered. A
-            little chance leads out of loops: where nothing changes, the most probable action stays the same.
+        temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
+            of loops: where nothing changes, the most probable action stays the same.
         num_gif_episodes: episodes in the film; 0 makes none.
         frames_per_batch: observations in one pass over the test split.
         seed: of what is hidden.
@@ -53,7 +53,7 @@ class EvaluationConfig:
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
     occlusion: list[float] = field(default_factory=lambda: [0.1, 0.3])
-    temperature: float = 0.5
+    temperature: float = 1.0
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
     seed: int = 0
