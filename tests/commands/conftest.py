@@ -48,7 +48,10 @@ def interrupt():
 
     def run(arguments, when):
         command = [sys.executable, "-m", "anyorder", *map(str, arguments)]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        # A background job of a shell ignores Ctrl-C, and would hand that on.
+        heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                       preexec_fn=heed)  # fmt: skip
         try:
             deadline = time.monotonic() + 60
             while not when() and process.poll() is None and time.monotonic() < deadline:

@@ -177,7 +177,10 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path):
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), str(folder)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
+    # A background job of a shell ignores Ctrl-C, and would hand that on.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(command, **pipes, text=True, start_new_session=True,
+                                   preexec_fn=heed)  # fmt: skip
     try:
         deadline = time.monotonic() + 60
         while not (folder / "manifest.json").exists() and time.monotonic() < deadline:
