@@ -50,16 +50,19 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
     interrupted: list[int] = []
 
     def stop(number: int, frame: object) -> None:
-        """Ctrl-C: tell the children, who save their state if they have one, and wait for them."""
+        """Ctrl-C: tell the children, who save their state if they have one; the second time, end them."""
         interrupted.append(number)
         for child in children.processes:
-            child.terminate()
+            child.kill() if len(interrupted) > 1 else child.terminate()
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the children begin with
+    # Blocked while they start, so that it waits until `stop` can hear it; the children never hear it themselves.
+    before = signal.getsignal(signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         given = (function, num_processes, threads, port, failures)
         children = start_processes(_child, given, num_processes, join=False, start_method="spawn")
         signal.signal(signal.SIGINT, stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         while not children.join(grace_period=GRACE_SECONDS):
             pass
     except (ProcessExitedException, ProcessRaisedException) as error:
@@ -72,6 +75,7 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
         message = f"training stopped: {error} (out of memory?); continue with the same command and --resume"
         raise AnyOrderError(message) from None
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         signal.signal(signal.SIGINT, before)
 
 
