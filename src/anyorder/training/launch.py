@@ -1,4 +1,7 @@
-"""Several processes for one training run on a CPU: two cores learn faster as two processes than as two threads."""
+"""Several processes for one training run on a CPU.
+
+On quiet cores they are about as fast as threads; beside other busy programs threads starve one another, processes do
+not (docs/lab_notes.md has the figures)."""
 
 from __future__ import annotations
 
