@@ -15,13 +15,14 @@ from anyorder.files import read_json
 
 
 def table(paths: list[Path]) -> str:
-    """One row per file, in the order given; each share with its 95% interval."""
-    lines = ["| run | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for path in paths:
-        metrics = read_json(path)
-        found = [lookup(metrics, place) for place in COLUMNS.values()]
+    """One row per file, in the order given; each share with its 95% interval. Columns that no file has are left out."""
+    runs = {path.stem.replace("_", " "): read_json(path) for path in paths}
+    shown = {name: place for name, place in COLUMNS.items() if any(lookup(metrics, place) for metrics in runs.values())}
+    lines = ["| run | " + " | ".join(shown) + " |", "|---" * (len(shown) + 1) + "|"]
+    for name, metrics in runs.items():
+        found = [lookup(metrics, place) for place in shown.values()]
         shares = [str(Proportion(share["successes"], share["count"])) if share else "" for share in found]
-        lines.append(f"| {path.stem.replace('_', ' ')} | " + " | ".join(shares) + " |")
+        lines.append(f"| {name} | " + " | ".join(shares) + " |")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ from anyorder.experiments.promises import read_promises
 from anyorder.masking.strategies import Mixture
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-STUDY = CONFIGS / "ablations.yaml"
+STUDIES = [CONFIGS / "ablations.yaml", *sorted(CONFIGS.glob("studies/*.yaml"))]
 RUNS = [CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml"))]
 
 
@@ -26,7 +26,7 @@ def read(path):
 
 
 def test_every_file_is_checked_here():
-    assert {*RUNS, STUDY, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+    assert {*RUNS, *STUDIES, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
 
 
 def test_the_base_config_names_every_default():
@@ -55,17 +55,19 @@ def test_numbers_are_read_as_numbers(tmp_path, written):
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_the_study_compares_arms_that_share_their_data_and_length(tmp_path, quick):
-    study = ablate._study(STUDY, quick)
-    ablation = ablate._ablation(study, STUDY, tmp_path)
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_study_compares_arms_that_share_their_data_and_length(tmp_path, path, quick):
+    study = ablate._study(path, quick)
+    ablation = ablate._ablation(study, path, tmp_path)
     assert [arm.name for arm in ablation.arms] == list(study["arms"])
     assert len({str((arm.config.data, arm.config.training, arm.config.model)) for arm in ablation.arms}) == 1
     assert {name for names in ablation.comparisons.values() for name in names} == set(study["arms"])
-    assert len(ablation.seeds) >= 2 and ablation.evaluation.num_episodes == study["num_episodes"]
+    assert {arm.evaluation.num_episodes for arm in ablation.arms} == {study["num_episodes"]}
 
 
-def test_the_quick_study_is_shorter():
-    whole, quick = (ablate._study(STUDY, quick) for quick in (False, True))
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_quick_study_is_shorter(path):
+    whole, quick = (ablate._study(path, quick) for quick in (False, True))
     assert quick["arms"] == whole["arms"] and quick["base"]["data"] == whole["base"]["data"]
     assert quick["base"]["training"]["num_epochs"] < whole["base"]["training"]["num_epochs"]
     assert len(quick["seeds"]) <= len(whole["seeds"]) and quick["num_episodes"] < whole["num_episodes"]

@@ -13,7 +13,7 @@ def test_the_python_in_the_readme_runs(capsys):
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
-    assert "torch.Size([2, 601])" in capsys.readouterr().out, "5 words and 4 frames of 3 * 49 + 2 elements"
+    assert "torch.Size([2, 605])" in capsys.readouterr().out, "5 words and 4 frames of 3 * 49 + 3 elements"
 
 
 def test_the_table_of_results_is_that_of_the_stored_results():

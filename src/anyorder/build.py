@@ -17,8 +17,9 @@ from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
-from anyorder.masking.schedules import Schedule, schedule_from
-from anyorder.masking.strategies import STRATEGIES, Mixture, Strategy
+from anyorder.masking.expressions import strategy_from
+from anyorder.masking.schedules import schedule_from
+from anyorder.masking.strategies import Strategy
 from anyorder.models.grid_transformer import GridTransformer
 from anyorder.training import checkpoint
 from anyorder.training.loss import Weighting
@@ -34,39 +35,29 @@ def strategy_schedule(masking: MaskingConfig) -> Callable[[float], Strategy]:
     Raises:
         AnyOrderError: naming the key, what it allows and what was found.
     """
-    if not masking.mixture:
-        raise AnyOrderError("masking.mixture names at least one strategy, found none")
-    unknown = sorted(set(masking.mixture) - set(STRATEGIES))
-    if unknown:
-        raise AnyOrderError(f"masking.mixture knows {', '.join(STRATEGIES)}; found {', '.join(unknown)}")
-    rate = _schedule("masking.mask_prob", masking.mask_prob)
-    rates = {_attribute(name): _schedule(f"masking.attribute_probs.{name}", spec)
-             for name, spec in masking.attribute_probs.items()}
-    names, weights = list(masking.mixture), list(masking.mixture.values())
-
-    def at(progress: float) -> Mixture:
-        now = {attribute: schedule(progress) for attribute, schedule in rates.items()}
-        return Mixture([STRATEGIES[name](rate(progress), now) for name in names], weights)
-
+    _check_defaults(masking)
     try:
-        at(0.0)
+        defaults = {"rate": masking.mask_prob, "rates": masking.attribute_probs}
+        return strategy_from({"mixture": masking.mixture}, defaults, key="masking")
     except ValueError as error:
-        raise AnyOrderError(f"masking.mixture: {error}") from None
-    return at
+        raise AnyOrderError(str(error)) from None
 
 
-def _schedule(key: str, spec) -> Schedule:
-    try:
-        return schedule_from(spec)
-    except ValueError as error:
-        raise AnyOrderError(f"{key}: {error}") from None
+def _check_defaults(masking: MaskingConfig) -> None:
+    """Read by themselves, so that a complaint names the setting and not a strategy that takes it."""
+    rates = {"masking.mask_prob": masking.mask_prob}
+    for name, spec in masking.attribute_probs.items():
+        if name not in MASKED_ATTRIBUTES:
+            raise AnyOrderError(f"masking.attribute_probs knows {', '.join(MASKED_ATTRIBUTES)}; found {name}")
+        rates[f"masking.attribute_probs.{name}"] = spec
+    for key, spec in rates.items():
+        try:
+            schedule_from(spec)
+        except ValueError as error:
+            raise AnyOrderError(f"{key}: {error}") from None
 
 
-def _attribute(name: str) -> Attribute:
-    allowed = [a.name.lower() for a in Attribute if a != Attribute.WORD]
-    if name not in allowed:
-        raise AnyOrderError(f"masking.attribute_probs knows {', '.join(allowed)}; found {name}")
-    return Attribute[name.upper()]
+MASKED_ATTRIBUTES = [a.name.lower() for a in Attribute if a not in (Attribute.WORD, Attribute.RETURN)]
 
 
 def demonstrations(data: DataConfig) -> list[Trajectory]:

@@ -1,4 +1,4 @@
-"""The command line: ``anyorder collect | train | evaluate | ablate``. Each command is a few lines over the package."""
+"""The command line: ``anyorder collect | train | evaluate | ablate | query | imagine``. Each is a few lines over the package."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ USAGE = """usage: anyorder COMMAND [options]
   train      train a model on a data set
   evaluate   score a checkpoint and let it act
   ablate     train and compare variants, write a summary
+  query      ask a checkpoint anything about a trajectory
+  imagine    let a checkpoint imagine the future, beside what happened
 
 anyorder COMMAND --help lists the options of a command."""
 
@@ -46,8 +48,13 @@ def _command(name: str):
         from anyorder.commands.evaluate import evaluate_command as command
     elif name == "ablate":
         from anyorder.commands.ablate import ablate_command as command
+    elif name == "query":
+        from anyorder.commands.query import query_command as command
+    elif name == "imagine":
+        from anyorder.commands.imagine import imagine_command as command
     else:
-        raise AnyOrderError(f"there is no command {name!r}; choose one of collect, train, evaluate, ablate")
+        known = "collect, train, evaluate, ablate, query, imagine"
+        raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
     return command
 
 

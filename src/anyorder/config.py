@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Optional, Union
+from typing import Any, Literal, Optional, Union
 
 from anyorder.errors import AnyOrderError
 
@@ -28,16 +28,18 @@ class MaskingConfig:
     """Which training orders are drawn.
 
     Attributes:
-        mixture: strategy name -> share of the trajectories, drawn anew per trajectory and update. Names: cell,
-            attribute, unit, actions_only, next_action.
-        mask_prob: hidden share asked for, for every strategy that has one: a number, a list (each trajectory draws
-            one), or one of {uniform: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},
-            {step: [r1, r2, ...]}; the last three run over the updates.
+        mixture: which strategies draw, each for its share of the trajectories, anew per trajectory and update:
+            ``name: weight`` for a strategy as it is, ``label: {weight: w, strategy: expression}`` for one with settings
+            of its own, such as ``near: {weight: 0.5, strategy: {only: {strategy: cell, steps: [0, 3]}}}``. Weights need
+            not sum to 1. docs/orders.md lists the names and shows expressions.
+        mask_prob: hidden share asked for, for every strategy that has one and does not state its own: a number, a list
+            (each trajectory draws one), or one of {uniform: [low, high]}, {antithetic: [low, high]},
+            {linear: [start, end]}, {cosine: [start, end]}, {step: [r1, r2, ...]}; the last three run over the updates.
         attribute_probs: attribute name (object, color, state, direction, action) -> rate of its own, for the
-            strategy ``attribute``.
+            strategy ``attribute`` where it does not state its own.
     """
 
-    mixture: dict[str, float] = field(default_factory=lambda: {"cell": 0.5, "next_action": 0.5})
+    mixture: dict[str, Union[float, dict[str, Any]]] = field(default_factory=lambda: {"cell": 0.5, "next_action": 0.5})
     mask_prob: RateSpec = 0.3
     attribute_probs: dict[str, RateSpec] = field(default_factory=dict)
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.grid import Encoded, GridVocabulary, collate
+from anyorder.data.grid import Encoded, GridLayout, GridVocabulary, collate
 from anyorder.data.layout import Attribute
 from anyorder.envs.minigrid import View
-from anyorder.masking.order import Role, imitate
+from anyorder.masking.order import Order, Role, imitate
 
 FRAMES_PER_PASS = 256
 """Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
@@ -29,6 +29,7 @@ class History:
     """
 
     def __init__(self, vocabulary: GridVocabulary, mission: str) -> None:
+        self.mission = mission
         self._vocabulary = vocabulary
         self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
         self._frames: list[np.ndarray] = []
@@ -46,7 +47,7 @@ class History:
             unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden.
         """
         num_cells = view.image[..., 0].size
-        raw = np.concatenate([view.image.reshape(-1), [view.direction, 0]]).astype(np.int64)
+        raw = np.concatenate([view.image.reshape(-1), [view.direction, 0, 0]]).astype(np.int64)
         self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
         self._unknown.append(np.zeros(num_cells, bool) if unknown is None else unknown.reshape(-1))
 
@@ -55,7 +56,7 @@ class History:
         self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """One observation: its values, int64 ``[3S + 2]``, and bool ``[S]``, True for unknown cells."""
+        """One observation: its values, int64 ``[3S + 3]``, and bool ``[S]``, True for unknown cells."""
         return self._frames[number], self._unknown[number]
 
     def words(self) -> Tensor:
@@ -64,7 +65,7 @@ class History:
 
     def encoded(self) -> Encoded:
         """The history with its next action still open."""
-        return Encoded(self._words, torch.from_numpy(np.stack(self._frames)), len(self._frames))
+        return Encoded(self.mission, self._words, torch.from_numpy(np.stack(self._frames)), len(self._frames))
 
     def unknown(self) -> Tensor:
         """bool ``[F, S]``."""
@@ -106,15 +107,20 @@ class Policy:
             chosen, by_length = by_length[-size:], by_length[:-size]
             for index, row in zip(chosen, self._pass([histories[i] for i in chosen])):
                 logits[index] = row
-        return torch.stack(logits)
+        return torch.stack(logits).float()
 
-    def _pass(self, histories: Sequence[History]) -> Tensor:
-        device = next(self.model.parameters()).device
-        values, layout = collate([history.encoded() for history in histories], *self.model.view)
+    def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
+        """What is asked of the histories: the next action and, since it costs nothing, all that were taken."""
         order = imitate(layout)
         roles = layout.shape_of_grid.cells(order.roles)
         for row, history in enumerate(histories):
             roles[row, : len(history)][history.unknown()] = Role.HIDDEN
+        return order
+
+    def _pass(self, histories: Sequence[History]) -> Tensor:
+        device = next(self.model.parameters()).device
+        values, layout = collate([history.encoded() for history in histories], *self.model.view)
+        order = self.order(layout, histories)
         logits = self.model(values.to(device), layout.to(device), order.to(device)).cpu()
         # Every action of the past is answered too; the last one of each row is the question.
         last = torch.tensor([len(history) for history in histories]).cumsum(0) - 1

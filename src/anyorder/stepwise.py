@@ -1,10 +1,11 @@
 """Acting without thinking the past over again: each observation is computed once and remembered.
 
 When actions are asked for, nothing sees what comes after it (`anyorder.masking.order.imitate`), so what the model
-made of a frame never changes. Of the frames before, a new frame needs two things only: from the last one, what its
-cells send on at each layer; from all, the keys and values of their registers. The logits are those of `Policy`.
+made of a frame never changes. Of the past, a new frame needs two things only: from the last frame, what its cells send
+on at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `Policy`.
 
-Legend: N episodes, S cells of a view, W mission words, K = W + frames so far (keys), L layers, H heads, D width.
+Legend: N episodes, S cells of a view, W mission words, K = W + registers + actions so far (keys), L layers, H heads,
+D width.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from anyorder.data.grid import AFTER_CELLS
 from anyorder.data.layout import Attribute
 from anyorder.models.registers import MAX_STEPS_APART, Reader
 from anyorder.models.transport import Transport, carry, plan_route
-from anyorder.models.visibility import NUM_SYMBOLS
+from anyorder.models.visibility import NO_FRAME, NUM_SYMBOLS
 from anyorder.policy import History, Policy
 
 EPISODES_PER_PASS = 256
@@ -32,7 +34,7 @@ class _Memory:
 
     Attributes:
         sent: ``[L, S, D]``, what the cells of the last frame send to the next at each layer.
-        keys_values: ``[L + 1, K, 2D]``, of the words and of each register so far, for every reader of the model.
+        keys_values: ``[L + 1, K, 2D]`` for every reader of the model: of the words, then of each step's register and action.
         mission: ``[D]``, what modulates the cells.
         num_words: W.
         logits: ``[7]``, of the action after the last frame.
@@ -46,7 +48,7 @@ class _Memory:
 
     @property
     def num_frames(self) -> int:
-        return self.keys_values.shape[1] - self.num_words
+        return (self.keys_values.shape[1] - self.num_words + 1) // 2
 
 
 class _RememberedHistory(History):
@@ -87,24 +89,32 @@ class StepwisePolicy(Policy):
         """Compute the next frame of each episode; ``kernels`` is ``[A, H, S, S]``, from the past."""
         model = self.model
         cells, registers, arrival = self._first(histories)
-        past = _Past.of([history.memory for history in histories])
+        past = _Past.of([history.memory for history in histories], self._taken(histories))
         mission = torch.stack([history.memory.mission for history in histories])
-        route = plan_route((arrival < NUM_SYMBOLS)[None], arrival[None], 0, NUM_SYMBOLS)
+        own = torch.arange(len(arrival), device=arrival.device)
+        route = plan_route(torch.where(arrival < NUM_SYMBOLS, own, NO_FRAME), arrival, NUM_SYMBOLS)
         for number, layer in enumerate(model.layers):
             normed = layer.cell_norm(cells)
             registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)
             arrived = past.transport(number, layer.transport, normed, lambda sent: carry(kernels, route, sent))
-            cells = cells + arrived + layer.tell(registers)[:, None]
+            cells = cells + arrived + layer.tell(registers[:, :1])
             cells = cells + layer.cell_think(cells, mission)
         cells = model.cell_norm(cells)
         last = len(model.layers)
         registers = registers + past.read(last, model.last_reader, model.register_norm(registers), cells)
-        logits = model.head(registers)[:, model.first_action : model.first_action + NUM_SYMBOLS - 1]
+        logits = model.head(registers[:, 1])[:, model.first_action : model.first_action + NUM_SYMBOLS - 1]
         past.remember([history.memory for history in histories], logits)
 
+    def _taken(self, histories: Sequence[_RememberedHistory]) -> Tensor:
+        """``[N, L + 1, 2D]``: keys and values of the action before the new frame; anything for a first frame."""
+        before = [history.frame(max(0, history.memory.num_frames - 1))[0][-1] for history in histories]
+        embedded = self.model.embedding(torch.tensor(np.array(before), device=self.model.head.weight.device))
+        return torch.stack([reader.keys_values(embedded) for reader in self._readers()], dim=1)
+
     def _first(self, histories: Sequence[_RememberedHistory]) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells ``[N, S, D]``, registers ``[N, D]`` and int64 ``[N]``, the action before (none: `NUM_SYMBOLS`)."""
+        """Cells ``[N, S, D]``, the register and the reader ``[N, 2, D]`` and int64 ``[N]``, the action before (none:
+        `NUM_SYMBOLS`)."""
         model, device = self.model, self.model.head.weight.device
         numbers = [history.memory.num_frames for history in histories]
         pairs = [history.frame(number) for history, number in zip(histories, numbers)]
@@ -115,53 +125,58 @@ class StepwisePolicy(Policy):
         arrival = torch.tensor(np.array(taken, dtype=np.int64), device=device)
 
         masks = model.first_mask_symbol + torch.arange(3, device=device)  # of object, color and state
-        symbols = torch.where(unknown[..., None], masks, frames[:, :-2].unflatten(1, (-1, 3)))
+        symbols = torch.where(unknown[..., None], masks, frames[:, :-AFTER_CELLS].unflatten(1, (-1, 3)))
         cells = functional.embedding_bag(symbols.flatten(0, 1), model.embedding.weight, mode="sum")
-        met = model.embedding(frames[:, -2]) + model.arrival(arrival)
+        arrived = model.arrival(arrival)
+        met = model.embedding(frames[:, -3]) + arrived
         cells = cells.view(len(frames), -1, met.shape[-1]) + model.cell_position + met[:, None]
         open_action = model.embedding.weight[model.first_mask_symbol + Attribute.ACTION]
-        return cells, open_action + met, arrival
+        return cells, torch.stack([met, open_action + arrived], dim=1), arrival
 
 
 class _Past:
     """The memories of N episodes side by side while one more frame of each is computed."""
 
-    def __init__(self, sent: Tensor, keys_values: Tensor, num_words: Tensor, num_keys: Tensor) -> None:
-        self.sent, self.keys_values, self.num_keys = sent, keys_values, num_keys
-        key = torch.arange(keys_values.shape[2], device=sent.device)
-        self.is_word = key < num_words[:, None]
-        self.absent = key > num_keys[:, None]
-        # The new register stands at key number num_keys; words have no time.
-        self.apart = (key - num_keys[:, None]).clamp(-MAX_STEPS_APART, 0) + MAX_STEPS_APART
-        self.rows = torch.arange(len(num_keys), device=sent.device)
+    def __init__(self, sent: Tensor, keys_values: Tensor, num_words: Tensor, step: Tensor) -> None:
+        """``sent`` and ``keys_values`` as made by `of`; int64 ``[N]``: number of words and the step of the new frame."""
+        self.sent, self.keys_values, self.step = sent, keys_values, step
+        key = torch.arange(keys_values.shape[2], device=sent.device) - num_words[:, None]
+        self.new_register = num_words + 2 * step
+        self.is_word, self.absent = key < 0, key > 2 * step[:, None]
+        # After the words come register, action, register, action, ...
+        self.apart = (key // 2 - step[:, None]).clamp(-MAX_STEPS_APART, 0) + MAX_STEPS_APART
+        self.rows = torch.arange(len(step), device=sent.device)
 
     @classmethod
-    def of(cls, memories: Sequence[_Memory]) -> _Past:
-        """Stack what was sent, ``[N, L, S, D]``, and keys and values, ``[N, L + 1, K + 1, 2D]``: room for one more."""
-        device = memories[0].sent.device
+    def of(cls, memories: Sequence[_Memory], taken: Tensor) -> _Past:
+        """Stack what was sent, ``[N, L, S, D]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action before
+        the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register."""
         num_keys = [memory.keys_values.shape[1] for memory in memories]
         first = memories[0].keys_values
-        keys_values = first.new_zeros(len(memories), len(first), max(num_keys) + 1, first.shape[2])
-        for row, memory in zip(keys_values, memories):
+        keys_values = first.new_zeros(len(memories), len(first), max(num_keys) + 2, first.shape[2])
+        for row, memory, action in zip(keys_values, memories, taken):
             row[:, : memory.keys_values.shape[1]] = memory.keys_values
-        num_words = torch.tensor([memory.num_words for memory in memories], device=device)
-        sent = torch.stack([memory.sent for memory in memories])
-        return cls(sent, keys_values, num_words, torch.tensor(num_keys, device=device))
+            row[:, memory.keys_values.shape[1]] = action  # a first frame's register takes this place
+        words, step = torch.tensor([(memory.num_words, memory.num_frames) for memory in memories], device=first.device).T
+        return cls(torch.stack([memory.sent for memory in memories]), keys_values, words, step)
 
     def read(self, number: int, reader: Reader, registers: Tensor, cells: Tensor) -> Tensor:
-        """What the new registers ``[N, D]`` read; see `Reader.forward`."""
-        self.keys_values[self.rows, number, self.num_keys] = reader.keys_values(registers)
-        size, width, heads = len(registers), registers.shape[1], reader.num_heads
-        cell_query = reader.cell_query(registers).view(size, heads, width) * width**-0.5
-        cell_scores = cell_query @ cells.transpose(1, 2)
+        """``[N, 2, D]``: what the new register and reader read; see `Reader.forward`."""
+        self.keys_values[self.rows, number, self.new_register] = reader.keys_values(registers[:, 0])
+        size, num, width = registers.shape
+        heads = reader.num_heads
+        cell_query = reader.cell_query(registers).view(size, num, heads, width) * width**-0.5
+        cell_scores = cell_query @ cells[:, None].transpose(2, 3)
         keys, values = self.keys_values[:, number].view(size, -1, 2, heads, width // heads).unbind(2)
-        query = reader.query(registers).view(size, heads, -1) * (width // heads) ** -0.5
+        query = reader.query(registers).view(size, num, heads, -1) * (width // heads) ** -0.5
         bias = reader.time_bias[:, self.apart].transpose(0, 1).masked_fill(self.is_word[:, None], 0.0)
-        other_scores = torch.einsum("nhd,nkhd->nhk", query, keys) + bias.masked_fill(self.absent[:, None], -torch.inf)
-        weights = torch.cat([cell_scores, other_scores], dim=-1).softmax(dim=-1)
-        on_cells, on_others = weights.split([cells.shape[1], keys.shape[1]], dim=-1)
-        from_others = torch.einsum("nhk,nkhd->nhd", on_others, values)
-        return reader.cell_value((on_cells @ cells).flatten(1)) + reader.out(from_others.flatten(1))
+        bias = bias.masked_fill(self.absent[:, None], -torch.inf)
+        other_scores = torch.einsum("nqhd,nkhd->nqhk", query, keys) + bias[:, None]
+        nothing = cell_scores.new_zeros(size, num, heads, 1)
+        weights = torch.cat([cell_scores, other_scores, nothing], dim=-1).softmax(dim=-1)
+        on_cells, on_others, _ = weights.split([cells.shape[1], keys.shape[1], 1], dim=-1)
+        from_others = torch.einsum("nqhk,nkhd->nqhd", on_others, values)
+        return reader.cell_value((on_cells @ cells[:, None]).flatten(2)) + reader.out(from_others.flatten(2))
 
     def transport(
         self, number: int, transport: Transport, cells: Tensor, from_past: Callable[[Tensor], Tensor]
@@ -178,7 +193,7 @@ class _Past:
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
         """Put everything back where it belongs."""
         # Cloned: a slice would keep the memories of all the others alive after their episodes have ended.
-        for row, (memory, num_keys) in enumerate(zip(memories, self.num_keys.tolist())):
+        for row, (memory, last) in enumerate(zip(memories, self.new_register.tolist())):
             memory.sent = self.sent[row].clone()
-            memory.keys_values = self.keys_values[row, :, : num_keys + 1].clone()
+            memory.keys_values = self.keys_values[row, :, : last + 1].clone()
             memory.logits = logits[row]

@@ -71,7 +71,7 @@ def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
         ("training: {balance: kinds}", ["training.balance", "kind", "target", "rate"]),
         ("training: [1,\n  {2", ["line 2"]),
         ("just a sentence", ["just a sentence"]),
-        ("masking: {mixture: {cel: 1}}", ["masking.mixture", "cell, attribute, unit", "found cel"]),
+        ("masking: {mixture: {cel: 1}}", ["masking.mixture", "cell, token, unit", "found cel"]),
         ("masking: {mixture: {}}", ["masking.mixture", "at least one"]),
         ("masking: {mixture: {cell: -1}}", ["masking.mixture"]),
         ("masking: {mask_prob: 1.5}", ["masking.mask_prob", "between 0 and 1", "1.5"]),

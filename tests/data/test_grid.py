@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import UNKNOWN_WORD, GridVocabulary
+from anyorder.data.grid import UNKNOWN_WORD, GridVocabulary, returns_to_go
 from anyorder.data.layout import Attribute
 
 
@@ -18,6 +18,8 @@ def assert_recovered(trajectory, row, values, layout, vocabulary):
     assert np.array_equal(cells.reshape(trajectory.observations.shape), trajectory.observations)
     directions = shape.directions(values)[row, : length + 1] - starts[Attribute.DIRECTION]
     assert directions.tolist() == trajectory.directions.tolist()
+    returns = shape.returns(values)[row, :length] - starts[Attribute.RETURN]
+    assert returns.tolist() == returns_to_go(trajectory.rewards).tolist()
     actions = shape.actions(values)[row, :length] - starts[Attribute.ACTION]
     assert actions.tolist() == trajectory.actions.tolist()
     words = shape.words(values)[row][: len(trajectory.mission.split())] - starts[Attribute.WORD]
@@ -45,13 +47,22 @@ def test_each_value_belongs_to_exactly_one_attribute(vocabulary):
     allowed = vocabulary.allowed()
     assert allowed.shape == (len(Attribute), len(vocabulary))
     assert allowed.sum(dim=0).tolist() == [1] * len(vocabulary)
-    sizes = {Attribute.OBJECT: 11, Attribute.COLOR: 6, Attribute.STATE: 4, Attribute.DIRECTION: 4, Attribute.ACTION: 7}
+    sizes = {Attribute.OBJECT: 11, Attribute.COLOR: 6, Attribute.STATE: 4, Attribute.DIRECTION: 4, Attribute.RETURN: 21,
+             Attribute.ACTION: 7}
     assert {a: int(allowed[a].sum()) for a in sizes} == sizes
 
 
 def test_a_word_never_seen_is_the_unknown_word():
     vocabulary = GridVocabulary((UNKNOWN_WORD, "ball", "red"))
-    assert vocabulary.encode_mission("red zebra ball") == [34, 32, 33]
+    assert vocabulary.encode_mission("red zebra ball") == [55, 53, 54]
+
+
+def test_a_return_is_what_is_still_to_be_earned():
+    """Twentieths, rounded up, so that anything earned differs from nothing."""
+    assert returns_to_go(np.array([0, 0.5, 0, 0.01], np.float32)).tolist() == [11, 11, 1, 1]
+    assert returns_to_go(np.array([0.95, 0, 0], np.float32)).tolist() == [19, 0, 0]
+    assert returns_to_go(np.array([1, 1], np.float32)).tolist() == [20, 20]
+    assert returns_to_go(np.array([-1, 0], np.float32)).tolist() == [0, 0]
 
 
 def test_a_value_minigrid_does_not_have_is_refused(make_trajectory):

@@ -1,6 +1,7 @@
 """One evaluation from end to end, and the settings it refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -44,13 +45,26 @@ def test_everything_is_written_with_counts_intervals_and_seeds(evaluation, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("metric", "keys"), [("accuracy", {"smoothing", "next_action"}), ("task_success", {"task_success"})]
+    ("metric", "keys"),
+    [
+        ("accuracy", {"smoothing", "next_action"}),
+        ("task_success", {"task_success"}),
+        ("dynamics", {"inverse_dynamics", "forward_dynamics"}),
+    ],
 )
 def test_only_what_is_asked_is_judged(evaluation, tmp_path, metric, keys):
     asked = evaluation(metric=metric)
     findings = asked.run(tmp_path)
     assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"config", "env_id", *keys}
     assert len(findings.tables(asked.config.metrics)) == 1
+
+
+def test_goals_are_those_of_a_bot(evaluation, tmp_path):
+    asked = replace(evaluation(metric="goals"), env_id="BabyAI-GoToRedBall-v0")
+    findings = asked.run(tmp_path)
+    goals = json.loads((tmp_path / "metrics.json").read_text())["goals"]
+    assert goals["success"]["count"] + goals["num_left_out"] == 2 and goals["mean_length"] <= 64
+    assert findings.tables(asked.config.metrics)[0].row_count == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.likelihood import score
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, NextAction
+from anyorder.masking.strategies import Cell, NextAction, NextReturn
 from anyorder.seeding import stream
 
 
@@ -55,7 +55,10 @@ CELL = Cell(Rate(0.3, 0.3))
 
 
 def test_equal_logits_give_the_logarithm_of_the_number_of_values(encoded, vocabulary, baselines):
-    groups = score(Constant(vocabulary), encoded, CELL, baselines, 64, seed=0).groups
+    groups, returns = (
+        score(Constant(vocabulary), encoded, strategy, baselines, 64, seed=0).groups for strategy in (CELL, NextReturn())
+    )
+    groups["return"] = returns["return"]
     for attribute, num_values in NUM_VALUES.items():
         assert groups[attribute.name.lower()].nll_per_element == pytest.approx(math.log(num_values), abs=1e-6)
     expected = (math.log(11) + math.log(6) + math.log(4)) / 3

@@ -20,6 +20,7 @@ collect: {{num_episodes: 12, num_validation: 4, num_test: 4, num_processes: 1}}
 seeds: [0, 1]
 num_episodes: 2
 quick: {{seeds: [0]}}
+metrics: {{imitation: task_success}}
 arms:
   cell: {{masking: {{mixture: {{cell: 0.5, next_action: 0.5}}}}}}
   imitation: {{masking: {{mixture: {{next_action: 1.0}}}}}}

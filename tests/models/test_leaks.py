@@ -22,6 +22,12 @@ def moved(model, batch, order, values):
     return ((before - after).nan_to_num().abs() > 1e-6).any(dim=1)
 
 
+def with_returns(order, layout):
+    """The same, with every return in sight."""
+    order.roles[layout.of_kind(Kind.RETURN)] = Role.CONTEXT
+    return order
+
+
 def random_order(layout, num_ranks, seed):
     """Any role for any element and any rank for any unit, within what the grid model promises to honour."""
     generator = torch.Generator().manual_seed(seed)
@@ -29,9 +35,7 @@ def random_order(layout, num_ranks, seed):
     ranks = torch.randint(num_ranks, (len(roles), layout.num_units), generator=generator, dtype=torch.int32)
     ranks[:, 0] = 0
     ranks = ranks.gather(1, layout.unit)
-    highest = torch.where(layout.present, ranks, 0).amax(dim=1, keepdim=True)
-    cannot_be_asked = layout.of_kind(Kind.MISSION) | layout.of_kind(Kind.OBSERVATION) & (ranks < highest)
-    roles[cannot_be_asked & (roles == Role.TARGET)] = Role.HIDDEN
+    roles[layout.of_kind(Kind.MISSION) & (roles == Role.TARGET)] = Role.HIDDEN
     roles[:, layout.kind[0] == Kind.ACTION] = torch.where(
         torch.rand(len(roles), 1, generator=generator) < 0.5, Role.TARGET, roles[:, layout.kind[0] == Kind.ACTION]
     ).to(torch.uint8)
@@ -71,11 +75,11 @@ def test_a_later_visible_value_is_felt_by_an_earlier_prediction(make_batch, make
     """Reconstruction is bidirectional, and it reads the mission."""
     batch, model = make_batch([5]), make_model()
     layout = batch.layout
-    hidden = layout.of_kind(Kind.ACTION) & (layout.step == 0)
     late = (layout.attribute == attribute) & ((layout.step == 4) | (layout.step == -1))
-    assert moved(model, batch, reconstruct(layout, hidden), other_values(batch, late)).all()
+    hidden = layout.of_kind(Kind.ACTION) & (layout.step == 0)
+    assert moved(model, batch, with_returns(reconstruct(layout, hidden), layout), other_values(batch, late)).all()
     cell_of_two_frames_before = layout.of_kind(Kind.OBSERVATION) & (layout.step == 2)
-    order = reconstruct(layout, cell_of_two_frames_before)
+    order = with_returns(reconstruct(layout, cell_of_two_frames_before), layout)
     assert moved(model, batch, order, other_values(batch, late)).any()
 
 
@@ -106,7 +110,10 @@ def test_past_actions_are_felt_where_no_observation_is_there(make_batch, make_mo
     assert moved(model, batch, order, values).tolist() == [False, False, False, True, True]
 
 
-@pytest.mark.parametrize("attribute", [a for a in Attribute if a != Attribute.ACTION])
+SINGLES = (Attribute.ACTION, Attribute.RETURN)
+
+
+@pytest.mark.parametrize("attribute", [a for a in Attribute if a not in SINGLES])
 def test_what_is_dropped_is_absent_and_what_is_hidden_is_known_to_be_there(make_batch, make_model, attribute):
     batch, model = make_batch([5]), make_model()
     answers = []

@@ -25,7 +25,8 @@ def test_grouped_transport_equals_frame_by_frame(by, share):
                 for head in range(heads):
                     expected[row, time, :, head] = kernels[symbol[row, time], head] @ neighbour[:, head]
 
-    arrived = carry(kernels, plan_route(allowed, symbol, by, symbols), values)
+    source = torch.where(allowed, torch.arange(batch * frames).view(batch, frames) - by, -1)
+    arrived = carry(kernels, plan_route(source.flatten(), symbol.flatten(), symbols), values)
     torch.testing.assert_close(arrived, expected.view(batch * frames, cells, heads * width))
 
 
@@ -41,10 +42,9 @@ def test_one_product_per_transition_equals_one_per_frame():
     """The CPU's way and the GPU's way, in value and gradient."""
     generator = torch.Generator().manual_seed(0)
     tables = torch.randn(4, 2, 9, 9, generator=generator, requires_grad=True)
-    symbol = torch.randint(4, (3, 5), generator=generator)
-    allowed = torch.rand(3, 5, generator=generator) < 0.7
-    allowed[:, 0] = False
-    route = plan_route(allowed, symbol, 1, 4)
+    symbol = torch.randint(4, (15,), generator=generator)
+    source = torch.where(torch.rand(15, generator=generator) < 0.7, torch.arange(15) - 1, -1)
+    route = plan_route(source, symbol, 4)
     sent = torch.randn(len(route.source), 9, 2, 4, generator=generator, requires_grad=True)
     weight = torch.randn(len(route.source), 9, 8, generator=generator)
     found = []

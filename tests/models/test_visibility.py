@@ -34,13 +34,6 @@ def test_a_mission_that_comes_late_is_refused(make_batch, make_model):
         ask(model, batch, order)
 
 
-def test_observations_that_are_asked_for_and_shown_later_are_refused(make_batch, make_model):
-    batch, model = make_batch([3]), make_model()
-    order = by_step(reconstruct(batch.layout, batch.layout.of_kind(Kind.OBSERVATION)), batch.layout)
-    with pytest.raises(ValueError, match="true value of a hidden observation to later ranks"):
-        ask(model, batch, order)
-
-
 def test_an_observation_of_the_highest_rank_may_be_asked_for(make_batch, make_model):
     """Next observation from the past: the last one is the target, nothing comes after it."""
     batch, model = make_batch([3]), make_model()

@@ -20,6 +20,7 @@ from anyorder.experiments.summary import SUMMARY_FILE, write_summary
 from anyorder.files import read_yaml
 
 KEYS = {"base", "collect", "seeds", "num_episodes", "quick", "arms", "comparisons"}
+OPTIONAL = {"metrics"}
 
 
 def ablate_parser() -> ArgumentParser:
@@ -54,24 +55,26 @@ def ablate_command(arguments: Sequence[str]) -> None:
 
 def _study(path: Path, quick: bool) -> dict[str, Any]:
     study = read_yaml(path)
-    if not isinstance(study, dict) or set(study) != KEYS:
+    if not isinstance(study, dict) or set(study) - OPTIONAL != KEYS:
         found = sorted(study) if isinstance(study, dict) else type(study).__name__
-        raise AnyOrderError(f"{path}: a study has the keys {', '.join(sorted(KEYS))}; found {found}")
+        raise AnyOrderError(f"{path}: a study has the keys {', '.join(sorted(KEYS))} and may have {', '.join(OPTIONAL)}; found {found}")
     return _merged(study, study["quick"]) if quick else study
 
 
 def _ablation(study: dict[str, Any], path: Path, folder: Path) -> Ablation:
-    arms = []
+    arms, metrics = [], study.get("metrics", {})
     for name, change in study["arms"].items():
         config = _config(_merged(study["base"], change), f"{path}: arm {name}")
         strategy_schedule(config.masking)
-        arms.append(Arm(name, config))
+        judged = {"metric": metrics.get(name, "all"), "num_episodes": study["num_episodes"]}
+        arms.append(Arm(name, config, EvaluationConfig(**judged, occlusion=[0.3], num_gif_episodes=0)))
     names = set(study["arms"])
+    if unknown := set(metrics) - names:
+        raise AnyOrderError(f"{path}: metrics names unknown arms: {', '.join(sorted(unknown))}")
     for title, compared in study["comparisons"].items():
         if unknown := set(compared) - names:
             raise AnyOrderError(f"{path}: comparison {title} names unknown arms: {', '.join(sorted(unknown))}")
-    evaluation = EvaluationConfig(num_episodes=study["num_episodes"], occlusion=[0.3], num_gif_episodes=0)
-    return Ablation(arms, study["comparisons"], study["seeds"], evaluation, folder)
+    return Ablation(arms, study["comparisons"], study["seeds"], folder)
 
 
 def _config(settings: dict[str, Any], where: str) -> RunConfig:

@@ -1,10 +1,11 @@
 """Grid trajectories as elements: vocabulary, element order and layout.
 
 A trajectory becomes one row of elements: the mission's words, then for every step the observation (each cell's
-object, color and state, column by column as MiniGrid gives them), the direction, and the action taken there (padding at the last step).
+object, color and state, column by column as MiniGrid gives them), the direction, the return-to-go (what is still to be
+earned) and the action taken there (both padding at the last step).
 The regular order lets a model view a row as frames without any index arithmetic.
 
-Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 2) elements.
+Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 3) elements.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from torch import Tensor
 from anyorder.data.layout import Attribute, Kind, Layout
 from anyorder.types import Trajectory
 
+AFTER_CELLS = 3
+"""Elements of a frame that are not part of a grid square: direction, return, action."""
+NUM_RETURNS = 21
+"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
 UNKNOWN_WORD = "<unknown>"
 WALL = 2
 """MiniGrid's object types above wall are objects; unseen, empty and wall are background. Objects come first in the
@@ -28,6 +33,7 @@ NUM_VALUES = {
     Attribute.COLOR: 6,
     Attribute.STATE: 4,
     Attribute.DIRECTION: 4,
+    Attribute.RETURN: NUM_RETURNS,
     Attribute.ACTION: 7,
 }
 """How many values MiniGrid gives each attribute (a state is a door's 0..2, or an agent's direction 0..3)."""
@@ -71,10 +77,11 @@ class GridVocabulary:
         return table
 
     def frame_offsets(self, num_cells: int) -> np.ndarray:
-        """int64 ``[3S + 2]``: what to add to a frame's raw numbers (object, color, state, ..., direction, action)."""
+        """int64 ``[3S + 3]``: what to add to a frame's raw numbers (object, color, state, ..., direction, return,
+        action)."""
         starts = self.offsets
         cell = [starts[Attribute.OBJECT], starts[Attribute.COLOR], starts[Attribute.STATE]]
-        return np.array(cell * num_cells + [starts[Attribute.DIRECTION], starts[Attribute.ACTION]])
+        return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
 
     def encode_mission(self, mission: str) -> list[int]:
         """Values of the mission's words; a word never seen in training is `UNKNOWN_WORD`."""
@@ -106,22 +113,35 @@ class GridShape:
     @property
     def num_elements(self) -> int:
         """E."""
-        return self.num_words + self.num_frames * (3 * self.num_cells + 2)
+        return self.num_words + self.num_frames * self.per_frame
+
+    @property
+    def per_frame(self) -> int:
+        """P = 3S + 3, elements of a frame."""
+        return 3 * self.num_cells + AFTER_CELLS
 
     def words(self, elements: Tensor) -> Tensor:
         """``[B, E] -> [B, W]``."""
         return elements[:, : self.num_words]
 
     def frames(self, elements: Tensor) -> Tensor:
-        """``[B, E] -> [B, F, 3S + 2]``, a view: the cells' attributes, the direction, the action."""
-        return elements[:, self.num_words :].unflatten(1, (self.num_frames, 3 * self.num_cells + 2))
+        """``[B, E] -> [B, F, 3S + 3]``, a view: the cells' attributes, the direction, the return, the action."""
+        return elements[:, self.num_words :].unflatten(1, (self.num_frames, self.per_frame))
 
     def cells(self, elements: Tensor) -> Tensor:
         """``[B, E] -> [B, F, S, 3]``, a view: (object, color, state)."""
-        return self.frames(elements)[..., :-2].unflatten(-1, (self.num_cells, 3))
+        return self.frames(elements)[..., :-AFTER_CELLS].unflatten(-1, (self.num_cells, 3))
+
+    def observations(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, 3S + 1]``, a view: the cells' attributes and the direction."""
+        return self.frames(elements)[..., :-2]
 
     def directions(self, elements: Tensor) -> Tensor:
         """``[B, E] -> [B, F]``, a view."""
+        return self.frames(elements)[..., -3]
+
+    def returns(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has none."""
         return self.frames(elements)[..., -2]
 
     def actions(self, elements: Tensor) -> Tensor:
@@ -140,7 +160,9 @@ class GridLayout(Layout):
     shape_of_grid: GridShape
 
 
-def grid_layout(shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_words: Tensor) -> GridLayout:
+def grid_layout(
+    shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_words: Tensor, missions: tuple[str, ...]
+) -> GridLayout:
     """The layout of trajectories with these lengths.
 
     Args:
@@ -149,20 +171,22 @@ def grid_layout(shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_w
         num_actions: int64 ``[B]``: one less than frames for a whole trajectory; as many for one that goes on, whose
             next action is an element too.
         num_words: int64 ``[B]``.
+        missions: B instructions.
     """
     template = _template(shape)
     exists = torch.empty(len(num_actions), shape.num_elements, dtype=torch.bool)
     exists[:, : shape.num_words] = torch.arange(shape.num_words) < num_words[:, None]
     step = torch.arange(shape.num_frames)
     frames = shape.frames(exists)
-    frames[..., :-1] = (step < num_frames[:, None])[..., None]
-    frames[..., -1] = step < num_actions[:, None]
+    frames[..., :-2] = (step < num_frames[:, None])[..., None]
+    frames[..., -2:] = (step < num_actions[:, None])[..., None]
     rows = {name: tensor.expand(len(num_actions), -1) for name, tensor in template.items()}
     rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
     return GridLayout(
         **rows,
-        num_cells=shape.num_words + shape.num_frames * (shape.num_cells + 2),
-        num_units=1 + 2 * shape.num_frames,
+        num_cells=shape.num_words + shape.num_frames * (shape.num_cells + AFTER_CELLS),
+        num_units=1 + 3 * shape.num_frames,
+        missions=missions,
         shape_of_grid=shape,
     )
 
@@ -172,16 +196,18 @@ def _template(shape: GridShape) -> dict[str, Tensor]:
     row = {name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in
            ("kind", "attribute", "step", "cell", "unit")}
     step = torch.arange(shape.num_frames)
-    words, per_frame = shape.num_words, shape.num_cells + 2
+    words, per_frame = shape.num_words, shape.num_cells + AFTER_CELLS
     first_cell = words + step * per_frame
 
     shape.words(row["kind"])[:] = Kind.MISSION
     shape.frames(row["kind"])[:] = Kind.OBSERVATION
+    shape.returns(row["kind"])[:] = Kind.RETURN
     shape.actions(row["kind"])[:] = Kind.ACTION
 
     shape.words(row["attribute"])[:] = Attribute.WORD
     shape.cells(row["attribute"])[:] = torch.tensor([Attribute.OBJECT, Attribute.COLOR, Attribute.STATE])
     shape.directions(row["attribute"])[:] = Attribute.DIRECTION
+    shape.returns(row["attribute"])[:] = Attribute.RETURN
     shape.actions(row["attribute"])[:] = Attribute.ACTION
 
     shape.words(row["step"])[:] = -1
@@ -190,11 +216,13 @@ def _template(shape: GridShape) -> dict[str, Tensor]:
     shape.words(row["cell"])[:] = torch.arange(words)
     shape.cells(row["cell"])[:] = (first_cell[:, None] + torch.arange(shape.num_cells))[..., None]
     shape.directions(row["cell"])[:] = first_cell + shape.num_cells
-    shape.actions(row["cell"])[:] = first_cell + shape.num_cells + 1
+    shape.returns(row["cell"])[:] = first_cell + shape.num_cells + 1
+    shape.actions(row["cell"])[:] = first_cell + shape.num_cells + 2
 
     shape.words(row["unit"])[:] = 0
-    shape.frames(row["unit"])[:] = 1 + 2 * step[:, None]
-    shape.actions(row["unit"])[:] = 2 + 2 * step
+    shape.observations(row["unit"])[:] = 1 + 3 * step[:, None]
+    shape.returns(row["unit"])[:] = 2 + 3 * step
+    shape.actions(row["unit"])[:] = 3 + 3 * step
     return {name: tensor[0] for name, tensor in row.items()}
 
 
@@ -203,14 +231,23 @@ class Encoded:
     """One trajectory, or the history of one that goes on, as values.
 
     Attributes:
+        mission: the instruction.
         words: int64 ``[W]``, of the mission.
-        frames: int64 ``[F, 3S + 2]``: the cells' attributes, the direction, the action taken there.
+        frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
         num_actions: F - 1 for a whole trajectory, F where the next action is still to come (its value is arbitrary).
     """
 
+    mission: str
     words: Tensor
     frames: Tensor
     num_actions: int
+
+
+def returns_to_go(rewards: np.ndarray) -> np.ndarray:
+    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` values; above 1 counts as 1."""
+    earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
+    # Rounded before it is cut into parts: a sum of float32 numbers is not exactly what it stands for.
+    return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
 
 
 def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
@@ -220,17 +257,20 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
         ValueError: for a number that MiniGrid does not have; it would be read as another attribute's.
     """
     observed = np.moveaxis(trajectory.observations, -1, 0)
-    for attribute, raw in zip(NUM_VALUES, (*observed, trajectory.directions, trajectory.actions)):
+    returns = returns_to_go(trajectory.rewards)
+    for attribute, raw in zip(NUM_VALUES, (*observed, trajectory.directions, returns, trajectory.actions)):
         if raw.max() >= NUM_VALUES[attribute]:
             raise ValueError(f"a {attribute.name.lower()} is below {NUM_VALUES[attribute]}, found {raw.max()}")
     num_frames = len(trajectory) + 1
-    frames = np.zeros((num_frames, trajectory.observations[0].size + 2), dtype=np.int64)
-    frames[:, :-2] = trajectory.observations.reshape(num_frames, -1)
-    frames[:, -2] = trajectory.directions
+    frames = np.zeros((num_frames, trajectory.observations[0].size + AFTER_CELLS), dtype=np.int64)
+    frames[:, :-AFTER_CELLS] = trajectory.observations.reshape(num_frames, -1)
+    frames[:, -3] = trajectory.directions
+    frames[:-1, -2] = returns
     frames[:-1, -1] = trajectory.actions
     return Encoded(
+        trajectory.mission,
         torch.tensor(vocabulary.encode_mission(trajectory.mission), dtype=torch.int64),
-        torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - 2) // 3)),
+        torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - AFTER_CELLS) // 3)),
         len(trajectory),
     )
 
@@ -246,7 +286,7 @@ def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor
     for row, one in enumerate(encoded):
         values[row, : len(one.words)] = one.words
         all_frames[row, : len(one.frames)] = one.frames
-    layout = grid_layout(shape, num_frames, num_actions, num_words)
+    layout = grid_layout(shape, num_frames, num_actions, num_words, tuple(one.mission for one in encoded))
     return values.masked_fill_(~layout.present, 0), layout
 
 

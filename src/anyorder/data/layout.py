@@ -19,6 +19,7 @@ class Kind(IntEnum):
     MISSION = 1
     OBSERVATION = 2
     ACTION = 3
+    RETURN = 4
 
 
 class Attribute(IntEnum):
@@ -30,6 +31,7 @@ class Attribute(IntEnum):
     DIRECTION = 3
     ACTION = 4
     WORD = 5
+    RETURN = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +43,11 @@ class Layout:
         attribute: an `Attribute`.
         step: environment time; -1 for mission elements.
         cell: which cell of the trajectory, 0..num_cells-1; elements with equal numbers form one cell
-            (a grid square's object, color and state; a direction, an action or a mission word is a cell alone).
-        unit: which whole observation, action or mission, 0..num_units-1.
+            (a grid square's object, color and state; a direction, a return, an action or a mission word is a cell alone).
+        unit: which whole observation, return, action or mission, 0..num_units-1.
         num_cells: upper bound of ``cell``, over the batch.
         num_units: upper bound of ``unit``, over the batch.
+        missions: B instructions in words, for what depends on them as a whole.
     """
 
     kind: Tensor
@@ -54,6 +57,7 @@ class Layout:
     unit: Tensor
     num_cells: int
     num_units: int
+    missions: tuple[str, ...]
 
     @property
     def shape(self) -> torch.Size:
@@ -75,7 +79,8 @@ class Layout:
 
     def rows(self, index: Tensor) -> Layout:
         """The layout of the chosen trajectories; ``index`` is int64 ``[B']``."""
-        return self._map(lambda tensor: tensor[index])
+        missions = tuple(self.missions[row] for row in index.tolist())
+        return replace(self._map(lambda tensor: tensor[index]), missions=missions)
 
     def to(self, device: torch.device | str) -> Layout:
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))

@@ -3,7 +3,7 @@
 Walls, floors and cells out of sight make up most of a view, and most of a view stays; a model is only as good as what
 it adds to these two.
 
-Legend: B trajectories, F frames, P elements of a frame (3S + 2), E elements, V vocabulary.
+Legend: B trajectories, F frames, P elements of a frame (3S + 3), E elements, V vocabulary.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Baselines:
 
 
 def count_values(data: EncodedTrajectories, num_values: int) -> Tensor:
-    """int64 ``[num_values]``: how often each value occurs in observations and actions (missions are not counted)."""
+    """int64 ``[num_values]``: how often each value occurs in observations, returns and actions (missions are not counted)."""
     counts = torch.zeros(num_values, dtype=torch.int64)
     for index in data.in_order(FRAMES_PER_COUNT):
         batch = data.batch(index)

@@ -17,17 +17,23 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.films import episode_gif
 from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.pictures import reconstruction_picture
 from anyorder.evaluation.robustness import compare, occlusion
 from anyorder.evaluation.rollout import FIRST_SEED, roll_out
 from anyorder.files import replacing, write_json
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, NextAction
+from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction, Strategy
 from anyorder.seeding import stream
 from anyorder.stepwise import StepwisePolicy
 
-METRICS = ("world_model_nll", "accuracy", "task_success", "robustness")
+METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
+GROUPS = {
+    "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
+    "skills": ("accuracy", "task_success", "dynamics", "goals"),
+}
+"""Several metrics under one name. ``dynamics`` and ``goals`` say something of models that were trained for them."""
 PICTURED_FRAMES = 8
 
 
@@ -36,7 +42,9 @@ class EvaluationConfig:
     """What is judged, and how thoroughly.
 
     Attributes:
-        metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all``.
+        metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all`` of these; or
+            ``dynamics`` (inverse and forward) or ``goals`` (reaching a bot's last observation), for models trained on such
+            orders, or ``skills``: both of them, accuracy and task success.
         num_episodes: episodes played, for ``task_success`` and for each arm of ``robustness``.
         first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
@@ -48,7 +56,9 @@ class EvaluationConfig:
         seed: of what is hidden.
     """
 
-    metric: Literal["all", "world_model_nll", "accuracy", "task_success", "robustness"] = "all"
+    metric: Literal[
+        "all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"
+    ] = "all"
     num_episodes: int = 500
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
@@ -59,8 +69,8 @@ class EvaluationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.metric != "all" and self.metric not in METRICS:
-            raise AnyOrderError(f"metric is one of all, {', '.join(METRICS)}; found {self.metric}")
+        if self.metric not in (*GROUPS, *METRICS):
+            raise AnyOrderError(f"metric is one of {', '.join((*GROUPS, *METRICS))}; found {self.metric}")
         if self.num_episodes < 1 or self.num_gif_episodes < 0 or self.frames_per_batch < 1:
             raise AnyOrderError("num_episodes and frames_per_batch are at least 1, num_gif_episodes at least 0")
         if self.first_seed < FIRST_SEED:
@@ -75,7 +85,7 @@ class EvaluationConfig:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Those asked for."""
-        return METRICS if self.metric == "all" else (self.metric,)
+        return GROUPS.get(self.metric, (self.metric,))
 
 
 @dataclass(frozen=True)
@@ -107,9 +117,11 @@ class Evaluation:
         asked = self.config.metrics
         findings = Findings(self.env_id, {}, None, [])
         with _progress() as bars:
-            if "world_model_nll" in asked or "accuracy" in asked:
-                findings = replace(findings, modes=self._modes(bars))
+            findings = replace(findings, modes=self._modes(bars))
+            if "smoothing" in findings.modes:
                 self._picture(folder / "reconstruction.png")
+            if "goals" in asked:
+                findings = replace(findings, goals=self._goals(bars))
             if "task_success" in asked or "robustness" in asked:
                 findings = self._episodes(findings, bars)
                 self._film(folder / "episodes.gif")
@@ -128,8 +140,23 @@ class Evaluation:
                 self.config.seed,
                 _advance(bars, f"scoring {name}", len(self.test)),
             )
-            for name, strategy in (("smoothing", self._cells()), ("next_action", NextAction()))
+            for name, strategy in self._asked().items()
         }
+
+    def _asked(self) -> dict[str, Strategy]:
+        """What is asked of the test split, by mode."""
+        asked: dict[str, Strategy] = {}
+        if {"world_model_nll", "accuracy"} & set(self.config.metrics):
+            asked |= {"smoothing": self._cells(), "next_action": NextAction()}
+        if "dynamics" in self.config.metrics:
+            asked |= {"inverse_dynamics": InverseDynamics(), "forward_dynamics": ForwardDynamics()}
+        return asked
+
+    def _goals(self, bars: Progress) -> GoalScore | None:
+        config = self.config
+        seeds = range(config.first_seed, config.first_seed + config.num_episodes)
+        advance = _advance(bars, "reaching goals", len(seeds))
+        return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, advance)
 
     def _episodes(self, findings: Findings, bars: Progress) -> Findings:
         config, policy = self.config, self._policy()

@@ -6,6 +6,7 @@ Legend: T steps, F = T + 1 frames, X columns and Y rows of a view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -94,7 +95,7 @@ def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) 
 def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
     """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there; ``unknown`` is bool ``[F, S]``."""
     # One action less than frames: the action taken at this step is not there yet.
-    batch = Batch(*collate([Encoded(whole.words, whole.frames[: step + 1], step)], *model.view))
+    batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
     shape = batch.layout.shape_of_grid
     hidden = torch.zeros_like(batch.layout.present)
     shape.cells(hidden)[:] = unknown[: step + 1, :, None]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
 from anyorder.evaluation.robustness import RobustnessScore, success
 from anyorder.evaluation.statistics import Proportion
-from anyorder.evaluation.tables import accuracy_table, nll_table, robustness_table, task_table
+from anyorder.evaluation.tables import accuracy_table, goal_table, nll_table, robustness_table, task_table
 from anyorder.types import Trajectory
 
 
@@ -47,15 +48,18 @@ class Findings:
     Attributes:
         env_id: where episodes were played.
         modes: scores of the test split. ``smoothing``: cells hidden at random, past and future visible;
-            ``next_action``: every action from its own past.
+            ``next_action``: every action from its own past; ``inverse_dynamics``: every action from its past and the next
+            observation; ``forward_dynamics``: every observation but the first from its past.
         task_success: the episodes played on clean views.
         robustness: one score per share of hidden cells and per way of telling the agent.
+        goals: reaching the last observations of an expert.
     """
 
     env_id: str
     modes: dict[str, Scores]
     task_success: TaskScore | None
     robustness: list[RobustnessScore]
+    goals: GoalScore | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts, intervals and seeds."""
@@ -64,12 +68,13 @@ class Findings:
             **self.modes,
             **({"task_success": self.task_success} if self.task_success else {}),
             **({"robustness": self.robustness} if self.robustness else {}),
+            **({"goals": self.goals} if self.goals else {}),
         })
 
     def tables(self, metrics: Collection[str]) -> list[Table]:
         """One table per metric (see `anyorder.evaluation.evaluate.METRICS`)."""
         shown: list[Table] = []
-        if "accuracy" in metrics:
+        if "accuracy" in metrics or "dynamics" in metrics:
             shown.append(accuracy_table(self.modes))
         if "world_model_nll" in metrics:
             shown.append(nll_table(self.modes))
@@ -78,6 +83,8 @@ class Findings:
             shown.append(task_table(task.success, task.mean_reward, task.mean_length, task.seeds))
         if self.robustness:
             shown.append(robustness_table(self.robustness))
+        if self.goals:
+            shown.append(goal_table(self.goals))
         return shown
 
 

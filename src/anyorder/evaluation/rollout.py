@@ -10,6 +10,7 @@ import numpy as np
 
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
+from anyorder.goals import Goal
 from anyorder.policy import History, Policy
 from anyorder.types import Trajectory
 
@@ -93,6 +94,7 @@ def roll_out(
     seeds: Sequence[int],
     perceive: Perceive = clearly,
     on_finish: Callable[[], None] | None = None,
+    goals: Sequence[Goal] | None = None,
 ) -> list[Trajectory]:
     """Play one episode per seed, all in step, each with its own corruption stream (a function of the seed).
 
@@ -102,6 +104,7 @@ def roll_out(
         seeds: of the episodes.
         perceive: what of each view reaches the policy; the trajectories record the truth.
         on_finish: called once per finished episode, for progress bars.
+        goals: one per seed, for a `GoalPolicy`.
 
     Returns:
         The trajectories, in the order of the seeds.
@@ -109,7 +112,8 @@ def roll_out(
     Raises:
         AnyOrderError: for an unknown environment, or one whose views or missions the model cannot read.
     """
-    episodes = [_start(policy, env_id, seed, perceive) for seed in seeds]
+    tasks = [()] * len(seeds) if goals is None else [(goal,) for goal in goals]
+    episodes = [_start(policy, env_id, seed, perceive, *task) for seed, task in zip(seeds, tasks, strict=True)]
     running = list(episodes)
     while running:
         for episode, action in zip(running, policy.actions([e.history for e in running])):
@@ -122,11 +126,11 @@ def roll_out(
     return [episode.trajectory() for episode in episodes]
 
 
-def _start(policy: Policy, env_id: str, seed: int, perceive: Perceive) -> _Episode:
+def _start(policy: Policy, env_id: str, seed: int, perceive: Perceive, *goal: Goal) -> _Episode:
     env = minigrid.make_env(env_id)
     view = minigrid.reset(env, seed)
     policy.model.check(view.image.shape[:2], len(view.mission.split()))
-    episode = _Episode(env, seed, policy.start(view.mission), perception_generator(seed), perceive)
+    episode = _Episode(env, seed, policy.start(view.mission, *goal), perception_generator(seed), perceive)
     episode.observe(view)
     return episode
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
 from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.evaluation.statistics import Proportion
@@ -54,6 +55,15 @@ def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
         told = "told which" if score.declared else "not told"
         kept = "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}"
         table.add_row(f"{score.rate:.0%}", told, str(score.clean), str(score.occluded), kept)
+    return table
+
+
+def goal_table(score: GoalScore) -> Table:
+    """Reaching an expert's last observation."""
+    columns = ("goals", "success", "goal's view seen", "mean length", "expert's length")
+    table = _table("Goals reached, mission untold", *columns)
+    lengths = f"{score.mean_length:.1f}", f"{score.expert_length:.1f}"
+    table.add_row(f"{score.success.count:,}", str(score.success), str(score.seen), *lengths)
     return table
 
 

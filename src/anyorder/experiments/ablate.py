@@ -36,10 +36,12 @@ class Arm:
     Attributes:
         name: shown in tables; its folder is named after it.
         config: of the runs, but for the seed.
+        evaluation: how its runs are judged; what arms have in common is judged on the same episodes.
     """
 
     name: str
     config: RunConfig
+    evaluation: EvaluationConfig
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,12 @@ class Ablation:
         arms: the variants.
         comparisons: title -> names of the arms that stand side by side.
         seeds: of training; every arm runs with each.
-        evaluation: how each run is judged, on the same episodes for all.
         folder: where the runs and the summary go.
     """
 
     arms: Sequence[Arm]
     comparisons: Mapping[str, Sequence[str]]
     seeds: Sequence[int]
-    evaluation: EvaluationConfig
     folder: Path
 
 
@@ -80,12 +80,12 @@ def run_ablation(ablation: Ablation, num_workers: int | None = None) -> list[Out
         num_workers: runs at a time; None is one per core.
     """
     jobs = [
-        (replace(arm.config, training=replace(arm.config.training, seed=seed, num_processes=1, num_threads=1)), arm.name, seed)
+        (arm, replace(arm.config, training=replace(arm.config.training, seed=seed, num_processes=1, num_threads=1)))
         for arm in ablation.arms
         for seed in ablation.seeds
     ]
     parallel = joblib.Parallel(n_jobs=num_workers or joblib.cpu_count(), return_as="generator_unordered")
-    work = (joblib.delayed(_run)(config, name, seed, ablation) for config, name, seed in jobs)
+    work = (joblib.delayed(_run)(config, arm, ablation.folder) for arm, config in jobs)
     outcomes: list[Outcome] = []
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
                TimeRemainingColumn(), TextColumn("{task.fields[latest]}"))  # fmt: skip
@@ -95,24 +95,25 @@ def run_ablation(ablation: Ablation, num_workers: int | None = None) -> list[Out
             outcomes.append(outcome)
             state = "FAILED" if outcome.error else "done"
             progress.update(task, advance=1, latest=f"{outcome.arm} seed {outcome.seed} {state}")
-    position = {(name, seed): number for number, (_, name, seed) in enumerate(jobs)}
+    position = {(arm.name, config.training.seed): number for number, (arm, config) in enumerate(jobs)}
     return sorted(outcomes, key=lambda outcome: position[outcome.arm, outcome.seed])
 
 
-def _run(config: RunConfig, arm: str, seed: int, ablation: Ablation) -> Outcome:
-    folder = ablation.folder / arm.replace(" ", "_") / f"seed_{seed}"
+def _run(config: RunConfig, arm: Arm, parent: Path) -> Outcome:
+    seed = config.training.seed
+    folder = parent / arm.name.replace(" ", "_") / f"seed_{seed}"
     if (folder / RESULT_FILE).exists():
-        return Outcome(arm, seed, folder, read_json(folder / RESULT_FILE))
+        return Outcome(arm.name, seed, folder, read_json(folder / RESULT_FILE))
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log.txt", "a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         try:
             claim(folder, config, resume=True)
             train(training_job(config, folder, resume=True))
-            judge(folder / "checkpoints" / "best.safetensors", ablation.evaluation)
+            judge(folder / "checkpoints" / "best.safetensors", arm.evaluation)
         except AnyOrderError as error:
-            return Outcome(arm, seed, folder, error=str(error))
+            return Outcome(arm.name, seed, folder, error=str(error))
         except Exception as error:  # a bug in one run must not cost the others; the log has all of it
             traceback.print_exc(file=log)
-            return Outcome(arm, seed, folder, error=f"{type(error).__name__}: {error}; see {folder / 'log.txt'}")
-    return Outcome(arm, seed, folder, read_json(folder / RESULT_FILE))
+            return Outcome(arm.name, seed, folder, error=f"{type(error).__name__}: {error}; see {folder / 'log.txt'}")
+    return Outcome(arm.name, seed, folder, read_json(folder / RESULT_FILE))

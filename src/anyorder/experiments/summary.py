@@ -18,8 +18,11 @@ COLUMNS = {
     "hidden cells": "smoothing.groups.cell.accuracy",
     "hidden object cells": "smoothing.groups.object_cell.accuracy",
     "hidden changed cells": "smoothing.groups.changed_cell.accuracy",
+    "inverse dynamics": "inverse_dynamics.groups.action.accuracy",
+    "forward dynamics, changed cells": "forward_dynamics.groups.changed_cell.accuracy",
+    "goals reached": "goals.success",
 }
-"""Column -> where a run's metrics hold the proportion."""
+"""Column -> where a run's metrics hold the proportion; columns that no run has are left out."""
 
 
 def pooled(outcomes: Sequence[Outcome], path: str) -> Proportion | None:
@@ -43,7 +46,7 @@ def write_summary(path: Path, ablation: Ablation, outcomes: Sequence[Outcome], m
     seeds, config = ", ".join(map(str, ablation.seeds)), ablation.arms[0].config
     parts = [
         "# Results of the ablations",
-        f"{config.training.num_epochs} epochs; training seeds {seeds}; {ablation.evaluation.num_episodes} episodes per"
+        f"{config.training.num_epochs} epochs; training seeds {seeds}; {ablation.arms[0].evaluation.num_episodes} episodes per"
         " run, the same for all; intervals are 95% Wilson intervals of the counts pooled over the seeds. An arm wins a"
         " column when its interval lies above every other's; elements of one trajectory are not independent, so close"
         f" wins in the element columns deserve doubt. The runs are in `{ablation.folder}`; this command took {minutes:.1f}"
@@ -57,17 +60,13 @@ def write_summary(path: Path, ablation: Ablation, outcomes: Sequence[Outcome], m
 
 
 def _comparison(title: str, names: Sequence[str], outcomes: Sequence[Outcome]) -> str:
-    lines = ["| arm | " + " | ".join(COLUMNS) + " | files |", "|---" * (len(COLUMNS) + 2) + "|"]
-    shares: dict[str, dict[str, Proportion]] = {column: {} for column in COLUMNS}
+    own = {name: [outcome for outcome in outcomes if outcome.arm == name] for name in names}
+    shares = {column: {name: pooled(own[name], path) for name in names} for column, path in COLUMNS.items()}
+    shown = [column for column, found in shares.items() if any(found.values())]
+    lines = ["| " + " | ".join(["arm", *shown, "files"]) + " |", "|---" * (len(shown) + 2) + "|"]
     for name in names:
-        own = [outcome for outcome in outcomes if outcome.arm == name]
-        cells = []
-        for column, path in COLUMNS.items():
-            share = pooled(own, path)
-            if share:
-                shares[column][name] = share
-            cells.append(str(share) if share else "no result")
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | `{own[0].folder.parent.name}/` |")
-    verdicts = [verdict(found) if found else "no result" for found in shares.values()]
-    lines.append("| **verdict** | " + " | ".join(verdicts) + " | |")
+        cells = [str(shares[column][name] or "no result") for column in shown]
+        lines.append("| " + " | ".join([name, *cells, f"`{own[name][0].folder.parent.name}/`"]) + " |")
+    verdicts = [verdict({name: share for name, share in shares[column].items() if share}) for column in shown]
+    lines.append("| " + " | ".join(["**verdict**", *verdicts, ""]) + " |")
     return f"## {title}\n\n" + "\n".join(lines)

@@ -58,16 +58,44 @@ class Order:
         return Order(self.roles.to(device, non_blocking=True), self.ranks.to(device, non_blocking=True))
 
 
+NEVER = torch.iinfo(torch.int32).max
+"""The level of a value that nobody may see."""
+
+
+def own_level(ranks: Tensor) -> Tensor:
+    """int32: the level from which an element looks, and at which its mask symbol can be looked at: ``2 * rank``.
+
+    Levels are the law of ranks in one comparison: who stands at a level sees what stands there or below. The true
+    value of a TARGET stands between its own rank and the next (see `value_level`). A model that shows such a value
+    lets it look from that level too: it sees what its target saw, and the values of the same rank.
+    """
+    return 2 * ranks
+
+
+def value_level(roles: Tensor, ranks: Tensor) -> Tensor:
+    """int32: the level from which an element's true value can be seen: ``2 * rank`` of CONTEXT, ``2 * rank + 1`` of a
+    TARGET, `NEVER` for the others."""
+    level = own_level(ranks) + (roles == Role.TARGET)
+    return torch.where((roles == Role.CONTEXT) | (roles == Role.TARGET), level, NEVER)
+
+
+def sees_value(role: Tensor, rank: Tensor, own_rank: Tensor) -> Tensor:
+    """True where an element of rank ``own_rank`` may see the true value of one of (role, rank)."""
+    return value_level(role, rank) <= own_level(own_rank)
+
+
 def reconstruct(layout: Layout, hidden: Tensor) -> Order:
     """Plain any-order reconstruction: hidden elements are targets, the rest is context, all ranks are equal.
+
+    Returns-to-go are a summary of what is yet to come; they are DROPPED unless they are asked for.
 
     Args:
         layout: of the batch.
         hidden: bool ``[B, E]``; True where an element is hidden and asked for. Padding is ignored.
     """
     roles = torch.full(layout.shape, Role.CONTEXT, dtype=torch.uint8, device=layout.device)
-    roles[hidden] = Role.TARGET
-    roles[~layout.present] = Role.DROPPED
+    roles[~layout.present | layout.of_kind(Kind.RETURN)] = Role.DROPPED
+    roles[hidden & layout.present] = Role.TARGET
     return Order(roles, torch.zeros(layout.shape, dtype=torch.int32, device=layout.device))
 
 
@@ -76,17 +104,20 @@ def by_step(order: Order, layout: Layout) -> Order:
     return Order(order.roles, layout.step.clamp(min=0).to(torch.int32))
 
 
+def in_turn(order: Order, layout: Layout) -> Order:
+    """The same roles, ranked in the order of events: mission 0, then observation, return and action of step t at
+    ``3t + 1``, ``3t + 2`` and ``3t + 3``. Unlike `by_step`, an observation does not see the action that follows it."""
+    ranks = torch.zeros_like(order.ranks)
+    for place, kind in enumerate((Kind.OBSERVATION, Kind.RETURN, Kind.ACTION), start=1):
+        ranks = torch.where(layout.of_kind(kind), (3 * layout.step + place).to(torch.int32), ranks)
+    return Order(order.roles, ranks)
+
+
 def imitate(layout: Layout) -> Order:
-    """Every action a target, everything ranked by step: each action from the mission, the observations up to its step
-    and the true actions before it, all in one pass."""
-    return by_step(reconstruct(layout, layout.of_kind(Kind.ACTION)), layout)
+    """Every action a target, everything ranked in the order of events: each action from the mission, the observations up
+    to its step and the true actions before it, all in one pass.
 
-
-def sees_value(role: Tensor, rank: Tensor, own_rank: Tensor) -> Tensor:
-    """True where an element of rank ``own_rank`` may see the true value of one of (role, rank).
-
-    This is the one place where the law of ranks is written; models build their attention from it.
+    Ranked by step alone an action would see the same, but in a text model the observation of its step would have seen
+    the action's mask symbol, and later steps would read that observation as it was then.
     """
-    context = (role == Role.CONTEXT) & (rank <= own_rank)
-    earlier_target = (role == Role.TARGET) & (rank < own_rank)
-    return context | earlier_target
+    return in_turn(reconstruct(layout, layout.of_kind(Kind.ACTION)), layout)

@@ -45,6 +45,24 @@ class Rate:
         return self.low + (self.high - self.low) * torch.rand(num, generator=generator)
 
 
+@dataclass(frozen=True)
+class AntitheticRate(Rate):
+    """A rate uniform between ``low`` and ``high`` whose draws for one batch are spread evenly: with one u uniform on
+    (0, 1), trajectory i of n gets the share ``(u + i / n) mod 1`` of the way. Each alone is uniform, together they
+    vary little (the low-discrepancy sampler of masked diffusion: VDM, Kingma et al., 2021; MDLM, Sahoo et al., 2024).
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.choices:
+            raise ValueError(f"an antithetic rate lies between two bounds and has no choices, found {self.choices}")
+
+    def sample(self, num: int, generator: torch.Generator) -> Tensor:
+        """float32 ``[num]``: one rate per trajectory, ``num`` equal steps apart around the circle."""
+        share = (torch.rand(1, generator=generator, dtype=torch.float64) + torch.arange(num) / max(num, 1)) % 1
+        return (self.low + (self.high - self.low) * share).float()
+
+
 Schedule = Callable[[float], Rate]
 """From the progress of training, 0 at the first update and 1 at the last, to the rate."""
 
@@ -75,6 +93,7 @@ def _fixed(rate: float) -> Rate:
 
 SHAPES: dict[str, Callable[..., Schedule]] = {
     "uniform": lambda low, high: constant(Rate(low, high)),
+    "antithetic": lambda low, high: constant(AntitheticRate(low, high)),
     "linear": linear,
     "cosine": cosine,
     "step": step,
@@ -87,6 +106,7 @@ def schedule_from(spec: RateSpec) -> Schedule:
     - a number: constant;
     - a list: each trajectory draws one of its rates;
     - ``{uniform: [low, high]}``: each trajectory draws one between the two;
+    - ``{antithetic: [low, high]}``: the same, the draws of a batch spread evenly (`AntitheticRate`);
     - ``{linear: [start, end]}``, ``{cosine: [start, end]}``, ``{step: [r1, r2, ...]}``: over the updates.
 
     Raises:
@@ -102,7 +122,8 @@ def schedule_from(spec: RateSpec) -> Schedule:
             return SHAPES[name](*rates)
     raise ValueError(
         "a rate is the hidden share: a number between 0 and 1, a list of such numbers, or one of"
-        " {uniform: [low, high]}, {linear: [start, end]}, {cosine: [start, end]}, {step: [rate, ...]};"
+        " {uniform: [low, high]}, {antithetic: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},"
+        " {step: [rate, ...]};"
         f" found {spec!r}"
     )
 

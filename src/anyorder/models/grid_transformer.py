@@ -1,12 +1,12 @@
 """The small model: a bidirectional transformer over grid trajectories that learns on a laptop CPU.
 
 Cells exchange values with the neighbouring frames through kernels learned per transition (`transport`) and think under
-the mission's influence (`mission`); registers, one per step, attend to the cells of their own frame, to the mission and
-to the registers of the whole episode (`registers`), and tell their frame what they found. Actions and directions are
-read from registers, everything else from cells.
+the mission's influence (`mission`); registers, one per frame, attend to its cells, to the mission, to actions and
+returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
+read from registers, actions and returns from readers, which look like registers and are seen by nobody (`visibility`).
 
-Legend: B trajectories, F frames, S cells of a view, W mission words, E elements, K targets, H heads, D width,
-V vocabulary.
+Legend: B trajectories, F frames, C forms of each, N = B*C*F, S cells of a view, W mission words, R registers and
+readers, E elements, K targets, H heads, D width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from anyorder.models.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.registers import Reader
 from anyorder.models.transport import Kernels, Route, Transport, plan_route
-from anyorder.models.visibility import NUM_SYMBOLS, Visibility, visibility
+from anyorder.models.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
 
 
 class GridTransformer(nn.Module):
@@ -71,21 +71,37 @@ class GridTransformer(nn.Module):
         """
         shape = layout.shape_of_grid
         self.check((shape.columns, shape.rows), shape.num_words)
-        seen = visibility(shape.actions(values) - self.first_action, layout, order)
-        symbols = self._symbols(values, layout, order)
+        two_forms = needs_values(layout, order)
+        if two_forms.all() or not two_forms.any():
+            return self._pass(values, layout, order, num_forms=1 + int(two_forms.any()))
+        # Value forms double the work, so trajectories that need none are computed apart.
+        parts = [rows.nonzero()[:, 0] for rows in (~two_forms, two_forms)]
+        logits = [
+            self._pass(values[index], layout.rows(index), order.rows(index), num_forms)
+            for num_forms, index in enumerate(parts, start=1)
+        ]
+        in_two_forms = two_forms[order.targets.nonzero()[:, 0]]
+        return torch.cat(logits)[in_two_forms.sort(stable=True).indices.argsort()]
+
+    def _pass(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
+        """`forward`, with every frame in so many forms."""
+        shape = layout.shape_of_grid
+        seen = visibility(shape.actions(values) - self.first_action, layout, order, num_forms)
+        symbols = self._symbols(values, layout, order, num_forms)
+        words = self.embedding(shape.words(symbols[:, 0])) + self.word_position[: shape.num_words]
+        mission = self.mission(words, seen.words).repeat_interleave(num_forms * shape.num_frames, dim=0)
+        lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
-        words = self.embedding(shape.words(symbols)) + self.word_position[: shape.num_words]
-        mission = self.mission(words, seen.words).repeat_interleave(shape.num_frames, dim=0)
         kernels = self.kernels()
         routes = (
-            plan_route(seen.past, seen.past_symbol, 1, NUM_SYMBOLS),
-            plan_route(seen.future, seen.future_symbol, -1, NUM_SYMBOLS),
+            plan_route(seen.past.flatten(), seen.past_symbol.flatten(), NUM_SYMBOLS),
+            plan_route(seen.future.flatten(), seen.future_symbol.flatten(), NUM_SYMBOLS),
         )
         for layer in self.layers:
-            cells, registers = layer(cells, registers, words, mission, kernels, routes, seen)
+            cells, registers = layer(cells, registers, lasting, mission, kernels, routes, seen)
         cells = self.cell_norm(cells)
-        registers = registers + self.last_reader(self.register_norm(registers), cells, words, seen)
-        return self._read(cells, registers, layout, order)
+        read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
+        return self._answers(cells, registers + read, seen, layout, order)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The tables learn faster than the rest; only matrices decay."""
@@ -112,42 +128,69 @@ class GridTransformer(nn.Module):
             )
 
     @torch.compiler.disable  # see `visibility`
-    def _symbols(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """int64 ``[B, E]``: the value of CONTEXT, the mask symbol of its attribute for HIDDEN and TARGET."""
-        symbols = torch.where(order.roles == Role.CONTEXT, values, self.first_mask_symbol + layout.attribute)
-        return symbols.masked_fill(order.roles == Role.DROPPED, self.nothing)
+    def _symbols(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
+        """int64 ``[B, C, E]``: in the query form the value of CONTEXT and the mask symbol of its attribute for HIDDEN and
+        TARGET; in the value form the value of a TARGET too."""
+        mask = self.first_mask_symbol + layout.attribute
+        query = torch.where(order.roles == Role.CONTEXT, values, mask).masked_fill(order.roles == Role.DROPPED, self.nothing)
+        return torch.stack([query, torch.where(order.targets, values, query)][:num_forms], dim=1)
 
     def _first(self, shape: GridShape, symbols: Tensor, seen: Visibility) -> tuple[Tensor, Tensor]:
-        """Cells ``[N, S, D]`` and registers ``[B, F, D]`` before the first layer."""
+        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` before the first layer."""
+        symbols = symbols.flatten(0, 1)
         direction = self.embedding(shape.directions(symbols))
         starts = torch.arange(shape.num_frames, device=symbols.device) == 0
         arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.past_symbol))
-        register_arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.register_symbol))
+        met = direction + arrival.flatten(0, 1)
         cells = functional.embedding_bag(
             shape.cells(symbols).reshape(-1, 3), self.embedding.weight, mode="sum", padding_idx=self.nothing
         )
         cells = cells.view(-1, shape.num_cells, self.config.width) + self.cell_position
-        cells = cells + (direction + arrival).flatten(0, 1)[:, None]
-        taken = self.embedding(shape.actions(symbols))
-        return cells, taken + register_arrival + direction * seen.register_sees_frame[..., None]
+        asked = self.embedding.weight[[self.first_mask_symbol + attribute for attribute in seen.readers]]
+        readers = asked[:, None] + self.arrival(torch.where(starts, NUM_SYMBOLS, seen.reader_symbol))
+        registers = torch.cat([met.view(len(readers), -1, self.config.width), readers.flatten(1, 2)], dim=1)
+        return cells + met.flatten(0, 1)[:, None], registers
 
-    def _read(self, cells: Tensor, registers: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """Logits of the targets: cells answer for their three attributes, registers for actions and directions."""
+    def _answers(self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order) -> Tensor:
+        """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
+        for what they were sent for."""
         shape = layout.shape_of_grid
         row, element = order.targets.nonzero(as_tuple=True)
-        per_frame = 3 * shape.num_cells + 2
-        frame = row * shape.num_frames + (element - shape.num_words) // per_frame
-        place = (element - shape.num_words) % per_frame
+        step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
+        first = self._first_register(shape, seen)[(place - 3 * shape.num_cells).clamp(min=0)]
         in_cell = place < 3 * shape.num_cells
         tokens = registers.new_empty(len(row), registers.shape[-1])
+        frame = row * seen.num_forms * shape.num_frames + step
         tokens[in_cell] = cells[frame[in_cell], place[in_cell] // 3]
-        tokens[~in_cell] = registers.flatten(0, 1)[frame[~in_cell]]
-        logits = self.head(tokens).float()
+        tokens[~in_cell] = registers[row[~in_cell], (first + step)[~in_cell]]
+        logits = self.head(tokens)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return logits.masked_fill(~self.allowed[layout.attribute[row, element]], -torch.inf)
+
+    def _first_register(self, shape: GridShape, seen: Visibility) -> Tensor:
+        """int64 ``[3]``: which register or reader answers for the direction, the return and the action of step 0."""
+        answers = {a: seen.num_registers + number * shape.num_frames for number, a in enumerate(seen.readers)}
+        return torch.tensor([0, answers.get(Attribute.RETURN, 0), answers.get(Attribute.ACTION, 0)], device=seen.keys.device)
+
+
+def whose_cells(cells: Tensor, seen: Visibility) -> list[tuple[Tensor, Tensor]]:
+    """Whose cells registers and readers read, see `Reader.forward`; ``cells`` is ``[N, S, D]``."""
+    by_form = cells.unflatten(0, (*seen.past.shape[:1], seen.num_forms, -1))
+    own = [(by_form[:, form], seen.cells) for form in range(seen.num_forms)]
+    return own + [_in_form(by_form, form, seen.cells) for form in seen.reader_form.unbind(dim=1)]
+
+
+def _in_form(by_form: Tensor, form: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """``[B, C, F, S, D]`` in one form per frame (int64 ``[B, F]``; `NO_FRAME` shows nothing)."""
+    cells = by_form[:, 0]
+    if by_form.shape[1] > 1:
+        cells = torch.where((form == 1)[..., None, None], by_form[:, 1], cells)
+    return cells, present & (form != NO_FRAME)[..., None]
 
 
 class Layer(nn.Module):
-    """One round: registers read and think, then cells exchange values, listen to their register and think."""
+    """One round: registers and readers read and think, then cells exchange values, listen to their frame's register and
+    think."""
 
     def __init__(self, config: ModelConfig, num_cells: int) -> None:
         super().__init__()
@@ -163,19 +206,19 @@ class Layer(nn.Module):
         self,
         cells: Tensor,
         registers: Tensor,
-        words: Tensor,
+        lasting: Tensor,
         mission: Tensor,
         kernels: tuple[Tensor, Tensor],
         routes: tuple[Route, Route],
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
-        """``cells [N, S, D]`` and ``registers [B, F, D]`` after the round."""
+        """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
         normed = self.cell_norm(cells)
-        registers = registers + self.reader(self.register_norm(registers), normed, words, seen)
+        registers = registers + self.reader(self.register_norm(registers), whose_cells(normed, seen), lasting, seen)
         registers = registers + self.register_think(registers)
-        told = self.tell(registers) * seen.frame_sees_register[..., None]
-        absent = None if seen.all_cells else ~seen.cells.flatten(0, 1)
-        cells = cells + self.transport(normed, absent, kernels, routes) + told.flatten(0, 1)[:, None]
+        told = self.tell(registers[:, : seen.num_registers]).flatten(0, 1)
+        absent = None if seen.all_cells else ~seen.cells[:, None].expand(-1, seen.num_forms, -1, -1).flatten(0, 2)
+        cells = cells + self.transport(normed, absent, kernels, routes) + told[:, None]
         return cells + self.cell_think(cells, mission), registers
 
 

@@ -1,23 +1,27 @@
-"""Attention of the registers, one token per step, over their frame's cells, the episode's registers and the mission.
+"""Attention of registers and readers over the cells of a frame, the registers of the episode, the mission and the
+values of actions and returns.
 
 There is one query per frame and many cells, so the projections of keys and values are applied to the query and to the
 result instead of to every cell: the same attention for a fraction of the work.
 
-Legend: B trajectories, F frames, N = B*F, S cells, W mission words, H heads, D width.
+Legend: B trajectories, F frames, C forms of each, S cells, R = C*F + Q*F registers and readers, K = C*F + U keys (U of
+them, words and tokens, are the same at every layer), H heads, D width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from anyorder.models.visibility import Visibility
+from anyorder.models.visibility import NO_TIME, Visibility
 
 MAX_STEPS_APART = 64
 
 
 class Reader(nn.Module):
-    """One attention step of the registers.
+    """One attention step.
 
     Args:
         width: D, divisible by ``num_heads``.
@@ -34,37 +38,48 @@ class Reader(nn.Module):
         self.out = nn.Linear(width, width)
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
-    def forward(self, registers: Tensor, cells: Tensor, words: Tensor, seen: Visibility) -> Tensor:
+    def forward(
+        self,
+        registers: Tensor,
+        cells: Sequence[tuple[Tensor, Tensor]],
+        lasting: Tensor,
+        seen: Visibility,
+    ) -> Tensor:
         """
         Args:
-            registers: ``[B, F, D]``.
-            cells: ``[N, S, D]``.
-            words: ``[B, W, D]``.
+            registers: ``[B, R, D]``.
+            cells: whose cells are read: ``[B, n, S, D]`` and bool ``[B, n, S]`` (True where they are there) for the next
+                n of the R, again and again until all have theirs.
+            lasting: ``[B, U, D]``, words and tokens.
             seen: who may see what.
 
         Returns:
-            ``[B, F, D]``: what each register read.
+            ``[B, R, D]``: what each register and reader read.
         """
-        batch, frames, width = registers.shape
-        cell_query = self.cell_query(registers).view(batch * frames, self.num_heads, width) * width**-0.5
-        cell_scores = (cell_query @ cells.transpose(1, 2)).view(batch, frames, self.num_heads, -1)
-        cell_scores = cell_scores.masked_fill(~(seen.cells & seen.register_sees_frame[..., None])[:, :, None], -torch.inf)
+        batch, num, width = registers.shape
+        cell_query = self.cell_query(registers).view(batch, num, self.num_heads, width) * width**-0.5
+        parts = cell_query.split([len(mask[0]) for _, mask in cells], dim=1)
+        cell_scores = torch.cat([
+            (query @ read.transpose(2, 3)).masked_fill(~mask[:, :, None], -torch.inf)
+            for query, (read, mask) in zip(parts, cells)
+        ], dim=1)  # fmt: skip
 
-        others = torch.cat([registers, words], dim=1)
+        others = torch.cat([registers[:, : seen.num_registers], lasting], dim=1)
         keys, values = self.keys_values(others).view(batch, -1, 2, self.num_heads, width // self.num_heads).unbind(2)
-        query = self.query(registers).view(batch, frames, self.num_heads, -1) * (width // self.num_heads) ** -0.5
-        other_scores = torch.einsum("bfhd,bkhd->bfhk", query, keys) + self._bias(seen)
+        query = self.query(registers).view(batch, num, self.num_heads, -1) * (width // self.num_heads) ** -0.5
+        other_scores = torch.einsum("brhd,bkhd->brhk", query, keys) + self._bias(seen)
+        other_scores = other_scores.masked_fill(~seen.keys[:, :, None], -torch.inf)
 
-        weights = torch.cat([cell_scores, other_scores], dim=-1).softmax(dim=-1)
-        on_cells, on_others = weights.split([cells.shape[1], others.shape[1]], dim=-1)
-        from_cells = on_cells.flatten(0, 1) @ cells
-        from_others = torch.einsum("bfhk,bkhd->bfhd", on_others, values)
-        return self.cell_value(from_cells.view(batch, frames, -1)) + self.out(from_others.flatten(2))
+        # One may also look at nothing: some orders show some of them nothing at all.
+        nothing = cell_scores.new_zeros(*cell_scores.shape[:3], 1)
+        weights = torch.cat([cell_scores, other_scores, nothing], dim=-1).softmax(dim=-1)
+        on_cells, on_others, _ = weights.split([cell_scores.shape[-1], others.shape[1], 1], dim=-1)
+        parts = on_cells.split([len(mask[0]) for _, mask in cells], dim=1)
+        from_cells = torch.cat([part @ read for part, (read, _) in zip(parts, cells)], dim=1)
+        from_others = torch.einsum("brhk,bkhd->brhd", on_others, values)
+        return self.cell_value(from_cells.flatten(2)) + self.out(from_others.flatten(2))
 
     def _bias(self, seen: Visibility) -> Tensor:
-        """``[B, F, H or 1, F + W]``: learned by distance in time for registers; -inf where it must not be seen."""
-        time = torch.arange(seen.registers.shape[1], device=seen.registers.device)
-        apart = (time - time[:, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
-        by_time = self.time_bias[:, apart].transpose(0, 1).masked_fill(~seen.registers[:, :, None], -torch.inf)
-        by_word = by_time.new_zeros(seen.words.shape).masked_fill(~seen.words, -torch.inf)
-        return torch.cat([by_time, by_word[:, None, None].expand(*by_time.shape[:3], -1)], dim=-1)
+        """``[R, H, K]``: learned by distance in time; zero for words, which have none."""
+        apart = (seen.key_time - seen.time[:, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
+        return self.time_bias[:, apart].transpose(0, 1).masked_fill(seen.key_time == NO_TIME, 0.0)

@@ -6,7 +6,7 @@ every transition symbol, a table of attention logits between all pairs of cells;
 carries values from a frame to its neighbour. The tables know nothing of grids: any environment whose transitions
 have symbols can learn its own.
 
-Legend: B trajectories, F frames, N = B*F, M of them that see a neighbour, S cells, H heads, d = D/H, D width,
+Legend: N frames (of all trajectories, in all their forms), M of them that see a neighbour, S cells, H heads, d = D/H, D width,
 A transition symbols.
 """
 
@@ -37,18 +37,18 @@ class Route:
     lengths: list[int]
 
 
-def plan_route(allowed: Tensor, symbol: Tensor, by: int, num_symbols: int) -> Route:
-    """The route from frame t - ``by`` to frame t.
+def plan_route(source: Tensor, symbol: Tensor, num_symbols: int) -> Route:
+    """The route to each frame from the one it receives from.
 
     Args:
-        allowed: bool ``[B, F]``; True where frame t may see that neighbour (which then exists).
-        symbol: int64 ``[B, F]``, below ``num_symbols``.
+        source: int64 ``[N]``, the number of that frame; negative where there is none.
+        symbol: int64 ``[N]``, of the transition between the two, below ``num_symbols``.
     """
-    target = allowed.flatten().nonzero()[:, 0]
-    sorted_symbol, by_symbol = symbol.flatten()[target].sort(stable=True)
+    target = (source >= 0).nonzero()[:, 0]
+    sorted_symbol, by_symbol = symbol[target].sort(stable=True)
     target = target[by_symbol]
     lengths = torch.bincount(sorted_symbol, minlength=num_symbols).tolist()
-    return Route(target - by, target, sorted_symbol, lengths)
+    return Route(source[target], target, sorted_symbol, lengths)
 
 
 class Kernels(nn.Module):

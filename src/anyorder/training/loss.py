@@ -14,15 +14,15 @@ from torch.nn import functional as F
 
 from anyorder.data.grid import object_elements
 from anyorder.data.layout import Kind, Layout
-from anyorder.masking.order import Order
+from anyorder.masking.order import Order, Role
 
 @dataclass(frozen=True)
 class LossSums:
     """Weighted sums that add up over batches and processes: the mean is taken last, once.
 
     Attributes:
-        loss: float32 ``[len(Kind)]``, sum of weight * NLL (nats) of the targets of each group.
-        weight: float32 ``[len(Kind)]``, sum of the weights.
+        loss: ``[len(Kind)]``, of the logits' dtype, sum of weight * NLL (nats) of the targets of each group.
+        weight: ``[len(Kind)]``, sum of the weights.
     """
 
     loss: Tensor
@@ -48,7 +48,7 @@ class Weighting:
         if self.object_weight != 1.0:
             weights = torch.where(object_elements(values, layout)[row, element], self.object_weight, weights)
         if self.balance == "rate":
-            hidden_share = order.targets.sum(dim=1) / layout.present.sum(dim=1)
+            hidden_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
             weights = weights / hidden_share[row]
         return weights
 
@@ -66,7 +66,7 @@ class Weighting:
         """
         nll = F.cross_entropy(logits, values[order.targets], reduction="none")
         weights, groups = self.weights(values, layout, order), self.groups(layout, order)
-        zeros = torch.zeros(len(Kind), device=logits.device)
+        zeros, weights = nll.new_zeros(len(Kind)), weights.to(nll.dtype)
         return LossSums(zeros.index_add(0, groups, weights * nll), zeros.index_add(0, groups, weights))
 
     def total(self, values: Tensor, layout: Layout, order: Order) -> Tensor:

@@ -1,0 +1,101 @@
+"""What drawing an order costs beside the update that uses it, for every strategy, one thread.
+
+Run with ``python benchmarks/orders.py``. Medians; compare only figures of one run.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import fields
+
+import torch
+
+from anyorder.config import ModelConfig, TrainingConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.episodes import ExpertSource
+from anyorder.data.grid import GridVocabulary
+from anyorder.data.layout import Kind
+from anyorder.masking.schedules import AntitheticRate, Rate
+from anyorder.masking.strategies import (
+    STRATEGIES, AtOnce, ByMission, Cell, ForwardDynamics, GoalConditioned, KnownReturns, Mixture, NextAction, NextStep,
+    Only, ReturnConditioned, Strategy, Waypoint, Window, WithoutMission,
+)  # fmt: skip
+from anyorder.models.grid_transformer import GridTransformer
+from anyorder.seeding import stream
+from anyorder.training.loss import Weighting
+from anyorder.training.trainer import make_optimizer
+
+RATE = Rate(0.3, 0.3)
+REQUIRED = {"rate": RATE, "length": 2}
+"""Fields without a default."""
+COMPOSED = {
+    "mixture": Mixture([Cell(RATE), NextAction()], [0.5, 0.5]),
+    "only": Only(NextStep(), kinds=[Kind.OBSERVATION]),
+    "by_mission": ByMission({"red": Cell(RATE)}, NextAction()),
+    "without_mission": WithoutMission(Cell(RATE), RATE),
+    "window": Window(ForwardDynamics(), 2),
+    "at_once": AtOnce(GoalConditioned(history=False)),
+}
+"""Those made of others."""
+VARIANTS = {
+    "antithetic cell": Cell(AntitheticRate(0.0, 1.0)),
+    "window of cells": Window(Cell(RATE), 4),
+    "waypoint, no history": Waypoint(history=False),
+    "returns of the episode": ReturnConditioned(KnownReturns.EPISODE),
+    "first return": ReturnConditioned(KnownReturns.FIRST),
+}
+
+
+def strategies() -> dict[str, Strategy]:
+    """Every strategy of the table, then some with other settings."""
+    alone = {name: cls(**{f.name: REQUIRED[f.name] for f in fields(cls) if f.name in REQUIRED})
+             for name, cls in STRATEGIES.items() if name not in COMPOSED}  # fmt: skip
+    return alone | COMPOSED | VARIANTS
+
+
+def median_seconds(action: Callable[[int], None], repeats: int) -> float:
+    """Of so many calls with 0, 1, ..., after five that warm up."""
+    seconds = []
+    for number in range(repeats + 5):
+        start = time.perf_counter()
+        action(number)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[5:])
+
+
+def seconds_per_update(data: EncodedTrajectories, vocabulary: GridVocabulary, index: list[int]) -> float:
+    """Of the default model, from a batch and its order to the next weights."""
+    model = GridTransformer(ModelConfig(), vocabulary, data.view)
+    optimizer, weighting = make_optimizer(model, TrainingConfig()), Weighting("kind", 3.0)
+    batch = data.batch(index)
+
+    def update(number: int) -> None:
+        order = COMPOSED["mixture"](batch.layout, stream(0, "order", number))
+        logits = model(batch.values, batch.layout, order)
+        weighting.sums(logits, batch.values, batch.layout, order).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return median_seconds(update, 20)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    trajectories = list(ExpertSource("BabyAI-GoToRedBall-v0", num_processes=1)(range(200)))
+    vocabulary = GridVocabulary.of(trajectories)
+    data = EncodedTrajectories(trajectories, vocabulary)
+    index = next(index for index in data.shuffled(128, stream(0, "benchmark")) if 10 <= len(index) <= 16)
+    layout = data.batch(index).layout
+    update = seconds_per_update(data, vocabulary, index)
+    print(f"{len(index)} trajectories, {layout.shape_of_grid.num_frames} frames, {layout.shape[1]} elements each;"
+          f" an update takes {1e3 * update:.1f} ms")  # fmt: skip
+    for name, strategy in strategies().items():
+        seconds = median_seconds(lambda number: strategy(layout, stream(0, name, number)), 50)
+        print(f"{name:22} {1e3 * seconds:5.2f} ms  {seconds / update:5.1%}")
+
+
+if __name__ == "__main__":
+    main()

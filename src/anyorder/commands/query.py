@@ -1,0 +1,187 @@
+"""``anyorder query``: ask one checkpoint anything about a trajectory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+from anyorder.build import load_model
+from anyorder.chain_rule import log_likelihood
+from anyorder.commands.options import parse, parser
+from anyorder.data.batch import Batch, EncodedTrajectories
+from anyorder.data.storage import read_split
+from anyorder.decoding import AlongRanks, ByConfidence, Decoder, SinglePass, UnitByUnit
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.answer_tables import answer_tables, samples_table
+from anyorder.evaluation.answers import read_answer
+from anyorder.evaluation.futures import chain_of, ranked_samples
+from anyorder.evaluation.answer_picture import answer_picture
+from anyorder.files import read_json, replacing, write_json
+from anyorder.masking.order import Order
+from anyorder.masking.queries import QUERIES, Query, Roles
+from anyorder.masking.rounds import rounds_of_ranks
+from anyorder.seeding import stream
+
+OF_QUERIES = {
+    "step": (int, "of the action asked for, or of the last one known"),
+    "goal_step": (int, "of the observation to reach"),
+    "waypoints": (list[int], "steps of the observations to pass, e.g. [3,6]"),
+    "start": (int, "first step of what is missing"),
+    "stop": (int, "first step after what is missing"),
+    "horizon": (int, "number of actions to look ahead; default: to the end"),
+    "rate": (float, "share of the cells that are hidden"),
+    "until": (int, "nothing after this observation is known; default: everything"),
+    "mission": (bool, "true shows the mission to a query that leaves it out"),
+    "autoregressive": (bool, "true asks each part of the future from what comes before it alone"),
+}
+DECODERS = ("single", "confidence", "unit", "ranks")
+
+
+def query_parser() -> ArgumentParser:
+    """The options of the command."""
+    options = parser("query", "Ask a checkpoint about a trajectory of its data.")
+    add = options.add_argument
+    add("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
+    add("--query", type=str, help=f"what is asked: {', '.join(QUERIES)}")
+    for name, (kind, text) in OF_QUERIES.items():
+        add(f"--{name}", type=kind | None, help=text)
+    add("--roles", type=str, help="instead of --query: .npy or .json file of one role per element (0 dropped,"
+        ' 1 context, 2 hidden, 3 target), or .json {"roles": [...], "ranks": [...]}')  # fmt: skip
+    add("--data", type=str, help="data set folder; default: the one it was trained on")
+    add("--split", type=str, default="test", help="train, validation or test")
+    add("--episode", type=int, default=0, help="number in the split, from 0")
+    add("--decoder", type=str | None, help="single: one pass (the default); confidence: the surest first; unit: one"
+        " observation or action after the other; ranks: along the ranks of the query (the default if it has several)",
+    )  # fmt: skip
+    add("--num_passes", type=int, default=8, help="of the decoder confidence")
+    add("--unit_order", type=str, default="time", help="of the decoder unit: time, reverse or random")
+    add("--temperature", type=float, default=0.0, help="0: the most probable value; above: drawn")
+    add("--top_p", type=float, default=1.0, help="draw from the most probable values only, up to this share")
+    add("--num_samples", type=int, default=1, help="draw so many answers and rank them by log-likelihood")
+    add("--seed", type=int, default=0, help="of everything drawn")
+    add("--output", type=str, help="JSON file for the answer")
+    add("--picture", type=str, help="PNG file: what happened, what was shown, what was answered")
+    return options
+
+
+def query_command(arguments: Sequence[str]) -> None:
+    """Ask, print the answer and, if asked, write it down."""
+    torch.set_num_threads(1)
+    chosen = parse(query_parser(), arguments)
+    query = _query(chosen)
+    model, header = load_model(Path(chosen.checkpoint))
+    batch = _trajectory(chosen, Path(chosen.data or header["config"]["data"]["path"]), model.vocabulary)
+    try:
+        order = query(batch.layout)
+        result = _ask(chosen, model, batch, order)
+    except ValueError as error:
+        raise AnyOrderError(f"{chosen.query or chosen.roles}: {error}") from None
+    if chosen.output:
+        write_json(Path(chosen.output), result)
+        print(f"the answer is in {chosen.output}")
+
+
+def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dict[str, Any]:
+    """Print the answer; returns it as plain values."""
+    decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
+    generator = stream(chosen.seed, "query")
+    truth = float(log_likelihood(model, batch, order, chain_of(order)).total)
+    asked = {"query": chosen.query or "roles", "split": chosen.split, "episode": chosen.episode,
+             "mission": batch.layout.missions[0], "truth_log_likelihood": truth}  # fmt: skip
+    console.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
+    if chosen.num_samples > 1:
+        samples = ranked_samples(model, batch, order, decoder, chosen.num_samples, generator)
+        console.print(samples_table(samples, truth))
+        decoded, answer = samples[0].decoded, samples[0].answer
+        asked["samples"] = [{"log_likelihood": s.log_likelihood, "num_drawn": s.num_drawn, **s.answer.to_json()}
+                            for s in samples]  # fmt: skip
+    else:
+        decoded = decoder(model, batch, order, generator)
+        answer = read_answer(model.vocabulary, batch, order, decoded)
+        console.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
+    for table in answer_tables(answer):
+        console.print(table)
+    if chosen.picture:
+        with replacing(Path(chosen.picture)) as temporary:
+            answer_picture(model.vocabulary, batch, order, decoded.values).save(temporary, format="png")
+        print(f"the picture is in {chosen.picture}")
+    return asked | answer.to_json()
+
+
+def _query(chosen: Any) -> Query:
+    """What the options ask; raises AnyOrderError for a query that there is not, and options it has not or lacks."""
+    given = {name: chosen[name] for name in OF_QUERIES if chosen[name] is not None}
+    if chosen.roles:
+        if chosen.query or given:
+            excess = "query" if chosen.query else next(iter(given))
+            raise AnyOrderError(f"--roles says all that is asked; leave out --{excess}")
+        return _roles(Path(chosen.roles))
+    if chosen.query not in QUERIES:
+        found = chosen.query or "none"
+        raise AnyOrderError(f"--query is one of {', '.join(QUERIES)}, or give --roles FILE; found {found}")
+    wanted = {field.name: field for field in fields(QUERIES[chosen.query])}
+    listed = ", ".join(f"--{name}" for name in wanted)
+    for name in given:
+        if name not in wanted:
+            raise AnyOrderError(f"{chosen.query} has no option --{name}; it has {listed}")
+    if "seed" in wanted:
+        given["seed"] = chosen.seed
+    for name, field in wanted.items():
+        if field.default is MISSING and name not in given:
+            raise AnyOrderError(f"{chosen.query} needs --{name}; its options are {listed}")
+    return QUERIES[chosen.query](**given)
+
+
+def _roles(path: Path) -> Query:
+    if path.suffix == ".npy":
+        try:
+            content: Any = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise AnyOrderError(f"could not read the roles in {path}: {error}") from None
+    else:
+        content = read_json(path)
+    ranks = None
+    try:
+        if isinstance(content, dict):
+            content, ranks = content["roles"], content.get("ranks")
+        return Roles(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise AnyOrderError(f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found"
+                            f" something else ({error})") from None  # fmt: skip
+
+
+def _trajectory(chosen: Any, folder: Path, vocabulary: Any) -> Batch:
+    split = read_split(folder, chosen.split)
+    if not 0 <= chosen.episode < len(split):
+        allowed = f"between 0 and {len(split) - 1} in the split {chosen.split}"
+        raise AnyOrderError(f"--episode is {allowed}, found {chosen.episode}")
+    return EncodedTrajectories([split[chosen.episode]], vocabulary).batch([0])
+
+
+def _decoder(chosen: Any, order: Order) -> Decoder:
+    if chosen.num_samples < 1:
+        raise AnyOrderError(f"--num_samples is at least 1, found {chosen.num_samples}")
+    if chosen.num_samples > 1 and chosen.temperature == 0:
+        raise AnyOrderError("several samples differ only if they are drawn; give --temperature 1")
+    ranked = bool((rounds_of_ranks(order) > 0).any())
+    name = chosen.decoder or ("ranks" if ranked else "single")
+    if name not in DECODERS:
+        raise AnyOrderError(f"--decoder is one of {', '.join(DECODERS)}; found {name}")
+    if ranked and name != "ranks":
+        raise AnyOrderError(f"this query asks along several ranks; give --decoder ranks, found {name}")
+    drawn = {"temperature": chosen.temperature, "top_p": chosen.top_p}
+    return {
+        "single": SinglePass(**drawn),
+        "confidence": ByConfidence(chosen.num_passes, **drawn),
+        "unit": UnitByUnit(chosen.unit_order, SinglePass(**drawn)),
+        "ranks": AlongRanks(**drawn),
+    }[name]

@@ -1,0 +1,90 @@
+"""Reaching what was seen in advance: the last observation of an expert's episode, with the mission untold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from anyorder.data.episodes import ExpertSource
+from anyorder.envs.minigrid import View
+from anyorder.evaluation.robustness import success
+from anyorder.evaluation.rollout import roll_out
+from anyorder.evaluation.statistics import Proportion
+from anyorder.goals import Goal, GoalPolicy
+from anyorder.types import Trajectory
+
+
+@dataclass(frozen=True)
+class GoalScore:
+    """How well goals were reached.
+
+    Attributes:
+        success: of the episodes, as the environment judges it by the mission that the agent was not told.
+        seen: of the episodes, those in which the agent at some time saw exactly the goal's view and direction.
+        mean_length: mean number of actions.
+        expert_length: that of the expert whose last observations are the goals.
+        num_left_out: seeds without a goal, because the expert failed.
+        seeds: first and last.
+    """
+
+    success: Proportion
+    seen: Proportion
+    mean_length: float
+    expert_length: float
+    num_left_out: int
+    seeds: tuple[int, int]
+
+
+def reach_goals(
+    model: nn.Module,
+    env_id: str,
+    seeds: Sequence[int],
+    temperature: float = 0.0,
+    seed: int = 0,
+    on_finish: Callable[[], None] | None = None,
+) -> GoalScore | None:
+    """Let BabyAI's bot play every seed, then let the model reach the bot's last observation in as many steps.
+
+    Args:
+        model: trained on `goal_conditioned` orders.
+        env_id: a BabyAI level.
+        seeds: of the episodes.
+        temperature, seed: of the actions.
+        on_finish: called once per finished episode.
+
+    Returns:
+        None if the bot succeeded nowhere.
+    """
+    shown = [one for one in ExpertSource(env_id, num_processes=1)(seeds) if isinstance(one, Trajectory) and one.success]
+    if not shown:
+        return None
+    played = roll_out(
+        GoalPolicy(model, temperature, seed),
+        env_id,
+        [one.seed for one in shown],
+        on_finish=on_finish,
+        goals=[last_observation(one) for one in shown],
+    )
+    seen = sum(map(_was_seen, played, shown))
+    return GoalScore(
+        success(played),
+        Proportion(seen, len(played)),
+        float(np.mean([len(one) for one in played])),
+        float(np.mean([len(one) for one in shown])),
+        len(seeds) - len(shown),
+        (seeds[0], seeds[-1]),
+    )
+
+
+def last_observation(trajectory: Trajectory) -> Goal:
+    """Where a trajectory ended, and when."""
+    view = View(trajectory.observations[-1], int(trajectory.directions[-1]), trajectory.mission)
+    return Goal(view, len(trajectory))
+
+
+def _was_seen(played: Trajectory, shown: Trajectory) -> bool:
+    same_view = (played.observations == shown.observations[-1]).all(axis=(1, 2, 3))
+    return bool((same_view & (played.directions == shown.directions[-1])).any())

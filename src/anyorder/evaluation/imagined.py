@@ -1,0 +1,201 @@
+"""Imagination against what really happened, step by step into the future.
+
+A model goes on from a prefix of a real episode with the actions that were really taken; nothing of what follows is
+shown to it. Beside it stands a copy of the last real frame: most of a view stays, so a world model is only as good as
+what it adds to that. Everything is a sum over a count.
+
+Legend: N prefixes, H steps, X columns and Y rows of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import nn
+
+from anyorder.data.grid import WALL
+from anyorder.decoding import Decoder, SinglePass
+from anyorder.envs.minigrid import View
+from anyorder.evaluation.statistics import Proportion
+from anyorder.evaluation.whereabouts import seen_before
+from anyorder.imagination import Imagined, given, imagine
+from anyorder.policy import History
+from anyorder.seeding import stream
+from anyorder.types import Trajectory
+
+GROUPS = ("cell", "changed_cell", "object_cell", "seen_cell", "seen_object_cell", "direction", "frame")
+PREFIXES_AT_ONCE = 64
+NO_ACTION = 6
+"""What is done after a real episode has ended; nobody looks at what follows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """The beginning of an episode.
+
+    Attributes:
+        trajectory: all of it.
+        start: step of the last observation that is shown, 0 <= start < T.
+
+    Raises:
+        ValueError: for a start outside the episode.
+    """
+
+    trajectory: Trajectory
+    start: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < len(self.trajectory):
+            raise ValueError(f"a start is between 0 and {len(self.trajectory) - 1} in this episode, found {self.start}")
+
+    def history(self, model: nn.Module) -> History:
+        """Observations up to ``start`` and the actions before it."""
+        trajectory, history = self.trajectory, History(model.vocabulary, self.trajectory.mission)
+        for step in range(self.start + 1):
+            if step:
+                history.act(int(trajectory.actions[step - 1]))
+            history.observe(View(trajectory.observations[step], int(trajectory.directions[step]), trajectory.mission))
+        return history
+
+    def actions(self, horizon: int) -> np.ndarray:
+        """int64 ``[H]``: what was done from ``start`` on, `NO_ACTION` after the end."""
+        real = self.trajectory.actions[self.start : self.start + horizon]
+        return np.concatenate([real, np.full(horizon - len(real), NO_ACTION)]).astype(np.int64)
+
+
+def random_prefixes(trajectories: Sequence[Trajectory], seed: int) -> list[Prefix]:
+    """One prefix of each, its start uniform over the steps with an action."""
+    generator = stream(seed, "imagined", "starts")
+    draws = torch.rand(len(trajectories), generator=generator, dtype=torch.float64).tolist()
+    return [Prefix(trajectory, int(draw * len(trajectory))) for trajectory, draw in zip(trajectories, draws)]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The same questions answered twice.
+
+    Attributes:
+        model: share that was imagined right.
+        copy_last: share that is as in the last real frame.
+    """
+
+    model: Proportion
+    copy_last: Proportion
+
+    def to_json(self) -> dict[str, Any]:
+        return {"model": self.model.to_json(), "copy_last": self.copy_last.to_json()}
+
+
+@dataclass(frozen=True)
+class HorizonScore:
+    """Open-loop accuracy so many steps ahead.
+
+    Attributes:
+        horizon: 1 is the observation after the first imagined action.
+        groups: by name, without those that have no questions. ``cell``: grid squares, right if object, color and state
+            are; ``changed_cell``: those whose true value differs from the same place of the last real frame;
+            ``object_cell``: those whose true object is above wall; ``seen_cell``, ``seen_object_cell``: those whose
+            place in the world was in sight up to the last real frame, which is all that can be remembered;
+            ``direction``; ``frame``: whole observations, right if every cell and the direction are.
+    """
+
+    horizon: int
+    groups: dict[str, Comparison]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"horizon": self.horizon, "groups": {name: group.to_json() for name, group in self.groups.items()}}
+
+
+def score_imagination(
+    model: nn.Module,
+    prefixes: Sequence[Prefix],
+    horizon: int,
+    decoder: Decoder = SinglePass(),
+    seed: int = 0,
+    on_batch: Callable[[int], None] = lambda num_prefixes: None,
+) -> list[HorizonScore]:
+    """Go on from each prefix with the true actions and compare with what happened, up to its episode's end.
+
+    Args:
+        model: a grid model in evaluation mode.
+        prefixes: of any episodes, at least one.
+        horizon: H, at least 1.
+        decoder: see `anyorder.imagination.imagine`.
+        seed: of a decoder that draws.
+        on_batch: called with the number of prefixes of each batch, for progress bars.
+
+    Returns:
+        One score per horizon 1..H that some episode reaches.
+    """
+    tally = {name: np.zeros((3, horizon), dtype=np.int64) for name in GROUPS}
+    generator = stream(seed, "imagined", "decoder")
+    by_start = sorted(prefixes, key=lambda prefix: prefix.start)
+    for first in range(0, len(by_start), PREFIXES_AT_ONCE):
+        batch = by_start[first : first + PREFIXES_AT_ONCE]
+        imagined = _go_on(model, batch, horizon, decoder, generator)
+        for row, prefix in enumerate(batch):
+            _count(tally, prefix, imagined.observations[row], imagined.directions[row])
+        on_batch(len(batch))
+    return [_score(tally, step) for step in range(horizon) if tally["frame"][0, step]]
+
+
+def _go_on(
+    model: nn.Module, prefixes: Sequence[Prefix], horizon: int, decoder: Decoder, generator: torch.Generator
+) -> Imagined:
+    actions = np.stack([prefix.actions(horizon) for prefix in prefixes])
+    return imagine(model, [p.history(model) for p in prefixes], given(actions), horizon, decoder, generator)
+
+
+def _count(tally: dict[str, np.ndarray], prefix: Prefix, observations: np.ndarray, directions: np.ndarray) -> None:
+    """Add a prefix's questions, and those the model and the copy answer right, to int64 ``[3, H]`` by group.
+
+    Args:
+        tally: changed in place.
+        prefix: with its true future.
+        observations, directions: imagined, uint8 ``[H, X, Y, 3]`` and ``[H]``.
+    """
+    now, trajectory = prefix.start, prefix.trajectory
+    true_cells, true_directions = trajectory.observations[now + 1 :], trajectory.directions[now + 1 :]
+    steps = min(len(true_cells), len(observations))
+    true_cells, true_directions = true_cells[:steps], true_directions[:steps]
+    right = (observations[:steps] == true_cells).all(axis=-1), directions[:steps] == true_directions
+    copied = (trajectory.observations[now] == true_cells).all(axis=-1), trajectory.directions[now] == true_directions
+    everything = np.ones(steps, bool)
+    is_object, seen = true_cells[..., 0] > WALL, seen_before(trajectory, now)[:steps]
+    asked_cells = {
+        "cell": np.ones_like(seen),
+        "changed_cell": ~copied[0],
+        "object_cell": is_object,
+        "seen_cell": seen,
+        "seen_object_cell": seen & is_object,
+    }
+    for name, asked in asked_cells.items():
+        tally[name][:, :steps] += [(asked & answer).sum(axis=(1, 2)) for answer in (asked, right[0], copied[0])]
+    tally["direction"][:, :steps] += [everything, right[1], copied[1]]
+    whole = [cells.all(axis=(1, 2)) & direction for cells, direction in (right, copied)]
+    tally["frame"][:, :steps] += [everything, *whole]
+
+
+def _score(tally: dict[str, np.ndarray], step: int) -> HorizonScore:
+    counts = {name: numbers[:, step].tolist() for name, numbers in tally.items() if numbers[0, step]}
+    return HorizonScore(
+        step + 1,
+        {name: Comparison(Proportion(model, n), Proportion(copy, n)) for name, (n, model, copy) in counts.items()},
+    )
+
+
+def imagination_table(scores: Sequence[HorizonScore]) -> Table:
+    """Accuracy by horizon, beside the copy of the last real frame."""
+    table = Table(title="Open-loop imagination: share right, with 95% intervals", title_justify="left")
+    for column in ("steps ahead", "group", "count", "model", "copy of the last frame"):
+        table.add_column(column, justify="left" if column == "group" else "right")
+    for score in scores:
+        for name, group in score.groups.items():
+            table.add_row(str(score.horizon), name, f"{group.model.count:,}", str(group.model), str(group.copy_last))
+        table.add_section()
+    return table

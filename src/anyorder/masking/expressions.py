@@ -1,0 +1,227 @@
+"""Strategies as configurations write them: plain data in, strategies out.
+
+An expression is one of
+
+- ``name``: a strategy whose fields all have defaults (``next_action``);
+- ``{name: {field: value, ...}}``: a strategy and its fields (``{cell: {rate: 0.5}}``);
+- ``{mixture: {label: weight, label: {weight: w, strategy: expression}, ...}}``: one of several, drawn per trajectory. A
+  label with a plain weight is itself the name of a strategy.
+
+A field is read as its type hint says: a `Rate` in every form of `schedules.schedule_from`, a member of an
+enumeration (`Attribute`, `Kind`) by its name in lower case, a `Strategy` as an expression, numbers, truth values and
+text as they are, lists and mappings of these. So a new strategy, of this package or of another, needs no line here.
+"""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union
+
+from anyorder.data.layout import Attribute
+from anyorder.masking.schedules import Rate, schedule_from
+from anyorder.masking.strategies import Mixture, Strategy, strategy_class
+
+Moment = Callable[[float], Any]
+"""From the progress of training, 0 at the first update and 1 at the last, to the value at that moment."""
+
+FROM_DEFAULTS = {"rate": Rate, "rates": Mapping[Attribute, Rate]}
+"""Fields of this name and type may be left out: one setting for all strategies that hide. A strategy that is made of
+another, whose ``rate`` is a chance of something else, states its own."""
+
+
+def strategy_from(spec: Any, defaults: Mapping[str, Any], key: str = "strategy") -> Callable[[float], Strategy]:
+    """Read an expression.
+
+    Args:
+        spec: the expression, as plain data.
+        defaults: ``rate`` and ``rates``, as a configuration writes them, for the strategies that leave them out.
+        key: where the expression stands, for error messages.
+
+    Returns:
+        From the progress of training (0..1) to the strategy at that moment.
+
+    Raises:
+        ValueError: with the path of the key, what is allowed there and what was found.
+
+    Example:
+        >>> strategy_from({"cell": {"rate": {"linear": [0.0, 0.5]}}}, {})(1.0)
+        Cell(rate=Rate(low=0.5, high=0.5, choices=()))
+    """
+    at = _Reader(defaults).strategy(spec, key)
+    at(0.0)  # what only the strategies themselves can check is checked now, not at the first update
+    return at
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns plain data into values. Every method takes the data and the path that leads to it."""
+
+    defaults: Mapping[str, Any]
+
+    def strategy(self, spec: Any, path: str) -> Moment:
+        """An expression."""
+        if isinstance(spec, str):
+            return self.named(spec, {}, path)
+        if isinstance(spec, Mapping) and len(spec) == 1:
+            (name, values), = spec.items()
+            return self.named(name, {} if values is None else values, path)
+        raise _wrong(path, "is the name of a strategy or {name: {field: value, ...}}", spec)
+
+    def named(self, name: Any, values: Any, path: str) -> Moment:
+        """The strategy of this name with these fields."""
+        cls, inside = _class(name, path), f"{path}.{name}"
+        if cls is Mixture:
+            return self.mixture(values, inside)
+        if not isinstance(values, Mapping):
+            raise _wrong(inside, "is {field: value, ...}", values)
+        return _built(cls, self.arguments(cls, values, inside), inside)
+
+    def arguments(self, cls: type, values: Mapping[str, Any], path: str) -> dict[str, Moment]:
+        """The fields of a strategy by name; those that keep the dataclass' own default are left out."""
+        own, hints = {field.name: field for field in fields(cls) if field.init}, typing.get_type_hints(cls)
+        if unknown := [name for name in values if name not in own]:
+            raise ValueError(f"{path} has {_listed(own) or 'no fields'}; found {_listed(unknown)}")
+        given = dict(values)
+        for name, hint in FROM_DEFAULTS.items():
+            if hints.get(name) == hint and name in self.defaults and Strategy not in hints.values():
+                given.setdefault(name, self.defaults[name])
+        if missing := [name for name, field in own.items() if name not in given and _is_required(field)]:
+            raise ValueError(f"{path} needs {_listed(missing)}; found {_listed(values) or 'nothing'}")
+        return {name: self.value(hints[name], given[name], f"{path}.{name}") for name in given}
+
+    def mixture(self, spec: Any, path: str) -> Moment:
+        """``label -> weight | {weight, strategy}``."""
+        if not isinstance(spec, Mapping):
+            raise _wrong(path, "is {label: weight} or {label: {weight: w, strategy: expression}}", spec)
+        if not spec:
+            raise ValueError(f"{path} names at least one strategy, found none")
+        weights, strategies = [], []
+        for label, entry in spec.items():
+            inside = f"{path}.{label}"
+            if not isinstance(entry, Mapping):
+                strategies.append(self.strategy(label, path))
+                weights.append(self.value(float, entry, inside))
+            elif set(entry) == {"weight", "strategy"}:
+                strategies.append(self.strategy(entry["strategy"], f"{inside}.strategy"))
+                weights.append(self.value(float, entry["weight"], f"{inside}.weight"))
+            else:
+                raise _wrong(inside, "is a weight or {weight: w, strategy: expression}", entry)
+        return _built(Mixture, {"strategies": _together(strategies), "weights": _together(weights)}, path)
+
+    def value(self, hint: Any, spec: Any, path: str) -> Moment:
+        """A value of the type that a field declares."""
+        origin, inner = typing.get_origin(hint), typing.get_args(hint)
+        if hint is Strategy:
+            return self.strategy(spec, path)
+        if hint is Rate:
+            return _explained(path, schedule_from, spec)
+        if origin in (Union, UnionType):
+            return self.optional(inner, spec, path)
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            return self.mapping(*inner, spec, path)
+        if isinstance(origin, type) and issubclass(origin, Collection):
+            return self.sequence(origin, inner, spec, path)
+        value = _plain(hint, spec, path)
+        return lambda progress: value
+
+    def optional(self, inner: tuple, spec: Any, path: str) -> Moment:
+        """``X | None``."""
+        if spec is None and NoneType in inner:
+            return lambda progress: None
+        known = [hint for hint in inner if hint is not NoneType]
+        if len(known) != 1:
+            raise ValueError(f"{path} has a type that configurations cannot write: one of {known}")
+        return self.value(known[0], spec, path)
+
+    def mapping(self, key_hint: Any, value_hint: Any, spec: Any, path: str) -> Moment:
+        if not isinstance(spec, Mapping):
+            raise _wrong(path, "is {key: value, ...}", spec)
+        keys = [_plain(key_hint, key, path) for key in spec]
+        values = _together([self.value(value_hint, value, f"{path}.{key}") for key, value in spec.items()])
+        return lambda progress: dict(zip(keys, values(progress)))
+
+    def sequence(self, origin: type, inner: tuple, spec: Any, path: str) -> Moment:
+        """A list, of any length or, for ``tuple[X, Y]``, of that of its type."""
+        if not isinstance(spec, (list, tuple)):
+            raise _wrong(path, "is a list", spec)
+        fixed = origin is tuple and inner[-1] is not Ellipsis
+        if fixed and len(inner) != len(spec):
+            raise _wrong(path, f"is a list of {len(inner)}", spec)
+        hints = inner if fixed else [inner[0]] * len(spec)
+        return _together([self.value(hint, one, f"{path}[{i}]") for i, (hint, one) in enumerate(zip(hints, spec))])
+
+
+def _class(name: Any, path: str) -> type:
+    """The strategy of this name, of this package or another."""
+    try:
+        cls = strategy_class(name)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{path}: the entry point of {name} does not load ({error}); reinstall its package") from None
+    if not is_dataclass(cls):
+        raise ValueError(f"{path}.{name} is a dataclass, so that its fields can be read; found {cls!r}")
+    return cls
+
+
+def _plain(hint: Any, spec: Any, path: str) -> Any:
+    """A value that does not change over training."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        names = {member.name.lower(): member for member in hint}
+        if not isinstance(spec, str) or spec not in names:
+            raise ValueError(f"{path} knows {_listed(names)}; found {spec}")
+        return names[spec]
+    if hint not in PLAIN:
+        raise ValueError(f"{path} has a type that configurations cannot write: {hint}")
+    description, types = PLAIN[hint]
+    is_truth_value, is_number = isinstance(spec, bool), isinstance(spec, (int, float))
+    if not isinstance(spec, types) or is_truth_value != (hint is bool) or (is_number and not math.isfinite(spec)):
+        raise _wrong(path, f"is {description}", spec)
+    return hint(spec)
+
+
+PLAIN: dict[type, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)),
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    str: ("text", (str,)),
+}
+"""Type -> what it is called in an error message, and what may stand for it."""
+
+
+def _built(cls: type, arguments: Mapping[str, Moment], path: str) -> Moment:
+    """The dataclass with these fields. What the class itself refuses is refused with the path."""
+
+    def at(progress: float) -> Strategy:
+        now = {name: value(progress) for name, value in arguments.items()}
+        return _explained(path, lambda: cls(**now))
+
+    return at
+
+
+def _together(values: Sequence[Moment]) -> Moment:
+    return lambda progress: tuple(value(progress) for value in values)
+
+
+def _explained(path: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _is_required(field: Field) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(map(str, names))
+
+
+def _wrong(path: str, allowed: str, found: Any) -> ValueError:
+    return ValueError(f"{path} {allowed}; found {found!r}")

@@ -1,0 +1,70 @@
+"""From a training order to a part of it: what queries are made of.
+
+Legend: B trajectories, E elements.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Kind, Layout
+from anyorder.masking.order import Order, Role
+
+Step = int | Tensor
+"""One step for the whole batch, or int64 ``[B]``."""
+
+
+class Query(Protocol):
+    """Says what is visible and what is asked."""
+
+    def __call__(self, layout: Layout) -> Order: ...
+
+
+def know(order: Order, known: Tensor) -> Order:
+    """The same order with the true values of some targets known: they become CONTEXT, seen by exactly those who would
+    have seen their true value. Ranks are doubled, which makes room between a target and its value.
+
+    Args:
+        order: any.
+        known: bool ``[B, E]``; only targets count.
+    """
+    known = known & order.targets
+    return Order(order.roles.masked_fill(known, Role.CONTEXT), 2 * order.ranks + known)
+
+
+def part_of(order: Order, layout: Layout, asked: Tensor, seen: Tensor) -> Order:
+    """A part of a training order: some targets stay, others are known, all of the episode that is neither goes."""
+    order = know(order, seen & ~asked)
+    gone = ~(asked | seen) & (layout.step >= 0)
+    return Order(order.roles.masked_fill(gone, Role.DROPPED), order.ranks)
+
+
+def parts(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    """Steps, int64, and which elements are actions and observations, bool, each ``[B, E]``."""
+    return layout.step, layout.of_kind(Kind.ACTION), layout.of_kind(Kind.OBSERVATION)
+
+
+def last_step(layout: Layout, kind: Kind) -> Tensor:
+    """int64 ``[B, 1]``: the last step that has something of this kind, -1 without any."""
+    return torch.where(layout.of_kind(kind), layout.step, -1).amax(dim=1, keepdim=True)
+
+
+def within(name: str, number: Step, lowest: Tensor | int, highest: Tensor) -> Tensor:
+    """int64 ``[B, 1]``: the number of each trajectory.
+
+    Raises:
+        ValueError: for a trajectory (int64 ``[B, 1]`` limits, inclusive) that does not allow it.
+    """
+    numbers = torch.as_tensor(number, device=highest.device).reshape(-1, 1).expand_as(highest)
+    lowest = torch.as_tensor(lowest, device=highest.device).expand_as(highest)
+    wrong = ((numbers < lowest) | (numbers > highest)).nonzero()
+    if len(wrong):
+        row = int(wrong[0, 0])
+        low, high, found = int(lowest[row]), int(highest[row]), int(numbers[row])
+        allowed = f"is between {low} and {high}" if low <= high else "has no allowed value"
+        where = f" in trajectory {row} of the batch" if len(highest) > 1 else ""
+        raise ValueError(f"{name} {allowed}{where}, found {found}")
+    return numbers

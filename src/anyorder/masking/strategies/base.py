@@ -1,0 +1,122 @@
+"""What strategies are made of: the protocol, what may be asked for, draws that are made again.
+
+Legend: B trajectories, E elements, G groups, T actions of a trajectory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Kind, Layout
+from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.schedules import Rate
+
+MAX_REDRAWS = 10_000
+
+
+class Strategy(Protocol):
+    """Draws one training order per trajectory of a batch; all randomness comes from ``generator`` (on the CPU)."""
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order: ...
+
+
+def episode(layout: Layout) -> Tensor:
+    """bool ``[B, E]``; True for observations and actions."""
+    return layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)
+
+
+def num_actions(layout: Layout) -> Tensor:
+    """int64 ``[B]``: T of each trajectory.
+
+    Raises:
+        ValueError: for a trajectory without an action.
+    """
+    actions = layout.of_kind(Kind.ACTION)
+    require_some(actions)
+    return torch.where(actions, layout.step, 0).amax(dim=1) + 1
+
+
+def last_step(layout: Layout) -> Tensor:
+    """int64 ``[B]``: the step of each trajectory's last observation.
+
+    Raises:
+        ValueError: for a trajectory whose only observation, if any, is the first: it has no outcome.
+    """
+    later = layout.of_kind(Kind.OBSERVATION) & (layout.step > 0)
+    require_some(later)
+    return torch.where(later, layout.step, 0).amax(dim=1)
+
+
+def ask_for(layout: Layout, targets: Tensor) -> Order:
+    """`reconstruct`, for targets that are not random.
+
+    Raises:
+        ValueError: for a trajectory without any.
+    """
+    require_some(targets)
+    return reconstruct(layout, targets)
+
+
+def whole_groups(group: Tensor, num_groups: int, rate: Rate, generator: torch.Generator) -> Tensor:
+    """bool ``[B, E]``: each group is True as a whole, independently, with the rate that its trajectory draws once.
+
+    Args:
+        group: int64 ``[B, E]``, numbered below ``num_groups``.
+    """
+    rates = rate.sample(len(group), generator)[:, None]
+    return (torch.rand(len(group), num_groups, generator=generator) < rates).gather(1, group)
+
+
+def uniform_below(limit: Tensor, generator: torch.Generator) -> Tensor:
+    """int64 ``[B]``: uniform on 0..limit-1, one for each of ``limit``, int64 ``[B]``."""
+    return (torch.rand(len(limit), generator=generator, dtype=torch.float64) * limit).long()
+
+
+def random_places(eligible: Tensor, generator: torch.Generator) -> Tensor:
+    """int64 ``[B, G]``: each row numbers its True entries 0, 1, ... in a uniformly random order, then the others."""
+    keys = torch.rand(eligible.shape, generator=generator, dtype=torch.float64).masked_fill(~eligible, 2.0)
+    return keys.argsort(dim=1).argsort(dim=1)
+
+
+def until_some(layout: Layout, eligible: Tensor, draw: Callable[[Layout], Tensor]) -> Tensor:
+    """bool ``[B, E]``: drawn, and drawn again for the trajectories in which nothing eligible was hidden.
+
+    Args:
+        layout: of the batch.
+        eligible: bool ``[B, E]``; True where an element may be hidden.
+        draw: the layout of some trajectories -> bool ``[B', E]``, True where their elements are hidden.
+
+    Raises:
+        ValueError: where nothing is eligible, or nothing was hidden in `MAX_REDRAWS` draws.
+    """
+    require_some(eligible)
+    hidden = draw(layout) & eligible
+    for empty in redraws(lambda: hidden):
+        hidden[empty] = draw(layout.rows(empty)) & eligible[empty]
+    return hidden
+
+
+def redraws(targets: Callable[[], Tensor]) -> Iterator[Tensor]:
+    """Yield the rows, int64 ``[B']``, in which ``targets()``, bool ``[B, E]``, has nothing, until there are none.
+
+    Raises:
+        ValueError: after `MAX_REDRAWS`.
+    """
+    for _ in range(MAX_REDRAWS):
+        empty = (~targets().any(dim=1)).nonzero()[:, 0]
+        if not len(empty):
+            return
+        yield empty
+    raise ValueError(
+        f"a trajectory had nothing hidden in {MAX_REDRAWS} draws; the rate is too low for its length, raise it"
+    )
+
+
+def require_some(eligible: Tensor) -> None:
+    """Raise a ValueError for a row of bool ``[B, E]`` in which nothing is True."""
+    if not bool(eligible.any(dim=1).all()):
+        raise ValueError("a trajectory has no element that this strategy could ask for; leave it out of the batch")

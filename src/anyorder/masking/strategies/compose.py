@@ -1,0 +1,185 @@
+"""Strategies made of strategies.
+
+Legend: B trajectories, E elements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Attribute, Kind, Layout
+from anyorder.masking.order import Order, Role
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies.base import Strategy, redraws, uniform_below
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Each trajectory draws one of the ``strategies`` with probability proportional to ``weights``, then that
+    strategy draws its order."""
+
+    strategies: Sequence[Strategy]
+    weights: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.strategies) != len(self.weights) or not self.weights:
+            raise ValueError(f"{len(self.strategies)} strategies need as many weights, found {len(self.weights)}")
+        if min(self.weights) < 0 or sum(self.weights) <= 0:
+            raise ValueError(f"weights are not negative and not all zero, found {list(self.weights)}")
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        weights = torch.tensor(self.weights, dtype=torch.float)
+        drawn = torch.multinomial(weights, layout.shape[0], replacement=True, generator=generator)
+        return _each_its_own(self.strategies, drawn, layout, generator)
+
+
+@dataclass(frozen=True)
+class ByMission:
+    """Each trajectory's mission decides which strategy draws its order.
+
+    Attributes:
+        cases: regular expression -> strategy; the first that is found anywhere in the mission decides.
+        otherwise: for missions that none is found in.
+    """
+
+    cases: Mapping[str, Strategy]
+    otherwise: Strategy
+
+    def __post_init__(self) -> None:
+        for pattern in self.cases:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        chosen = torch.tensor([self._case(mission) for mission in layout.missions])
+        return _each_its_own([*self.cases.values(), self.otherwise], chosen, layout, generator)
+
+    def _case(self, mission: str) -> int:
+        """The number of the first case that fits, or of what comes after them."""
+        fitting = (number for number, pattern in enumerate(self.cases) if re.search(pattern, mission))
+        return next(fitting, len(self.cases))
+
+
+@dataclass(frozen=True)
+class WithoutMission:
+    """The orders of ``strategy``; each trajectory's mission is DROPPED with probability ``rate``."""
+
+    strategy: Strategy
+    rate: Rate
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        order = self.strategy(layout, generator)
+        num = layout.shape[0]
+        dropped = torch.rand(num, generator=generator) < self.rate.sample(num, generator)
+        mission = layout.of_kind(Kind.MISSION) & dropped[:, None]
+        return Order(torch.where(mission, Role.DROPPED, order.roles), order.ranks)
+
+
+@dataclass(frozen=True)
+class Only:
+    """The orders of ``strategy`` given that it asks for something within the restriction; targets outside of it are
+    shown again (CONTEXT of their rank). None restricts nothing.
+
+    Attributes:
+        strategy: draws the order.
+        kinds: of the elements that may be targets.
+        attributes: of the elements that may be targets.
+        steps: first and last step of the elements that may be targets.
+
+    Raises:
+        ValueError: when called, if the strategy never asks for anything within the restriction.
+    """
+
+    strategy: Strategy
+    kinds: Sequence[Kind] | None = None
+    attributes: Sequence[Attribute] | None = None
+    steps: tuple[int, int] | None = None
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        within = self._within(layout)
+        if not bool(within.any(dim=1).all()):
+            raise ValueError("a trajectory has no element of these kinds, attributes and steps; widen the restriction")
+        drawn = self.strategy(layout, generator)
+        roles, ranks = drawn.roles.clone(), drawn.ranks.clone()
+        for empty in redraws(lambda: (roles == Role.TARGET) & within):
+            again = self.strategy(layout.rows(empty), generator)
+            roles[empty], ranks[empty] = again.roles, again.ranks
+        roles[(roles == Role.TARGET) & ~within] = Role.CONTEXT
+        return Order(roles, ranks)
+
+    def _within(self, layout: Layout) -> Tensor:
+        """bool ``[B, E]``; True where an element may be a target."""
+        within = layout.present
+        for members, of in ((self.kinds, layout.kind), (self.attributes, layout.attribute)):
+            if members is not None:
+                within = within & torch.isin(of, torch.tensor([int(member) for member in members]))
+        if self.steps is not None:
+            within = within & (layout.step >= self.steps[0]) & (layout.step <= self.steps[1])
+        return within
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of ``length`` consecutive steps, uniform over those that the trajectory has, or all of a shorter one.
+    ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps from 0; the
+    observations, actions and returns outside of it are DROPPED, the mission is not.
+
+    As a trajectory does, a window ends with an observation: the action and the return of its last step lie outside. So
+    two steps are one transition. Returns-to-go remain those of the episode. What is drawn in a window does not change
+    how often it is drawn.
+
+    Attributes:
+        strategy: draws the order within the window, with at least one target.
+        length: observations of a window, at least 1.
+    """
+
+    strategy: Strategy
+    length: int
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"a window is at least 1 step long, found {self.length}")
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        observed = layout.of_kind(Kind.OBSERVATION)
+        num_steps = torch.where(observed, layout.step, 0).amax(dim=1) + 1
+        start = uniform_below((num_steps - self.length).clamp(min=0) + 1, generator)[:, None]
+        last = start + self.length - 1
+        inside = (layout.step >= start) & torch.where(observed, layout.step <= last, layout.step < last)
+        exists = layout.of_kind(Kind.MISSION) | inside & layout.present
+        kind = torch.where(exists, layout.kind, int(Kind.PADDING))
+        return self.strategy(replace(layout, kind=kind, step=(layout.step - start).clamp(min=-1)), generator)
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """The roles of ``strategy``, all ranks 0: what it would ask one after another is asked at once, and each target
+    sees the same, all that is shown. With `GoalConditioned` or `Waypoint` without history a plan (the goals of MaskDP,
+    Liu et al., 2022)."""
+
+    strategy: Strategy
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        order = self.strategy(layout, generator)
+        return Order(order.roles, torch.zeros_like(order.ranks))
+
+
+def _each_its_own(
+    strategies: Sequence[Strategy], chosen: Tensor, layout: Layout, generator: torch.Generator
+) -> Order:
+    """Orders of the strategies with the numbers ``chosen``, int64 ``[B]``, one for each trajectory."""
+    roles = torch.empty(layout.shape, dtype=torch.uint8)
+    ranks = torch.empty(layout.shape, dtype=torch.int32)
+    for number, strategy in enumerate(strategies):
+        rows = (chosen == number).nonzero()[:, 0]
+        if len(rows):
+            order = strategy(layout.rows(rows), generator)
+            roles[rows], ranks[rows] = order.roles, order.ranks
+    return Order(roles, ranks)

@@ -1,0 +1,76 @@
+"""Imitation towards something seen in advance: a goal, or points on the way. Returns are dropped.
+
+Legend: B trajectories, E elements, F steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Kind, Layout
+from anyorder.masking.order import Order, Role, imitate
+from anyorder.masking.strategies.base import last_step, num_actions, random_places
+
+
+@dataclass(frozen=True)
+class GoalConditioned:
+    """Every action is a target, predicted from the trajectory's last observation (the goal, rank 0), the observations
+    up to its step and the true actions before it. Nothing is random.
+
+    Attributes:
+        mission: the mission is context of rank 0; otherwise DROPPED, so that the goal alone says what to do.
+        history: observations between the first and the last are shown, in the order of events; otherwise they are
+            DROPPED and an action is predicted from the start, the goal and the true actions before it.
+    """
+
+    mission: bool = False
+    history: bool = True
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        goal = layout.of_kind(Kind.OBSERVATION) & (layout.step == last_step(layout)[:, None])
+        return _towards(layout, goal, self.mission, self.history)
+
+
+@dataclass(frozen=True)
+class Waypoint:
+    """Every action is a target, predicted from the waypoints (rank 0), the observations up to its step and the true
+    actions before it. The waypoints are ``num_waypoints`` distinct observations, uniformly random among all but the
+    first; all of them where the trajectory has fewer.
+
+    Attributes:
+        num_waypoints: at least 1.
+        mission: the mission is context of rank 0; otherwise DROPPED.
+        history: observations beside the first and the waypoints are shown, in the order of events; otherwise they are
+            DROPPED and an action is predicted from the start, the waypoints and the true actions before it.
+    """
+
+    num_waypoints: int = 2
+    mission: bool = False
+    history: bool = True
+
+    def __post_init__(self) -> None:
+        if self.num_waypoints < 1:
+            raise ValueError(f"a way has at least 1 waypoint, found {self.num_waypoints}")
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        last = last_step(layout)
+        steps = torch.arange(int(last.max()) + 1)
+        later = (steps > 0) & (steps <= last[:, None])
+        chosen = later & (random_places(later, generator) < self.num_waypoints)
+        at = chosen.gather(1, layout.step.clamp(0, len(steps) - 1))
+        return _towards(layout, layout.of_kind(Kind.OBSERVATION) & at, self.mission, self.history)
+
+
+def _towards(layout: Layout, known: Tensor, mission: bool, history: bool) -> Order:
+    """Imitation that knows some observations, bool ``[B, E]``, from the start."""
+    num_actions(layout)  # each trajectory has one
+    order = imitate(layout)
+    order.ranks[known] = 0
+    if not mission:
+        order.roles[layout.of_kind(Kind.MISSION)] = Role.DROPPED
+    if not history:
+        order.roles[layout.of_kind(Kind.OBSERVATION) & (layout.step > 0) & ~known] = Role.DROPPED
+    return order

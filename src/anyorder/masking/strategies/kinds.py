@@ -1,0 +1,52 @@
+"""Plain reconstruction of whole units: which kinds may be hidden (the masks of the AOMT paper).
+
+All ranks are equal: what is visible is seen from the past and from the future. Each distribution holds given that at
+least one unit is hidden. Missions stay visible, returns are dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Kind, Layout
+from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies.base import until_some, whole_groups
+from anyorder.masking.strategies.groups import Unit
+
+
+@dataclass(frozen=True)
+class ActionsOnly:
+    """AOMT-Action-Only: each action is hidden independently with probability ``rate``; observations stay visible."""
+
+    rate: Rate
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        return _hide(Kind.ACTION, self.rate, layout, generator)
+
+
+@dataclass(frozen=True)
+class ObservationsOnly:
+    """Each whole observation is hidden independently with probability ``rate``; actions stay visible."""
+
+    rate: Rate
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        return _hide(Kind.OBSERVATION, self.rate, layout, generator)
+
+
+@dataclass(frozen=True)
+class Mixed(Unit):
+    """AOMT-Mixed: each action and each whole observation is hidden independently with probability ``rate``, the
+    distribution of `Unit` under the paper's name. Where nothing was hidden the paper hides one unit drawn uniformly;
+    here all units are drawn again, which keeps the rate true given that something is hidden."""
+
+
+def _hide(kind: Kind, rate: Rate, layout: Layout, generator: torch.Generator) -> Order:
+    def draw(rows: Layout) -> Tensor:
+        return whole_groups(rows.unit, rows.num_units, rate, generator)
+
+    return reconstruct(layout, until_some(layout, layout.of_kind(kind), draw))

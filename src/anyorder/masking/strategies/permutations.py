@@ -1,0 +1,68 @@
+"""Any order, and any size of the steps in it: units one after another, or blocks of steps at a time.
+
+Legend: B trajectories, E elements, G units, K blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.data.layout import Layout
+from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies.base import ask_for, episode, random_places, until_some
+
+
+@dataclass(frozen=True)
+class Permutation:
+    """Any-order autoregression (XLNet, Yang et al., 2019; Hoogeboom et al., 2022): every observation and action is a
+    target; the trajectory's units are ranked 1, 2, ... in a uniformly random order, so each is predicted from the
+    mission and the true values of the units ranked before it. Missions are context of rank 0, returns are dropped."""
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        asked = episode(layout)
+        order = ask_for(layout, asked)
+        units = torch.zeros(layout.shape[0], layout.num_units, dtype=torch.bool)
+        units = units.scatter_reduce(1, layout.unit, asked, reduce="amax")
+        ranks = 1 + random_places(units, generator).gather(1, layout.unit)
+        return Order(order.roles, torch.where(asked, ranks, 0).to(torch.int32))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Block diffusion over time (BD3-LM, Arriola et al., 2025): steps are cut into blocks of ``length``, the last one
+    may be shorter, and a block's observations and actions have rank 1 + its number, from 0. Each element is a target
+    independently, with the rate that its block of its trajectory draws; the others are context. A target is predicted
+    from what is shown of its own block, the true values of the blocks before it and the mission (rank 0). Given that
+    a trajectory has at least one target; returns are dropped.
+
+    Attributes:
+        length: steps of a block, at least 1.
+        rate: hidden share; each block draws its own.
+    """
+
+    length: int
+    rate: Rate
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"a block is at least 1 step long, found {self.length}")
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        asked = episode(layout)
+
+        def draw(rows: Layout) -> Tensor:
+            block = self._block(rows)
+            num_blocks = int(block.max()) + 1
+            rates = self.rate.sample(len(block) * num_blocks, generator).view(len(block), num_blocks)
+            return torch.rand(rows.shape, generator=generator) < rates.gather(1, block)
+
+        order = reconstruct(layout, until_some(layout, asked, draw))
+        return Order(order.roles, torch.where(asked, 1 + self._block(layout), 0).to(torch.int32))
+
+    def _block(self, layout: Layout) -> Tensor:
+        """int64 ``[B, E]``: the number of each element's block."""
+        return layout.step.clamp(min=0) // self.length

@@ -1,0 +1,50 @@
+"""The command writes what it prints."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from anyorder.commands.imagine import imagine_command
+from anyorder.data.storage import read_split
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.imagined import random_prefixes, score_imagination
+from anyorder.build import load_model
+
+
+@pytest.fixture(scope="module")
+def checkpoint(finished_run):
+    return finished_run / "checkpoints" / "best.safetensors"
+
+
+def test_a_table_a_film_a_strip_and_the_figures(checkpoint, data_folder, tmp_path, capsys):
+    options = ["--split", "validation", "--episode", "1", "--horizon", "2", "--num_episodes", "4", "--seed", "5"]
+    imagine_command(["--checkpoint", str(checkpoint), "--output_dir", str(tmp_path), *options])
+    written = json.loads((tmp_path / "imagined.json").read_text())
+    assert written["split"] == "validation" and written["num_episodes"] == 4 and written["seed"] == 5
+    model, _ = load_model(checkpoint)
+    prefixes = random_prefixes(read_split(data_folder, "validation")[:4], 5)
+    assert written["scores"] == [score.to_json() for score in score_imagination(model, prefixes, 2)]
+    printed = capsys.readouterr().out
+    assert "steps ahead" in printed and "changed_cell" in printed and str(tmp_path) in printed
+    assert Image.open(tmp_path / "imagined.gif").n_frames == 3
+    assert Image.open(tmp_path / "imagined.png").width > 300
+
+
+def test_results_go_into_the_report_of_the_run(checkpoint, finished_run):
+    imagine_command(["--checkpoint", str(checkpoint), "--horizon", "1", "--num_episodes", "1"])
+    assert (finished_run / "report" / "imagined.gif").exists()
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["--episode", "6"], "episode is between 0 and 5"),
+        (["--start", "1000"], "start: a start is between 0 and"),
+        (["--horizon", "0"], "horizon is at least 1, found 0"),
+        (["--split", "exam"], "no split 'exam'"),
+    ],
+)
+def test_bad_input_is_one_sentence(checkpoint, options, complaint):
+    with pytest.raises(AnyOrderError, match=complaint):
+        imagine_command(["--checkpoint", str(checkpoint), *options])
