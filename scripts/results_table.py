@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 from anyorder.evaluation.statistics import Proportion
+from anyorder.experiments.measures import SHARES
 from anyorder.experiments.promises import lookup
-from anyorder.experiments.summary import COLUMNS
 from anyorder.files import read_json
 
 
 def table(paths: list[Path]) -> str:
     """One row per file, in the order given; each share with its 95% interval. Columns that no file has are left out."""
     runs = {path.stem.replace("_", " "): read_json(path) for path in paths}
-    shown = {name: place for name, place in COLUMNS.items() if any(lookup(metrics, place) for metrics in runs.values())}
+    shown = {name: place for name, place in SHARES.items() if any(lookup(metrics, place) for metrics in runs.values())}
     lines = ["| run | " + " | ".join(shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, metrics in runs.items():
         found = [lookup(metrics, place) for place in shown.values()]

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from anyorder.build import strategy_schedule
-from anyorder.commands import ablate
 from anyorder.commands.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.experiments.promises import read_promises
+from anyorder.experiments.study_file import read_study
 from anyorder.masking.strategies import Mixture
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -56,21 +56,24 @@ def test_numbers_are_read_as_numbers(tmp_path, written):
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_study_compares_arms_that_share_their_data_and_length(tmp_path, path, quick):
-    study = ablate._study(path, quick)
-    ablation = ablate._ablation(study, path, tmp_path)
-    assert [arm.name for arm in ablation.arms] == list(study["arms"])
-    assert len({str((arm.config.data, arm.config.training, arm.config.model)) for arm in ablation.arms}) == 1
-    assert {name for names in ablation.comparisons.values() for name in names} == set(study["arms"])
-    assert {arm.evaluation.num_episodes for arm in ablation.arms} == {study["num_episodes"]}
+def test_a_study_compares_arms_that_are_matched(tmp_path, path, quick):
+    study = read_study(path, quick, tmp_path)
+    matched = {(run.level.name, run.size, run.seed): set() for run in study.runs()}
+    for run in study.runs():
+        matched[run.level.name, run.size, run.seed].add(str((run.config.data, run.config.training, run.config.model)))
+    assert all(len(settings) == 1 for settings in matched.values())
+    assert {name for names in study.comparisons.values() for name in names} == {arm.name for arm in study.arms}
+    assert len({(arm.evaluation.num_episodes, arm.evaluation.first_seed) for arm in study.arms}) == 1
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_quick_study_is_shorter(path):
-    whole, quick = (ablate._study(path, quick) for quick in (False, True))
-    assert quick["arms"] == whole["arms"] and quick["base"]["data"] == whole["base"]["data"]
-    assert quick["base"]["training"]["num_epochs"] < whole["base"]["training"]["num_epochs"]
-    assert len(quick["seeds"]) <= len(whole["seeds"]) and quick["num_episodes"] < whole["num_episodes"]
+def test_a_quick_study_is_shorter(tmp_path, path):
+    whole, quick = (read_study(path, quick, tmp_path) for quick in (False, True))
+    assert [arm.name for arm in quick.arms] == [arm.name for arm in whole.arms] and quick.levels == whole.levels
+    length = [study.arms[0].config.training for study in (quick, whole)]
+    assert (length[0].num_updates or 0, length[0].num_epochs) < (length[1].num_updates or 0, length[1].num_epochs)
+    assert len(quick.runs()) <= len(whole.runs())
+    assert quick.arms[0].evaluation.num_episodes < whole.arms[0].evaluation.num_episodes
 
 
 def test_promises_are_shares_of_what_is_measured():

@@ -19,10 +19,10 @@ def model(make_model, vocabulary):
     return make_model((7, 7), vocabulary)
 
 
-def play(history, trajectory, num_frames):
+def play(history, trajectory, num_frames, doubted=()):
     for step in range(num_frames):
         if step:
-            history.act(int(trajectory.actions[step - 1]))
+            history.act(int(trajectory.actions[step - 1]), unknown=step - 1 in doubted)
         history.observe(View(trajectory.observations[step], int(trajectory.directions[step]), trajectory.mission))
     return history
 
@@ -50,6 +50,19 @@ def test_histories_of_different_lengths_and_goals_go_together(model, trajectorie
     together = policy.logits([history(i) for i in range(3)])
     for i in range(3):
         torch.testing.assert_close(policy.logits([history(i)])[0], together[i])
+
+
+def test_unknown_actions_are_hidden_and_the_next_one_is_still_the_question(model, trajectories):
+    policy, goal = GoalPolicy(model), Goal(last_observation(trajectories[0]).view, 6)
+    longest = max(trajectories, key=len)
+    doubtful = play(policy.start("", goal), longest, 4, doubted={0, 2})
+    values, layout = collate([doubtful.encoded()], 7, 7)
+    actions = layout.shape_of_grid.actions(policy.order(layout, [doubtful]).roles)[0, :4].tolist()
+    assert actions == [Role.HIDDEN, Role.TARGET, Role.HIDDEN, Role.TARGET]
+    known = play(policy.start("", goal), longest, 4)
+    together = policy.logits([doubtful, known])
+    torch.testing.assert_close(together, torch.cat([policy.logits([doubtful]), policy.logits([known])]))
+    assert not torch.allclose(*together)
 
 
 def test_who_is_late_aims_at_the_next_step(model, trajectories):

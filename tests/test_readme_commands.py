@@ -12,6 +12,7 @@ from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.imagine import imagine_parser
 from anyorder.commands.options import parse
 from anyorder.commands.query import query_parser
+from anyorder.commands.study import study_parser
 from anyorder.commands.train import train_parser
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +20,7 @@ PAGES = [ROOT / "README.md", ROOT / "EXPERIMENTS.md", *(ROOT / "docs").glob("*.m
 SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
     "collect": collect_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
-    "query": query_parser, "imagine": imagine_parser,
+    "study": study_parser, "query": query_parser, "imagine": imagine_parser,
 }  # fmt: skip
 WRAPPERS = {
     "scripts/generate_trajectories.py": "collect", "scripts/train.py": "train", "scripts/evaluate.py": "evaluate"

@@ -141,6 +141,9 @@ def load_model(path: Path) -> tuple[GridTransformer, dict]:
         GridVocabulary(tuple(saved.header["words"])),
         tuple(saved.header["view"]),
     )
-    model.load_state_dict(saved.tensors)
+    try:
+        model.load_state_dict(saved.tensors)
+    except RuntimeError:
+        raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), saved.header

@@ -1,4 +1,5 @@
-"""The command line: ``anyorder collect | train | evaluate | ablate | query | imagine``. Each is a few lines over the package."""
+"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine``. Each is a few lines over
+the package."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ USAGE = """usage: anyorder COMMAND [options]
   collect    play episodes of an environment and store them as a data set
   train      train a model on a data set
   evaluate   score a checkpoint and let it act
-  ablate     train and compare variants, write a summary
+  study      train and compare variants at several levels and data sizes, write a summary
+  ablate     the study of the planned ablations
   query      ask a checkpoint anything about a trajectory
   imagine    let a checkpoint imagine the future, beside what happened
 
@@ -46,6 +48,8 @@ def _command(name: str):
         from anyorder.commands.train import train_command as command
     elif name == "evaluate":
         from anyorder.commands.evaluate import evaluate_command as command
+    elif name == "study":
+        from anyorder.commands.study import study_command as command
     elif name == "ablate":
         from anyorder.commands.ablate import ablate_command as command
     elif name == "query":
@@ -53,7 +57,7 @@ def _command(name: str):
     elif name == "imagine":
         from anyorder.commands.imagine import imagine_command as command
     else:
-        known = "collect, train, evaluate, ablate, query, imagine"
+        known = "collect, train, evaluate, study, ablate, query, imagine"
         raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
     return command
 

@@ -39,7 +39,7 @@ class MaskingConfig:
             strategy ``attribute`` where it does not state its own.
     """
 
-    mixture: dict[str, Union[float, dict[str, Any]]] = field(default_factory=lambda: {"cell": 0.5, "next_action": 0.5})
+    mixture: dict[str, Union[float, dict[str, Any]]] = field(default_factory=lambda: {"cell": 0.4, "next_step": 0.6})
     mask_prob: RateSpec = 0.3
     attribute_probs: dict[str, RateSpec] = field(default_factory=dict)
 
@@ -72,6 +72,7 @@ class TrainingConfig:
     Attributes:
         seed: of initialisation, batches and orders.
         num_epochs: passes over the training trajectories.
+        num_updates: train for so many updates instead, however many passes they take; null: ``num_epochs`` counts.
         frames_per_batch: observations in one batch, padding included; processes share it.
         accumulation: batches whose gradients are added up before an update.
         learning_rate: peak of a linear warm-up followed by a cosine down to a fiftieth.
@@ -94,6 +95,7 @@ class TrainingConfig:
 
     seed: int = 0
     num_epochs: int = 20
+    num_updates: Optional[int] = None
     frames_per_batch: int = 128
     accumulation: int = 1
     learning_rate: float = 2e-3
@@ -111,7 +113,8 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "frames_per_batch", "accumulation", "num_validations", "num_processes", "num_threads"):
+        counts = ("num_epochs", "num_updates", "frames_per_batch", "accumulation", "num_validations")
+        for name in (*counts, "num_processes", "num_threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise AnyOrderError(f"training.{name} is at least 1, found {value}")

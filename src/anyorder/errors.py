@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the person at the keyboard."""
+"""The exceptions whose messages are meant for the person at the keyboard."""
 
 
 class AnyOrderError(Exception):
@@ -6,3 +6,7 @@ class AnyOrderError(Exception):
 
     The command line prints the message alone and exits with status 2; anything else that escapes is a bug.
     """
+
+
+class Interrupted(AnyOrderError):
+    """The user or the scheduler asked to stop; what was done is saved, and the message says how to continue."""

@@ -166,9 +166,10 @@ def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batc
     batch = Batch(*collate([_with_open_frame(history.encoded()) for history in histories], *view))
     last = torch.tensor([len(history) for history in histories]) - 1
     order = ForwardDynamics(last)(batch.layout)
-    roles = batch.layout.shape_of_grid.cells(order.roles)
+    roles = batch.layout.shape_of_grid.frames(order.roles)
     for row, history in enumerate(histories):
-        roles[row, : len(history)][history.unknown()] = Role.HIDDEN
+        seen = roles[row, : len(history)]
+        seen[history.unknown_elements() & (seen == Role.CONTEXT)] = Role.HIDDEN
     return batch, order
 
 

@@ -6,12 +6,13 @@ Legend: N episodes in progress, S cells of a view, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.grid import Encoded, GridLayout, GridVocabulary, collate
+from anyorder.data.grid import AFTER_CELLS, Encoded, GridLayout, GridVocabulary, collate
 from anyorder.data.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
@@ -39,24 +40,32 @@ class History:
         """Number of observations."""
         return len(self._frames)
 
-    def observe(self, view: View, unknown: np.ndarray | None = None) -> None:
+    def observe(self, view: View, unknown: np.ndarray | None = None, unknown_direction: bool = False) -> None:
         """Add an observation.
 
         Args:
             view: what the environment showed.
             unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden.
+            unknown_direction: True if it cannot trust the direction either.
         """
         num_cells = view.image[..., 0].size
         raw = np.concatenate([view.image.reshape(-1), [view.direction, 0, 0]]).astype(np.int64)
         self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
-        self._unknown.append(np.zeros(num_cells, bool) if unknown is None else unknown.reshape(-1))
+        cells = np.zeros(num_cells, bool) if unknown is None else unknown.reshape(-1)
+        self._unknown.append(np.concatenate([cells.repeat(3), [unknown_direction, False, False]]))
 
-    def act(self, action: int) -> None:
-        """Add the action taken after the last observation."""
+    def act(self, action: int, unknown: bool = False) -> None:
+        """Add the action taken after the last observation; ``unknown``: True if the agent is told that it may have been
+        another, it becomes hidden."""
         self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
+        self._unknown[-1][-1] = unknown
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """One observation: its values, int64 ``[3S + 3]``, and bool ``[S]``, True for unknown cells."""
+        """One observation and the action after it.
+
+        Returns:
+            Values, int64 ``[3S + 3]``, and bool ``[3S + 3]``, True for the unknown ones.
+        """
         return self._frames[number], self._unknown[number]
 
     def words(self) -> Tensor:
@@ -68,8 +77,20 @@ class History:
         return Encoded(self.mission, self._words, torch.from_numpy(np.stack(self._frames)), len(self._frames))
 
     def unknown(self) -> Tensor:
-        """bool ``[F, S]``."""
+        """bool ``[F, S]``; True for unknown cells."""
+        return self.unknown_elements()[:, :-AFTER_CELLS:3]
+
+    def unknown_elements(self) -> Tensor:
+        """bool ``[F, 3S + 3]``; True for unknown attributes of cells, directions and actions."""
         return torch.from_numpy(np.stack(self._unknown))
+
+    def rebuilt(self, frames: Tensor) -> History:
+        """The same history with the values of ``frames`` (int64 ``[F, 3S + 3]``) in the place of unknown ones, which are
+        known from now on."""
+        known = copy(self)
+        known._frames = [np.where(*three) for three in zip(self._unknown, frames.numpy(), self._frames)]
+        known._unknown = [np.zeros_like(unknown) for unknown in self._unknown]
+        return known
 
 
 class Policy:
@@ -110,11 +131,11 @@ class Policy:
         return torch.stack(logits).float()
 
     def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
-        """What is asked of the histories: the next action and, since it costs nothing, all that were taken."""
+        """What is asked of the histories: the next action and, since it costs nothing, all that are known."""
         order = imitate(layout)
-        roles = layout.shape_of_grid.cells(order.roles)
+        roles = layout.shape_of_grid.frames(order.roles)
         for row, history in enumerate(histories):
-            roles[row, : len(history)][history.unknown()] = Role.HIDDEN
+            roles[row, : len(history)][history.unknown_elements()] = Role.HIDDEN
         return order
 
     def _pass(self, histories: Sequence[History]) -> Tensor:
@@ -122,7 +143,7 @@ class Policy:
         values, layout = collate([history.encoded() for history in histories], *self.model.view)
         order = self.order(layout, histories)
         logits = self.model(values.to(device), layout.to(device), order.to(device)).cpu()
-        # Every action of the past is answered too; the last one of each row is the question.
-        last = torch.tensor([len(history) for history in histories]).cumsum(0) - 1
+        # Known actions of the past are answered too; the last one of each row is the question.
+        last = order.targets.sum(dim=1).cumsum(0) - 1
         first = self.model.vocabulary.offsets[Attribute.ACTION]
         return logits[last, first : first + self.model.vocabulary.sizes[Attribute.ACTION]]

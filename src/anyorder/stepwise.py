@@ -1,16 +1,16 @@
 """Acting without thinking the past over again: each observation is computed once and remembered.
 
 When actions are asked for, nothing sees what comes after it (`anyorder.masking.order.imitate`), so what the model
-made of a frame never changes. Of the past, a new frame needs two things only: from the last frame, what its cells send
-on at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `Policy`.
+made of a frame never changes. Of the past, a new frame needs two things only: from the last frame, the memory of its
+cells at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `Policy`.
 
 Legend: N episodes, S cells of a view, W mission words, K = W + registers + actions so far (keys), L layers, H heads,
-D width.
+d = D/H, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,8 @@ from torch.nn import functional
 from anyorder.data.grid import AFTER_CELLS
 from anyorder.data.layout import Attribute
 from anyorder.models.registers import MAX_STEPS_APART, Reader
-from anyorder.models.transport import Transport, carry, plan_route
-from anyorder.models.visibility import NO_FRAME, NUM_SYMBOLS
+from anyorder.models.transport import Transport
+from anyorder.models.visibility import NUM_SYMBOLS, UNKNOWN
 from anyorder.policy import History, Policy
 
 EPISODES_PER_PASS = 256
@@ -33,14 +33,14 @@ class _Memory:
     """What an episode keeps of its past.
 
     Attributes:
-        sent: ``[L, S, D]``, what the cells of the last frame send to the next at each layer.
+        cells: ``[L, H, S, d]``, what the cells of the last frame remember at each layer.
         keys_values: ``[L + 1, K, 2D]`` for every reader of the model: of the words, then of each step's register and action.
         mission: ``[D]``, what modulates the cells.
         num_words: W.
         logits: ``[7]``, of the action after the last frame.
     """
 
-    sent: Tensor
+    cells: Tensor
     keys_values: Tensor
     mission: Tensor
     num_words: int
@@ -68,9 +68,10 @@ class StepwisePolicy(Policy):
         embedded = model.embedding(words) + model.word_position[: len(words)]
         keys_values = torch.stack([reader.keys_values(embedded) for reader in self._readers()])
         num_cells, width = model.cell_position.shape
-        sent = embedded.new_zeros(len(model.layers), num_cells, width)
+        heads = model.config.num_heads
+        cells = embedded.new_zeros(len(model.layers), heads, num_cells, width // heads)
         mission = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
-        history.memory = _Memory(sent, keys_values, mission, len(words), embedded.new_zeros(0))
+        history.memory = _Memory(cells, keys_values, mission, len(words), embedded.new_zeros(0))
         return history
 
     @torch.no_grad()
@@ -89,15 +90,15 @@ class StepwisePolicy(Policy):
         """Compute the next frame of each episode; ``kernels`` is ``[A, H, S, S]``, from the past."""
         model = self.model
         cells, registers, arrival = self._first(histories)
-        past = _Past.of([history.memory for history in histories], self._taken(histories))
+        past = _Past.of(histories, self._taken(histories))
         mission = torch.stack([history.memory.mission for history in histories])
-        own = torch.arange(len(arrival), device=arrival.device)
-        route = plan_route(torch.where(arrival < NUM_SYMBOLS, own, NO_FRAME), arrival, NUM_SYMBOLS)
+        is_later = (arrival < NUM_SYMBOLS)[:, None, None, None]
+        kernels = kernels.index_select(0, arrival.clamp(max=NUM_SYMBOLS - 1)) * is_later
         for number, layer in enumerate(model.layers):
             normed = layer.cell_norm(cells)
             registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)
-            arrived = past.transport(number, layer.transport, normed, lambda sent: carry(kernels, route, sent))
+            arrived = past.transport(number, layer.transport, normed, kernels)
             cells = cells + arrived + layer.tell(registers[:, :1])
             cells = cells + layer.cell_think(cells, mission)
         cells = model.cell_norm(cells)
@@ -120,12 +121,13 @@ class StepwisePolicy(Policy):
         pairs = [history.frame(number) for history, number in zip(histories, numbers)]
         frames = torch.from_numpy(np.stack([values for values, _ in pairs])).to(device)
         unknown = torch.from_numpy(np.stack([unknown for _, unknown in pairs])).to(device)
-        taken = [history.frame(number - 1)[0][-1] - model.first_action if number else NUM_SYMBOLS
+        taken = [_symbol(*history.frame(number - 1), model.first_action) if number else NUM_SYMBOLS
                  for history, number in zip(histories, numbers)]  # fmt: skip
         arrival = torch.tensor(np.array(taken, dtype=np.int64), device=device)
 
-        masks = model.first_mask_symbol + torch.arange(3, device=device)  # of object, color and state
-        symbols = torch.where(unknown[..., None], masks, frames[:, :-AFTER_CELLS].unflatten(1, (-1, 3)))
+        masks = model.first_mask_symbol + _attributes(frames.shape[1], device)
+        frames = torch.where(unknown, masks, frames)
+        symbols = frames[:, :-AFTER_CELLS].unflatten(1, (-1, 3))
         cells = functional.embedding_bag(symbols.flatten(0, 1), model.embedding.weight, mode="sum")
         arrived = model.arrival(arrival)
         met = model.embedding(frames[:, -3]) + arrived
@@ -134,23 +136,37 @@ class StepwisePolicy(Policy):
         return cells, torch.stack([met, open_action + arrived], dim=1), arrival
 
 
+def _symbol(values: np.ndarray, unknown: np.ndarray, first_action: int) -> int:
+    """The transition after a frame, as the next one sees it."""
+    return UNKNOWN if unknown[-1] else values[-1] - first_action
+
+
+def _attributes(per_frame: int, device: torch.device) -> Tensor:
+    """int64 ``[3S + 3]``: the attribute of each element of a frame."""
+    cell = [Attribute.OBJECT, Attribute.COLOR, Attribute.STATE]
+    after = [Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION]
+    return torch.tensor(cell * ((per_frame - AFTER_CELLS) // 3) + after, device=device)
+
+
 class _Past:
     """The memories of N episodes side by side while one more frame of each is computed."""
 
-    def __init__(self, sent: Tensor, keys_values: Tensor, num_words: Tensor, step: Tensor) -> None:
-        """``sent`` and ``keys_values`` as made by `of`; int64 ``[N]``: number of words and the step of the new frame."""
-        self.sent, self.keys_values, self.step = sent, keys_values, step
-        key = torch.arange(keys_values.shape[2], device=sent.device) - num_words[:, None]
+    def __init__(self, cells: Tensor, keys_values: Tensor, num_words: Tensor, step: Tensor) -> None:
+        """``cells`` and ``keys_values`` as made by `of`; int64 ``[N]``: number of words and the step of the new frame."""
+        self.cells, self.keys_values, self.step = cells, keys_values, step
+        key = torch.arange(keys_values.shape[2], device=cells.device) - num_words[:, None]
         self.new_register = num_words + 2 * step
         self.is_word, self.absent = key < 0, key > 2 * step[:, None]
         # After the words come register, action, register, action, ...
         self.apart = (key // 2 - step[:, None]).clamp(-MAX_STEPS_APART, 0) + MAX_STEPS_APART
-        self.rows = torch.arange(len(step), device=sent.device)
+        self.rows = torch.arange(len(step), device=cells.device)
 
     @classmethod
-    def of(cls, memories: Sequence[_Memory], taken: Tensor) -> _Past:
-        """Stack what was sent, ``[N, L, S, D]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action before
-        the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register."""
+    def of(cls, histories: Sequence[_RememberedHistory], taken: Tensor) -> _Past:
+        """Stack what cells remember, ``[N, L, H, S, d]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action before
+        the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register. Unknown actions
+        keep their place, and nobody looks there."""
+        memories = [history.memory for history in histories]
         num_keys = [memory.keys_values.shape[1] for memory in memories]
         first = memories[0].keys_values
         keys_values = first.new_zeros(len(memories), len(first), max(num_keys) + 2, first.shape[2])
@@ -158,7 +174,12 @@ class _Past:
             row[:, : memory.keys_values.shape[1]] = memory.keys_values
             row[:, memory.keys_values.shape[1]] = action  # a first frame's register takes this place
         words, step = torch.tensor([(memory.num_words, memory.num_frames) for memory in memories], device=first.device).T
-        return cls(torch.stack([memory.sent for memory in memories]), keys_values, words, step)
+        past = cls(torch.stack([memory.cells for memory in memories]), keys_values, words, step)
+        for absent, history in zip(past.absent, histories):
+            memory = history.memory
+            unknown = [t for t in range(memory.num_frames) if history.frame(t)[1][-1]]
+            absent[[memory.num_words + 2 * t + 1 for t in unknown]] = True
+        return past
 
     def read(self, number: int, reader: Reader, registers: Tensor, cells: Tensor) -> Tensor:
         """``[N, 2, D]``: what the new register and reader read; see `Reader.forward`."""
@@ -178,22 +199,18 @@ class _Past:
         from_others = torch.einsum("nqhk,nkhd->nqhd", on_others, values)
         return reader.cell_value((on_cells @ cells[:, None]).flatten(2)) + reader.out(from_others.flatten(2))
 
-    def transport(
-        self, number: int, transport: Transport, cells: Tensor, from_past: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """``[N, S, D]``: what arrived from the frame itself and the one before; see `Transport.forward`."""
-        own, sent, _ = transport.values(cells).chunk(3, dim=-1)
-        heads = (transport.num_heads, -1)
-        kernel = transport.own_tables.softmax(dim=-1)
-        from_own = torch.einsum("hij,njhd->nihd", kernel, own.unflatten(-1, heads)).flatten(2)
-        arrived = from_past(self.sent[:, number].unflatten(-1, heads))
-        self.sent[:, number] = sent
-        return transport.merge(torch.cat([from_own, arrived, torch.zeros_like(arrived)], dim=-1))
+    def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
+        """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
+        ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
+        (own, past, _), (overwrite, _) = transport.values_and_gates(cells, None)
+        arrived = kernels @ self.cells[:, number]
+        self.cells[:, number] = torch.lerp(arrived, past, overwrite)
+        return transport.merged(own, arrived, torch.zeros_like(arrived))
 
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
         """Put everything back where it belongs."""
         # Cloned: a slice would keep the memories of all the others alive after their episodes have ended.
         for row, (memory, last) in enumerate(zip(memories, self.new_register.tolist())):
-            memory.sent = self.sent[row].clone()
+            memory.cells = self.cells[row].clone()
             memory.keys_values = self.keys_values[row, :, : last + 1].clone()
             memory.logits = logits[row]

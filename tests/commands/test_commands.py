@@ -14,7 +14,7 @@ from anyorder.data.storage import read_split
 from anyorder.evaluation.rollout import FIRST_SEED
 
 ROOT = Path(__file__).parents[2]
-FEW = ["--num_episodes", "2", "--num_gif_episodes", "1", "--occlusion", "[0.3]"]
+FEW = ["--num_episodes", "2", "--num_gif_episodes", "1", "--robustness", "{occlusion: [0.3]}"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_original_commands_do_the_same(tmp_path, monkeypatch):
            "--training.num_processes", 1)  # fmt: skip
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["masking"] == {
-        "mixture": {"attribute": 0.5, "next_action": 0.5}, "mask_prob": 0.15, "attribute_probs": {}
+        "mixture": {"attribute": 0.4, "next_step": 0.6}, "mask_prob": 0.15, "attribute_probs": {}
     }  # fmt: skip
     assert config["training"]["num_epochs"] == 3
     script("evaluate.py", "--checkpoint", run / "checkpoints" / "best.pt", "--metric", "world_model_nll", "--output_dir",

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("short_episodes")
 @pytest.fixture(scope="module")
 def evaluation(make_model, vocabulary, encoded):
     def make(**options):
-        config = EvaluationConfig(num_episodes=2, num_gif_episodes=1, occlusion=[0.2], **options)
+        config = EvaluationConfig(num_episodes=2, num_gif_episodes=1, robustness={"occlusion": [0.2]}, **options)
         return Evaluation(make_model((7, 7), vocabulary), encoded, encoded, ENV_ID, config)
 
     return make
@@ -30,24 +30,35 @@ def test_everything_is_written_with_counts_intervals_and_seeds(evaluation, tmp_p
     assert written["env_id"] == ENV_ID and written["config"]["num_episodes"] == 2
     assert set(written["smoothing"]["groups"]) >= {"object", "cell", "object_cell", "changed_cell"}
     assert set(written["next_action"]["groups"]) == {"action"}
+    for mode in ("forward", "filtering", "smoothing"):
+        assert {"accuracy", "nll_per_element"} <= set(written[mode]["positions"]["changed_cell"]["3-5"])
+        calibration = written[mode]["calibration"]
+        assert calibration["expected_calibration_error"] > 0
+        assert sum(entry["count"] for entry in calibration["bins"]) == calibration["count"]
     action = written["next_action"]["groups"]["action"]
     for predictor in ("accuracy", "most_frequent", "copy_last"):
         assert set(action[predictor]) == {"rate", "low", "high", "successes", "count"}
     assert written["task_success"]["seeds"] == [FIRST_SEED, FIRST_SEED + 1]
-    assert [(arm["rate"], arm["declared"]) for arm in written["robustness"]] == [(0.2, False), (0.2, True)]
+    assert [(arm["kind"], arm["strength"], arm["form"]) for arm in written["robustness"]] == [
+        ("occlusion", 0.2, "untold"), ("occlusion", 0.2, "told")
+    ]  # fmt: skip
+    assert {"clean", "corrupted", "share_kept", "won", "lost", "p_value"} <= set(written["robustness"][0])
     assert written["robustness"][0]["seeds"] == written["task_success"]["seeds"]
-    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "reconstruction.png", "episodes.gif"}
+    pictures = {"reconstruction.png", "reliability.png", "reliability.svg", "episodes.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "episodes.json", *pictures}
     console = Console(record=True, width=140, file=open("/dev/null", "w"))
     for table in findings.tables(asked.config.metrics):
         console.print(table)
     text = console.export_text()
-    assert "smoothing" in text and "next_action" in text and "30,000,000 to 30,000,001" in text
+    assert all(mode in text for mode in ("forward", "filtering", "smoothing", "next_action"))
+    for shown in ("By position in the episode", "expected calibration error", "30,000,000 to 30,000,001"):
+        assert shown in text
 
 
 @pytest.mark.parametrize(
     ("metric", "keys"),
     [
-        ("accuracy", {"smoothing", "next_action"}),
+        ("accuracy", {"forward", "filtering", "smoothing", "next_action"}),
         ("task_success", {"task_success"}),
         ("dynamics", {"inverse_dynamics", "forward_dynamics"}),
     ],
@@ -74,7 +85,8 @@ def test_goals_are_those_of_a_bot(evaluation, tmp_path):
         ({"num_episodes": 0}, "at least 1"),
         ({"first_seed": 5}, "30,000,000"),
         ({"cell_rate": 0.0}, "cell_rate"),
-        ({"occlusion": [1.2]}, "occlusion"),
+        ({"robustness": {"occlusion": [1.2]}}, "between 0 and 1"),
+        ({"robustness_forms": ["shown"]}, "untold, told, rebuilt"),
     ],
 )
 def test_bad_settings_are_refused(options, message):

@@ -1,5 +1,6 @@
 """Pictures and films show what they say."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -8,10 +9,10 @@ import torch
 from PIL import Image
 
 from anyorder.envs import minigrid
+from anyorder.evaluation.corruptions import DroppedFrames, Occlusion
 from anyorder.evaluation.films import beliefs, episode_gif, percepts
 from anyorder.evaluation.pictures import reconstruction_picture
 from anyorder.evaluation.rebuild import mission_of, raw_actions, raw_cells, rebuild
-from anyorder.evaluation.robustness import occlusion
 from anyorder.evaluation.tiles import HIDDEN, TILE, WRONG, draw_view, frame_cells
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell
@@ -69,7 +70,7 @@ def test_a_picture_has_three_rows_of_views(encoded, model):
 
 def test_beliefs_come_from_the_past_alone(model, trajectories):
     trajectory = trajectories[0]
-    shown = percepts(trajectory, occlusion(0.4, declared=True))
+    shown = percepts(trajectory, Occlusion(0.4))
     believed = beliefs(model, trajectory, shown)
     assert believed.shape == trajectory.observations.shape
     for percept, belief in zip(shown, believed):
@@ -79,7 +80,22 @@ def test_beliefs_come_from_the_past_alone(model, trajectories):
     assert np.array_equal(beliefs(model, trajectory, shown)[:-1], believed[:-1])
 
 
-def test_a_film_shows_every_frame_of_every_episode(model, trajectories):
-    film = Image.open(BytesIO(episode_gif(model, trajectories[:2], occlusion(0.3, declared=True))))
+def test_beliefs_about_a_lost_frame_do_not_depend_on_what_was_shown_instead(model, trajectories):
+    trajectory = max(trajectories, key=len)
+    shown = percepts(trajectory, DroppedFrames(0.5))
+    lost = [percept.unknown_direction for percept in shown]
+    assert 0 < sum(lost) < len(shown)
+    believed = beliefs(model, trajectory, shown)
+    other = [
+        replace(percept, view=replace(percept.view, image=percept.view.image * 0 + 1, direction=0)) if gone else percept
+        for percept, gone in zip(shown, lost)
+    ]
+    assert np.array_equal(beliefs(model, trajectory, other), believed)
+    assert np.array_equal(believed[~np.array(lost)], trajectory.observations[~np.array(lost)])
+
+
+@pytest.mark.parametrize("corruption", [Occlusion(0.3), DroppedFrames(0.3)])
+def test_a_film_shows_every_frame_of_every_episode(model, trajectories, corruption):
+    film = Image.open(BytesIO(episode_gif(model, trajectories[:2], corruption)))
     assert film.format == "GIF"
     assert film.n_frames == sum(len(trajectory) + 1 for trajectory in trajectories[:2])

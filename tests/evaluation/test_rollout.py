@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from anyorder.data.collect import SEEDS_PER_SPLIT, SPLIT_OFFSETS
+from anyorder.data.layout import Attribute
+from anyorder.evaluation.corruptions import CORRUPTIONS, Occlusion, RepeatedActions, Untold
 from anyorder.evaluation.films import replay
-from anyorder.evaluation.robustness import occlusion
-from anyorder.evaluation.rollout import FIRST_SEED, perception_generator, policy_source, roll_out
+from anyorder.evaluation.rollout import FIRST_SEED, policy_source, roll_out
 from anyorder.policy import Policy
 
 ENV_ID = "MiniGrid-DoorKey-5x5-v0"
@@ -31,7 +32,7 @@ def test_one_whole_episode_per_seed_in_order(model):
 
 
 def test_what_is_recorded_is_the_truth_and_can_be_replayed(model):
-    for trajectory in roll_out(Policy(model, temperature=1.0), ENV_ID, SEEDS, occlusion(0.6, declared=False)):
+    for trajectory in roll_out(Policy(model, temperature=1.0), ENV_ID, SEEDS, Untold(Occlusion(0.6))):
         frames = list(replay(trajectory, 100))  # compares each view with the record
         assert len(frames) == len(trajectory) + 1
         assert (trajectory.observations != 0).any(axis=(1, 2, 3)).all()
@@ -46,36 +47,65 @@ def test_a_replay_that_differs_is_refused(model):
 
 
 class Witness(Policy):
-    """Keeps the first observations that reach it."""
+    """Keeps the first observations that reach it, the histories that it acts on, and what it chooses."""
 
     first = None
 
     def actions(self, histories):
         if self.first is None:
             self.first = np.stack([history.encoded().frames.numpy() for history in histories])
-        return super().actions(histories)
+            self.histories, self.chosen = list(histories), {id(history): [] for history in histories}
+        chosen = super().actions(histories)
+        for history, action in zip(histories, chosen):
+            self.chosen[id(history)].append(action)
+        return chosen
 
 
 def test_holes_reach_the_policy_but_not_the_record(model):
     clean, occluded = Witness(model), Witness(model)
     there = roll_out(clean, ENV_ID, SEEDS)
-    here = roll_out(occluded, ENV_ID, SEEDS, occlusion(0.5, declared=False))
+    here = roll_out(occluded, ENV_ID, SEEDS, Untold(Occlusion(0.5)))
     for one, other in zip(there, here):
         assert np.array_equal(one.observations[0], other.observations[0])
         assert one.mission == other.mission
     assert (clean.first != occluded.first).any(axis=(1, 2)).all()
 
 
+@pytest.mark.parametrize("kind", CORRUPTIONS)
+def test_the_mission_arrives_whole_and_only_what_was_corrupted_is_unknown(model, kind):
+    told, untold = Witness(model, temperature=1.0), Witness(model, temperature=1.0)
+    corruption = CORRUPTIONS[kind](0.5)
+    for trajectory, history in zip(roll_out(told, ENV_ID, SEEDS, corruption), told.histories):
+        assert history.mission == trajectory.mission
+        unknown, frames = history.unknown_elements().numpy(), history.encoded().frames.numpy()
+        assert unknown.any() and not unknown[:, -2].any()
+        seen = (frames - model.vocabulary.frame_offsets(49))[:, :-3]
+        changed = seen != trajectory.observations.reshape(len(seen), -1)
+        assert not (changed & ~unknown[:, :-3]).any()
+        assert unknown[:, :-3].any() == (kind != "repeated_actions")
+        assert unknown[:, -3].any() == (kind == "dropped_frames")
+        assert unknown[:, -1].any() == (kind == "repeated_actions")
+    roll_out(untold, ENV_ID, SEEDS, Untold(corruption))
+    assert not any(history.unknown_elements().any() for history in untold.histories)
+
+
+def test_repeated_actions_are_recorded_as_executed_and_remembered_as_chosen(model):
+    policy = Witness(model, temperature=1.0)
+    played = roll_out(policy, ENV_ID, SEEDS, RepeatedActions(0.5))
+    for trajectory, history in zip(played, policy.histories):
+        frames, chosen = history.encoded().frames[:-1], policy.chosen[id(history)]
+        repeated = history.unknown_elements()[:-1, -1].tolist()
+        assert (frames[:, -1] - model.vocabulary.offsets[Attribute.ACTION]).tolist() == chosen
+        executed = trajectory.actions.tolist()
+        assert executed == [executed[t - 1] if again else chosen[t] for t, again in enumerate(repeated)]
+        list(replay(trajectory, 100))  # what was recorded as executed leads to what was recorded as seen
+    assert any(trajectory.actions.tolist() != policy.chosen[id(h)] for trajectory, h in zip(played, policy.histories))
+
+
 def test_an_episode_does_not_depend_on_its_company(model):
-    together = roll_out(Policy(model), ENV_ID, SEEDS, occlusion(0.5, declared=True))
-    alone = [roll_out(Policy(model), ENV_ID, [seed], occlusion(0.5, declared=True))[0] for seed in SEEDS]
+    together = roll_out(Policy(model), ENV_ID, SEEDS, Occlusion(0.5))
+    alone = [roll_out(Policy(model), ENV_ID, [seed], Occlusion(0.5))[0] for seed in SEEDS]
     assert [t.actions.tolist() for t in together] == [t.actions.tolist() for t in alone]
-
-
-def test_corruption_does_not_follow_the_level():
-    seed = SEEDS[0]
-    assert perception_generator(seed).random() != np.random.default_rng(seed).random()
-    assert perception_generator(seed).random() == perception_generator(seed).random()
 
 
 def test_every_end_is_reported(model):

@@ -93,6 +93,24 @@ def test_rates_move_with_training_wherever_they_stand():
         assert (cell.rate.low, unit.rate.low) == pytest.approx((default, own))
 
 
+def test_stages_follow_one_another():
+    """The rate runs over the whole of training, whichever stage it stands in."""
+    text = "{stages: {first: next_observation, then: {stages: {first: cell, then: next_action, at: 0.75}}, at: 0.5}}"
+    assert [type(read(text, progress)).__name__ for progress in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)] == [
+        "NextObservation", "NextObservation", "Cell", "Cell", "NextAction", "NextAction"
+    ]  # fmt: skip
+    assert read(text, 0.5) == strategies.Cell(fixed(0.4))
+
+
+def test_stages_of_a_mixture_draw_orders(encoded):
+    stages = {"stages": {"first": "next_observation", "then": "next_action", "at": 0.5}}
+    strategy_at = strategy_schedule(MaskingConfig(mixture={"world model first": {"weight": 1, "strategy": stages}}))
+    layout = encoded.batch(range(3)).layout
+    for progress, kind in ((0.0, Kind.OBSERVATION), (1.0, Kind.ACTION)):
+        order = strategy_at(progress)(layout, torch.Generator().manual_seed(0))
+        assert torch.equal(order.targets, layout.of_kind(kind))
+
+
 def test_a_chance_that_is_no_hidden_share_takes_no_default():
     with pytest.raises(ValueError, match="strategy.without_mission needs rate; found strategy"):
         read("{without_mission: {strategy: cell}}")
@@ -136,6 +154,12 @@ def test_a_chance_that_is_no_hidden_share_takes_no_default():
         ("{mixture: {a: {weight: 1}}}", ["strategy.mixture.a is a weight or {weight: w, strategy: expression}"]),
         ("{mixture: {a: {weight: x, strategy: cell}}}", ["strategy.mixture.a.weight is a number", "found 'x'"]),
         ("{mixture: {a: {weight: 1, strategy: cel}}}", ["strategy.mixture.a.strategy: ", "found cel"]),
+        ("{stages: [cell, past]}", ["strategy.stages is {first: expression", "found ['cell', 'past']"]),
+        ("{stages: {first: cell, then: past}}", ["strategy.stages is {first: expression, then: expression, at:"]),
+        ("{stages: {first: cell, then: pas, at: 0.5}}", ["strategy.stages.then: ", "found pas"]),
+        ("{stages: {first: cell, then: past, at: 1.5}}", ["strategy.stages.at is a share of the updates", "found 1.5"]),
+        ("{stages: {first: cell, then: past, at: soon}}", ["strategy.stages.at is a number", "found 'soon'"]),
+        ("{stages: {first: cell, then: {blocks: {length: 0}}, at: 0.5}}", ["strategy.stages.then.blocks: ", "found 0"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_where_it_stands(text, parts):

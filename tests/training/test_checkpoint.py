@@ -19,7 +19,7 @@ def path(tmp_path):
 
 def test_tensors_and_header_come_back_exactly(path):
     stored = load(path)
-    assert stored.header == {"format_version": 1, "words": ["go"], "best": 0.1 + 0.2}
+    assert stored.header == {"format_version": 2, "words": ["go"], "best": 0.1 + 0.2}
     assert torch.equal(stored.tensors["weight"], torch.tensor([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]))
     assert stored.tensors["count"].dtype == torch.int64 and stored.tensors["count"].item() == 3
     assert [file.name for file in path.parent.iterdir()] == [path.name], "nothing temporary is left"
@@ -46,7 +46,7 @@ def test_a_file_of_another_program_is_refused(path):
 
 def test_an_unknown_format_version_is_refused_naming_ours(path):
     save_file({"weight": torch.zeros(2)}, path, metadata={"anyorder": json.dumps({"format_version": 7})})
-    with pytest.raises(AnyOrderError, match="format version 7; this program knows version 1"):
+    with pytest.raises(AnyOrderError, match="format version 7; this program knows version 2"):
         load(path)
 
 

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from anyorder.config import TrainingConfig
+from anyorder.data.batch import EncodedTrajectories
 from anyorder.training.plan import learning_rate_factor, plan_updates
 
 
@@ -23,6 +24,24 @@ def test_an_update_gathers_as_many_batches_as_are_accumulated(encoded):
     assert {len(update) for update in single} == {1}
     assert len(double) == math.ceil(len(single) / 2)
     assert [batch for update in double for batch in update] == [batch for (batch,) in single]
+
+
+@pytest.mark.parametrize("num_updates", [1, 7, 30])
+def test_a_number_of_updates_is_filled_with_passes_over_the_data(encoded, num_updates):
+    settings = {"frames_per_batch": 20, "accumulation": 2}
+    found = plan_updates(encoded, TrainingConfig(num_updates=num_updates, num_epochs=1, **settings))
+    long = plan_updates(encoded, TrainingConfig(num_epochs=40, **settings))
+    assert len(found) == num_updates and found == long[:num_updates]
+
+
+def test_few_and_many_demonstrations_train_equally_long(encoded, trajectories, vocabulary):
+    few, config = EncodedTrajectories(trajectories[:3], vocabulary), TrainingConfig(num_updates=12, frames_per_batch=30)
+    frames = [
+        sum(data.num_frames[i] for update in plan_updates(data, config) for batch in update for i in batch)
+        for data in (few, encoded)
+    ]
+    assert len(plan_updates(few, config)) == len(plan_updates(encoded, config)) == 12
+    assert frames[0] == pytest.approx(frames[1], rel=0.5), "batches are full either way"
 
 
 def test_the_learning_rate_warms_up_and_cools_down():

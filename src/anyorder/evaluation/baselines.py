@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anyorder.data.batch import Batch, EncodedTrajectories
 from anyorder.data.grid import NUM_VALUES, GridVocabulary
-from anyorder.data.layout import Layout
+from anyorder.data.layout import Attribute, Layout
 from anyorder.masking.order import Order, sees_value
 
 FRAMES_PER_COUNT = 1024
@@ -27,54 +27,94 @@ class Baselines:
 
     Attributes:
         most_frequent: int64 ``[len(Attribute)]``, the most frequent value of each attribute.
-        nll: float32 ``[V]``, nats: -log of each value's share among its attribute's, each count one higher so that a
+        nll: float64 ``[V]``, nats: -log of each value's share among its attribute's, each count one higher so that a
             value never seen has a finite NLL.
+        kept: float64 ``[len(Attribute)]``: how often an element has the value that it had one step earlier; both this
+            count and that of its opposite are one higher.
     """
 
     most_frequent: Tensor
     nll: Tensor
+    kept: Tensor
 
     @classmethod
     def of(cls, data: EncodedTrajectories, vocabulary: GridVocabulary) -> Baselines:
         """Count every element of ``data``."""
-        counts = count_values(data, len(vocabulary))
+        counts, kept = count_values(data, len(vocabulary)), count_kept(data)
         allowed = vocabulary.allowed()
-        smoothed = torch.where(allowed, counts + 1.0, 0.0)
+        smoothed = torch.where(allowed, counts + 1.0, 0.0).double()
         share = (smoothed / smoothed.sum(dim=1, keepdim=True)).sum(dim=0)
-        return cls(torch.where(allowed, counts, -1).argmax(dim=1), -share.log())
+        likely = (kept[:, 1].double() + 1) / (kept.sum(dim=1) + 2)
+        return cls(torch.where(allowed, counts, -1).argmax(dim=1), -share.log(), likely)
 
     def to(self, device: torch.device | str) -> Baselines:
-        return Baselines(self.most_frequent.to(device), self.nll.to(device))
+        return Baselines(self.most_frequent.to(device), self.nll.to(device), self.kept.to(device))
 
     def frequent(self, layout: Layout) -> Tensor:
         """int64 ``[B, E]``: the most frequent value of each element's attribute."""
         return self.most_frequent[layout.attribute]
 
-    def copied(self, batch: Batch, order: Order) -> Tensor:
-        """int64 ``[B, E]``: the value of the same element in the latest earlier frame in which it was visible, or the
-        most frequent value where there is none. Meaningful for targets.
+    def copied(self, batch: Batch, order: Order) -> Copies:
+        """The value of the same element in the latest earlier frame in which it was visible, or the most frequent value
+        where there is none.
 
         Visible is what the order shows: context, and the true value of a target of lower rank. Ranks must not
         decrease with the step, so that what the next frame may see, all later ones may.
         """
         shape = batch.layout.shape_of_grid
-        copied = self.frequent(batch.layout)
+        copied, known = self.frequent(batch.layout), torch.zeros_like(batch.layout.present)
         frames, roles, ranks = (shape.frames(t) for t in (batch.values, order.roles, order.ranks))
         last = _latest(sees_value(roles[:, :-1], ranks[:, :-1], ranks[:, 1:]))
         found = frames.gather(1, last.clamp(min=0))
         later = shape.frames(copied)[:, 1:]
         later.copy_(torch.where(last >= 0, found, later))
-        return copied
+        shape.frames(known)[:, 1:] = last >= 0
+        return Copies(copied, known)
+
+    def copied_nll(self, batch: Batch, copies: Copies) -> Tensor:
+        """float64 ``[B, E]``, nats, of the true values if a copy is right as often as a value is kept for one step, and
+        the other values share the rest as they are shared in the training split. Without a copy it is ``nll``."""
+        kept, share = self.kept[batch.layout.attribute], torch.exp(-self.nll)
+        others = (1 - kept) * share[batch.values] / (1 - share[copies.values])
+        nll = -torch.where(copies.values == batch.values, kept, others).log()
+        return torch.where(copies.known, nll, self.nll[batch.values])
+
+
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """What copying answers; meaningful for targets.
+
+    Attributes:
+        values: int64 ``[B, E]``.
+        known: bool ``[B, E]``; True where there was a value to copy.
+    """
+
+    values: Tensor
+    known: Tensor
 
 
 def count_values(data: EncodedTrajectories, num_values: int) -> Tensor:
-    """int64 ``[num_values]``: how often each value occurs in observations, returns and actions (missions are not counted)."""
+    """int64 ``[num_values]``: how often each value occurs in observations, returns and actions; missions do not."""
     counts = torch.zeros(num_values, dtype=torch.int64)
     for index in data.in_order(FRAMES_PER_COUNT):
         batch = data.batch(index)
         counted = batch.layout.present & torch.isin(batch.layout.attribute, _COUNTED)
         counts += torch.bincount(batch.values[counted], minlength=num_values)
     return counts
+
+
+def count_kept(data: EncodedTrajectories) -> Tensor:
+    """int64 ``[len(Attribute), 2]``: how often an element of an observation, a return or an action differs from itself
+    one step earlier, and how often it does not."""
+    counts = torch.zeros(2 * len(Attribute), dtype=torch.int64)
+    for index in data.in_order(FRAMES_PER_COUNT):
+        batch = data.batch(index)
+        shape, layout = batch.layout.shape_of_grid, batch.layout
+        values, attribute = shape.frames(batch.values), shape.frames(layout.attribute)[:, 1:]
+        same = values[:, 1:] == values[:, :-1]
+        present = shape.frames(layout.present)[:, 1:]
+        counts += torch.bincount((2 * attribute + same)[present], minlength=len(counts))
+    return counts.view(-1, 2)
 
 
 _COUNTED = torch.tensor([int(attribute) for attribute in NUM_VALUES])

@@ -15,16 +15,20 @@ from torch import nn
 from anyorder.data.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
+from anyorder.evaluation.corruptions import Occlusion
 from anyorder.evaluation.films import episode_gif
 from anyorder.evaluation.findings import Findings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
+from anyorder.evaluation.modes import Filtering, InOnePass, Mode
+from anyorder.evaluation.outcomes import OUTCOMES_FILE, outcomes
 from anyorder.evaluation.pictures import reconstruction_picture
-from anyorder.evaluation.robustness import compare, occlusion
+from anyorder.evaluation.reliability_plot import write_reliability
+from anyorder.evaluation.robustness import Agent, arms, compare
 from anyorder.evaluation.rollout import FIRST_SEED, roll_out
 from anyorder.files import replacing, write_json
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction, Strategy
+from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
 from anyorder.seeding import stream
 from anyorder.stepwise import StepwisePolicy
 
@@ -48,7 +52,10 @@ class EvaluationConfig:
         num_episodes: episodes played, for ``task_success`` and for each arm of ``robustness``.
         first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
-        occlusion: shares of the cells hidden in ``robustness``; each is played with the agent told and not told.
+        robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
+            a probability.
+        robustness_forms: how each is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
+            corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
             of loops: where nothing changes, the most probable action stays the same.
         num_gif_episodes: episodes in the film; 0 makes none.
@@ -62,7 +69,8 @@ class EvaluationConfig:
     num_episodes: int = 500
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
-    occlusion: list[float] = field(default_factory=lambda: [0.1, 0.3])
+    robustness: dict[str, list[float]] = field(default_factory=lambda: {"occlusion": [0.1, 0.3]})
+    robustness_forms: list[str] = field(default_factory=lambda: ["untold", "told"])
     temperature: float = 1.0
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
@@ -79,8 +87,9 @@ class EvaluationConfig:
             )
         if self.temperature < 0:
             raise AnyOrderError(f"temperature is 0 or more, found {self.temperature}")
-        if not 0 < self.cell_rate <= 1 or not all(0 <= rate <= 1 for rate in self.occlusion):
-            raise AnyOrderError("cell_rate and occlusion are hidden shares, between 0 and 1; cell_rate is above 0")
+        if not 0 < self.cell_rate <= 1:
+            raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
+        arms(self.robustness, self.robustness_forms)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -107,8 +116,9 @@ class Evaluation:
     config: EvaluationConfig
 
     def run(self, folder: Path) -> Findings:
-        """Judge, and write ``metrics.json``, ``reconstruction.png`` (with ``world_model_nll`` or ``accuracy``) and
-        ``episodes.gif`` (with ``task_success`` or ``robustness``). Progress goes to stderr.
+        """Judge, and write ``metrics.json``; with ``world_model_nll`` or ``accuracy`` ``reconstruction.png``, with these
+        or ``dynamics`` ``reliability.png`` and ``.svg``; with ``task_success`` or ``robustness`` ``episodes.json`` (what became
+        of each) and ``episodes.gif``. Progress goes to stderr.
 
         Raises:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
@@ -118,12 +128,14 @@ class Evaluation:
         findings = Findings(self.env_id, {}, None, [])
         with _progress() as bars:
             findings = replace(findings, modes=self._modes(bars))
+            if findings.modes:
+                write_reliability(folder, {name: scores.calibration for name, scores in findings.modes.items()})
             if "smoothing" in findings.modes:
                 self._picture(folder / "reconstruction.png")
             if "goals" in asked:
                 findings = replace(findings, goals=self._goals(bars))
             if "task_success" in asked or "robustness" in asked:
-                findings = self._episodes(findings, bars)
+                findings = self._episodes(findings, bars, folder)
                 self._film(folder / "episodes.gif")
         write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
@@ -134,22 +146,30 @@ class Evaluation:
             name: score(
                 self.model,
                 self.test,
-                strategy,
+                mode,
                 baselines,
                 self.config.frames_per_batch,
                 self.config.seed,
                 _advance(bars, f"scoring {name}", len(self.test)),
             )
-            for name, strategy in self._asked().items()
+            for name, mode in self._asked().items()
         }
 
-    def _asked(self) -> dict[str, Strategy]:
-        """What is asked of the test split, by mode."""
-        asked: dict[str, Strategy] = {}
+    def _asked(self) -> dict[str, Mode]:
+        """What is asked of the test split, by name: a world model in three modes that are never mixed, and actions."""
+        asked: dict[str, Mode] = {}
         if {"world_model_nll", "accuracy"} & set(self.config.metrics):
-            asked |= {"smoothing": self._cells(), "next_action": NextAction()}
+            asked |= {
+                "forward": InOnePass(ForwardDynamics()),
+                "filtering": Filtering(self._cells()),
+                "smoothing": InOnePass(self._cells()),
+                "next_action": InOnePass(NextAction()),
+            }
         if "dynamics" in self.config.metrics:
-            asked |= {"inverse_dynamics": InverseDynamics(), "forward_dynamics": ForwardDynamics()}
+            asked |= {
+                "inverse_dynamics": InOnePass(InverseDynamics()),
+                "forward_dynamics": InOnePass(ForwardDynamics()),
+            }
         return asked
 
     def _goals(self, bars: Progress) -> GoalScore | None:
@@ -158,16 +178,18 @@ class Evaluation:
         advance = _advance(bars, "reaching goals", len(seeds))
         return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, advance)
 
-    def _episodes(self, findings: Findings, bars: Progress) -> Findings:
+    def _episodes(self, findings: Findings, bars: Progress, folder: Path) -> Findings:
         config, policy = self.config, self._policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
+        write_json(folder / OUTCOMES_FILE, outcomes(clean))
         if "task_success" in config.metrics:
             findings = replace(findings, task_success=TaskScore.of(clean))
         if "robustness" in config.metrics:
-            arms = [(rate, declared) for rate in config.occlusion for declared in (False, True)]
+            agent = Agent(self.model, config.temperature, config.seed)
             findings = replace(findings, robustness=[
-                compare(policy, clean, *arm, _advance(bars, _arm_name(*arm), len(seeds))) for arm in arms
+                compare(agent, clean, arm, _advance(bars, str(arm), len(seeds)))
+                for arm in arms(config.robustness, config.robustness_forms)
             ])
         return findings
 
@@ -183,7 +205,7 @@ class Evaluation:
     def _film(self, path: Path) -> None:
         """Of the first episodes, played with holes that the agent is told of."""
         if self.config.num_gif_episodes:
-            first, holes = self.config.first_seed, occlusion(self.config.cell_rate, declared=True)
+            first, holes = self.config.first_seed, Occlusion(self.config.cell_rate)
             seeds = range(first, first + self.config.num_gif_episodes)
             played = roll_out(self._policy(), self.env_id, seeds, holes)
             with replacing(path) as temporary:
@@ -194,10 +216,6 @@ class Evaluation:
 
     def _cells(self) -> Cell:
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
-
-
-def _arm_name(rate: float, declared: bool) -> str:
-    return f"playing, {rate:.0%} hidden, {'told' if declared else 'not told'}"
 
 
 def _progress() -> Progress:

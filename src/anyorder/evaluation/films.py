@@ -18,8 +18,8 @@ from anyorder.data.batch import Batch
 from anyorder.data.grid import Encoded, collate
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
+from anyorder.evaluation.corruptions import Corruption, Percept, corruption_generator
 from anyorder.evaluation.rebuild import raw_cells, rebuild
-from anyorder.evaluation.rollout import Perceive, Percept, perception_generator
 from anyorder.evaluation.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.masking.order import reconstruct
 from anyorder.policy import History
@@ -29,7 +29,7 @@ MARGIN, TITLE = 16, 24
 MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
 
 
-def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], perceive: Perceive) -> bytes:
+def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], corruption: Corruption) -> bytes:
     """An endless animated GIF of a few episodes, one after the other.
 
     Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
@@ -37,9 +37,9 @@ def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], perceive: 
 
     Args:
         model: a grid model, in evaluation mode.
-        trajectories: of episodes that were rolled out under ``perceive``.
-        perceive: what of each view reached the agent, and which cells it was told not to trust; it is asked again,
-            with the same generator.
+        trajectories: of episodes that were rolled out under ``corruption``.
+        corruption: of views, not of actions; it is asked again, with the same generator, what reached the agent and
+            what it was told not to trust.
 
     Raises:
         ValueError: when an environment does not do again what a trajectory recorded.
@@ -47,7 +47,7 @@ def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], perceive: 
     pages: list[Image.Image] = []
     durations: list[int] = []
     for trajectory in trajectories:
-        pages += _pages(model, trajectory, perceive)
+        pages += _pages(model, trajectory, corruption)
         durations += [MILLISECONDS_PER_STEP] * len(trajectory) + [MILLISECONDS_AT_THE_END]
     file = BytesIO()
     pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0)
@@ -69,42 +69,44 @@ def replay(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
         yield picture
 
 
-def percepts(trajectory: Trajectory, perceive: Perceive) -> list[Percept]:
+def percepts(trajectory: Trajectory, corruption: Corruption) -> list[Percept]:
     """What reached the agent at each of the F frames."""
-    generator = perception_generator(trajectory.seed)
-    frames = zip(trajectory.observations, trajectory.directions)
-    return [perceive(View(image, int(direction), trajectory.mission), generator) for image, direction in frames]
+    generator, shown = corruption_generator(trajectory.seed), []
+    for image, direction in zip(trajectory.observations, trajectory.directions):
+        view = View(image, int(direction), trajectory.mission)
+        shown.append(corruption.perceive(view, shown[-1] if shown else None, generator))
+    return shown
 
 
 def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
-    """What the model takes each view to be, from the views and actions up to that step: its unknown cells are
-    rebuilt, those of the past too, all at once.
+    """What the model takes each view to be, from the views and actions up to that step: what is unknown is rebuilt,
+    in the past too, all at once.
 
     Returns:
         uint8 ``[F, X, Y, 3]``.
     """
     history = History(model.vocabulary, trajectory.mission)
     for percept, action in zip(shown, [*trajectory.actions.tolist(), None]):
-        history.observe(percept.view, percept.unknown)
+        history.observe(percept.view, percept.unknown, percept.unknown_direction)
         if action is not None:
             history.act(action)
-    whole, unknown = history.encoded(), history.unknown()
+    whole, unknown = history.encoded(), history.unknown_elements()
     return np.stack([_belief(model, whole, unknown, step) for step in range(len(shown))])
 
 
 def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
-    """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there; ``unknown`` is bool ``[F, S]``."""
+    """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there. ``unknown``: bool ``[F, 3S + 3]``."""
     # One action less than frames: the action taken at this step is not there yet.
     batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
     shape = batch.layout.shape_of_grid
     hidden = torch.zeros_like(batch.layout.present)
-    shape.cells(hidden)[:] = unknown[: step + 1, :, None]
+    shape.frames(hidden)[:] = unknown[: step + 1]
     values = rebuild(model, batch, reconstruct(batch.layout, hidden))
     return raw_cells(values, shape, model.vocabulary)[0, step]
 
 
-def _pages(model: nn.Module, trajectory: Trajectory, perceive: Perceive) -> Iterator[Image.Image]:
-    shown = percepts(trajectory, perceive)
+def _pages(model: nn.Module, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:
+    shown = percepts(trajectory, corruption)
     believed = beliefs(model, trajectory, shown)
     side = TILE * max(model.view)
     outcome = "success" if trajectory.success else "no success"

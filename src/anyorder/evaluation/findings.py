@@ -12,8 +12,16 @@ from rich.table import Table
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
 from anyorder.evaluation.robustness import RobustnessScore, success
+from anyorder.evaluation.robustness_table import robustness_table
 from anyorder.evaluation.statistics import Proportion
-from anyorder.evaluation.tables import accuracy_table, goal_table, nll_table, robustness_table, task_table
+from anyorder.evaluation.tables import (
+    accuracy_table,
+    calibration_table,
+    goal_table,
+    nll_table,
+    position_table,
+    task_table,
+)
 from anyorder.types import Trajectory
 
 
@@ -47,11 +55,13 @@ class Findings:
 
     Attributes:
         env_id: where episodes were played.
-        modes: scores of the test split. ``smoothing``: cells hidden at random, past and future visible;
-            ``next_action``: every action from its own past; ``inverse_dynamics``: every action from its past and the next
-            observation; ``forward_dynamics``: every observation but the first from its past.
+        modes: scores of the test split. Three of a world model, never mixed: ``forward``, every observation but the
+            first from its past; ``filtering``, cells hidden at random, each from what is visible of its own observation
+            and of its past; ``smoothing``, the same hidden cells, and actions, past and future visible. Of actions:
+            ``next_action``, each from its own past; ``inverse_dynamics``, each from its past and the next observation.
+            ``forward_dynamics``, as ``forward``, beside the latter.
         task_success: the episodes played on clean views.
-        robustness: one score per share of hidden cells and per way of telling the agent.
+        robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.
     """
 
@@ -78,6 +88,8 @@ class Findings:
             shown.append(accuracy_table(self.modes))
         if "world_model_nll" in metrics:
             shown.append(nll_table(self.modes))
+            shown.append(position_table(self.modes))
+            shown.append(calibration_table(self.modes))
         if self.task_success:
             task = self.task_success
             shown.append(task_table(task.success, task.mean_reward, task.mean_length, task.seeds))

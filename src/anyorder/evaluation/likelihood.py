@@ -2,29 +2,32 @@
 
 Everything is a sum over a count, added up over the whole split before it is divided.
 
-Legend: B trajectories, F frames, S cells of a view, E elements, K targets, V vocabulary.
+Legend: B trajectories, F frames, S cells of a view, E elements, K targets, V vocabulary, P positions, C columns.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from anyorder.data.batch import Batch, EncodedTrajectories
-from anyorder.data.grid import NUM_VALUES, WALL, GridShape
+from anyorder.data.grid import NUM_VALUES, WALL
 from anyorder.data.layout import Kind
 from anyorder.evaluation.baselines import Baselines
+from anyorder.evaluation.calibration import Calibration, ConfidenceSums
+from anyorder.evaluation.modes import Mode
+from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, Answers
 from anyorder.evaluation.statistics import Proportion
-from anyorder.masking.order import Order, Role
-from anyorder.masking.strategies import Strategy
+from anyorder.masking.order import Order
 from anyorder.seeding import stream
 
-MODEL, MOST_FREQUENT, COPY_LAST = "model", "most_frequent", "copy_last"
 CELL_GROUPS = ("cell", "object_cell", "changed_cell")
+POSITIONS = {"0": 0, "1-2": 1, "3-5": 3, "6-10": 6, "11+": 11}
+"""Steps of an episode, by name -> the first of them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class GroupScore:
         num_elements: hidden elements in these questions.
         nll_per_element: nats, of the true values under the model.
         most_frequent_nll_per_element: nats, under the values' shares in the training split.
+        copy_last_nll_per_element: nats, if what was last visible stays as often as in the training split (see
+            `Baselines.copied_nll`).
     """
 
     accuracy: Proportion
@@ -45,42 +50,57 @@ class GroupScore:
     num_elements: int
     nll_per_element: float
     most_frequent_nll_per_element: float
+    copy_last_nll_per_element: float
+
+    @classmethod
+    def of(cls, sums: Tensor) -> GroupScore:
+        """``sums`` is float64 ``[C]``, of the `COLUMNS`."""
+        total = dict(zip(COLUMNS, sums.tolist()))
+        count, num_elements = int(total["count"]), int(total["num_elements"])
+        right = [Proportion(int(total[f"{name} right"]), count) for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
+        nll = [total[f"{name} nll"] / num_elements for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
+        return cls(*right, num_elements, *nll)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a split under one strategy.
+    """The scores of a split in one mode.
 
     Attributes:
         num_trajectories: in the split.
-        hidden_fraction: hidden observation and action elements / all of them, as it was realised.
+        hidden_fraction: observation and action elements that were asked for / all of them, as it was realised.
         groups: by name; a group without questions is left out. Every attribute (``object``, ``color``, ``state``,
             ``direction``, ``action``); ``cell``: all grid squares; ``object_cell``: those whose true object is above
             wall; ``changed_cell``: those that differ from the same place of the view one step earlier (never in a
             first frame).
+        positions: those of the `CELL_GROUPS` by name and then by `POSITIONS`, the step of the observation; what has no
+            questions is left out.
+        calibration: over all elements.
     """
 
     num_trajectories: int
     hidden_fraction: float
     groups: dict[str, GroupScore]
+    positions: dict[str, dict[str, GroupScore]]
+    calibration: Calibration
 
 
 @torch.no_grad()
 def score(
     model: nn.Module,
     data: EncodedTrajectories,
-    strategy: Strategy,
+    mode: Mode,
     baselines: Baselines,
     frames_per_batch: int,
     seed: int,
     on_batch: Callable[[int], None] = lambda num_trajectories: None,
 ) -> Scores:
-    """Score a model on a split. The same arguments give the same questions; the strategy draws all that is random.
+    """Score a model on a split. The same arguments give the same questions; the mode draws all that is random.
 
     Args:
         model: a grid model; left in evaluation mode.
         data: the split.
-        strategy: which elements are hidden, and what may be seen.
+        mode: which elements are hidden, and what may be seen, pass by pass.
         baselines: counted on the training split.
         frames_per_batch: observations in one pass; another size draws other questions.
         seed: of the draws.
@@ -89,100 +109,58 @@ def score(
     device = next(model.parameters()).device
     baselines = baselines.to(device)
     model.eval()
-    tallies: dict[str, _Tally] = defaultdict(_Tally)
-    hidden, total = 0, 0
+    tally, total = _Tally(), 0
     for number, index in enumerate(data.in_order(frames_per_batch)):
         batch = data.batch(index)
-        order = strategy(batch.layout, stream(seed, "evaluation", number)).to(device)
-        batch = batch.to(device)
-        _tally(tallies, batch, order, model(batch.values, batch.layout, order), baselines)
-        maskable = batch.layout.of_kind(Kind.OBSERVATION) | batch.layout.of_kind(Kind.ACTION)
-        hidden += int((maskable & (order.roles >= Role.HIDDEN)).sum())
-        total += int(maskable.sum())
+        total += int((batch.layout.of_kind(Kind.OBSERVATION) | batch.layout.of_kind(Kind.ACTION)).sum())
+        for part, order in mode(batch, stream(seed, "evaluation", number)):
+            part, order = part.to(device), order.to(device)
+            tally.add(part, order, model(part.values, part.layout, order), baselines)
         on_batch(len(index))
-    groups = {name: tallies[name].score() for name in (*_ATTRIBUTES, *CELL_GROUPS) if tallies[name].count}
-    return Scores(len(data), hidden / total, groups)
+    return tally.scores(len(data), total)
 
 
-@dataclass
 class _Tally:
-    """What one group adds up to."""
+    """What a split adds up to: float64 ``[P, C]`` for every group."""
 
-    count: int = 0
-    num_elements: int = 0
-    right: Counter[str] = field(default_factory=Counter)
-    nll: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(POSITIONS), len(COLUMNS)).double())
+        self._confidence = ConfidenceSums()
 
-    def add(self, asked: Tensor, answers: _Answers) -> None:
-        """Add the questions where ``asked`` (bool, shaped like the answers) is True."""
-        self.count += int(asked.sum())
-        self.num_elements += int(answers.num_elements[asked].sum())
-        self.right.update({name: int(right[asked].sum()) for name, right in answers.right.items()})
-        self.nll.update({name: float(nll[asked].double().sum()) for name, nll in answers.nll.items()})
+    def add(self, batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> None:
+        """Add one pass; ``logits`` is ``[K, V]``."""
+        layout, shape = batch.layout, batch.layout.shape_of_grid
+        answers = Answers.of(batch, order, logits, baselines)
+        for name, attribute in _ATTRIBUTES.items():
+            self._group(name, order.targets & (layout.attribute == attribute), answers, layout.step)
+        cells, truth = answers.of_cells(shape), shape.cells(batch.values)
+        asked = cells.num_elements > 0
+        for name, chosen in zip(CELL_GROUPS, (asked, asked & (truth[..., 0] > WALL), asked & _changed(truth))):
+            self._group(name, chosen, cells, shape.cells(layout.step)[..., 0])
+        self._confidence.add(logits.softmax(dim=-1).amax(dim=-1), answers.right[MODEL][order.targets])
 
-    def score(self) -> GroupScore:
-        return GroupScore(
-            accuracy=Proportion(self.right[MODEL], self.count),
-            most_frequent=Proportion(self.right[MOST_FREQUENT], self.count),
-            copy_last=Proportion(self.right[COPY_LAST], self.count),
-            num_elements=self.num_elements,
-            nll_per_element=self.nll[MODEL] / self.num_elements,
-            most_frequent_nll_per_element=self.nll[MOST_FREQUENT] / self.num_elements,
-        )
+    def _group(self, name: str, chosen: Tensor, answers: Answers, step: Tensor) -> None:
+        position = torch.bucketize(step[chosen].cpu(), _FIRST_STEPS, right=True) - 1
+        self._sums[name].index_add_(0, position, answers.records(chosen).cpu())
 
-
-@dataclass(frozen=True, eq=False)
-class _Answers:
-    """Every predictor's answers to every question, as tensors of one shape: ``[B, E]``, or ``[B, F, S]`` for cells.
-
-    Attributes:
-        num_elements: int64, hidden elements of each question; 0 where nothing is asked.
-        right: bool by predictor; True where all hidden elements of the question are right.
-        nll: float by predictor, nats, summed over the hidden elements of each question.
-    """
-
-    num_elements: Tensor
-    right: Mapping[str, Tensor]
-    nll: Mapping[str, Tensor]
-
-    def of_cells(self, shape: GridShape) -> _Answers:
-        """From elements to grid squares."""
-        hidden = shape.cells(self.num_elements)
-        return _Answers(
-            hidden.sum(dim=-1),
-            {name: (shape.cells(right) | (hidden == 0)).all(dim=-1) for name, right in self.right.items()},
-            {name: shape.cells(nll).sum(dim=-1) for name, nll in self.nll.items()},
-        )
-
-
-def _tally(tallies: dict[str, _Tally], batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> None:
-    answers = _answers(batch, order, logits, baselines)
-    for name, attribute in _ATTRIBUTES.items():
-        tallies[name].add(order.targets & (batch.layout.attribute == attribute), answers)
-    cells = answers.of_cells(batch.layout.shape_of_grid)
-    truth = batch.layout.shape_of_grid.cells(batch.values)
-    asked = cells.num_elements > 0
-    for name, chosen in zip(CELL_GROUPS, (asked, asked & (truth[..., 0] > WALL), asked & _changed(truth))):
-        tallies[name].add(chosen, cells)
+    def scores(self, num_trajectories: int, num_elements: int) -> Scores:
+        """``num_elements``: of all observations and actions, asked for or not."""
+        groups = _with_questions({name: self._sums[name].sum(dim=0) for name in (*_ATTRIBUTES, *CELL_GROUPS)})
+        positions = {
+            name: _with_questions(dict(zip(POSITIONS, self._sums[name]))) for name in CELL_GROUPS if name in groups
+        }
+        calibration = self._confidence.calibration()
+        asked = sum(groups[name].num_elements for name in _MASKABLE if name in groups)
+        return Scores(num_trajectories, asked / num_elements, groups, positions, calibration)
 
 
 _ATTRIBUTES = {attribute.name.lower(): attribute for attribute in NUM_VALUES}
+_MASKABLE = tuple(name for name in _ATTRIBUTES if name != "return")
+_FIRST_STEPS = torch.tensor(list(POSITIONS.values()))
 
 
-def _answers(batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> _Answers:
-    """Answers by element; ``logits`` is ``[K, V]``, of the targets in row-major order."""
-    asked, values = order.targets, batch.values
-    predicted = values.new_zeros(values.shape).masked_scatter(asked, logits.argmax(dim=-1))
-    nll = nn.functional.cross_entropy(logits, values[asked], reduction="none")
-    return _Answers(
-        asked.long(),
-        {
-            MODEL: predicted == values,
-            MOST_FREQUENT: baselines.frequent(batch.layout) == values,
-            COPY_LAST: baselines.copied(batch, order) == values,
-        },
-        {MODEL: nll.new_zeros(values.shape).masked_scatter(asked, nll), MOST_FREQUENT: baselines.nll[values] * asked},
-    )
+def _with_questions(sums: dict[str, Tensor]) -> dict[str, GroupScore]:
+    return {name: GroupScore.of(row) for name, row in sums.items() if row[COLUMNS.index("count")] > 0}
 
 
 def _changed(truth: Tensor) -> Tensor:

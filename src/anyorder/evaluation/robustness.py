@@ -1,62 +1,162 @@
-"""Views with holes: how much of its success a policy keeps when cells are hidden from it."""
+"""How much of its success a policy keeps when something goes wrong between it and the environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
+from scipy.stats import binomtest
+from torch import nn
 
-from anyorder.envs.minigrid import View
-from anyorder.evaluation.rollout import Perceive, Percept, roll_out
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.corruptions import CORRUPTIONS, Corruption, Untold
+from anyorder.evaluation.rollout import roll_out
 from anyorder.evaluation.statistics import Proportion
 from anyorder.policy import Policy
+from anyorder.rebuilding import RebuildingPolicy
+from anyorder.stepwise import StepwisePolicy
 from anyorder.types import Trajectory
 
-UNSEEN = (0, 0, 0)
-"""How MiniGrid shows a cell that the agent cannot see."""
 
+@dataclass(frozen=True)
+class Form:
+    """What the agent makes of a corruption.
 
-def occlusion(rate: float, declared: bool) -> Perceive:
-    """Hide each cell of each view independently with probability ``rate``; mission and direction stay.
-
-    The draws come from the episode's own generator: equal seeds give equal holes, declared or not, and those of a
-    lower rate are among those of a higher one.
-
-    Args:
-        rate: 0..1.
-        declared: False: the cells look unseen, and the agent is not told. True: it is told as well, and treats them
-            as hidden.
+    Attributes:
+        policy: acts.
+        met: from a corruption to what the agent meets of it.
+        words: for people.
     """
-    if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"an occlusion rate is the hidden share of the cells, between 0 and 1; found {rate}")
 
-    def perceive(view: View, generator: np.random.Generator) -> Percept:
-        holes = generator.random(view.image.shape[:2]) < rate
-        shown = np.where(holes[..., None], np.array(UNSEEN, dtype=view.image.dtype), view.image)
-        return Percept(replace(view, image=shown), holes if declared else None)
+    policy: type[Policy]
+    met: Callable[[Corruption], Corruption]
+    words: str
 
-    return perceive
+
+FORMS: Mapping[str, Form] = {
+    "untold": Form(StepwisePolicy, Untold, "not told"),
+    "told": Form(StepwisePolicy, lambda corruption: corruption, "told what is unknown"),
+    "rebuilt": Form(RebuildingPolicy, lambda corruption: corruption, "told, and rebuilds it first"),
+}
+"""``untold``: the agent takes what it sees, and what it did, for true. ``told``: what was corrupted is HIDDEN from it.
+``rebuilt``: that is rebuilt from the history before it acts."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of playing the episodes.
+
+    Attributes:
+        kind: of corruption, one of `CORRUPTIONS`.
+        strength: of the corruption, a probability.
+        form: one of `FORMS`.
+    """
+
+    kind: str
+    strength: float
+    form: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.replace('_', ' ')} {self.strength:g}, {self.form}"
+
+
+def arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list[Arm]:
+    """One arm per kind, strength and form.
+
+    Raises:
+        AnyOrderError: for an unknown kind or form, or an impossible strength.
+    """
+    forms = list(forms)
+    for what, found, known in (("kinds", strengths, CORRUPTIONS), ("forms", forms, FORMS)):
+        if unknown := [name for name in found if name not in known]:
+            raise AnyOrderError(f"robustness knows the {what} {', '.join(known)}; found {', '.join(unknown)}")
+    planned = [Arm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
+    for arm in planned:
+        if not 0.0 <= arm.strength <= 1.0:
+            raise AnyOrderError(f"a strength is a probability, between 0 and 1; found {arm.strength} of {arm.kind}")
+    return planned
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Whose robustness is measured.
+
+    Attributes:
+        model: a grid model, in evaluation mode.
+        temperature, seed: of its actions; every arm draws from the beginning.
+    """
+
+    model: nn.Module
+    temperature: float = 0.0
+    seed: int = 0
+
+    def play(
+        self, arm: Arm, env_id: str, seeds: Sequence[int], on_finish: Callable[[], None] | None = None
+    ) -> list[Trajectory]:
+        """The episodes of an arm, in the order of the seeds; arguments as in `roll_out`."""
+        form = FORMS[arm.form]
+        policy = form.policy(self.model, self.temperature, self.seed)
+        return roll_out(policy, env_id, seeds, form.met(CORRUPTIONS[arm.kind](arm.strength)), on_finish)
 
 
 @dataclass(frozen=True)
 class RobustnessScore:
-    """Success with and without holes, on the same seeds.
+    """Success with and without a corruption, on the same seeds.
 
     Attributes:
-        rate: share of the cells that was hidden.
-        declared: True if the agent was told which.
+        kind, strength, form: of the corruption, see `Arm`.
         seeds: first and last of both arms.
-        clean, occluded: success of the two arms.
-        share_kept: occluded / clean success rate; None if there was no clean success to keep.
+        clean, corrupted: success of the two arms.
+        share_kept: corrupted / clean success rate; None if there was no clean success to keep.
+        won: episodes that succeeded in the corrupted arm alone.
+        lost: episodes that succeeded in the clean arm alone.
+        p_value: of the hypothesis that winning and losing are equally likely (exact McNemar test, two-sided).
     """
 
-    rate: float
-    declared: bool
+    kind: str
+    strength: float
+    form: str
     seeds: tuple[int, int]
     clean: Proportion
-    occluded: Proportion
+    corrupted: Proportion
     share_kept: float | None
+    won: int
+    lost: int
+    p_value: float
+
+    @classmethod
+    def of(cls, arm: Arm, clean: Sequence[Trajectory], corrupted: Sequence[Trajectory]) -> RobustnessScore:
+        """Compare two arms episode by episode.
+
+        Raises:
+            ValueError: if they did not play the same levels.
+        """
+        if [_level(trajectory) for trajectory in clean] != [_level(trajectory) for trajectory in corrupted]:
+            raise ValueError("both arms play the same seeds of one environment with the same missions, found others")
+        before, after = success(clean), success(corrupted)
+        won = sum(c.success and not t.success for t, c in zip(clean, corrupted))
+        lost = sum(t.success and not c.success for t, c in zip(clean, corrupted))
+        return cls(
+            kind=arm.kind,
+            strength=arm.strength,
+            form=arm.form,
+            seeds=(clean[0].seed, clean[-1].seed),
+            clean=before,
+            corrupted=after,
+            share_kept=after.rate / before.rate if before.successes else None,
+            won=won,
+            lost=lost,
+            p_value=mcnemar(won, lost),
+        )
+
+
+def _level(trajectory: Trajectory) -> tuple[str, int, str]:
+    return trajectory.env_id, trajectory.seed, trajectory.mission
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided p of so uneven a split of the pairs that differ, were both sides equally likely; 1 if none differ."""
+    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
 def success(trajectories: Sequence[Trajectory]) -> Proportion:
@@ -65,22 +165,15 @@ def success(trajectories: Sequence[Trajectory]) -> Proportion:
 
 
 def compare(
-    policy: Policy,
-    clean: Sequence[Trajectory],
-    rate: float,
-    declared: bool,
-    on_finish: Callable[[], None] | None = None,
+    agent: Agent, clean: Sequence[Trajectory], arm: Arm, on_finish: Callable[[], None] | None = None
 ) -> RobustnessScore:
-    """Play the clean arm's environment and seeds again, with holes.
+    """Play the clean arm's environment and seeds again, corrupted.
 
     Args:
-        policy: the one that played ``clean``.
-        clean: its episodes without holes, all of one environment.
-        rate, declared: see `occlusion`.
+        agent: the one that played ``clean``.
+        clean: its episodes without corruption, all of one environment.
+        arm: what is different.
         on_finish: called once per finished episode.
     """
-    seeds = [trajectory.seed for trajectory in clean]
-    occluded = success(roll_out(policy, clean[0].env_id, seeds, occlusion(rate, declared), on_finish))
-    before = success(clean)
-    kept = occluded.rate / before.rate if before.successes else None
-    return RobustnessScore(rate, declared, (seeds[0], seeds[-1]), before, occluded, kept)
+    played = agent.play(arm, clean[0].env_id, [trajectory.seed for trajectory in clean], on_finish)
+    return RobustnessScore.of(arm, clean, played)

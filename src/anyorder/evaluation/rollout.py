@@ -10,6 +10,7 @@ import numpy as np
 
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
+from anyorder.evaluation.corruptions import Corruption, Percept, corruption_generator
 from anyorder.goals import Goal
 from anyorder.policy import History, Policy
 from anyorder.types import Trajectory
@@ -18,43 +19,14 @@ FIRST_SEED = 30_000_000
 """Rollouts use seeds from here on; data sets stay below."""
 
 
-@dataclass(frozen=True)
-class Percept:
-    """What reaches the agent of a view.
-
-    Attributes:
-        view: possibly corrupted.
-        unknown: bool ``[X, Y]``, True where the agent is told that the cell cannot be trusted; None: nowhere.
-    """
-
-    view: View
-    unknown: np.ndarray | None = None
-
-
-# The environment draws its level from default_rng(seed), and experts from default_rng([seed, 1]).
-_PERCEPTION_STREAM = 2
-
-
-def perception_generator(seed: int) -> np.random.Generator:
-    """The generator that an episode's `Perceive` draws from: a function of the episode's seed alone."""
-    return np.random.default_rng([seed, _PERCEPTION_STREAM])
-
-
-Perceive = Callable[[View, np.random.Generator], Percept]
-
-
-def clearly(view: View, generator: np.random.Generator) -> Percept:
-    """The view as it is."""
-    return Percept(view)
-
-
 @dataclass
 class _Episode:
     env: gym.Env
     seed: int
     history: History
     generator: np.random.Generator
-    perceive: Perceive
+    corruption: Corruption
+    percept: Percept | None = None
     views: list[View] = field(default_factory=list)
     actions: list[int] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
@@ -63,18 +35,19 @@ class _Episode:
 
     def observe(self, view: View) -> None:
         self.views.append(view)
-        percept = self.perceive(view, self.generator)
-        self.history.observe(percept.view, percept.unknown)
+        self.percept = self.corruption.perceive(view, self.percept, self.generator)
+        self.history.observe(self.percept.view, self.percept.unknown, self.percept.unknown_direction)
 
-    def step(self, action: int) -> None:
-        observation, reward, self.terminated, self.truncated, _ = self.env.step(action)
-        self.history.act(action)
-        self.actions.append(action)
+    def step(self, chosen: int) -> None:
+        executed = self.corruption.execute(chosen, self.actions[-1] if self.actions else None, self.generator)
+        observation, reward, self.terminated, self.truncated, _ = self.env.step(executed.action)
+        self.history.act(chosen, executed.unknown)
+        self.actions.append(executed.action)
         self.rewards.append(float(reward))
         self.observe(minigrid.read_view(observation))
 
     def trajectory(self) -> Trajectory:
-        """What really happened, uncorrupted."""
+        """What really happened: what the environment showed, and the actions that it executed."""
         return Trajectory(
             env_id=self.env.spec.id,
             seed=self.seed,
@@ -92,7 +65,7 @@ def roll_out(
     policy: Policy,
     env_id: str,
     seeds: Sequence[int],
-    perceive: Perceive = clearly,
+    corruption: Corruption = Corruption(),
     on_finish: Callable[[], None] | None = None,
     goals: Sequence[Goal] | None = None,
 ) -> list[Trajectory]:
@@ -102,7 +75,8 @@ def roll_out(
         policy: acts on the whole history of each episode.
         env_id: a registered environment.
         seeds: of the episodes.
-        perceive: what of each view reaches the policy; the trajectories record the truth.
+        corruption: what of each view reaches the policy, and what of its actions the environment; the trajectories
+            record the truth.
         on_finish: called once per finished episode, for progress bars.
         goals: one per seed, for a `GoalPolicy`.
 
@@ -113,7 +87,7 @@ def roll_out(
         AnyOrderError: for an unknown environment, or one whose views or missions the model cannot read.
     """
     tasks = [()] * len(seeds) if goals is None else [(goal,) for goal in goals]
-    episodes = [_start(policy, env_id, seed, perceive, *task) for seed, task in zip(seeds, tasks, strict=True)]
+    episodes = [_start(policy, env_id, seed, corruption, *task) for seed, task in zip(seeds, tasks, strict=True)]
     running = list(episodes)
     while running:
         for episode, action in zip(running, policy.actions([e.history for e in running])):
@@ -126,11 +100,11 @@ def roll_out(
     return [episode.trajectory() for episode in episodes]
 
 
-def _start(policy: Policy, env_id: str, seed: int, perceive: Perceive, *goal: Goal) -> _Episode:
+def _start(policy: Policy, env_id: str, seed: int, corruption: Corruption, *goal: Goal) -> _Episode:
     env = minigrid.make_env(env_id)
     view = minigrid.reset(env, seed)
     policy.model.check(view.image.shape[:2], len(view.mission.split()))
-    episode = _Episode(env, seed, policy.start(view.mission, *goal), perception_generator(seed), perceive)
+    episode = _Episode(env, seed, policy.start(view.mission, *goal), corruption_generator(seed), corruption)
     episode.observe(view)
     return episode
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich.table import Table
 
+from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.goal_reaching import GoalScore
-from anyorder.evaluation.likelihood import Scores
-from anyorder.evaluation.robustness import RobustnessScore
+from anyorder.evaluation.likelihood import GroupScore, Scores
 from anyorder.evaluation.statistics import Proportion
 
 
@@ -26,16 +26,45 @@ def accuracy_table(modes: Mapping[str, Scores]) -> Table:
 
 
 def nll_table(modes: Mapping[str, Scores]) -> Table:
-    """NLL per hidden element in nats, beside the values' shares in the training split, by mode and group."""
+    """NLL per hidden element in nats beside both baselines, by mode and group."""
     table = _table("NLL per hidden element, nats", "mode", "group", "elements")
-    for column in ("model", "shares in training"):
+    for column in ("model", "shares in training", "copy of last visible"):
         table.add_column(column, justify="right")
     for mode, scores in modes.items():
         for name, group in scores.groups.items():
-            nlls = [f"{nll:.4f}" for nll in (group.nll_per_element, group.most_frequent_nll_per_element)]
-            table.add_row(mode, name, f"{group.num_elements:,}", *nlls)
+            table.add_row(mode, name, f"{group.num_elements:,}", *_nlls(group))
         table.add_section()
     return table
+
+
+def position_table(modes: Mapping[str, Scores]) -> Table:
+    """Accuracy over hidden cells and NLL per hidden element, by mode, group and step of the episode."""
+    table = _table("By position in the episode", "mode", "group", "steps", "count")
+    for column in ("accuracy", "most frequent value", "copy of last visible", "NLL, nats", "shares", "copy"):
+        table.add_column(column, justify="right")
+    for mode, scores in modes.items():
+        for name, positions in scores.positions.items():
+            for steps, group in positions.items():
+                shares = str(group.accuracy), f"{group.most_frequent.rate:.1%}", f"{group.copy_last.rate:.1%}"
+                table.add_row(mode, name, steps, f"{group.accuracy.count:,}", *shares, *_nlls(group))
+        table.add_section()
+    return table
+
+
+def calibration_table(modes: Mapping[str, Scores]) -> Table:
+    """Whether the model is right as often as it says, over all hidden elements of a mode."""
+    columns = ("mode", "elements", "mean confidence", "accuracy", "expected calibration error")
+    table = _table(f"Calibration, {NUM_BINS} bins of equal width", *columns)
+    for mode, scores in modes.items():
+        found = scores.calibration
+        shares = found.mean_confidence, found.accuracy, found.expected_calibration_error
+        table.add_row(mode, f"{found.count:,}", *(f"{share:.2%}" for share in shares))
+    return table
+
+
+def _nlls(group: GroupScore) -> list[str]:
+    nlls = group.nll_per_element, group.most_frequent_nll_per_element, group.copy_last_nll_per_element
+    return [f"{nll:.4f}" for nll in nlls]
 
 
 def task_table(success: Proportion, mean_reward: float, mean_length: float, seeds: tuple[int, int]) -> Table:
@@ -45,16 +74,6 @@ def task_table(success: Proportion, mean_reward: float, mean_length: float, seed
     table.add_row(
         f"{success.count:,}", f"{first:,} to {last:,}", str(success), f"{mean_reward:.3f}", f"{mean_length:.1f}"
     )
-    return table
-
-
-def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
-    """Success with hidden cells, beside the clean arm on the same seeds."""
-    table = _table("Success with hidden cells, same seeds", "hidden", "the agent is", "clean", "occluded", "kept")
-    for score in scores:
-        told = "told which" if score.declared else "not told"
-        kept = "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}"
-        table.add_row(f"{score.rate:.0%}", told, str(score.clean), str(score.occluded), kept)
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,7 +17,11 @@ from anyorder.experiments.report import write_report
 
 
 def judge(
-    checkpoint: Path, config: EvaluationConfig, env_id: str | None = None, data: str | None = None, folder: Path | None = None
+    checkpoint: Path,
+    config: EvaluationConfig,
+    env_id: str | None = None,
+    data: str | None = None,
+    folder: Path | None = None,
 ) -> tuple[Findings, Path]:
     """Evaluate a checkpoint and write the report of its run; returns the findings and the folder they are in.
 
@@ -27,14 +32,23 @@ def judge(
         data: data set folder with train and test splits; None: the one it was trained on.
         folder: where results go; None: ``report`` in the run's folder.
     """
+    run = checkpoint.absolute().parent.parent
+    folder = folder or run / "report"
+    findings, header = evaluated(checkpoint, config, folder, env_id, data)
+    write_report(folder, run, header, findings, config)
+    return findings, folder
+
+
+def evaluated(
+    checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
+) -> tuple[Findings, dict[str, Any]]:
+    """`judge` without the report; returns the findings and the checkpoint's header."""
     # Passes are small: a second thread wins little alone and loses everything beside other busy programs.
     torch.set_num_threads(1)
     model, header = load_model(checkpoint)
     trained_on = DataConfig(**header["config"]["data"])
     path = Path(data or trained_on.path)
     train = demonstrations(trained_on) if data is None else read_split(path, "train")
-    run = checkpoint.absolute().parent.parent
-    folder = folder or run / "report"
     evaluation = Evaluation(
         model=model,
         train=EncodedTrajectories(train, model.vocabulary),
@@ -42,6 +56,4 @@ def judge(
         env_id=env_id or header["env_id"],
         config=config,
     )
-    findings = evaluation.run(folder)
-    write_report(folder, run, header, findings, config)
-    return findings, folder
+    return evaluation.run(folder), header

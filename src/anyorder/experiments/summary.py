@@ -1,72 +1,115 @@
-"""RESULTS_SUMMARY.md of an ablation: a table per comparison, with intervals and a verdict."""
+"""RESULTS_SUMMARY.md of a study: its results.json as tables, every number with a link to the file it is stored in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from anyorder.evaluation.statistics import Proportion
-from anyorder.experiments.ablate import Ablation, Outcome
-from anyorder.experiments.promises import lookup
+from anyorder.experiments.study import Study, size_name
 from anyorder.files import replacing
 
 SUMMARY_FILE = "RESULTS_SUMMARY.md"
-COLUMNS = {
-    "task success": "task_success.success",
-    "next action": "next_action.groups.action.accuracy",
-    "hidden actions": "smoothing.groups.action.accuracy",
-    "hidden cells": "smoothing.groups.cell.accuracy",
-    "hidden object cells": "smoothing.groups.object_cell.accuracy",
-    "hidden changed cells": "smoothing.groups.changed_cell.accuracy",
-    "inverse dynamics": "inverse_dynamics.groups.action.accuracy",
-    "forward dynamics, changed cells": "forward_dynamics.groups.changed_cell.accuracy",
-    "goals reached": "goals.success",
-}
-"""Column -> where a run's metrics hold the proportion; columns that no run has are left out."""
+HOW = """Rates are pooled over the seeds, with 95% Wilson intervals; these take episodes and elements as independent, so they
+are too narrow for elements of one trajectory. Reward and length have bootstrap intervals over seeds and episodes, NLL
+(nats per element) Student's over the seeds. Differences are paired: success, reward and length by training seed and
+episode, with bootstrap intervals over both; everything else by training seed, with Student's interval, and without one
+for a single seed. Rates differ in percentage points. An arm is better or worse than the reference if the 95% interval of
+the difference leaves out 0; of twenty such verdicts on equal arms one is expected to be wrong."""
 
 
-def pooled(outcomes: Sequence[Outcome], path: str) -> Proportion | None:
-    """Successes and counts added up over the seeds of one arm; None if no run of it has them."""
-    found = [lookup(outcome.metrics, path) for outcome in outcomes if not outcome.error]
-    found = [share for share in found if share]
-    if not found:
-        return None
-    return Proportion(sum(entry["successes"] for entry in found), sum(entry["count"] for entry in found))
+def write_summary(
+    path: Path, study: Study, results: Mapping[str, Any], results_file: Path, command: str, minutes: float
+) -> None:
+    """Write the summary.
 
-
-def verdict(shares: dict[str, Proportion]) -> str:
-    """The arm whose interval lies above all others', or "not distinguishable"."""
-    best = max(shares, key=lambda name: shares[name].rate)
-    clear = all(shares[best].interval[0] > share.interval[1] for name, share in shares.items() if name != best)
-    return best if clear and len(shares) > 1 else "not distinguishable"
-
-
-def write_summary(path: Path, ablation: Ablation, outcomes: Sequence[Outcome], minutes: float) -> None:
-    """Write the summary; every row names the folder of its result files."""
-    seeds, config = ", ".join(map(str, ablation.seeds)), ablation.arms[0].config
+    Args:
+        path: of the summary; links are relative to its folder.
+        study: what was run.
+        results: see `anyorder.experiments.results.results`.
+        results_file: where they are stored.
+        command: that repeats the study.
+        minutes: that it took this time.
+    """
+    link = results_file.relative_to(path.parent).as_posix()
+    failed = [f"- {entry['run']}: {entry['error']}" for entry in results["failed"]]
     parts = [
-        "# Results of the ablations",
-        f"{config.training.num_epochs} epochs; training seeds {seeds}; {ablation.arms[0].evaluation.num_episodes} episodes per"
-        " run, the same for all; intervals are 95% Wilson intervals of the counts pooled over the seeds. An arm wins a"
-        " column when its interval lies above every other's; elements of one trajectory are not independent, so close"
-        f" wins in the element columns deserve doubt. The runs are in `{ablation.folder}`; this command took {minutes:.1f}"
-        " minutes (finished runs are not repeated).",
+        f"# Results of {path.parent.name}",
+        f"```bash\n{command}\n```",
+        f"It took {minutes:.1f} minutes; finished runs are not repeated. Training seeds {_listed(study.seeds)};"
+        f" {_listed(sorted({arm.evaluation.num_episodes for arm in study.arms}))} episodes per run, the same for all.",
+        HOW,
+        *(part for table in results["tables"] for part in _table(table, link)),
+        "## Failed runs\n\n" + ("\n".join(failed) or "None."),
     ]
-    parts += [_comparison(title, names, outcomes) for title, names in ablation.comparisons.items()]
-    failed = [f"- {o.arm}, seed {o.seed}: {o.error}" for o in outcomes if o.error]
-    parts.append("## Failed runs\n\n" + ("\n".join(failed) or "None."))
     with replacing(path) as temporary:
         temporary.write_text("\n\n".join(parts) + "\n")
 
 
-def _comparison(title: str, names: Sequence[str], outcomes: Sequence[Outcome]) -> str:
-    own = {name: [outcome for outcome in outcomes if outcome.arm == name] for name in names}
-    shares = {column: {name: pooled(own[name], path) for name in names} for column, path in COLUMNS.items()}
-    shown = [column for column, found in shares.items() if any(found.values())]
-    lines = ["| " + " | ".join(["arm", *shown, "files"]) + " |", "|---" * (len(shown) + 2) + "|"]
-    for name in names:
-        cells = [str(shares[column][name] or "no result") for column in shown]
-        lines.append("| " + " | ".join([name, *cells, f"`{own[name][0].folder.parent.name}/`"]) + " |")
-    verdicts = [verdict({name: share for name, share in shares[column].items() if share}) for column in shown]
-    lines.append("| " + " | ".join(["**verdict**", *verdicts, ""]) + " |")
-    return f"## {title}\n\n" + "\n".join(lines)
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _table(table: Mapping[str, Any], link: str) -> list[str]:
+    rows = table["rows"]
+    columns = list(dict.fromkeys(name for row in rows for name in row["scores"]))
+    scores = [[row["arm"], *(_cell(row["scores"].get(name), link) for name in columns), _runs(row)] for row in rows]
+    return [
+        f"## {table['level']}, {size_name(table['size'])}",
+        _markdown(["arm", *columns, "seeds"], scores),
+        *(_comparison(comparison, link) for comparison in table["comparisons"]),
+        "### What the arms learned from, means over the seeds",
+        _markdown(["arm", *EFFORT], [[row["arm"], *_effort(row, link)] for row in rows]),
+    ]
+
+
+def _comparison(comparison: Mapping[str, Any], link: str) -> str:
+    rows = comparison["rows"]
+    columns = list(dict.fromkeys(name for row in rows for name in row["differences"]))
+    cells = [
+        [row["arm"], *(_cell(row["differences"].get(name), link) for name in columns), _listed(row["seeds"])]
+        for row in rows
+    ]
+    title = f"### {comparison['title']}: differences to {comparison['reference']}"
+    return f"{title}\n\n" + _markdown(["arm", *columns, "seeds"], cells)
+
+
+def _cell(number: Mapping[str, Any] | None, link: str) -> str:
+    if number is None:
+        return "not measured"
+    verdict = f"<br>{_emphasised(number['verdict'])}" if "verdict" in number else ""
+    return f"[{number['text']}]({link}){verdict}"
+
+
+def _emphasised(verdict: str) -> str:
+    return verdict if verdict.startswith("not") else f"**{verdict}**"
+
+
+def _runs(row: Mapping[str, Any]) -> str:
+    """Each seed as a link to its metrics."""
+    return ", ".join(f"[{run['seed']}]({run['files'][0]})" for run in row["runs"]) or "none"
+
+
+EFFORT = {
+    "updates": "{updates:,.0f}",
+    "trajectories": "{trajectories:,.0f}",
+    "frames": "{frames:,.0f}",
+    "elements per update": "{elements_per_update:,.0f}",
+    "targets per update": "{targets_per_update:,.0f}",
+    "minutes of training": "{training_minutes:.1f}",
+    "minutes of judging": "{judging_minutes:.1f}",
+}
+"""Column -> how it is written."""
+
+
+def _effort(row: Mapping[str, Any], link: str) -> Iterable[str]:
+    effort = row["effort"]
+    if not effort:
+        return ["no result"] * len(EFFORT)
+    minutes = {f"{name}_minutes": effort[f"{name}_seconds"] / 60 for name in ("training", "judging")}
+    return [f"[{form.format(**effort, **minutes)}]({link})" for form in EFFORT.values()]
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,7 +5,9 @@ An expression is one of
 - ``name``: a strategy whose fields all have defaults (``next_action``);
 - ``{name: {field: value, ...}}``: a strategy and its fields (``{cell: {rate: 0.5}}``);
 - ``{mixture: {label: weight, label: {weight: w, strategy: expression}, ...}}``: one of several, drawn per trajectory. A
-  label with a plain weight is itself the name of a strategy.
+  label with a plain weight is itself the name of a strategy;
+- ``{stages: {first: expression, then: expression, at: 0.5}}``: the one until this share of the updates, the other from
+  there on; either may have stages in turn.
 
 A field is read as its type hint says: a `Rate` in every form of `schedules.schedule_from`, a member of an
 enumeration (`Attribute`, `Kind`) by its name in lower case, a `Strategy` as an expression, numbers, truth values and
@@ -53,7 +55,8 @@ def strategy_from(spec: Any, defaults: Mapping[str, Any], key: str = "strategy")
         Cell(rate=Rate(low=0.5, high=0.5, choices=()))
     """
     at = _Reader(defaults).strategy(spec, key)
-    at(0.0)  # what only the strategies themselves can check is checked now, not at the first update
+    for progress in (0.0, 1.0):  # what only the strategies themselves can check is checked now, not at the first update
+        at(progress)
     return at
 
 
@@ -74,6 +77,8 @@ class _Reader:
 
     def named(self, name: Any, values: Any, path: str) -> Moment:
         """The strategy of this name with these fields."""
+        if name == "stages":
+            return self.stages(values, f"{path}.stages")
         cls, inside = _class(name, path), f"{path}.{name}"
         if cls is Mixture:
             return self.mixture(values, inside)
@@ -112,6 +117,16 @@ class _Reader:
             else:
                 raise _wrong(inside, "is a weight or {weight: w, strategy: expression}", entry)
         return _built(Mixture, {"strategies": _together(strategies), "weights": _together(weights)}, path)
+
+    def stages(self, spec: Any, path: str) -> Moment:
+        """One expression after the other."""
+        if not isinstance(spec, Mapping) or set(spec) != {"first", "then", "at"}:
+            raise _wrong(path, "is {first: expression, then: expression, at: a share of the updates}", spec)
+        first, then = (self.strategy(spec[name], f"{path}.{name}") for name in ("first", "then"))
+        share = _plain(float, spec["at"], f"{path}.at")
+        if not 0 < share < 1:
+            raise _wrong(f"{path}.at", "is a share of the updates, above 0 and below 1", spec["at"])
+        return lambda progress: (first if progress < share else then)(progress)
 
     def value(self, hint: Any, spec: Any, path: str) -> Moment:
         """A value of the type that a field declares."""

@@ -1,6 +1,6 @@
 """The small model: a bidirectional transformer over grid trajectories that learns on a laptop CPU.
 
-Cells exchange values with the neighbouring frames through kernels learned per transition (`transport`) and think under
+Cells remember the frames before and after through kernels learned per transition (`transport`) and think under
 the mission's influence (`mission`); registers, one per frame, attend to its cells, to the mission, to actions and
 returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
 read from registers, actions and returns from readers, which look like registers and are seen by nobody (`visibility`).
@@ -23,7 +23,7 @@ from anyorder.masking.order import Order, Role
 from anyorder.models.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.registers import Reader
-from anyorder.models.transport import Kernels, Route, Transport, plan_route
+from anyorder.models.transport import Chain, Kernels, Transport, link
 from anyorder.models.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
 
 
@@ -92,13 +92,10 @@ class GridTransformer(nn.Module):
         mission = self.mission(words, seen.words).repeat_interleave(num_forms * shape.num_frames, dim=0)
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
-        kernels = self.kernels()
-        routes = (
-            plan_route(seen.past.flatten(), seen.past_symbol.flatten(), NUM_SYMBOLS),
-            plan_route(seen.future.flatten(), seen.future_symbol.flatten(), NUM_SYMBOLS),
-        )
+        past, future = self.kernels()
+        chains = link(past, seen.past, seen.past_symbol, 1), link(future, seen.future, seen.future_symbol, -1)
         for layer in self.layers:
-            cells, registers = layer(cells, registers, lasting, mission, kernels, routes, seen)
+            cells, registers = layer(cells, registers, lasting, mission, chains, seen)
         cells = self.cell_norm(cells)
         read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
         return self._answers(cells, registers + read, seen, layout, order)
@@ -208,8 +205,7 @@ class Layer(nn.Module):
         registers: Tensor,
         lasting: Tensor,
         mission: Tensor,
-        kernels: tuple[Tensor, Tensor],
-        routes: tuple[Route, Route],
+        chains: tuple[Chain, Chain],
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
         """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
@@ -218,7 +214,7 @@ class Layer(nn.Module):
         registers = registers + self.register_think(registers)
         told = self.tell(registers[:, : seen.num_registers]).flatten(0, 1)
         absent = None if seen.all_cells else ~seen.cells[:, None].expand(-1, seen.num_forms, -1, -1).flatten(0, 2)
-        cells = cells + self.transport(normed, absent, kernels, routes) + told[:, None]
+        cells = cells + self.transport(normed, absent, chains) + told[:, None]
         return cells + self.cell_think(cells, mission), registers
 
 

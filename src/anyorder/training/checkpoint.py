@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADER = "anyorder"
 
 

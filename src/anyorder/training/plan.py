@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import count, islice
 
 from anyorder.config import TrainingConfig
 from anyorder.data.batch import EncodedTrajectories
@@ -10,13 +12,20 @@ from anyorder.seeding import stream
 
 
 def plan_updates(data: EncodedTrajectories, config: TrainingConfig) -> list[list[list[int]]]:
-    """For every update, its batches; for every batch, the indices of its trajectories."""
-    batches = [
+    """For every update, its batches; for every batch, the indices of its trajectories. A number of updates is filled
+    with as many passes over the data as it takes, the last one cut short."""
+    epochs = count() if config.num_updates is not None else range(config.num_epochs)
+    batches = (
         batch
-        for epoch in range(config.num_epochs)
+        for epoch in epochs
         for batch in data.shuffled(config.frames_per_batch, stream(config.seed, "batches", epoch))
-    ]
-    return [batches[i : i + config.accumulation] for i in range(0, len(batches), config.accumulation)]
+    )
+    return list(islice(_in_groups(batches, config.accumulation), config.num_updates))
+
+
+def _in_groups(batches: Iterator[list[int]], size: int) -> Iterator[list[list[int]]]:
+    while group := list(islice(batches, size)):
+        yield group
 
 
 def learning_rate_factor(update: int, num_updates: int, warmup_updates: int, floor: float = 0.02) -> float:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from anyorder.config import TrainingConfig
 from anyorder.data.batch import Batch, EncodedTrajectories
 from anyorder.data.layout import Kind
-from anyorder.errors import AnyOrderError
+from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 from anyorder.seeding import stream
@@ -66,8 +66,8 @@ def train(job: Job) -> dict[str, float]:
     """Train to the end; returns the last validation scores.
 
     Raises:
-        AnyOrderError: when interrupted (after saving the state), saying how to continue, or when the loss is no
-            longer a number.
+        Interrupted: after saving the state, saying how to continue.
+        AnyOrderError: when the loss is no longer a number.
     """
     # The model has no buffers that training changes, so there is nothing to broadcast before every pass.
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
@@ -128,7 +128,7 @@ class _Run:
                     self._save_state(done)
                     last_saved = time.monotonic()
                 if stopping and done < total:
-                    raise AnyOrderError(
+                    raise Interrupted(
                         f"interrupted after update {done} of {total}; nothing is lost, continue with the same command"
                         " and --resume"
                     )

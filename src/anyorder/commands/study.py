@@ -1,0 +1,74 @@
+"""``anyorder study``: train and compare variants at several levels and data sizes, write a summary."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from anyorder.commands.collect import run_collect
+from anyorder.commands.options import parse, parser
+from anyorder.errors import AnyOrderError
+from anyorder.experiments.results import RESULTS_FILE, results
+from anyorder.experiments.runner import run_all
+from anyorder.experiments.study_file import read_study
+from anyorder.experiments.summary import SUMMARY_FILE, write_summary
+from anyorder.files import write_json
+
+
+def study_parser(command: str = "study", default: str | None = None) -> ArgumentParser:
+    """The options of the command.
+
+    Args:
+        command: its name.
+        default: the study that is run if none is named; None: one has to be named.
+    """
+    options = parser(command, "Train and compare variants at several levels and data sizes, write a summary.")
+    named = {"default": default} if default else {"required": True}
+    options.add_argument("--study", type=str, help="what is compared, a YAML file", **named)
+    options.add_argument("--output_dir", type=str, default=None, help="for runs and summary; default: outputs/NAME")
+    options.add_argument("--quick", action="store_true", help="the study's shorter form, for a first look")
+    options.add_argument("--num_workers", type=int, default=None, help="runs at a time; default: one per core")
+    return options
+
+
+def study_command(arguments: Sequence[str]) -> None:
+    """Run a study that is named."""
+    run_study(parse(study_parser(), arguments))
+
+
+def run_study(chosen: Any) -> None:
+    """Collect the data if need be, run what has no result, write the summary.
+
+    Args:
+        chosen: the parsed options.
+
+    Raises:
+        AnyOrderError: when the study cannot be read or run, or, after the summary is written, when runs failed.
+        KeyboardInterrupt: saying how to continue.
+    """
+    output = Path(chosen.output_dir or Path("outputs") / Path(chosen.study).stem)
+    study = read_study(Path(chosen.study), chosen.quick, output / ("quick" if chosen.quick else "full"))
+    started = time.monotonic()
+    try:
+        for level in study.levels:
+            run_collect(level.data)
+        outcomes = run_all(study.runs(), chosen.num_workers)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; finished runs are kept: run the same again to continue") from None
+    found = results(study, outcomes, output)
+    minutes = (time.monotonic() - started) / 60
+    command = f"anyorder study --study {shlex.quote(chosen.study)}{' --quick' if chosen.quick else ''}"
+    command += f" --output_dir {shlex.quote(str(output))}"
+    write_json(study.folder / RESULTS_FILE, {"command": command, "minutes": minutes, **found})
+    summary = output / SUMMARY_FILE
+    write_summary(summary, study, found, study.folder / RESULTS_FILE, command, minutes)
+    print(f"summary: {summary}")
+    if found["failed"]:
+        raise AnyOrderError(
+            f"{len(found['failed'])} of {len(outcomes)} runs failed, {summary} says why; run again to retry them"
+        )

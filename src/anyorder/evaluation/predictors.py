@@ -1,0 +1,72 @@
+"""The model and both baselines, asked the same questions.
+
+Legend: B trajectories, F frames, S cells of a view, E elements, K targets, N questions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from anyorder.data.batch import Batch
+from anyorder.data.grid import GridShape
+from anyorder.evaluation.baselines import Baselines
+from anyorder.masking.order import Order
+
+PREDICTORS = MODEL, MOST_FREQUENT, COPY_LAST = "model", "most_frequent", "copy_last"
+COLUMNS = ("count", "num_elements", *(f"{name} {what}" for what in ("right", "nll") for name in PREDICTORS))
+"""What is added up of every question."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Every predictor's answers to every question, as tensors of one shape: ``[B, E]``, or ``[B, F, S]`` for cells.
+
+    Attributes:
+        num_elements: int64, hidden elements of each question; 0 where nothing is asked.
+        right: bool by predictor; True where all hidden elements of the question are right.
+        nll: float by predictor, nats, summed over the hidden elements of each question.
+    """
+
+    num_elements: Tensor
+    right: Mapping[str, Tensor]
+    nll: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> Answers:
+        """By element; ``logits`` is ``[K, V]``, of the targets in row-major order."""
+        asked, values = order.targets, batch.values
+        predicted = values.new_zeros(values.shape).masked_scatter(asked, logits.argmax(dim=-1))
+        nll = nn.functional.cross_entropy(logits, values[asked], reduction="none")
+        copies = baselines.copied(batch, order)
+        return cls(
+            asked.long(),
+            {
+                MODEL: predicted == values,
+                MOST_FREQUENT: baselines.frequent(batch.layout) == values,
+                COPY_LAST: copies.values == values,
+            },
+            {
+                MODEL: nll.new_zeros(values.shape).masked_scatter(asked, nll),
+                MOST_FREQUENT: baselines.nll[values] * asked,
+                COPY_LAST: baselines.copied_nll(batch, copies) * asked,
+            },
+        )
+
+    def of_cells(self, shape: GridShape) -> Answers:
+        """From elements to grid squares."""
+        hidden = shape.cells(self.num_elements)
+        return Answers(
+            hidden.sum(dim=-1),
+            {name: (shape.cells(right) | (hidden == 0)).all(dim=-1) for name, right in self.right.items()},
+            {name: shape.cells(nll).sum(dim=-1) for name, nll in self.nll.items()},
+        )
+
+    def records(self, chosen: Tensor) -> Tensor:
+        """float64 ``[N, len(COLUMNS)]``, one row for each question where ``chosen`` (bool, of their shape) is True."""
+        ones = torch.ones_like(self.num_elements)
+        columns = (ones, self.num_elements, *self.right.values(), *self.nll.values())
+        return torch.stack([column[chosen].double() for column in columns], dim=-1)

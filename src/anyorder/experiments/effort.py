@@ -1,0 +1,40 @@
+"""What a training learns from, in numbers, so that arms can be seen to be matched."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from anyorder.masking.order import Role
+from anyorder.seeding import stream
+from anyorder.training.plan import plan_updates
+from anyorder.training.trainer import Job
+
+NUM_SAMPLED = 100
+
+
+def effort(job: Job) -> dict[str, float]:
+    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames``, and per update
+    ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
+    orders that they drew."""
+    plan = plan_updates(job.train, job.config)
+    seen = [trajectory for update in plan for batch in update for trajectory in batch]
+    sampled = sorted(set(np.linspace(0, len(plan) - 1, NUM_SAMPLED).round().astype(int).tolist()))
+    counts = np.array([_elements_and_targets(job, plan, update) for update in sampled])
+    elements, targets = counts.mean(axis=0).tolist()
+    return {
+        "updates": len(plan),
+        "trajectories": len(seen),
+        "frames": sum(job.train.num_frames[trajectory] for trajectory in seen),
+        "elements_per_update": elements,
+        "targets_per_update": targets,
+    }
+
+
+def _elements_and_targets(job: Job, plan: list[list[list[int]]], update: int) -> tuple[int, int]:
+    strategy = job.strategy_at(update / max(1, len(plan) - 1))
+    elements = targets = 0
+    for number, index in enumerate(plan[update]):
+        order = strategy(job.train.batch(index).layout, stream(job.config.seed, "order", update, number))
+        elements += int((order.roles != Role.DROPPED).sum())
+        targets += int(order.targets.sum())
+    return elements, targets

@@ -1,0 +1,148 @@
+"""Studies as YAML files write them.
+
+    base: changes to the default configuration that all arms share
+    levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...]}}
+    sizes: [200, 2000]      # demonstrations; null is all of them, and the default
+    updates: 4000           # of every run; left out, base.training.num_epochs counts
+    seeds: [0, 1, 2]
+    evaluation: settings of `anyorder evaluate`
+    arms: {NAME: changes to the base; evaluation: {...} for settings of its own}
+    comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}
+    quick: changes to the study for a first look
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from anyorder.build import strategy_schedule
+from anyorder.commands.collect import CollectOptions, collect_parser
+from anyorder.commands.options import parser
+from anyorder.config import RunConfig
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.experiments.study import Arm, Level, Study, folder_name
+from anyorder.files import read_yaml
+
+REQUIRED = ("levels", "seeds", "arms", "comparisons")
+OPTIONAL = {"base": {}, "sizes": [None], "updates": None, "evaluation": {}, "quick": {}}
+MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "accumulation")}
+"""What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
+WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness")
+"""Settings that are mappings by themselves: replaced, never merged."""
+
+
+def read_study(path: Path, quick: bool, folder: Path) -> Study:
+    """Read a study.
+
+    Args:
+        path: of the YAML file.
+        quick: True for its shorter form.
+        folder: where its runs go.
+
+    Raises:
+        AnyOrderError: naming the file, the key, what is allowed and what was found.
+    """
+    written = read_yaml(path)
+    if not isinstance(written, dict) or not set(REQUIRED) <= set(written) <= {*REQUIRED, *OPTIONAL}:
+        found = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
+        raise AnyOrderError(
+            f"{path}: a study has the keys {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; found {found}"
+        )
+    settings = merged({**OPTIONAL, **written}, written.get("quick") or {} if quick else {})
+    for key in ("levels", "arms", "comparisons", "base", "evaluation"):
+        _check_mapping(settings[key], f"{path}: {key}")
+    levels = [_level(name, spec, f"{path}: levels.{name}") for name, spec in settings["levels"].items()]
+    arms = [_arm(name, change, settings, f"{path}: arms.{name}") for name, change in settings["arms"].items()]
+    study = Study(levels, settings["sizes"], arms, settings["seeds"], settings["comparisons"], folder)
+    _check(study, path)
+    return study
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """``change`` laid over ``base``, group by group; what is not a group, and `WHOLE`, is replaced."""
+    result = dict(base)
+    for key, value in change.items():
+        inside = isinstance(value, dict) and isinstance(result.get(key), dict) and key not in WHOLE
+        result[key] = merged(result[key], value) if inside else value
+    return result
+
+
+def _level(name: str, spec: Any, where: str) -> Level:
+    _check_mapping(spec, where)
+    options = dict(spec)
+    test_on = tuple(options.pop("test_on", ()))
+    if "data" in options:
+        options["output_dir"] = options.pop("data")
+    if missing := {"env", "output_dir"} - set(options):
+        named = " and ".join(sorted(missing)).replace("output_dir", "data")
+        raise AnyOrderError(f"{where} needs env and data; {named} missing")
+    return Level(name, CollectOptions(**_typed(collect_parser(), options, where).as_dict()), test_on)
+
+
+def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:
+    change = dict(_check_mapping(change, where))
+    own = change.pop("evaluation", {})
+    for group, keys in MATCHED.items():
+        if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
+            raise AnyOrderError(f"{where}: arms are matched, so none changes {group}.{found[0]}; change it in base")
+    run = merged(settings["base"], change)
+    if settings["updates"] is not None:
+        run = merged(run, {"training": {"num_updates": settings["updates"]}})
+    judged = merged({"num_gif_episodes": 0, **settings["evaluation"]}, own)
+    config = _typed_as(RunConfig, run, where)
+    try:
+        strategy_schedule(config.masking)
+    except AnyOrderError as error:
+        raise AnyOrderError(f"{where}: {error}") from None
+    return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"))
+
+
+def _check(study: Study, path: Path) -> None:
+    for title, parts in {"arms": study.arms, "levels": study.levels}.items():
+        names = [part.name for part in parts]
+        if len({folder_name(name) for name in names}) < len(names):
+            raise AnyOrderError(f"{path}: {title} need names that differ as folders; found {', '.join(names)}")
+    for key, values in {"sizes": study.sizes, "seeds": study.seeds}.items():
+        allowed = isinstance(values, list) and all(_is_count(v) or (v is None and key == "sizes") for v in values)
+        if not allowed or not values:
+            raise AnyOrderError(f"{path}: {key} is a list of whole numbers; found {values}")
+    for level in study.levels:
+        largest = max((size for size in study.sizes if size is not None), default=0)
+        if largest > level.data.num_episodes:
+            raise AnyOrderError(
+                f"{path}: sizes asks for {largest} demonstrations, levels.{level.name} has {level.data.num_episodes}; raise"
+                " its num_episodes"
+            )
+    known = {arm.name for arm in study.arms}
+    for title, names in study.comparisons.items():
+        if unknown := [name for name in names if name not in known]:
+            raise AnyOrderError(f"{path}: comparison {title} names unknown arms: {', '.join(unknown)}")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise AnyOrderError(f"{where} is {{key: value, ...}}; found {value!r}")
+    return value
+
+
+def _typed_as(cls: type, settings: Mapping[str, Any], where: str) -> Any:
+    """Typed and checked by the same parser as a config file."""
+    reader = parser("study", "")
+    reader.add_class_arguments(cls, "it")
+    return _typed(reader, {"it": settings}, where).it
+
+
+def _typed(reader: ArgumentParser, settings: Mapping[str, Any], where: str) -> Any:
+    try:
+        return reader.instantiate(reader.parse_object(dict(settings)))
+    except Exception as error:  # jsonargparse raises several kinds
+        raise AnyOrderError(f"{where}: {' '.join(str(error).split())}") from None
