@@ -80,19 +80,17 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
     """
     strategy_at = strategy_schedule(config.masking)
     train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
-    vocabulary = GridVocabulary.of(train)
-    view = train[0].observations.shape[1:3]
-    torch.manual_seed(config.training.seed)
+    model = _first_model(config, GridVocabulary.of(train), train[0].observations.shape[1:3])
     header = {
         "env_id": read_manifest(Path(config.data.path)).env_id,
-        "words": list(vocabulary.words),
-        "view": list(view),
+        "words": list(model.vocabulary.words),
+        "view": list(model.view),
         "config": asdict(config),
     }
     return Job(
-        model=_grid_model(config.model, vocabulary, view),
-        train=EncodedTrajectories(train, vocabulary),
-        validation=EncodedTrajectories(validation, vocabulary),
+        model=model,
+        train=EncodedTrajectories(train, model.vocabulary),
+        validation=EncodedTrajectories(validation, model.vocabulary),
         strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight),
         config=config.training,
@@ -100,6 +98,53 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
         header=header,
         resume=resume,
     )
+
+
+def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
+    """What training begins with: fresh weights, or those of ``training.init_from``."""
+    path = config.training.init_from
+    earlier = None if path is None else _saved_model(Path(path))[0]
+    torch.manual_seed(config.training.seed)
+    if earlier is None:
+        return _grid_model(config.model, vocabulary, view)
+    _check_continues(path, earlier, config.model, view)
+    new_words = [word for word in vocabulary.words if word not in earlier.vocabulary.words]
+    model = _grid_model(config.model, GridVocabulary((*earlier.vocabulary.words, *new_words)), view)
+    _copy_weights(earlier, model)
+    return model
+
+
+def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, view: tuple[int, int]) -> None:
+    if tuple(view) != earlier.view:
+        made, found = ("x".join(map(str, size)) for size in (earlier.view, view))
+        raise AnyOrderError(
+            f"training.init_from: {path} was made for views of {made} cells, the data has {found}; choose data or a"
+            " checkpoint with the same"
+        )
+    sizes, asked = asdict(earlier.config), asdict(config)
+    if differing := [name for name in sizes if sizes[name] != asked[name]]:
+        has, wants = (", ".join(f"model.{name} {found[name]}" for name in differing) for found in (sizes, asked))
+        raise AnyOrderError(
+            f"training.init_from: {path} has {has}, this run asks for {wants}; set what the checkpoint has"
+        )
+
+
+def _copy_weights(earlier: GridTransformer, model: GridTransformer) -> None:
+    """Give ``model`` every weight of ``earlier``; what belongs to words that only ``model`` knows stays as it is.
+
+    The words of ``earlier`` come first in the vocabulary of ``model``, and words are the last values, so both number
+    their common values alike; the symbols after the values, of masks and of what is dropped, move up.
+    """
+    old, num_values = earlier.state_dict(), len(earlier.vocabulary)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name in ("head.weight", "head.bias"):
+                tensor[:num_values] = old[name]
+            elif name == "embedding.weight":
+                tensor[:num_values] = old[name][:num_values]
+                tensor[model.first_mask_symbol :] = old[name][earlier.first_mask_symbol :]
+            else:
+                tensor.copy_(old[name])
 
 
 def _grid_model(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
@@ -133,6 +178,13 @@ def load_model(path: Path) -> tuple[GridTransformer, dict]:
     Raises:
         AnyOrderError: when the file is missing, damaged or does not hold a model.
     """
+    model, header = _saved_model(path)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(device).eval(), header
+
+
+def _saved_model(path: Path) -> tuple[GridTransformer, dict]:
+    """`load_model`, on the CPU."""
     saved = checkpoint.load(path)
     if "words" not in saved.header:
         raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
@@ -145,5 +197,4 @@ def load_model(path: Path) -> tuple[GridTransformer, dict]:
         model.load_state_dict(saved.tensors)
     except RuntimeError:
         raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return model.to(device).eval(), saved.header
+    return model, saved.header

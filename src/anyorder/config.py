@@ -71,6 +71,8 @@ class TrainingConfig:
 
     Attributes:
         seed: of initialisation, batches and orders.
+        init_from: checkpoint whose weights training starts from, as in few-shot fine-tuning; words that are new to it
+            get fresh ones. Its view and the sizes under ``model`` have to be the same. null starts afresh.
         num_epochs: passes over the training trajectories.
         num_updates: train for so many updates instead, however many passes they take; null: ``num_epochs`` counts.
         frames_per_batch: observations in one batch, padding included; processes share it.
@@ -94,6 +96,7 @@ class TrainingConfig:
     """
 
     seed: int = 0
+    init_from: Optional[str] = None
     num_epochs: int = 20
     num_updates: Optional[int] = None
     frames_per_batch: int = 128

@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 
 from anyorder.cli import main
 from anyorder.data.storage import read_split
 from anyorder.evaluation.rollout import FIRST_SEED
+from anyorder.training import checkpoint
 
 ROOT = Path(__file__).parents[2]
 FEW = ["--num_episodes", "2", "--num_gif_episodes", "1", "--robustness", "{occlusion: [0.3]}"]
@@ -71,6 +73,15 @@ def test_a_trained_agent_collects_too(finished_run, tmp_path):
           "--num_episodes", "2", "--num_validation", "0", "--num_test", "0", "--output_dir", str(tmp_path)])  # fmt: skip
     assert [trajectory.seed for trajectory in read_split(tmp_path, "train")] == [0, 1]
     assert json.loads((tmp_path / "manifest.json").read_text())["spec"]["policy"].startswith("checkpoint ")
+
+
+def test_a_run_may_start_from_another(finished_run, tiny_yaml, tmp_path):
+    best = finished_run / "checkpoints" / "best.pt"
+    main(["train", "--config", str(tiny_yaml), "--training.init_from", str(best), "--training.num_updates", "1",
+          "--training.learning_rate", "1e-9", "--training.weight_decay", "0", "--output_dir", str(tmp_path)])  # fmt: skip
+    started, earlier = (checkpoint.load(path) for path in (tmp_path / "checkpoints" / "best.pt", best))
+    assert started.header["config"]["training"]["init_from"] == str(best)
+    assert all(torch.allclose(started.tensors[name], tensor, atol=1e-6) for name, tensor in earlier.tensors.items())
 
 
 def test_the_original_commands_do_the_same(tmp_path, monkeypatch):

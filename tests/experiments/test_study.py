@@ -3,12 +3,15 @@ number that is not stored."""
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from anyorder.data.storage import read_split
+from anyorder.evaluation.efficiency import Measurement, demonstrations_needed
 from anyorder.evaluation.statistics import Proportion
+from anyorder.experiments.efficiency_plot import efficiency_figure
 
 GOOD_RUNS = {
     (size, arm, seed)
@@ -114,6 +117,34 @@ def test_differences_are_paired_and_four_episodes_decide_nothing(out, found):
         assert success["verdict"] == "not distinguishable" and success["low"] < success["value"] < success["high"]
 
 
+def test_demonstrations_needed_follow_from_both_sizes(out, found):
+    assert [(entry["level"], entry["arm"]) for entry in found["efficiency"]] == [("Red", "cell, mixed"), ("Red", "imitation")]
+    entry = found["efficiency"][0]
+    measured = [
+        Measurement(num, json.loads((out / run["files"][0]).read_text())["task_success"]["success"]["successes"], 3)
+        for num, size in ((4, 4), (12, None))
+        for run in row(found, size, "cell, mixed")["runs"]
+    ]
+    assert sorted(map(str, entry["measurements"])) == sorted(str(asdict(run)) for run in measured)
+    needed = demonstrations_needed(measured, 0.99)
+    assert entry["needed"] == needed.to_json() and entry["babyai"] == [50_000, 62_000]
+    summary = (out / "RESULTS_SUMMARY.md").read_text()
+    told = f"| Red | cell, mixed | [{needed}](full/results.json) | [50,000 to 62,000](full/results.json) |"
+    assert told in summary and "](full/demonstrations.png)" in summary
+
+
+def test_success_is_drawn_against_demonstrations(out, found):
+    figure = efficiency_figure(found["efficiency"])
+    (axes,) = figure.axes
+    points, curve = axes.lines[:2]
+    entry = found["efficiency"][0]
+    assert axes.get_xscale() == "log" and [text.get_text()[:4] for text in axes.get_legend().texts] == ["cell", "imit"]
+    assert sorted(points.get_xdata()) == [4, 4, 12, 12]
+    assert list(curve.get_ydata()) == [point["median"] for point in entry["curve"]]
+    svg, png = ((out / "full" / f"demonstrations.{kind}").read_bytes() for kind in ("svg", "png"))
+    assert b"demonstrations</text>" in svg and png.startswith(b"\x89PNG")
+
+
 def test_every_number_links_to_a_file_that_exists(out):
     summary = (out / "RESULTS_SUMMARY.md").read_text()
     cells = [cell.strip() for line in summary.splitlines() if line.startswith("|") for cell in line.strip("|").split("|")]
@@ -141,5 +172,6 @@ def test_the_quick_form_is_kept_apart(out, run_study):
     before = finished(out)
     assert run_study("--quick") == 2
     quick = json.loads((out / "quick" / "results.json").read_text())
+    assert quick["efficiency"] == [] and "Demonstrations needed" not in (out / "RESULTS_SUMMARY.md").read_text()
     assert row(quick, 4, "imitation")["effort"]["updates"] == 2 and quick["seeds"] == [0]
     assert finished(out) == before

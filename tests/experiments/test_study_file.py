@@ -49,6 +49,11 @@ def test_runs_are_all_combinations_with_their_settings(read, tmp_path):
     assert len({run.folder for run in runs}) == len(runs)
 
 
+def test_an_arm_may_start_from_a_checkpoint(read):
+    arms = read({"arms": {"b": {"training": {"init_from": "outputs/all/checkpoints/best.pt"}}}}).arms
+    assert [arm.config.training.init_from for arm in arms] == [None, "outputs/all/checkpoints/best.pt"]
+
+
 def test_quick_changes_the_study(read):
     quick = read(quick=True)
     assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from anyorder.experiments.measures import Measure, measures
+from anyorder.data.manifest import read_manifest
+from anyorder.evaluation.efficiency import Measurement, demonstrations_needed
+from anyorder.experiments.measures import OWN_LEVEL, Measure, measures
+from anyorder.experiments.promises import lookup
 from anyorder.experiments.runner import EFFORT_FILE, Outcome, result_files
-from anyorder.experiments.study import Study
+from anyorder.experiments.study import Level, Run, Study
 
 RESULTS_FILE = "results.json"
+WANTED_SUCCESS = 0.99
+BABYAI = {
+    "BabyAI-GoToRedBall-v0": (50_000, 62_000),
+    "BabyAI-GoToLocal-v0": (148_000, 193_000),
+    "BabyAI-PickupLoc-v0": (204_000, 241_000),
+}
+"""Demonstrations of the bot that BabyAI 1.0 needs for 99% success (Chevalier-Boisvert et al., 2019)."""
 
 
 def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str, Any]:
@@ -24,8 +35,9 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
     Returns:
         ``tables``: one per level and size, with ``rows`` (per arm its ``scores`` by column, ``effort`` and ``runs``, the
         result files of its seeds) and ``comparisons`` (per arm its ``differences`` to the ``reference`` by column,
-        each with interval and ``verdict``); ``failed``: runs with their errors. Arms of a comparison are paired over the
-        seeds that both have finished.
+        each with interval and ``verdict``); ``efficiency``: per level and arm that were judged at two or more sizes, the
+        demonstrations ``needed`` for `WANTED_SUCCESS`, with what they follow from; ``failed``: runs with their errors.
+        Arms of a comparison are paired over the seeds that both have finished.
     """
     finished = [outcome for outcome in outcomes if not outcome.error]
     tables = [
@@ -34,7 +46,34 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         for size in study.sizes
     ]
     failed = [{"run": str(outcome.run), "error": outcome.error} for outcome in outcomes if outcome.error]
-    return {"seeds": list(study.seeds), "tables": tables, "failed": failed}
+    efficiency = [
+        entry
+        for level in study.levels
+        for arm in study.arms
+        if (entry := _efficiency(level, arm.name, [o for o in finished if o.run.level is level and o.run.arm is arm]))
+    ]
+    return {"seeds": list(study.seeds), "tables": tables, "efficiency": efficiency, "failed": failed}
+
+
+def _efficiency(level: Level, arm: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+    """What the demonstrations needed follow from and what BabyAI needs; None if success is known at one size or none."""
+    shares = [(o.run, lookup(o.metrics[OWN_LEVEL], "task_success.success")) for o in outcomes]
+    runs = [Measurement(_num_demonstrations(run), share["successes"], share["count"]) for run, share in shares if share]
+    if len({run.num_demonstrations for run in runs}) < 2:
+        return None
+    needed = demonstrations_needed(runs, WANTED_SUCCESS)
+    return {
+        "level": level.name,
+        "arm": arm,
+        "needed": needed.to_json(),
+        "babyai": BABYAI.get(level.data.env),
+        "measurements": [asdict(run) for run in runs],
+        "curve": [asdict(point) for point in needed.curve],
+    }
+
+
+def _num_demonstrations(run: Run) -> int:
+    return run.size or read_manifest(Path(run.level.data.output_dir)).splits["train"].num_episodes
 
 
 def _table(study: Study, level: str, size: int | None, outcomes: Sequence[Outcome], parent: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anyorder.experiments.efficiency_plot import write_efficiency_plot
 from anyorder.experiments.study import Study, size_name
 from anyorder.files import replacing
 
@@ -17,11 +18,17 @@ episode, with bootstrap intervals over both; everything else by training seed, w
 for a single seed. Rates differ in percentage points. An arm is better or worse than the reference if the 95% interval of
 the difference leaves out 0; of twenty such verdicts on equal arms one is expected to be wrong."""
 
+EFFICIENCY = """How many demonstrations an arm needs until its runs succeed in 99% of episodes on average, with a 95% credible
+interval: a logistic curve of their logarithm, with an irreducible rest, and runs that differ, fitted to all sizes and
+seeds (`anyorder.evaluation.efficiency`). What lies outside of the measured sizes is only said to lie there. BabyAI's
+figures are those of its version 1.0 with a bot's demonstrations (Chevalier-Boisvert et al., 2019), where each run counts
+with its best success while training."""
+
 
 def write_summary(
     path: Path, study: Study, results: Mapping[str, Any], results_file: Path, command: str, minutes: float
 ) -> None:
-    """Write the summary.
+    """Write the summary, and its plots beside the results file.
 
     Args:
         path: of the summary; links are relative to its folder.
@@ -40,6 +47,7 @@ def write_summary(
         f" {_listed(sorted({arm.evaluation.num_episodes for arm in study.arms}))} episodes per run, the same for all.",
         HOW,
         *(part for table in results["tables"] for part in _table(table, link)),
+        *_efficiency(results["efficiency"], results_file.parent, path.parent, link),
         "## Failed runs\n\n" + ("\n".join(failed) or "None."),
     ]
     with replacing(path) as temporary:
@@ -61,6 +69,27 @@ def _table(table: Mapping[str, Any], link: str) -> list[str]:
         "### What the arms learned from, means over the seeds",
         _markdown(["arm", *EFFORT], [[row["arm"], *_effort(row, link)] for row in rows]),
     ]
+
+
+def _efficiency(entries: Sequence[Mapping[str, Any]], folder: Path, parent: Path, link: str) -> list[str]:
+    """Nothing where no arm was judged at two sizes; else plots are written into ``folder``."""
+    if not entries:
+        return []
+    plot, _ = (file.relative_to(parent).as_posix() for file in write_efficiency_plot(folder, entries))
+    rows = [[entry["level"], entry["arm"], _cell(entry["needed"], link), _babyai(entry, link)] for entry in entries]
+    return [
+        "## Demonstrations needed for 99% success",
+        EFFICIENCY,
+        _markdown(["level", "arm", "needed", "BabyAI"], rows),
+        f"![Success against demonstrations, with the fitted curves]({plot})",
+    ]
+
+
+def _babyai(entry: Mapping[str, Any], link: str) -> str:
+    if entry["babyai"] is None:
+        return "not published"
+    low, high = entry["babyai"]
+    return f"[{low:,} to {high:,}]({link})"
 
 
 def _comparison(comparison: Mapping[str, Any], link: str) -> str:
