@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a trained, judged agent: install, collect, train, evaluate, report. Ends non-zero when the agent
-# falls short of what is promised. Takes less than five minutes on two cores, installation included.
+# falls short of what is promised. Takes about five minutes on two cores, installation included.
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$(date +%s)
