@@ -12,7 +12,6 @@ import yaml
 from anyorder.config import DataConfig, MaskingConfig, ModelConfig, RunConfig
 from anyorder.data.batch import EncodedTrajectories
 from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
@@ -20,6 +19,7 @@ from anyorder.files import replacing
 from anyorder.masking.expressions import strategy_from
 from anyorder.masking.schedules import schedule_from
 from anyorder.masking.strategies import Strategy
+from anyorder.masking.strategies.groups import OF_FRAMES
 from anyorder.models.grid_transformer import GridTransformer
 from anyorder.training import checkpoint
 from anyorder.training.loss import Weighting
@@ -57,7 +57,7 @@ def _check_defaults(masking: MaskingConfig) -> None:
             raise AnyOrderError(f"{key}: {error}") from None
 
 
-MASKED_ATTRIBUTES = [a.name.lower() for a in Attribute if a not in (Attribute.WORD, Attribute.RETURN)]
+MASKED_ATTRIBUTES = [attribute.name.lower() for attribute in OF_FRAMES]
 
 
 def demonstrations(data: DataConfig) -> list[Trajectory]:

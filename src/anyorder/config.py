@@ -50,7 +50,7 @@ class ModelConfig:
 
     Attributes:
         width: D, features per cell and per register.
-        num_layers: how many frames back and forth a cell's value can travel, and how deep the registers think.
+        num_layers: how often cells and registers exchange what they know and think.
         num_heads: kernels per transition, attention heads of the registers; divides ``width``.
         cell_expansion: hidden width of the cells' feed-forward block, as a multiple of ``width``.
         register_expansion: the same for registers, of which there is one per frame.
