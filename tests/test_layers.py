@@ -13,7 +13,8 @@ LAYERS = [
     {"data.layout", "data.grid", "data.batch"},
     {"masking"},
     {"models"},
-    {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule"},
+    {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule",
+     "questions"},
     {"evaluation"},
     {"experiments", "commands", "build", "cli", "__main__"},
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from anyorder.chain_rule import log_likelihood
 from anyorder.commands.options import parse, parser
 from anyorder.data.batch import Batch, EncodedTrajectories
 from anyorder.data.storage import read_split
-from anyorder.decoding import AlongRanks, ByConfidence, Decoder, SinglePass, UnitByUnit
+from anyorder.decoding import Decoder
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.answer_tables import answer_tables, samples_table
 from anyorder.evaluation.answers import read_answer
@@ -28,22 +27,8 @@ from anyorder.evaluation.answer_picture import answer_picture
 from anyorder.files import read_json, replacing, write_json
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, Roles
-from anyorder.masking.rounds import rounds_of_ranks
+from anyorder.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.seeding import stream
-
-OF_QUERIES = {
-    "step": (int, "of the action asked for, or of the last one known"),
-    "goal_step": (int, "of the observation to reach"),
-    "waypoints": (list[int], "steps of the observations to pass, e.g. [3,6]"),
-    "start": (int, "first step of what is missing"),
-    "stop": (int, "first step after what is missing"),
-    "horizon": (int, "number of actions to look ahead; default: to the end"),
-    "rate": (float, "share of the cells that are hidden"),
-    "until": (int, "nothing after this observation is known; default: everything"),
-    "mission": (bool, "true shows the mission to a query that leaves it out"),
-    "autoregressive": (bool, "true asks each part of the future from what comes before it alone"),
-}
-DECODERS = ("single", "confidence", "unit", "ranks")
 
 
 def query_parser() -> ArgumentParser:
@@ -52,16 +37,14 @@ def query_parser() -> ArgumentParser:
     add = options.add_argument
     add("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
     add("--query", type=str, help=f"what is asked: {', '.join(QUERIES)}")
-    for name, (kind, text) in OF_QUERIES.items():
+    for name, (kind, text) in QUERY_OPTIONS.items():
         add(f"--{name}", type=kind | None, help=text)
     add("--roles", type=str, help="instead of --query: .npy or .json file of one role per element (0 dropped,"
         ' 1 context, 2 hidden, 3 target), or .json {"roles": [...], "ranks": [...]}')  # fmt: skip
     add("--data", type=str, help="data set folder; default: the one it was trained on")
     add("--split", type=str, default="test", help="train, validation or test")
     add("--episode", type=int, default=0, help="number in the split, from 0")
-    add("--decoder", type=str | None, help="single: one pass (the default); confidence: the surest first; unit: one"
-        " observation or action after the other; ranks: along the ranks of the query (the default if it has several)",
-    )  # fmt: skip
+    add("--decoder", type=str | None, help="; ".join(f"{name}: {text}" for name, text in DECODERS.items()))
     add("--num_passes", type=int, default=8, help="of the decoder confidence")
     add("--unit_order", type=str, default="time", help="of the decoder unit: time, reverse or random")
     add("--temperature", type=float, default=0.0, help="0: the most probable value; above: drawn")
@@ -119,7 +102,7 @@ def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dic
 
 def _query(chosen: Any) -> Query:
     """What the options ask; raises AnyOrderError for a query that there is not, and options it has not or lacks."""
-    given = {name: chosen[name] for name in OF_QUERIES if chosen[name] is not None}
+    given = {name: chosen[name] for name in QUERY_OPTIONS if chosen[name] is not None}
     if chosen.roles:
         if chosen.query or given:
             excess = "query" if chosen.query else next(iter(given))
@@ -128,17 +111,7 @@ def _query(chosen: Any) -> Query:
     if chosen.query not in QUERIES:
         found = chosen.query or "none"
         raise AnyOrderError(f"--query is one of {', '.join(QUERIES)}, or give --roles FILE; found {found}")
-    wanted = {field.name: field for field in fields(QUERIES[chosen.query])}
-    listed = ", ".join(f"--{name}" for name in wanted)
-    for name in given:
-        if name not in wanted:
-            raise AnyOrderError(f"{chosen.query} has no option --{name}; it has {listed}")
-    if "seed" in wanted:
-        given["seed"] = chosen.seed
-    for name, field in wanted.items():
-        if field.default is MISSING and name not in given:
-            raise AnyOrderError(f"{chosen.query} needs --{name}; its options are {listed}")
-    return QUERIES[chosen.query](**given)
+    return query_of(chosen.query, given, chosen.seed, dashes="--")
 
 
 def _roles(path: Path) -> Query:
@@ -172,16 +145,5 @@ def _decoder(chosen: Any, order: Order) -> Decoder:
         raise AnyOrderError(f"--num_samples is at least 1, found {chosen.num_samples}")
     if chosen.num_samples > 1 and chosen.temperature == 0:
         raise AnyOrderError("several samples differ only if they are drawn; give --temperature 1")
-    ranked = bool((rounds_of_ranks(order) > 0).any())
-    name = chosen.decoder or ("ranks" if ranked else "single")
-    if name not in DECODERS:
-        raise AnyOrderError(f"--decoder is one of {', '.join(DECODERS)}; found {name}")
-    if ranked and name != "ranks":
-        raise AnyOrderError(f"this query asks along several ranks; give --decoder ranks, found {name}")
-    drawn = {"temperature": chosen.temperature, "top_p": chosen.top_p}
-    return {
-        "single": SinglePass(**drawn),
-        "confidence": ByConfidence(chosen.num_passes, **drawn),
-        "unit": UnitByUnit(chosen.unit_order, SinglePass(**drawn)),
-        "ranks": AlongRanks(**drawn),
-    }[name]
+    said = (chosen.decoder, chosen.num_passes, chosen.unit_order, chosen.temperature, chosen.top_p)
+    return decoder_of(DecoderChoice(*said), order, dashes="--")
