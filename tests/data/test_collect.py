@@ -7,11 +7,13 @@ import sys
 import time
 from dataclasses import replace
 
+import gymnasium as gym
 import pytest
 
 from anyorder.data import collect as collect_module
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import ExpertSource
+from anyorder.data.grid import GridVocabulary
 from anyorder.data.manifest import Failure, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
@@ -193,3 +195,29 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path):
     assert process.returncode == 1 and stdout == ""
     assert "Traceback" not in stderr and "run the same again to continue" in stderr
     assert read_manifest(folder).splits["train"].num_seeds_done >= 50
+
+
+def test_several_environments_take_turns_and_are_the_same_episodes_as_alone(tmp_path):
+    names = ["BabyAI-GoToRedBall-v0", "BabyAI-PickupLoc-v0"]
+    spec = CollectSpec("+".join(names), num_episodes=7, num_validation=2, num_test=0)
+    manifest = collect(tmp_path / "both", spec, num_processes=1)
+    assert manifest.env_id == read_manifest(tmp_path / "both").env_id == "BabyAI-GoToRedBall-v0+BabyAI-PickupLoc-v0"
+    both = read_split(tmp_path / "both", "train")
+    assert [t.env_id for t in both] == [names[seed % 2] for seed in range(7)]
+    for trajectory in both:
+        alone, = ExpertSource(trajectory.env_id, num_processes=1)([trajectory.seed])
+        assert (trajectory.mission, trajectory.actions.tolist()) == (alone.mission, alone.actions.tolist())
+        assert (trajectory.observations == alone.observations).all()
+    words = set(GridVocabulary.of(both).words)
+    assert {"go", "ball"} <= words and {"pick", "up"} <= words
+
+
+def test_environments_of_different_views_do_not_share_a_data_set(tmp_path):
+    gym.register("SmallView-v0", entry_point="minigrid.envs:EmptyEnv", kwargs={"agent_view_size": 5})
+    try:
+        spec = CollectSpec("BabyAI-GoToRedBall-v0+SmallView-v0", "random", 2, 0, 0)
+        with pytest.raises(AnyOrderError, match=r"one size; found BabyAI-GoToRedBall-v0 \(7, 7, 3\), SmallView-v0 \(5, 5, 3\)"):
+            collect(tmp_path / "mixed", spec, num_processes=1)
+    finally:
+        del gym.registry["SmallView-v0"]
+    assert not (tmp_path / "mixed").exists()

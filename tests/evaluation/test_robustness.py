@@ -33,7 +33,7 @@ def actions(trajectories):
 def test_without_strength_every_arm_is_the_clean_one(agent, kind, form):
     clean = roll_out(StepwisePolicy(agent.model, 1.0), ENV_ID, SEEDS)
     assert actions(agent.play(Arm(kind, 0.0, form), ENV_ID, SEEDS)) == actions(clean)
-    score = compare(agent, clean, Arm(kind, 0.0, form))
+    score = compare(agent, clean, Arm(kind, 0.0, form), ENV_ID)
     assert score.corrupted == score.clean and (score.won, score.lost, score.p_value) == (0, 0, 1.0)
     assert score.seeds == (SEEDS[0], SEEDS[1])
 
@@ -48,7 +48,7 @@ def test_an_arm_plays_the_seeds_of_the_clean_one_with_its_corruption(agent, monk
     clean = roll_out(StepwisePolicy(agent.model, 1.0), ENV_ID, SEEDS)
     monkeypatch.setattr("anyorder.evaluation.robustness.roll_out", recording)
     for form in FORMS:
-        compare(agent, clean, Arm("occlusion", 0.5, form))
+        compare(agent, clean, Arm("occlusion", 0.5, form), ENV_ID)
     assert played == [
         (StepwisePolicy, ENV_ID, SEEDS, Untold(Occlusion(0.5))),
         (StepwisePolicy, ENV_ID, SEEDS, Occlusion(0.5)),

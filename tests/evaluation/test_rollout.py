@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from anyorder.data.collect import SEEDS_PER_SPLIT, SPLIT_OFFSETS
 from anyorder.data.layout import Attribute
@@ -118,3 +119,18 @@ def test_a_policy_is_an_episode_source(model):
     played = list(policy_source(Policy(model), ENV_ID, batch=2)(SEEDS))
     expected = roll_out(Policy(model), ENV_ID, SEEDS)
     assert [t.actions.tolist() for t in played] == [t.actions.tolist() for t in expected]
+
+
+def test_where_environments_take_turns_a_seed_says_whose_it_is(model):
+    both = roll_out(Policy(model), f"{ENV_ID}+BabyAI-OpenDoor-v0", SEEDS)
+    assert [t.env_id for t in both] == ["BabyAI-OpenDoor-v0", ENV_ID, "BabyAI-OpenDoor-v0"]
+    assert FIRST_SEED % 2 == 0 and len(list(replay(both[0], 100))) == len(both[0]) + 1
+
+
+def test_words_never_seen_are_one_unknown_word_and_can_be_played(model, vocabulary):
+    played, = roll_out(Policy(model), "BabyAI-OpenDoor-v0", [FIRST_SEED])
+    words = played.mission.split()
+    assert "open" in words and "open" not in vocabulary.words
+    values = torch.tensor(vocabulary.encode_mission(played.mission))
+    unknown = vocabulary.offsets[Attribute.WORD]
+    assert [value == unknown for value in values.tolist()] == [word not in vocabulary.words for word in words]

@@ -21,7 +21,7 @@ class CollectOptions:
     """What to collect, and where to.
 
     Attributes:
-        env: a registered MiniGrid or BabyAI id.
+        env: a registered MiniGrid or BabyAI id; several, joined by +, take turns, seed by seed.
         policy: bot, noisy_bot, random or checkpoint.
         num_episodes: training episodes.
         num_validation: validation episodes.

@@ -32,7 +32,7 @@ class CollectSpec:
     episodes whose playing time is near the limit).
 
     Attributes:
-        env_id: a registered MiniGrid or BabyAI environment.
+        env_id: a registered MiniGrid or BabyAI environment; or several, joined by ``+``, which take turns, seed by seed.
         policy: "bot", "noisy_bot" or "random"; with another episode source, the name to record for it.
         num_episodes: number of training episodes that are played (failures are recorded, not replaced).
         num_validation: number of validation episodes; 0 leaves the split out.

@@ -120,7 +120,8 @@ def _wall_time(seconds: float) -> Iterator[None]:
 class ExpertSource:
     """An episode source: experts in ``num_processes`` processes (None: one per CPU; 1: this process alone).
 
-    The number of processes changes the speed, never the episodes (but for those near the time limit).
+    Outside the main thread, where no time limit can be kept, another process plays in any case. The number of processes
+    changes the speed, never the episodes (but for those near the time limit).
     """
 
     env_id: str
@@ -138,21 +139,21 @@ class ExpertSource:
         """
         _tools(self)
         num_processes = min(self.num_processes or os.cpu_count() or 1, -(-len(seeds) // _CHUNK))
-        if num_processes > 1:
+        if num_processes > 1 or threading.current_thread() is not threading.main_thread():
             return _in_processes(partial(_play_seeds, self), seeds, num_processes)
         return (_play_seed(self, seed) for seed in seeds)
 
 
 @lru_cache(maxsize=1)
-def _tools(source: ExpertSource) -> tuple[gym.Env, Expert]:
-    """The environment and the expert, made once per process."""
+def _tools(source: ExpertSource) -> tuple[tuple[gym.Env, ...], Expert]:
+    """The environments and the expert, made once per process."""
     expert = make_expert(source.policy, source.noise)
-    return minigrid.make_env(source.env_id), expert
+    return minigrid.make_envs(source.env_id), expert
 
 
 def _play_seed(source: ExpertSource, seed: int) -> Trajectory | Failure:
-    env, expert = _tools(source)
-    return play_episode(env, expert, seed, source.time_limit)
+    envs, expert = _tools(source)
+    return play_episode(envs[seed % len(envs)], expert, seed, source.time_limit)
 
 
 def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory | Failure]:

@@ -79,7 +79,8 @@ class Manifest:
     """What a data set is: how it was made, and every seed's whereabouts.
 
     Attributes:
-        env_id: registered gymnasium id.
+        env_id: registered gymnasium id, or several joined by ``+`` (`anyorder.envs.minigrid.level_of` says whose a
+            seed is; every stored episode names its own).
         spec: what was asked for (policy and its options, counts, first seed), as JSON values.
         versions: of the packages that made it.
         splits: by name; "train", "validation" and "test" where they are not empty.

@@ -45,6 +45,8 @@ NUM_COLORS = len(COLORS)
 NUM_DIRECTIONS = 4
 NUM_STATES = max(len(DOOR_STATES), NUM_DIRECTIONS)  # a door's state, or the direction of a drawn agent
 NUM_ACTIONS = len(ACTIONS)
+SEPARATOR = "+"
+"""Between the ids of several environments; no gymnasium id has it."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,27 @@ def make_env(env_id: str) -> gym.Env:
         ) from error
     _check_observations(env_id, env.observation_space)
     return env
+
+
+def make_envs(env_ids: str) -> tuple[gym.Env, ...]:
+    """The environments of a data set: one, or several that are joined by ``+`` and take turns, seed by seed.
+
+    Raises:
+        AnyOrderError: as `make_env`, or for environments whose views differ in size.
+    """
+    names = env_ids.split(SEPARATOR)
+    envs = tuple(map(make_env, names))
+    shapes = [env.observation_space["image"].shape for env in envs]
+    if len(set(shapes)) > 1:
+        found = ", ".join(f"{name} {shape}" for name, shape in zip(names, shapes))
+        raise AnyOrderError(f"environments that share a data set have views of one size; found {found}")
+    return envs
+
+
+def level_of(env_ids: str, seed: int) -> str:
+    """Which environment a seed belongs to, where several are joined by ``+``: number (seed mod how many they are)."""
+    names = env_ids.split(SEPARATOR)
+    return names[seed % len(names)]
 
 
 def reset(env: gym.Env, seed: int) -> View:

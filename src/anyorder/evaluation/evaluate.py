@@ -188,7 +188,7 @@ class Evaluation:
         if "robustness" in config.metrics:
             agent = Agent(self.model, config.temperature, config.seed)
             findings = replace(findings, robustness=[
-                compare(agent, clean, arm, _advance(bars, str(arm), len(seeds)))
+                compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
                 for arm in arms(config.robustness, config.robustness_forms)
             ])
         return findings

@@ -165,15 +165,20 @@ def success(trajectories: Sequence[Trajectory]) -> Proportion:
 
 
 def compare(
-    agent: Agent, clean: Sequence[Trajectory], arm: Arm, on_finish: Callable[[], None] | None = None
+    agent: Agent,
+    clean: Sequence[Trajectory],
+    arm: Arm,
+    env_id: str,
+    on_finish: Callable[[], None] | None = None,
 ) -> RobustnessScore:
-    """Play the clean arm's environment and seeds again, corrupted.
+    """Play the clean arm's seeds again, corrupted.
 
     Args:
         agent: the one that played ``clean``.
-        clean: its episodes without corruption, all of one environment.
+        clean: its episodes without corruption.
         arm: what is different.
+        env_id: where ``clean`` was played, see `roll_out`.
         on_finish: called once per finished episode.
     """
-    played = agent.play(arm, clean[0].env_id, [trajectory.seed for trajectory in clean], on_finish)
+    played = agent.play(arm, env_id, [trajectory.seed for trajectory in clean], on_finish)
     return RobustnessScore.of(arm, clean, played)

@@ -73,7 +73,7 @@ def roll_out(
 
     Args:
         policy: acts on the whole history of each episode.
-        env_id: a registered environment.
+        env_id: a registered environment, or several that take turns (`anyorder.envs.minigrid.level_of`).
         seeds: of the episodes.
         corruption: what of each view reaches the policy, and what of its actions the environment; the trajectories
             record the truth.
@@ -101,7 +101,7 @@ def roll_out(
 
 
 def _start(policy: Policy, env_id: str, seed: int, corruption: Corruption, *goal: Goal) -> _Episode:
-    env = minigrid.make_env(env_id)
+    env = minigrid.make_env(minigrid.level_of(env_id, seed))
     view = minigrid.reset(env, seed)
     policy.model.check(view.image.shape[:2], len(view.mission.split()))
     episode = _Episode(env, seed, policy.start(view.mission, *goal), corruption_generator(seed), corruption)
