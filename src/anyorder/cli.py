@@ -1,5 +1,5 @@
-"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine``. Each is a few lines over
-the package."""
+"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine |
+playground``. Each is a few lines over the package."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from anyorder.errors import AnyOrderError
 
 USAGE = """usage: anyorder COMMAND [options]
 
-  collect    play episodes of an environment and store them as a data set
-  train      train a model on a data set
-  evaluate   score a checkpoint and let it act
-  study      train and compare variants at several levels and data sizes, write a summary
-  ablate     the study of the planned ablations
-  query      ask a checkpoint anything about a trajectory
-  imagine    let a checkpoint imagine the future, beside what happened
+  collect     play episodes of an environment and store them as a data set
+  train       train a model on a data set
+  evaluate    score a checkpoint and let it act
+  study       train and compare variants at several levels and data sizes, write a summary
+  ablate      the study of the planned ablations
+  query       ask a checkpoint anything about a trajectory
+  imagine     let a checkpoint imagine the future, beside what happened
+  playground  touch a checkpoint in the browser: hide, ask, let it act
 
 anyorder COMMAND --help lists the options of a command."""
 
@@ -56,8 +57,10 @@ def _command(name: str):
         from anyorder.commands.query import query_command as command
     elif name == "imagine":
         from anyorder.commands.imagine import imagine_command as command
+    elif name == "playground":
+        from anyorder.commands.playground import playground_command as command
     else:
-        known = "collect, train, evaluate, study, ablate, query, imagine"
+        known = "collect, train, evaluate, study, ablate, query, imagine, playground"
         raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
     return command
 

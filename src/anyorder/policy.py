@@ -45,14 +45,16 @@ class History:
 
         Args:
             view: what the environment showed.
-            unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden.
+            unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden. With a
+                third axis, ``[X, Y, 3]``, for single attributes.
             unknown_direction: True if it cannot trust the direction either.
         """
         num_cells = view.image[..., 0].size
+        told = np.zeros(view.image.shape, bool) if unknown is None else unknown.reshape(*view.image.shape[:2], -1)
         raw = np.concatenate([view.image.reshape(-1), [view.direction, 0, 0]]).astype(np.int64)
         self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
-        cells = np.zeros(num_cells, bool) if unknown is None else unknown.reshape(-1)
-        self._unknown.append(np.concatenate([cells.repeat(3), [unknown_direction, False, False]]))
+        attributes = np.broadcast_to(told, view.image.shape).reshape(-1)
+        self._unknown.append(np.concatenate([attributes, [unknown_direction, False, False]]))
 
     def act(self, action: int, unknown: bool = False) -> None:
         """Add the action taken after the last observation; ``unknown``: True if the agent is told that it may have been

@@ -1,0 +1,93 @@
+"""``anyorder playground``: touch a checkpoint in the browser."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentParser
+
+from anyorder.build import load_model
+from anyorder.commands.options import parse, parser
+from anyorder.data.storage import read_split
+from anyorder.errors import AnyOrderError
+from anyorder.types import Trajectory
+
+
+def playground_parser() -> ArgumentParser:
+    """The options of the command."""
+    options = parser("playground", "Open a local page to hide parts of episodes, ask a checkpoint, and let it act.")
+    add = options.add_argument
+    add("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.safetensors")
+    add("--env", type=str | None, help="environment to play in; default: the one it was trained on")
+    add("--data", type=str | None, help="data set folder; default: the one it was trained on, if it is still there")
+    add("--split", type=str, default="test", help="train, validation or test")
+    add("--port", type=int, default=7860, help="on 127.0.0.1; 0: any that is free")
+    add("--no_browser", action="store_true", help="only print the address")
+    return options
+
+
+def playground_command(arguments: Sequence[str]) -> None:
+    """Serve the page until Ctrl-C."""
+    torch.set_num_threads(1)
+    chosen = parse(playground_parser(), arguments)
+    try:
+        import uvicorn
+
+        from anyorder.playground.server import HOST
+    except ModuleNotFoundError as error:
+        raise AnyOrderError(
+            f"the playground needs {error.name}, which is not installed; install it with: pip install 'anyorder[playground]'"
+        ) from None
+    served = _application(chosen)
+    with _listening(HOST, chosen.port) as listener:
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        print(f"the playground is at {address} (Ctrl-C ends it)", flush=True)
+        if not chosen.no_browser:
+            # Some browsers hold the caller until they are closed.
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        server = uvicorn.Server(uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+def _application(chosen: Any) -> Any:
+    from anyorder.playground.about import about
+    from anyorder.playground.scenes import Scenes
+    from anyorder.playground.server import application
+
+    model, header = load_model(Path(chosen.checkpoint))
+    env_id = chosen.env or header["env_id"]
+    recorded = _recorded(chosen, header)
+    scenes = Scenes(model, env_id, recorded)
+    return application(scenes, about(chosen.checkpoint, env_id, len(recorded), chosen.split, model.view))
+
+
+def _recorded(chosen: Any, header: dict[str, Any]) -> list[Trajectory]:
+    """The split; none if nobody asked for it and the data of the training are gone."""
+    folder = Path(chosen.data or header["config"]["data"]["path"])
+    if chosen.data is None and not folder.exists():
+        print(f"{folder} is not there, so only new seeds can be played; give --data for recorded episodes")
+        return []
+    return read_split(folder, chosen.split)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 65536:
+        raise AnyOrderError(f"--port is between 0 and 65535, found {port}")
+    listener = socket.socket()
+    # A server that has just ended leaves its connections behind for a minute; one that runs still refuses.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AnyOrderError(f"the port {port} cannot be used ({error.strerror}); choose another with --port") from None
+    listener.listen()
+    return listener

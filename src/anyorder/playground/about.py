@@ -1,0 +1,52 @@
+"""What the page offers: names of values, queries with their options, decoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyorder.data.grid import WALL
+from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
+from anyorder.evaluation.rollout import FIRST_SEED
+from anyorder.masking.queries import QUERIES
+from anyorder.playground.wire import HIGHEST_SEED
+from anyorder.questions import DECODERS, QUERY_OPTIONS, UNIT_ORDERS, options_of
+
+DIRECTIONS = ("east", "south", "west", "north")
+ASKS = {
+    "next_action": "What does the agent do next?",
+    "forward_dynamics": "What does it see after its action?",
+    "inverse_dynamics": "What was done between two views?",
+    "backward_dynamics": "What did it see before?",
+    "goal_conditioned": "What to do to see a later view?",
+    "waypoints": "What to do to pass several later views?",
+    "infill": "What happened in a gap?",
+    "future": "What happens from here on?",
+    "hidden_cells": "What is in random hidden cells?",
+}
+"""The queries in plain words."""
+KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "integers"}
+
+
+def about(checkpoint: str, env_id: str, num_recorded: int, split: str, view: tuple[int, int]) -> dict[str, Any]:
+    """Plain values for the page."""
+    return {
+        "checkpoint": checkpoint,
+        "env_id": env_id,
+        "num_recorded": num_recorded,
+        "split": split,
+        "view": list(view),
+        "first_seed": FIRST_SEED,
+        "highest_seed": HIGHEST_SEED,
+        "names": {"object": OBJECTS, "color": COLORS, "state": DOOR_STATES, "direction": DIRECTIONS, "action": ACTIONS},
+        "last_background": WALL,
+        "queries": [{"name": name, "asks": ASKS.get(name, name), "options": _options(name)} for name in QUERIES],
+        "decoders": [{"name": name, "help": text} for name, text in DECODERS.items()],
+        "unit_orders": UNIT_ORDERS,
+    }
+
+
+def _options(query: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "kind": KINDS[QUERY_OPTIONS[name][0]], "help": QUERY_OPTIONS[name][1], "needed": needed}
+        for name, needed in options_of(query).items()
+    ]

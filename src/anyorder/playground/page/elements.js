@@ -1,0 +1,79 @@
+/*
+ * An episode's elements and their roles. Elements are numbered as the server does: mission words, then for every view
+ * its cells column by column (object, color, state each), its direction, its return, the action taken there.
+ */
+export const DROPPED = 0, CONTEXT = 1, HIDDEN = 2, TARGET = 3;
+export const ATTRIBUTES = ["object", "color", "state"];
+const AFTER_CELLS = 3;
+
+export class Episode {
+  constructor(json) {
+    Object.assign(this, json);
+    this.numCells = this.columns * this.rows;
+    this.perFrame = 3 * this.numCells + AFTER_CELLS;
+    this.shown = this.roles; // of an episode of which nothing is hidden
+  }
+
+  get last() {
+    return this.frames.length - 1;
+  }
+
+  first(frame) {
+    return this.num_words + frame * this.perFrame;
+  }
+
+  /** Elements of a cell: object, color, state. */
+  cell(frame, x, y) {
+    const start = this.first(frame) + 3 * (x * this.rows + y);
+    return [start, start + 1, start + 2];
+  }
+
+  direction(frame) {
+    return this.first(frame) + 3 * this.numCells;
+  }
+
+  /** The element of the action after a view; the last view has none. */
+  action(frame) {
+    return frame < this.last ? this.first(frame) + 3 * this.numCells + 2 : null;
+  }
+
+  view(frame) {
+    return Array.from({ length: 3 * this.numCells + 1 }, (_, place) => this.first(frame) + place);
+  }
+
+  words() {
+    return Array.from({ length: this.num_words }, (_, element) => element);
+  }
+
+  /** The true number of an element of a view, or of an action. */
+  truth(element) {
+    const frame = Math.floor((element - this.num_words) / this.perFrame);
+    const place = element - this.first(frame);
+    if (place < 3 * this.numCells) return this.frames[frame].cells[place];
+    return place === 3 * this.numCells ? this.frames[frame].direction : this.actions[frame];
+  }
+
+  /** The group of elements that a click on a cell means. */
+  grain(name, frame, x, y) {
+    if (name === "view") return this.view(frame);
+    const cell = this.cell(frame, x, y);
+    return name === "cell" ? cell : [cell[ATTRIBUTES.indexOf(name)]];
+  }
+}
+
+/** Roles (a string of digits) in which the elements have this role, or are shown again if all of them have it. */
+export function toggled(roles, elements, role) {
+  const changed = [...roles];
+  const back = elements.every((element) => Number(roles[element]) === role);
+  for (const element of elements) changed[element] = back ? CONTEXT : role;
+  return changed.join("");
+}
+
+/** The roles of a longer episode that begins as a shorter one: what was hidden stays so. */
+export function carried(roles, before, now) {
+  const changed = [...now.shown];
+  for (let element = 0; element < Math.min(roles.length, changed.length); element++) {
+    if (before.shown[element] !== "0") changed[element] = roles[element];
+  }
+  return changed.join("");
+}

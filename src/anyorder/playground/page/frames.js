@@ -1,0 +1,78 @@
+/* From the state of the page to what /shared/grid.js shows. */
+import { CONTEXT, DROPPED, HIDDEN, TARGET } from "/page/elements.js";
+
+const NUM_COLORS = 6, NUM_STATES = 4;
+const AHEAD = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // what a step forward changes, per direction
+
+export const code = (object, color, state) => (object * NUM_COLORS + color) * NUM_STATES + state;
+
+/** Codes of a view or a world, given (object, color, state) after (object, color, state). */
+export function codes(cells) {
+  const found = [];
+  for (let place = 0; place < cells.length; place += 3) found.push(code(cells[place], cells[place + 1], cells[place + 2]));
+  return found;
+}
+
+/** What a cell's roles come to: "shown", "asked", "hidden" or "dropped", by what is least visible. */
+export function roleOfCell(roles, elements) {
+  const found = elements.map((element) => Number(roles[element]));
+  if (found.every((role) => role === DROPPED)) return "dropped";
+  if (found.includes(TARGET)) return "asked";
+  return found.some((role) => role === HIDDEN || role === DROPPED) ? "hidden" : "shown";
+}
+
+function everyCell(episode, frame, give) {
+  const found = [];
+  for (let x = 0; x < episode.columns; x++) for (let y = 0; y < episode.rows; y++) found.push(give(episode.cell(frame, x, y), x, y));
+  return found;
+}
+
+const bits = (roles, elements, hides) =>
+  elements.reduce((sum, element, attribute) => sum + (hides(Number(roles[element])) ? 1 << attribute : 0), 0);
+
+export function shownFrame({ episode, roles }, frame) {
+  return {
+    cells: codes(episode.frames[frame].cells),
+    hidden: everyCell(episode, frame, (elements) => bits(roles, elements, (role) => role !== CONTEXT)),
+    kinds: everyCell(episode, frame, (elements) => roleOfCell(roles, elements)),
+    label: `view ${frame}, as the model is shown it`,
+  };
+}
+
+/** What the model made of a view; null where nothing of its cells was asked. */
+export function rebuiltFrame({ episode, roles, reply }, frame) {
+  const told = reply && reply.cells.get(frame);
+  if (!told) return null;
+  const values = (elements) => elements.map((element) => (reply.targets.get(element) || { value: episode.truth(element) }).value);
+  return {
+    cells: everyCell(episode, frame, (elements) => code(...values(elements))),
+    hidden: everyCell(episode, frame, (elements) => bits(roles, elements, (role) => role === HIDDEN || role === DROPPED)),
+    kinds: everyCell(episode, frame, (elements) => roleOfCell(roles, elements)),
+    marks: everyCell(episode, frame, (_, x, y) => (told.has(`${x},${y}`) ? (told.get(`${x},${y}`).right ? 1 : 2) : 0)),
+    confidence: everyCell(episode, frame, (_, x, y) => (told.has(`${x},${y}`) ? Math.round(100 * told.get(`${x},${y}`).probability) : null)),
+    label: `view ${frame}, as the model rebuilt it`,
+  };
+}
+
+/** The whole environment, lit where the agent sees it. */
+export function worldFrame(world, episode, frame) {
+  const cells = codes(world.cells), lit = cells.map(() => false), view = codes(episode.frames[frame].cells);
+  const [ahead, aside] = [AHEAD[world.direction], AHEAD[(world.direction + 1) % 4]], middle = Math.floor(episode.columns / 2);
+  view.forEach((seen, number) => {
+    const far = episode.rows - 1 - (number % episode.rows), right = Math.floor(number / episode.rows) - middle;
+    const [x, y] = [0, 1].map((axis) => world.agent[axis] + far * ahead[axis] + right * aside[axis]);
+    const inside = x >= 0 && y >= 0 && x < world.columns && y < world.rows;
+    if (inside && seen >= NUM_COLORS * NUM_STATES) lit[x * world.rows + y] = true;
+  });
+  return { cells, lit, agent: { x: world.agent[0], y: world.agent[1], direction: world.direction } };
+}
+
+/** The server's reply, ready to be looked up by element, by view and cell, and by step. */
+export function readReply(json) {
+  const cells = new Map(json.answer.observations.map((view) =>
+    [view.step, new Map(view.cells.map((cell) => [`${cell.column},${cell.row}`, cell]))]));
+  const singles = new Map(json.answer.elements.map((single) => [`${single.attribute} ${single.step}`, single]));
+  return { targets: new Map(json.targets.map((target) => [target.element, target])), cells, singles };
+}
+
+

@@ -1,0 +1,85 @@
+"""What a model answers about a scene, as the page shows it.
+
+Legend: K targets, E elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anyorder.data.batch import Batch
+from anyorder.data.grid import GridVocabulary
+from anyorder.data.layout import Attribute, Layout
+from anyorder.decoding import Decoded
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.answers import read_answer
+from anyorder.masking.order import Order
+from anyorder.masking.queries import Query, Roles
+from anyorder.playground.scenes import Scene, digits
+from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
+from anyorder.questions import DecoderChoice, decoder_of, query_of
+from anyorder.seeding import stream
+
+MOST_VALUES = 6
+"""Values told of each target, the most probable ones."""
+
+
+def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
+    """Ask the model.
+
+    Returns:
+        Plain values: ``roles`` of the order that was asked; ``ranked``, true if its targets have several ranks;
+        ``targets``, one per target in the order of elements; and the answer in words
+        (`anyorder.evaluation.answers.Answer`).
+
+    Raises:
+        AnyOrderError: for a question that cannot be asked of this scene.
+    """
+    batch = scene.batch(model.view)
+    try:
+        order = _query(request.asked, batch.layout)(batch.layout)
+        decoder = decoder_of(DecoderChoice(**request.decoder.model_dump()), order)
+        decoded = decoder(model, batch, order, stream(request.seed, "playground"))
+    except ValueError as error:
+        raise AnyOrderError(str(error)) from None
+    answer = read_answer(model.vocabulary, batch, order, decoded)
+    targets = _targets(model.vocabulary, batch, order, decoded)
+    return {"roles": digits(order.roles), "targets": targets, "answer": answer.to_json()}
+
+
+def _query(asked: AskQuery | AskRoles, layout: Layout) -> Query:
+    if isinstance(asked, AskQuery):
+        return query_of(asked.name, asked.options.model_dump(exclude_none=True), asked.seed)
+    if len(asked.roles) != layout.shape[1]:
+        raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(asked.roles)} roles; load it again")
+    return Roles(torch.tensor([[int(role) for role in asked.roles]]))
+
+
+def _targets(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> list[dict[str, Any]]:
+    """Of each target its element, the value chosen for it (a number of its attribute), that value's probability when it
+    was chosen, and ``values``: the most probable ones with their probabilities, where one pass answered."""
+    elements = order.targets[0].nonzero()[:, 0]
+    starts = torch.tensor([vocabulary.offsets[attribute] for attribute in Attribute])[batch.layout.attribute[0, elements]]
+    told = zip(
+        elements.tolist(),
+        (decoded.values[0, elements] - starts).tolist(),
+        decoded.probability[0, elements].tolist(),
+        _most_probable(decoded.logits, starts),
+        strict=True,
+    )
+    return [
+        {"element": element, "value": value, "probability": round(probability, 4), "values": values}
+        for element, value, probability, values in told
+    ]
+
+
+def _most_probable(logits: Tensor | None, starts: Tensor) -> list[list[tuple[int, float]] | None]:
+    """K times [(value, probability), ...], the most probable first."""
+    if logits is None:
+        return [None] * len(starts)
+    shares, values = logits.float().softmax(dim=1).topk(MOST_VALUES, dim=1)
+    pairs = zip((values - starts[:, None]).tolist(), shares.tolist())
+    return [[(v, round(p, 4)) for v, p in zip(*pair) if p > 0] for pair in pairs]

@@ -1,0 +1,125 @@
+"""The page and its questions over HTTP, for one person on this machine.
+
+Nothing but JSON goes in and out of ``/api``; the page may load nothing from anywhere else (Content-Security-Policy); and
+only requests that name this machine are heard, so that no page of the web can reach it by a name of its own (DNS
+rebinding).
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from anyorder.errors import AnyOrderError
+from anyorder.pages.atlas import atlas
+from anyorder.playground.agent import action_probabilities
+from anyorder.playground.replies import reply
+from anyorder.playground.scenes import Scenes
+from anyorder.playground.wire import AgentRequest, AnswerRequest, EpisodeRequest, complaint
+
+HOST = "127.0.0.1"
+MOST_BYTES = 2_000_000
+PAGE = Path(str(files("anyorder.playground"))) / "page"
+SHARED = Path(str(files("anyorder.pages"))) / "assets"
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
+    """The server.
+
+    Args:
+        scenes: with the model that is asked.
+        about: what the page tells of itself and offers, plain values; see `anyorder.playground.about`.
+    """
+    model = scenes.model
+
+    def episode(request: EpisodeRequest) -> dict[str, Any]:
+        return scenes.scene(request.source).to_json(model.view)
+
+    def answer(request: AnswerRequest) -> dict[str, Any]:
+        return reply(model, scenes.scene(request.source), request)
+
+    def agent(request: AgentRequest) -> dict[str, Any]:
+        scene = scenes.scene(request.source)
+        return {"probabilities": action_probabilities(model, scene, request.roles, request.rebuilds)}
+
+    return Starlette(
+        routes=[
+            Route("/", lambda request: FileResponse(PAGE / "index.html")),
+            Route("/api/about", lambda request: JSONResponse(about)),
+            Route("/api/atlas", lambda request: JSONResponse(atlas())),
+            Route("/api/episode", _asked(EpisodeRequest, episode), methods=["POST"]),
+            Route("/api/answer", _asked(AnswerRequest, answer), methods=["POST"]),
+            Route("/api/agent", _asked(AgentRequest, agent), methods=["POST"]),
+            Mount("/page", StaticFiles(directory=PAGE)),
+            Mount("/shared", StaticFiles(directory=SHARED)),
+        ],
+        middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
+    )
+
+
+def _asked(kind: type, answer: Callable[[Any], dict[str, Any]]) -> Callable:
+    """An endpoint: a checked request in, plain values out; whatever is wrong comes back as one sentence."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return _error("only application/json is understood", 415)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                return _error(f"a request has at most {MOST_BYTES:,} bytes", 413)
+        try:
+            asked = kind.model_validate_json(bytes(body))
+            return JSONResponse(await run_in_threadpool(answer, asked))
+        except ValidationError as error:
+            return _error(complaint(error), 422)
+        except AnyOrderError as error:
+            return _error(str(error), 400)
+        except Exception as error:  # a bug: the terminal gets the traceback, the page a sentence
+            traceback.print_exc(file=sys.stderr)
+            return _error(f"the server failed ({type(error).__name__}: {error}); its terminal says more", 500)
+
+    return endpoint
+
+
+def _error(sentence: str, status: int) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status)
+
+
+class _Headers:
+    """Adds `HEADERS` to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

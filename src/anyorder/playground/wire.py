@@ -1,0 +1,119 @@
+"""What the page may send, each kind of request as a type; anything else is refused with a sentence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from anyorder.envs.minigrid import NUM_ACTIONS
+
+HIGHEST_SEED = 2**31 - 1
+MOST_ACTIONS = 2000
+
+Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
+Action = Annotated[int, Field(ge=0, lt=NUM_ACTIONS)]
+RoleDigits = Annotated[str, Field(pattern="^[0-3]+$", max_length=1_000_000)]
+"""One digit per element, a `anyorder.masking.order.Role` each."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Recorded(_Message):
+    """An episode of the data set."""
+
+    kind: Literal["recorded"]
+    number: Annotated[int, Field(ge=0)]
+
+
+class Played(_Message):
+    """An episode that the agent, or the bot, plays from a seed to its end."""
+
+    kind: Literal["played"]
+    seed: Seed
+    player: Literal["agent", "bot"]
+
+
+class Live(_Message):
+    """An episode that goes on: what a seed and the actions so far lead to."""
+
+    kind: Literal["live"]
+    seed: Seed
+    actions: Annotated[tuple[Action, ...], Field(max_length=MOST_ACTIONS, strict=False)]
+
+
+Source = Annotated[Recorded | Played | Live, Field(discriminator="kind")]
+
+
+class QueryOptions(_Message):
+    """Options of `anyorder.questions.QUERY_OPTIONS`; those that are not given stay away."""
+
+    step: int | None = None
+    goal_step: int | None = None
+    waypoints: Annotated[tuple[int, ...], Field(max_length=100, strict=False)] | None = None
+    start: int | None = None
+    stop: int | None = None
+    horizon: int | None = None
+    rate: float | None = None
+    until: int | None = None
+    mission: bool | None = None
+    autoregressive: bool | None = None
+
+
+class AskQuery(_Message):
+    """What a query asks."""
+
+    kind: Literal["query"]
+    name: str
+    options: QueryOptions = QueryOptions()
+    seed: Seed = 0
+
+
+class AskRoles(_Message):
+    """What roles of one's own ask, at equal ranks."""
+
+    kind: Literal["roles"]
+    roles: RoleDigits
+
+
+class DecoderOptions(_Message):
+    """As `anyorder.questions.DecoderChoice`."""
+
+    name: str | None = None
+    num_passes: Annotated[int, Field(ge=1, le=64)] = 8
+    unit_order: Literal["time", "reverse", "random"] = "time"
+    temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class EpisodeRequest(_Message):
+    """Show an episode."""
+
+    source: Source
+
+
+class AnswerRequest(_Message):
+    """Ask the model about an episode."""
+
+    source: Source
+    asked: Annotated[AskQuery | AskRoles, Field(discriminator="kind")]
+    decoder: DecoderOptions = DecoderOptions()
+    seed: Seed = 0
+
+
+class AgentRequest(_Message):
+    """Ask what the agent would do next in an episode that goes on, if it does not see what is hidden in ``roles``."""
+
+    source: Live
+    roles: RoleDigits
+    rebuilds: bool = False
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, in one sentence."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the request"
+    found = str(first.get("input"))
+    return f"{where}: {first['msg']}; found {found if len(found) <= 60 else found[:57] + '...'}"
