@@ -40,6 +40,7 @@ class Page {
 
   /* ---- the episode ---- */
 
+  /** True if it was shown; otherwise everything stays as it was, and the error is told. */
   async load(source, { goesOn = false, hide = 0 } = {}) {
     const turn = (this.turn += 1); // of several that were asked for, only the last is shown
     try {
@@ -54,8 +55,10 @@ class Page {
       this.question.fit(episode, this.selected.frame);
       this.clicked = performance.now();
       await this.ask();
+      return true;
     } catch (error) {
       this.fail(error);
+      return false;
     }
   }
 

@@ -77,10 +77,11 @@ export class Live {
   }
 
   async _go(seed, actions, goesOn) {
+    const before = { seed: this.seed, actions: this.actions };
     Object.assign(this, { seed, actions, probabilities: null, busy: true });
     byId("live-seed").value = seed;
-    await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
-    this.busy = false;
+    const done = await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
+    Object.assign(this, { busy: false }, done ? {} : before);
     if (this.running) await this.think();
     this.show();
   }
