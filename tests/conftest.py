@@ -20,9 +20,9 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(config, items):
-    """Slow tests and tests of a GPU run only when asked for with ``-m``."""
+    """Slow tests and those that need more than a plain computer run only when asked for with ``-m``."""
     if not config.option.markexpr:
-        costly = [item for item in items if item.get_closest_marker("slow") or item.get_closest_marker("gpu")]
+        costly = [item for item in items if any(map(item.get_closest_marker, ("slow", "gpu", "cluster")))]
         config.hook.pytest_deselected(items=costly)
         items[:] = [item for item in items if item not in costly]
 

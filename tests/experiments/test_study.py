@@ -170,7 +170,7 @@ def test_a_run_of_other_settings_is_refused_before_anything_runs(out, study_file
 
 def test_the_quick_form_is_kept_apart(out, run_study):
     before = finished(out)
-    assert run_study("--quick") == 2
+    assert run_study("--quick", "--num_workers", "2") == 2, "in processes of their own, too"
     quick = json.loads((out / "quick" / "results.json").read_text())
     assert quick["efficiency"] == [] and "Demonstrations needed" not in (out / "RESULTS_SUMMARY.md").read_text()
     assert row(quick, 4, "imitation")["effort"]["updates"] == 2 and quick["seeds"] == [0]

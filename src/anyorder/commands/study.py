@@ -13,6 +13,8 @@ from jsonargparse import ArgumentParser
 from anyorder.commands.collect import run_collect
 from anyorder.commands.options import parse, parser
 from anyorder.errors import AnyOrderError
+from anyorder.experiments.cluster import RayCluster
+from anyorder.experiments.engines import Cores
 from anyorder.experiments.results import RESULTS_FILE, results
 from anyorder.experiments.runner import run_all
 from anyorder.experiments.study_file import read_study
@@ -33,6 +35,8 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
     options.add_argument("--output_dir", type=str, default=None, help="for runs and summary; default: outputs/NAME")
     options.add_argument("--quick", action="store_true", help="the study's shorter form, for a first look")
     options.add_argument("--num_workers", type=int, default=None, help="runs at a time; default: one per core")
+    options.add_argument("--cluster", type=str, default=None, help="spread the runs over the Ray cluster at this address"
+                         " (HOST:PORT, or auto) instead; its machines share this folder")  # fmt: skip
     return options
 
 
@@ -57,7 +61,8 @@ def run_study(chosen: Any) -> None:
     try:
         for level in study.levels:
             run_collect(level.data)
-        outcomes = run_all(study.runs(), chosen.num_workers)
+        engine = RayCluster(chosen.cluster) if chosen.cluster else Cores(chosen.num_workers)
+        outcomes = run_all(study.runs(), engine)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; finished runs are kept: run the same again to continue") from None
     found = results(study, outcomes, output)

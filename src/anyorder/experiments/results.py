@@ -41,7 +41,7 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
     """
     finished = [outcome for outcome in outcomes if not outcome.error]
     tables = [
-        _table(study, level.name, size, [o for o in finished if o.run.level is level and o.run.size == size], parent)
+        _table(study, level, size, [o for o in finished if o.run.level is level and o.run.size == size], parent)
         for level in study.levels
         for size in study.sizes
     ]
@@ -49,7 +49,7 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
     efficiency = [
         entry
         for level in study.levels
-        for arm in study.arms
+        for arm in study.arms_at(level)
         if (entry := _efficiency(level, arm.name, [o for o in finished if o.run.level is level and o.run.arm is arm]))
     ]
     return {"seeds": list(study.seeds), "tables": tables, "efficiency": efficiency, "failed": failed}
@@ -76,15 +76,17 @@ def _num_demonstrations(run: Run) -> int:
     return run.size or read_manifest(Path(run.level.data.output_dir)).splits["train"].num_episodes
 
 
-def _table(study: Study, level: str, size: int | None, outcomes: Sequence[Outcome], parent: Path) -> dict[str, Any]:
+def _table(study: Study, level: Level, size: int | None, outcomes: Sequence[Outcome], parent: Path) -> dict[str, Any]:
     columns = measures(outcomes)
-    by_arm = {arm.name: [o for o in outcomes if o.run.arm.name == arm.name] for arm in study.arms}
+    by_arm = {arm.name: [o for o in outcomes if o.run.arm is arm] for arm in study.arms_at(level)}
     return {
-        "level": level,
+        "level": level.name,
         "size": size,
         "rows": [_row(name, own, columns, parent) for name, own in by_arm.items()],
         "comparisons": [
-            _comparison(title, names, by_arm, columns) for title, names in study.comparisons.items() if len(names) > 1
+            _comparison(title, names, by_arm, columns)
+            for title, names in study.comparisons.items()
+            if len(names) > 1 and set(names) <= set(by_arm)
         ],
     }
 

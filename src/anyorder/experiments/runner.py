@@ -1,7 +1,7 @@
 """Running a study: in parallel, resumable, and no run that fails costs another.
 
-Runs are independent, so they are spread over the cores by joblib, one core each. A run that has its result files is
-never repeated; one that fails is reported. A run's folder says what it is of, and is never used for another.
+Runs are independent, so they are spread over the cores of this machine, or of a cluster, one core each. A run that has its
+result files is never repeated; one that fails is reported. A run's folder says what it is of, and is never used for another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -24,8 +23,10 @@ from anyorder.build import claim, training_job
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.experiments.effort import effort
+from anyorder.experiments.engines import Cores, Engine, Lost
 from anyorder.experiments.judge import evaluated, judge
 from anyorder.experiments.study import Run, folder_name
+from anyorder.experiments.success_curve import PlayedWhileTraining
 from anyorder.files import read_json, write_json
 from anyorder.training.trainer import train
 
@@ -54,12 +55,12 @@ class Outcome:
     error: str = ""
 
 
-def run_all(runs: Sequence[Run], num_workers: int | None = None) -> list[Outcome]:
+def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
     """Run what has no result yet; returns the outcomes in the order of ``runs``.
 
     Args:
         runs: of a study.
-        num_workers: runs at a time; None is one per core.
+        engine: does them.
 
     Raises:
         AnyOrderError: before anything runs, if a folder holds a run of other settings.
@@ -68,25 +69,26 @@ def run_all(runs: Sequence[Run], num_workers: int | None = None) -> list[Outcome
         _check_folder(run)
     outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
     waiting = [run for run in runs if str(run) not in outcomes]
-    parallel = joblib.Parallel(n_jobs=num_workers or joblib.cpu_count(), return_as="generator_unordered")
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
                TextColumn("{task.fields[latest]}"))  # fmt: skip
     started = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=7 * 24 * 3600) as progress:
         task = progress.add_task("", total=len(runs), completed=len(outcomes), rate="", latest="")
-        for done, outcome in enumerate(parallel(joblib.delayed(_run)(run) for run in waiting), start=1):
+        for done, result in enumerate(engine(_run, waiting), start=1):
+            outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result
             outcomes[str(outcome.run)] = outcome
             rate = f"{3600 * done / (time.monotonic() - started):.1f}/h"
             latest = f"{outcome.run}: {'FAILED' if outcome.error else 'done'}"
             progress.update(task, advance=1, rate=rate, latest=latest)
-    return [outcomes[str(run)] for run in runs]
+    # What comes back from another process is of a copy of the run.
+    return [replace(outcomes[str(run)], run=run) for run in runs]
 
 
 def result_files(run: Run) -> dict[str, Path]:
     """Environment -> folder with what the run was judged by; "" is its own level."""
     report = run.folder / "report"
-    return {"": report, **{env: report / folder_name(env) for env in run.level.test_on}}
+    return {"": report, **{env: report / folder_name(env) for env in run.test_on}}
 
 
 def _settings(run: Run) -> dict[str, Any]:
@@ -94,8 +96,10 @@ def _settings(run: Run) -> dict[str, Any]:
         "config": asdict(run.config),
         "data": {**asdict(run.level.data), "num_processes": None},
         "evaluation": asdict(run.arm.evaluation),
-        "test_on": run.level.test_on,
+        "test_on": run.test_on,
     }
+    if run.unseen_episodes != run.arm.evaluation.num_episodes:
+        settings["unseen_episodes"] = run.unseen_episodes
     return json.loads(json.dumps(settings))
 
 
@@ -131,6 +135,9 @@ def _train_and_judge(run: Run) -> None:
     started = time.monotonic()
     claim(run.folder, run.config, resume=True)
     job = training_job(run.config, run.folder, resume=True)
+    if run.curve_episodes:
+        played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, run.arm.evaluation.temperature)
+        job = replace(job, watch=played)
     learned_from = effort(job)
     train(job)
     trained = time.monotonic()
@@ -138,7 +145,10 @@ def _train_and_judge(run: Run) -> None:
     checkpoint = run.folder / "checkpoints" / "best.safetensors"
     judge(checkpoint, run.arm.evaluation, folder=own[1])
     for env, folder in unseen:
-        evaluated(checkpoint, replace(run.arm.evaluation, metric="task_success", num_gif_episodes=0), folder, env)
+        unseen = replace(
+            run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes, num_gif_episodes=0
+        )
+        evaluated(checkpoint, unseen, folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
     write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
 

@@ -36,6 +36,10 @@ UPDATES_PER_PAUSE = 10
 """Every so many updates a run pauses to record, to validate, to save and to see whether it was told to stop."""
 
 
+def _nothing(model: nn.Module) -> dict[str, float]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Job:
     """All that a training run needs, built by `anyorder.build`.
@@ -49,6 +53,7 @@ class Job:
         folder: of the run.
         header: what a checkpoint must tell to build the model again.
         resume: True to continue from the state in ``folder``, if there is one.
+        watch: asked at every validation for figures that are recorded beside its scores; it changes nothing else.
     """
 
     model: nn.Module
@@ -60,6 +65,7 @@ class Job:
     folder: Path
     header: dict[str, Any]
     resume: bool
+    watch: Callable[[nn.Module], dict[str, float]] = _nothing
 
 
 def train(job: Job) -> dict[str, float]:
@@ -202,6 +208,7 @@ class _Run:
             self.scores = validate(
                 plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, config.frames_per_batch, config.seed
             )
+            self.scores |= self.job.watch(plain)
             journal.write(update, "validation", self.scores)
             if quality(self.scores) > self.best:
                 self.best = quality(self.scores)
