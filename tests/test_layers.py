@@ -15,7 +15,7 @@ LAYERS = [
     {"models"},
     {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule",
      "questions"},
-    {"evaluation"},
+    {"evaluation", "pages"},
     {"experiments", "commands", "playground", "build", "cli", "__main__"},
 ]
 """Modules, or whole packages, from values to edges. The modules of ``data`` lie in two layers, so each is named."""

@@ -11,10 +11,12 @@ OUTCOMES_FILE = "episodes.json"
 
 
 def outcomes(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
-    """One entry per episode: its environment ``seed``, ``success``, summed ``reward`` and ``length`` in actions."""
+    """One entry per episode: its environment ``seed``, ``success``, summed ``reward``, ``length`` in actions, and the
+    ``actions`` themselves: with the seed they are the whole episode (see `replayed`)."""
     return {
         "seed": [trajectory.seed for trajectory in trajectories],
         "success": [bool(trajectory.success) for trajectory in trajectories],
         "reward": [float(trajectory.rewards.sum()) for trajectory in trajectories],
         "length": [len(trajectory) for trajectory in trajectories],
+        "actions": [trajectory.actions.tolist() for trajectory in trajectories],
     }
