@@ -32,7 +32,6 @@ class Page:
         styles: CSS texts, in order.
         scripts: JavaScript texts, in order, run after the body is there.
         data: name -> JSON value, for ``anyorder.data(name)`` of ``grid.js``.
-        connect: True lets the page talk to the server it came from, and to nobody else.
     """
 
     title: str
@@ -40,7 +39,6 @@ class Page:
     styles: Sequence[str] = ()
     scripts: Sequence[str] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
-    connect: bool = False
 
     def html(self) -> str:
         """The whole file."""
@@ -72,7 +70,7 @@ class Page:
             "img-src": "data: blob:",
             "style-src": "'unsafe-inline'",
             "script-src": hashes or "'none'",
-            "connect-src": "'self'" if self.connect else "'none'",
+            "connect-src": "'none'",
             "base-uri": "'none'",
             "form-action": "'none'",
         }
