@@ -55,6 +55,7 @@ class Page {
       this.question.fit(episode, this.selected.frame);
       this.clicked = performance.now();
       await this.ask();
+      document.body.dataset.loads = Number(document.body.dataset.loads || 0) + 1;
       return true;
     } catch (error) {
       this.fail(error);

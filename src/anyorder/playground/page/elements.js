@@ -69,11 +69,11 @@ export function toggled(roles, elements, role) {
   return changed.join("");
 }
 
-/** The roles of a longer episode that begins as a shorter one: what was hidden stays so. */
+/** The roles of an episode that is another one a step later or earlier: what was hidden stays so. */
 export function carried(roles, before, now) {
   const changed = [...now.shown];
   for (let element = 0; element < Math.min(roles.length, changed.length); element++) {
-    if (before.shown[element] !== "0") changed[element] = roles[element];
+    if (before.shown[element] !== "0" && now.shown[element] !== "0") changed[element] = roles[element];
   }
   return changed.join("");
 }

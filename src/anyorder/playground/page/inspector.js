@@ -46,11 +46,16 @@ export function chance(list, name, share, { chosen = false, truth = false, butto
   if (button) item.append(button);
   else element("span", { class: "value-name" }, item).textContent = name;
   const track = element("span", { class: "track", "aria-hidden": "true" }, item);
-  const fill = element("span", { class: "fill" }, track);
-  fill.style.setProperty("--share", share);
-  element("span", { class: "value" }, item).textContent = percent(share);
+  element("span", { class: "fill" }, track);
+  element("span", { class: "value" }, item);
+  setShare(item, share);
   if (truth) element("span", { class: "is-true" }, item).textContent = "true";
   return item;
+}
+
+export function setShare(item, share) {
+  item.querySelector(".fill").style.setProperty("--share", share);
+  item.querySelector(".value").textContent = percent(share);
 }
 
 export function valueName(names, attribute, value) {

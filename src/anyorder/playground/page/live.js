@@ -1,7 +1,7 @@
 /* The agent at work: what it would do after the last view, and whoever acts. */
 import * as api from "/page/api.js";
 import { ARROWS } from "/page/strip.js";
-import { chance } from "/page/inspector.js";
+import { chance, setShare } from "/page/inspector.js";
 
 const { element } = window.anyorder;
 const byId = (id) => document.getElementById(id);
@@ -10,7 +10,8 @@ const PAUSE = 450; // milliseconds between the agent's actions
 export class Live {
   /** `page`: what holds the episode. All of the environment's past is in the source: a seed and actions. */
   constructor(about, page) {
-    Object.assign(this, { names: about.names.action, page, seed: about.first_seed, actions: [], probabilities: null, playing: false });
+    Object.assign(this, { page, seed: about.first_seed, actions: [], probabilities: null, playing: null });
+    this.choices = about.names.action.map((name, action) => this._choice(name, action));
     byId("live-seed").value = this.seed;
     byId("live-seed").max = about.highest_seed;
     byId("panel-live").addEventListener("submit", (event) => {
@@ -23,13 +24,19 @@ export class Live {
     byId("undo").addEventListener("click", () => this.undo());
     byId("auto-hide").addEventListener("input", (event) => (byId("auto-hide-share").value = `${event.target.value}%`));
     byId("acts-on").addEventListener("change", () => this.think());
+    this.turn = Promise.resolve();
     this.think = api.latest(async (stale) => {
       const { episode } = page;
-      const answer = await api.agent(this.source(), page.hiding(), byId("acts-on").value === "believed").catch((error) => page.fail(error));
-      if (!answer || stale() || page.episode !== episode) return;
-      this.probabilities = answer.probabilities;
+      const probabilities = await this._ask().catch((error) => page.fail(error));
+      if (!probabilities || stale() || page.episode !== episode) return;
+      this.probabilities = probabilities;
       this.show();
     });
+  }
+
+  async _ask() {
+    const answer = await api.agent(this.page.source, this.page.hiding(), byId("acts-on").value === "believed");
+    return answer.probabilities;
   }
 
   source() {
@@ -43,46 +50,55 @@ export class Live {
 
   reset(seed) {
     this.pause();
-    return this._go(seed, [], false);
+    return this._inTurn(() => this._go(seed, [], false));
   }
 
   undo() {
     this.pause();
-    if (this.actions.length && !this.busy) return this._go(this.seed, this.actions.slice(0, -1), true);
+    return this._inTurn(() => this.actions.length && this._go(this.seed, this.actions.slice(0, -1), true));
   }
 
   act(action) {
-    if (this.running && !this.busy) return this._go(this.seed, [...this.actions, action], true);
+    return this._inTurn(() => this.running && this._go(this.seed, [...this.actions, action], true));
   }
 
   /** Let the agent act once, on what it is shown now. */
-  async step() {
-    await this.think();
-    if (this.probabilities) await this.act(this.probabilities.indexOf(Math.max(...this.probabilities)));
+  step() {
+    return this._inTurn(async () => {
+      if (!this.running) return;
+      const probabilities = await this._ask();
+      await this._go(this.seed, [...this.actions, probabilities.indexOf(Math.max(...probabilities))], true);
+    });
+  }
+
+  /** One thing after the other: nothing that was pressed is lost, and each begins where the last one ended. */
+  _inTurn(work) {
+    this.turn = this.turn.then(work).catch((error) => this.page.fail(error));
+    return this.turn;
   }
 
   async play() {
-    this.playing = true;
+    const mine = (this.playing = {});
     this.show();
-    while (this.playing && this.running) {
+    while (this.playing === mine && this.running) {
       await this.step();
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
-    this.pause();
+    if (this.playing === mine) this.pause();
   }
 
   pause() {
-    this.playing = false;
+    this.playing = null;
     this.show();
   }
 
   async _go(seed, actions, goesOn) {
     const before = { seed: this.seed, actions: this.actions };
-    Object.assign(this, { seed, actions, probabilities: null, busy: true });
+    Object.assign(this, { seed, actions, probabilities: null });
     byId("live-seed").value = seed;
     const done = await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
-    Object.assign(this, { busy: false }, done ? {} : before);
-    if (this.running) await this.think();
+    if (!done) Object.assign(this, before);
+    else if (this.running) this.think();
     this.show();
   }
 
@@ -90,17 +106,19 @@ export class Live {
     byId("play").textContent = this.playing ? "❚❚ Pause" : "▶ Play";
     byId("undo").disabled = !this.actions.length;
     byId("step").disabled = byId("play").disabled = !this.running;
-    const list = byId("actions"), focused = list.contains(document.activeElement) && document.activeElement.dataset.action;
-    list.replaceChildren();
     const most = this.probabilities ? Math.max(...this.probabilities) : 1;
-    this.names.forEach((name, action) => {
-      const button = element("button", { type: "button", "data-action": action, "aria-label": `take the action ${name}` });
-      button.textContent = `${ARROWS[name] || ""} ${name}`;
-      button.disabled = !this.running;
-      button.addEventListener("click", () => this.act(action));
+    this.choices.forEach(({ row, button }, action) => {
       const share = this.probabilities ? this.probabilities[action] : 0;
-      chance(list, name, share, { chosen: Boolean(this.probabilities) && share === most, button });
+      button.disabled = !this.running;
+      row.classList.toggle("chosen", Boolean(this.probabilities) && share === most);
+      setShare(row, share);
     });
-    if (focused) list.querySelector(`[data-action="${focused}"]`).focus();
+  }
+
+  _choice(name, action) {
+    const button = element("button", { type: "button", "data-action": action, "aria-label": `take the action ${name}` });
+    button.textContent = `${ARROWS[name] || ""} ${name}`;
+    button.addEventListener("click", () => this.act(action));
+    return { row: chance(byId("actions"), name, 0, { button }), button };
   }
 }

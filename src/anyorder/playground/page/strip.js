@@ -1,4 +1,4 @@
-/* The episode as a film: views with the actions between them, and under each what the model made of it. */
+/* The episode as a film: views, as the model is shown or rebuilt them, with the actions between them. */
 import { DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 import { rebuiltFrame, shownFrame } from "/page/frames.js";
 
@@ -62,9 +62,7 @@ export class Strip {
     const { episode, selected } = state;
     this.steps.forEach((parts, step) => {
       const shown = shownFrame(state, step), rebuilt = rebuiltFrame(state, step);
-      parts.shown.showNew(shown);
-      parts.rebuiltHost.classList.toggle("absent", !rebuilt);
-      if (rebuilt) parts.rebuilt.showNew(rebuilt);
+      parts.picture.showNew(rebuilt || shown);
       const hidden = shown.hidden.filter(Boolean).length;
       parts.view.classList.toggle("removed", shown.kinds.every((kind) => kind === "dropped"));
       parts.view.setAttribute("aria-label", `view ${step}${hidden ? `, ${hidden} cells hidden` : ""}${words(rebuilt)}`);
@@ -85,12 +83,10 @@ export class Strip {
     view.addEventListener("click", () => this.onView(step));
     const number = element("span", { class: "strip-number", "aria-hidden": "true" }, view);
     number.textContent = step;
-    const shown = new Thumb(element("span", { class: "thumb" }, view), this.atlas, episode);
-    const rebuiltHost = element("span", { class: "thumb rebuilt absent" }, view);
-    const rebuilt = new Thumb(rebuiltHost, this.atlas, episode);
+    const picture = new Thumb(element("span", { class: "thumb" }, view), this.atlas, episode);
     const action = step < episode.last ? element("button", { type: "button", class: "strip-action" }, item) : null;
     if (action) action.addEventListener("click", () => this.onAction(step));
-    return { item, view, shown, rebuilt, rebuiltHost, action };
+    return { item, view, picture, action };
   }
 
   _dress(button, { episode, roles, reply }, step, truth) {
