@@ -24,6 +24,8 @@ from minigrid.core.grid import Grid  # isort: skip
 from minigrid.core.world_object import WorldObj  # isort: skip
 
 TILE, COLUMNS = 64, 16
+GLANCE = 16
+"""Pixels of a tile that are enough to tell looks apart; MiniGrid draws slowly."""
 NUM_CODES = NUM_OBJECTS * NUM_COLORS * NUM_STATES
 AGENT = OBJECTS.index("agent")
 
@@ -67,7 +69,7 @@ def _looks() -> tuple[list[int], list[WorldObj | None]]:
         kind, color, state = code // (NUM_COLORS * NUM_STATES), code // NUM_STATES % NUM_COLORS, code % NUM_STATES
         item = WorldObj.decode(kind, color, state)
         # Nothing is drawn in a cell that holds an agent: it is drawn over it.
-        pixels = Grid.render_tile(item, tile_size=TILE).tobytes()
+        pixels = Grid.render_tile(item, tile_size=GLANCE).tobytes()
         if pixels not in found:
             found[pixels] = len(objects)
             objects.append(item)
