@@ -22,8 +22,11 @@ from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, NUM_COLORS, NUM
 
 from minigrid.core.grid import Grid  # isort: skip
 from minigrid.core.world_object import WorldObj  # isort: skip
+from minigrid.utils.rendering import downsample, highlight_img  # isort: skip
 
 TILE, COLUMNS = 64, 16
+FINE = 3
+"""MiniGrid draws a tile so many times larger in each direction, then averages."""
 GLANCE = 16
 """Pixels of a tile that are enough to tell looks apart; MiniGrid draws slowly."""
 NUM_CODES = NUM_OBJECTS * NUM_COLORS * NUM_STATES
@@ -41,7 +44,9 @@ def atlas() -> dict[str, Any]:
         drawn over a cell; ``objects``, ``colors``, ``door_states``, ``actions``: names by number.
     """
     numbers, pictures = _looks()
-    tiles = [_tile(look, lit) for lit in (True, False) for look in pictures] + [
+    # Drawing is slow, so each look is drawn once for both.
+    drawn = [Grid.render_tile(look, tile_size=FINE * TILE, subdivs=1).astype(np.uint8) for look in pictures]
+    tiles = [_tile(look, lit) for lit in (True, False) for look in drawn] + [
         _agent(direction, lit) for lit in (False, True) for direction in range(NUM_DIRECTIONS)
     ]
     first_agent = 2 * len(pictures)
@@ -77,8 +82,11 @@ def _looks() -> tuple[list[int], list[WorldObj | None]]:
     return numbers, objects
 
 
-def _tile(item: WorldObj | None, lit: bool) -> Image.Image:
-    return _picture(Grid.render_tile(item, highlight=lit, tile_size=TILE)).convert("RGBA")
+def _tile(drawn: np.ndarray, lit: bool) -> Image.Image:
+    fine = drawn.copy()
+    if lit:
+        highlight_img(fine)
+    return _picture(downsample(fine, FINE)).convert("RGBA")
 
 
 def _agent(direction: int, lit: bool) -> Image.Image:
