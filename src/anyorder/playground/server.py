@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
         about: what the page tells of itself and offers, plain values; see `anyorder.playground.about`.
     """
     model = scenes.model
+    drawn = ThreadPoolExecutor(1).submit(atlas)  # takes seconds; often done before the page is there
 
     def episode(request: EpisodeRequest) -> dict[str, Any]:
         return scenes.scene(request.source).to_json(model.view)
@@ -70,7 +72,7 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
         routes=[
             Route("/", lambda request: FileResponse(PAGE / "index.html")),
             Route("/api/about", lambda request: JSONResponse(about)),
-            Route("/api/atlas", lambda request: JSONResponse(atlas())),
+            Route("/api/atlas", lambda request: JSONResponse(drawn.result())),
             Route("/api/episode", _asked(EpisodeRequest, episode), methods=["POST"]),
             Route("/api/answer", _asked(AnswerRequest, answer), methods=["POST"]),
             Route("/api/agent", _asked(AgentRequest, agent), methods=["POST"]),
