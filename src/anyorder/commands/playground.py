@@ -45,8 +45,8 @@ def playground_command(arguments: Sequence[str]) -> None:
         raise AnyOrderError(
             f"the playground needs {error.name}, which is not installed; install it with: pip install 'anyorder[playground]'"
         ) from None
-    served = _application(chosen)
     with _listening(HOST, chosen.port) as listener:
+        served = _application(chosen)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         print(f"the playground is at {address} (Ctrl-C ends it)", flush=True)
         if not chosen.no_browser:
