@@ -155,10 +155,15 @@ def test_roles_of_another_length_are_said(complaint, tmp_path):
 
 @pytest.mark.parametrize(("cell", "name"), [
     ([1, 0, 0], "empty"), ([2, 5, 0], "wall"), ([6, 0, 0], "red ball"), ([4, 1, 2], "locked green door"),
-    ([6, 0, 1], "red ball (state 1)"),
+    ([6, 0, 1], "red ball (state 1)"), ([2, 0, 0], "red wall"), ([1, 0, 1], "red empty (state 1)"), ([0, 0, 0], "unseen"),
 ])  # fmt: skip
 def test_cells_have_minigrids_names(cell, name):
     assert cell_name(np.array(cell, np.uint8)) == name
+
+
+def test_only_equal_cells_have_equal_names():
+    cells = [(kind, color, state) for kind in range(11) for color in range(6) for state in range(4)]
+    assert len({cell_name(np.array(cell, np.uint8)) for cell in cells}) == len(cells)
 
 
 @pytest.fixture

@@ -119,10 +119,15 @@ def read_answer(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded:
     return Answer(_elements(vocabulary, batch, order, decoded), _views(vocabulary, batch, order, decoded))
 
 
+USUAL = {0: (0, 0), 1: (0, 0), WALL: (COLORS.index("grey"), 0)}
+"""Color and state that MiniGrid gives to what is unseen, empty or wall."""
+
+
 def cell_name(cell: np.ndarray) -> str:
-    """``wall``, ``red ball``, ``open green door``; of a uint8 ``[3]``."""
+    """``wall``, ``red ball``, ``open green door``; of a uint8 ``[3]``. Equal names are equal cells."""
     kind, color, state = (int(number) for number in cell)
-    if kind <= WALL:
+    # Color and state of background are told only where they should not be.
+    if USUAL.get(kind) == (color, state):
         return OBJECTS[kind]
     # A state means something for doors alone; for the rest it is shown only where it should not be.
     name = DOOR_STATES[state] + " " if OBJECTS[kind] == "door" and state < len(DOOR_STATES) else ""

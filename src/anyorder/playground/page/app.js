@@ -12,6 +12,7 @@ const { View, element, openAtlas } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 const BRUSHES = [["ask", "hides and asks", TARGET], ["hide", "only hides", HIDDEN], ["drop", "removes", DROPPED]];
 const GRAINS = [["cell", "a cell"], ["object", "its object"], ["color", "its color"], ["state", "its state"], ["view", "the whole view"]];
+const BIG = 12; // columns of a world that needs all the room there is
 const OUTCOMES = { success: "mission accomplished", failure: "failed", truncated: "out of time", running: "under way" };
 
 class Page {
@@ -141,7 +142,7 @@ class Page {
   }
 
   inspect() {
-    inspect(byId("inspector"), this.atlas, this.about.names, this, this.pointed || this.selected);
+    inspect(byId("inspector"), this.atlas, this.about, this, this.pointed || this.selected);
   }
 
   fail(error) {
@@ -175,6 +176,7 @@ class Page {
     const world = this.episode.worlds[this.selected.frame];
     byId("world-card").hidden = !world;
     if (!world) return;
+    byId("world-card").classList.toggle("big", world.columns > BIG);
     if (!this.world || this.world.columns !== world.columns || this.world.rows !== world.rows) {
       this.world = new View(byId("world"), this.atlas, { columns: world.columns, rows: world.rows, plain: true });
     }

@@ -6,7 +6,7 @@ import { percent } from "/page/strip.js";
 const { element, nameOf } = window.anyorder;
 
 /** Fill `host` with what `at` ({kind: "cell" | "direction" | "action", frame, x, y}) is about. */
-export function inspect(host, atlas, names, state, at) {
+export function inspect(host, atlas, { names, last_background: lastBackground }, state, at) {
   host.replaceChildren();
   const { episode } = state;
   if (at.kind === "cell") {
@@ -15,6 +15,7 @@ export function inspect(host, atlas, names, state, at) {
     text(host, "p", `Column ${at.x + 1}, row ${at.y + 1} of view ${at.frame}: `, nameOf(atlas, code(...truth)));
     if (elements.every((one) => Number(state.roles[one]) === CONTEXT)) return text(host, "p", "The model is shown all of it.");
     elements.forEach((one, number) => attribute(host, names, state, one, ATTRIBUTES[number]));
+    if (truth[0] <= lastBackground) text(host, "p", "MiniGrid calls what is unseen or empty red, and walls grey.");
   } else {
     const one = at.kind === "action" ? episode.action(at.frame) : episode.direction(at.frame);
     if (one === null) return text(host, "p", "The last view has no action.");
