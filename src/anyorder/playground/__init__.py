@@ -1,6 +1,6 @@
 """A local page to touch a checkpoint with: hide parts of an episode, ask, and let the agent act.
 
-`scenes` knows episodes, `replies` answers what is asked of them, `agent` acts, `wire` says what the page may send,
+`scenes` finds and plays episodes, `replies` answers what is asked of them, `agent` acts, `wire` says what the page may send,
 `server` joins them; ``page/`` is what the browser gets. The page sends everything that an answer depends on (which
 episode, which roles), so the server keeps no state but caches.
 """

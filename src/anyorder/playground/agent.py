@@ -10,7 +10,7 @@ from torch import nn
 
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
-from anyorder.playground.scenes import Scene
+from anyorder.playground.scene import Scene
 from anyorder.policy import History, Policy
 from anyorder.rebuilding import RebuildingPolicy
 

@@ -18,7 +18,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.answers import read_answer
 from anyorder.masking.order import Order
 from anyorder.masking.queries import Query, Roles
-from anyorder.playground.scenes import Scene, digits
+from anyorder.playground.scene import Scene, digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
 from anyorder.questions import DecoderChoice, decoder_of, query_of
 from anyorder.seeding import stream

@@ -7,8 +7,9 @@ import { Question } from "/page/question.js";
 import { Strip } from "/page/strip.js";
 import { inspect } from "/page/inspector.js";
 import { readReply, worldFrame } from "/page/frames.js";
+import { segments, sources } from "/page/controls.js";
 
-const { View, element, openAtlas } = window.anyorder;
+const { View, openAtlas } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 const BRUSHES = [["ask", "hides and asks", TARGET], ["hide", "only hides", HIDDEN], ["drop", "removes", DROPPED]];
 const GRAINS = [["cell", "a cell"], ["object", "its object"], ["color", "its color"], ["state", "its state"], ["view", "the whole view"]];
@@ -202,71 +203,12 @@ function summary({ reply, took, asked }) {
   return `Right: ${told.join(", ")} (${Math.round(took)} ms)`;
 }
 
-/* ---- controls that need nobody else ---- */
-
-function segments(page, host, name, choices, choose) {
-  choices.forEach(([value, text], number) => {
-    const label = element("label", {}, byId(host));
-    const input = element("input", { type: "radio", name, value }, label);
-    input.checked = number === 0;
-    element("span", {}, label).textContent = text;
-    input.addEventListener("change", () => choose(value, number));
-  });
-}
-
-function sources(page, about) {
-  const tabs = ["recorded", "played", "live"];
-  const load = {
-    recorded: () => page.load({ kind: "recorded", number: Number(byId("number").value) }),
-    played: () => page.load({ kind: "played", seed: Number(byId("played-seed").value), player: byId("player").value }),
-    live: () => page.live.reset(Number(byId("live-seed").value)),
-  };
-  const open = (name) => {
-    page.live.pause();
-    for (const tab of tabs) {
-      byId(`tab-${tab}`).setAttribute("aria-selected", String(tab === name));
-      byId(`tab-${tab}`).tabIndex = tab === name ? 0 : -1;
-      byId(`panel-${tab}`).hidden = tab !== name;
-    }
-    return load[name]();
-  };
-  tabs.forEach((name, number) => {
-    byId(`tab-${name}`).addEventListener("click", () => open(name));
-    byId(`tab-${name}`).addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (!by) return;
-      const next = byId(`tab-${tabs[(number + by + tabs.length) % tabs.length]}`);
-      if (!next.disabled) next.click(), next.focus();
-    });
-  });
-  for (const name of ["recorded", "played"]) byId(`panel-${name}`).addEventListener("submit", (event) => {
-    event.preventDefault();
-    load[name]();
-  });
-  byId("number").max = about.num_recorded - 1;
-  byId("number").addEventListener("change", load.recorded);
-  byId("num-recorded").textContent = `of ${about.num_recorded} in the ${about.split} split`;
-  for (const button of document.querySelectorAll("[data-by]")) button.addEventListener("click", () => {
-    byId("number").value = Math.min(about.num_recorded - 1, Math.max(0, Number(byId("number").value) + Number(button.dataset.by)));
-    load.recorded();
-  });
-  byId("played-seed").value = about.first_seed;
-  byId("played-seed").max = about.highest_seed;
-  byId("player").addEventListener("change", load.played);
-  byId("played-another").addEventListener("click", () => {
-    byId("played-seed").value = Number(byId("played-seed").value) + 1;
-    load.played();
-  });
-  byId("tab-recorded").disabled = !about.num_recorded;
-  return open(about.num_recorded ? "recorded" : "played");
-}
-
 async function start() {
   const [about, picture] = await Promise.all([api.about(), api.atlas()]);
   const page = new Page(about, await openAtlas(picture));
   byId("whose").textContent = `${about.checkpoint} · ${about.env_id}`;
-  segments(page, "brushes", "brush", BRUSHES, (_, number) => (page.brush = BRUSHES[number][2]));
-  segments(page, "grains", "grain", GRAINS, (value) => (page.grain = value));
+  segments("brushes", "brush", BRUSHES, (_, number) => (page.brush = BRUSHES[number][2]));
+  segments("grains", "grain", GRAINS, (value) => (page.grain = value));
   byId("show-all").addEventListener("click", () => page.put({ roles: page.episode.shown, asked: null }));
   byId("mission").addEventListener("click", () => page.put({ roles: toggled(page.roles, page.episode.words(), DROPPED), asked: null }));
   await sources(page, about);

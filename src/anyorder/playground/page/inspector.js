@@ -1,9 +1,14 @@
 /* One element of the episode: what is true, what the model is shown, and how probable it holds each value. */
-import { ATTRIBUTES, CONTEXT, DROPPED, TARGET } from "/page/elements.js";
+import { ATTRIBUTES, CONTEXT, DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 import { code } from "/page/frames.js";
 import { percent } from "/page/strip.js";
 
 const { element, nameOf } = window.anyorder;
+const AS_A_WHOLE = {
+  [CONTEXT]: "The model is shown all of it.",
+  [HIDDEN]: "It is hidden, and not asked for.",
+  [DROPPED]: "It is removed, as if it did not exist.",
+};
 
 /** Fill `host` with what `at` ({kind: "cell" | "direction" | "action", frame, x, y}) is about. */
 export function inspect(host, atlas, { names, last_background: lastBackground }, state, at) {
@@ -13,7 +18,8 @@ export function inspect(host, atlas, { names, last_background: lastBackground },
     const elements = episode.cell(at.frame, at.x, at.y);
     const truth = elements.map((one) => episode.truth(one));
     text(host, "p", `Column ${at.x + 1}, row ${at.y + 1} of view ${at.frame}: `, nameOf(atlas, code(...truth)));
-    if (elements.every((one) => Number(state.roles[one]) === CONTEXT)) return text(host, "p", "The model is shown all of it.");
+    const role = Number(state.roles[elements[0]]);
+    if (role !== TARGET && elements.every((one) => Number(state.roles[one]) === role)) return text(host, "p", AS_A_WHOLE[role]);
     elements.forEach((one, number) => attribute(host, names, state, one, ATTRIBUTES[number]));
     if (truth[0] <= lastBackground) text(host, "p", "MiniGrid calls what is unseen or empty red, and walls grey.");
   } else {

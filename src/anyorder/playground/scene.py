@@ -1,0 +1,95 @@
+"""An episode as the page shows it.
+
+Legend: F frames, X columns and Y rows of the agent's view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from anyorder.data.batch import Batch
+from anyorder.data.grid import Encoded, collate
+from anyorder.envs.minigrid import View
+from anyorder.masking.order import reconstruct
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """The whole environment at one step, which the agent never sees.
+
+    Attributes:
+        cells: uint8 ``[columns, rows, 3]``, without the agent.
+        agent: its column and row.
+        direction: 0..3, where it faces.
+    """
+
+    cells: np.ndarray
+    agent: tuple[int, int]
+    direction: int
+
+    @classmethod
+    def of(cls, env: gym.Env) -> World:
+        inner = env.unwrapped
+        column, row = inner.agent_pos
+        return cls(inner.grid.encode(), (int(column), int(row)), int(inner.agent_dir))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        columns, rows, _ = self.cells.shape
+        return {"columns": columns, "rows": rows, "cells": self.cells.ravel().tolist(), "agent": self.agent,
+                "direction": self.direction}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An episode, to its end or so far.
+
+    Attributes:
+        env_id, seed: where it was played.
+        views: F of them.
+        actions: F - 1.
+        encoded: the same as values.
+        outcome: ``success``, ``failure`` (it ended without a reward), ``truncated`` (the step limit) or ``running``.
+        worlds: F of them, or none where the environment does not do again what was recorded.
+    """
+
+    env_id: str
+    seed: int
+    views: Sequence[View]
+    actions: Sequence[int]
+    encoded: Encoded
+    outcome: str
+    worlds: Sequence[World]
+
+    def batch(self, size: tuple[int, int]) -> Batch:
+        """The episode alone, for a model of this view size."""
+        return Batch(*collate([self.encoded], *size))
+
+    def to_json(self, size: tuple[int, int]) -> dict[str, Any]:
+        """Plain values; ``roles`` are those of an episode of which nothing is hidden, a digit per element."""
+        layout = self.batch(size).layout
+        roles = reconstruct(layout, torch.zeros_like(layout.present)).roles
+        return {
+            "env_id": self.env_id,
+            "seed": self.seed,
+            "mission": self.encoded.mission,
+            "num_words": layout.shape_of_grid.num_words,
+            "columns": size[0],
+            "rows": size[1],
+            "frames": [{"cells": view.image.ravel().tolist(), "direction": view.direction} for view in self.views],
+            "actions": list(self.actions),
+            "outcome": self.outcome,
+            "roles": digits(roles),
+            "worlds": [world.to_json() for world in self.worlds],
+        }
+
+
+def digits(roles: torch.Tensor) -> str:
+    """The roles of one trajectory (``[1, E]``), a digit each."""
+    return "".join(map(str, roles[0].tolist()))
