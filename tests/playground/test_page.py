@@ -190,6 +190,17 @@ def test_what_cannot_be_asked_is_said_on_the_page(playground):
     assert page.locator("#error").is_hidden()
 
 
+def test_a_server_that_is_gone_is_said_on_the_page(playground):
+    page = playground(expected=["Failed to load resource"])
+    page.route("**/api/answer", lambda route: route.abort())
+    cell(page, 2, 3).click()
+    page.wait_for_selector("#error:not([hidden])")
+    assert "does not answer" in page.inner_text("#error")
+    page.unroute("**/api/answer")
+    answered(page, cell(page, 3, 3).click)
+    assert page.locator("#error").is_hidden() and "of 2 cells" in page.inner_text("#summary")
+
+
 def test_a_seed_is_played_by_the_bot(playground):
     page = playground()
     opened(page, "played")

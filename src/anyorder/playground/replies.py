@@ -30,10 +30,14 @@ MOST_VALUES = 6
 def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
     """Ask the model.
 
+    Args:
+        model: a grid model, in evaluation mode.
+        scene: what it is asked about.
+        request: the question, how values are chosen, and the seed of what is drawn.
+
     Returns:
-        Plain values: ``roles`` of the order that was asked; ``ranked``, true if its targets have several ranks;
-        ``targets``, one per target in the order of elements; and the answer in words
-        (`anyorder.evaluation.answers.Answer`).
+        Plain values: ``roles`` of the order that was asked, a digit per element; ``targets``, see `_targets`; and
+        ``answer``, the same in words (`anyorder.evaluation.answers.Answer`).
 
     Raises:
         AnyOrderError: for a question that cannot be asked of this scene.

@@ -12,6 +12,8 @@ HIGHEST_SEED = 2**31 - 1
 MOST_ACTIONS = 2000
 
 Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
+Number = Annotated[int, Field(ge=0, le=1_000_000)]
+"""A step, or a number of steps; queries know better what an episode allows."""
 Action = Annotated[int, Field(ge=0, lt=NUM_ACTIONS)]
 RoleDigits = Annotated[str, Field(pattern="^[0-3]+$", max_length=1_000_000)]
 """One digit per element, a `anyorder.masking.order.Role` each."""
@@ -50,14 +52,14 @@ Source = Annotated[Recorded | Played | Live, Field(discriminator="kind")]
 class QueryOptions(_Message):
     """Options of `anyorder.questions.QUERY_OPTIONS`; those that are not given stay away."""
 
-    step: int | None = None
-    goal_step: int | None = None
-    waypoints: Annotated[tuple[int, ...], Field(max_length=100, strict=False)] | None = None
-    start: int | None = None
-    stop: int | None = None
-    horizon: int | None = None
+    step: Number | None = None
+    goal_step: Number | None = None
+    waypoints: Annotated[tuple[Number, ...], Field(max_length=100, strict=False)] | None = None
+    start: Number | None = None
+    stop: Number | None = None
+    horizon: Number | None = None
     rate: float | None = None
-    until: int | None = None
+    until: Number | None = None
     mission: bool | None = None
     autoregressive: bool | None = None
 
