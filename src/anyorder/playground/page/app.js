@@ -112,7 +112,7 @@ class Page {
       if (asked) this.strip.reveal(this.selected.frame);
     } catch (error) {
       if (stale()) return;
-      Object.assign(this, { reply: null, asked: null });
+      Object.assign(this, { reply: null, roles: this.hiding(), asked: null });
       this.show();
       this.fail(error);
     }

@@ -30,7 +30,7 @@ export class Desk {
     // Without a question nothing is rebuilt; the same view stands there, pale.
     this._put(this.rebuilt, rebuilt || shown);
     byId("rebuilt").classList.toggle("idle", !rebuilt);
-    byId("rebuilt-note").textContent = rebuilt ? score(rebuilt.marks) : "nothing of this view is asked for";
+    byId("rebuilt-note").textContent = rebuilt ? score(rebuilt.marks) : "nothing is asked here";
     this._single("direction", state.episode.direction(frame), (value) => `${COMPASS[value]} faces ${this.names.direction[value]}`);
     this._single("action", state.episode.action(frame), (value) => `then: ${this.names.action[value]}`);
   }
