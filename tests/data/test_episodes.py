@@ -115,3 +115,13 @@ def test_mistakes_show_in_every_number_of_processes():
             ExpertSource("BabyAI-Nothing-v0", num_processes=num_processes)(range(40))
         with pytest.raises(AnyOrderError, match="BabyAI levels only"):
             list(ExpertSource("MiniGrid-Empty-5x5-v0", num_processes=num_processes)(range(40)))
+
+
+def test_outside_the_main_thread_another_process_plays():
+    """Time is kept by a signal, which reaches main threads only."""
+    seeds, found = range(3), []
+    thread = threading.Thread(target=lambda: found.extend(ExpertSource(ENV_ID, num_processes=1)(seeds)))
+    thread.start()
+    thread.join(60)
+    here = list(ExpertSource(ENV_ID, num_processes=1)(seeds))
+    assert [episode.actions.tolist() for episode in found] == [episode.actions.tolist() for episode in here]
