@@ -16,7 +16,7 @@ LAYERS = [
     {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule",
      "questions"},
     {"evaluation", "pages"},
-    {"experiments", "commands", "playground", "build", "cli", "__main__"},
+    {"experiments", "report", "commands", "playground", "build", "cli", "__main__"},
 ]
 """Modules, or whole packages, from values to edges. The modules of ``data`` lie in two layers, so each is named."""
 

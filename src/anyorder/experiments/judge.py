@@ -13,7 +13,7 @@ from anyorder.data.batch import EncodedTrajectories
 from anyorder.data.storage import read_split
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings
-from anyorder.experiments.report import write_report
+from anyorder.report.markdown import write_report
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""The report of a run: one Markdown page beside its curves, a reconstruction and a film."""
+"""What ``anyorder evaluate`` leaves: one Markdown page beside the curves, a reconstruction and a film."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import matplotlib
 matplotlib.use("Agg")  # no screen needed
 import matplotlib.pyplot as plt
 import yaml
-from rich.table import Table
 
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
 from anyorder.files import replacing
+from anyorder.report.tables import markdown
 from anyorder.training.journal import read_metrics
 
 CURVES = ("loss", "action_accuracy", "observation_accuracy", "object_accuracy")
@@ -37,17 +37,6 @@ def write_report(folder: Path, run: Path, header: dict[str, Any], findings: Find
     ]
     with replacing(folder / "report.md") as temporary:
         temporary.write_text("\n\n".join(parts) + "\n")
-
-
-def markdown(table: Table) -> str:
-    """A rich table as Markdown, under its title."""
-    rows = [[str(cell) for cell in column.cells] for column in table.columns]
-    lines = [
-        "| " + " | ".join(str(column.header) for column in table.columns) + " |",
-        "|" + "---|" * len(table.columns),
-        *("| " + " | ".join(row) + " |" for row in zip(*rows)),
-    ]
-    return f"## {table.title}\n\n" + "\n".join(lines)
 
 
 def _curves(run: Path, path: Path) -> None:

@@ -1,0 +1,69 @@
+"""Findings that were written down earlier, read back from ``metrics.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.goal_reaching import GoalScore
+from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.robustness import RobustnessScore
+from anyorder.files import read_json
+
+NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals")
+
+
+def read_findings(path: Path) -> tuple[Findings, EvaluationConfig]:
+    """What an evaluation found, and what it was asked.
+
+    Raises:
+        AnyOrderError: when the file is missing or damaged, or holds other figures than this version writes.
+    """
+    content = read_json(path)
+    try:
+        return findings_from(content), EvaluationConfig(**content["config"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnyOrderError(
+            f"{path} is damaged or of another version ({type(error).__name__}: {error}); make it anew with"
+            " `anyorder evaluate`"
+        ) from None
+
+
+def findings_from(content: Mapping[str, Any]) -> Findings:
+    """The opposite of `Findings.to_json`.
+
+    Raises:
+        KeyError, TypeError, ValueError: when something is missing or is not what it should be.
+    """
+    return Findings(
+        env_id=content["env_id"],
+        modes=restored(dict[str, Scores], {name: value for name, value in content.items() if name not in NOT_MODES}),
+        task_success=restored(TaskScore | None, content.get("task_success")),
+        robustness=restored(list[RobustnessScore], content.get("robustness", [])),
+        goals=restored(GoalScore | None, content.get("goals")),
+    )
+
+
+def restored(kind: Any, value: Any) -> Any:
+    """A value of a type, from plain JSON: dataclasses by their fields (what else is there is ignored), lists,
+    tuples, dictionaries and unions with None of such, numbers and strings."""
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: restored(hints[field.name], value[field.name]) for field in fields(kind)})
+    arguments = get_args(kind)
+    if type(None) in arguments:
+        return None if value is None else restored(next(a for a in arguments if a is not type(None)), value)
+    if get_origin(kind) is dict:
+        return {name: restored(arguments[1], entry) for name, entry in value.items()}
+    if get_origin(kind) is list:
+        return [restored(arguments[0], entry) for entry in value]
+    if get_origin(kind) is tuple:
+        return tuple(restored(argument, entry) for argument, entry in zip(arguments, value, strict=True))
+    if not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(f"expected {kind.__name__}, found {value!r}")
+    return value

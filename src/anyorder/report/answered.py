@@ -1,0 +1,111 @@
+"""What a model answers about one trajectory, with its confidence.
+
+Legend: E elements, F frames, S cells, X columns and Y rows of a view, A actions of MiniGrid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anyorder.data.batch import Batch
+from anyorder.data.grid import AFTER_CELLS, GridVocabulary
+from anyorder.data.layout import Attribute
+from anyorder.decoding import ask
+from anyorder.evaluation.modes import Mode
+from anyorder.evaluation.rebuild import raw_actions, raw_cells
+from anyorder.masking.order import Role, imitate
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The most probable value of everything that a mode asks about one trajectory.
+
+    Attributes:
+        truth, cells: uint8 ``[F, X, Y, 3]``; ``cells`` is the truth where nothing was asked.
+        hidden: bool ``[F, X, Y, 3]``; True for the attributes that were asked for.
+        confidence: float ``[F, X, Y]``, the product of the probabilities of a cell's answers; 1 where nothing was asked.
+        actions: int64 ``[F]``; the last is none.
+        actions_hidden: bool ``[F]``.
+        actions_confidence: float ``[F]``.
+    """
+
+    truth: np.ndarray
+    cells: np.ndarray
+    hidden: np.ndarray
+    confidence: np.ndarray
+    actions: np.ndarray
+    actions_hidden: np.ndarray
+    actions_confidence: np.ndarray
+
+    @property
+    def asked(self) -> np.ndarray:
+        """bool ``[F, X, Y]``; True where any attribute of the cell was asked for."""
+        return self.hidden.any(axis=-1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """bool ``[F, X, Y]``; True where a cell is as it was."""
+        return (self.cells == self.truth).all(axis=-1)
+
+
+@torch.no_grad()
+def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Generator) -> Answered:
+    """Ask everything that a mode asks.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        batch: of one trajectory.
+        mode: no element is asked for in two of its passes.
+        generator: of what the mode draws.
+    """
+    values, asked = batch.values.clone(), torch.zeros_like(batch.layout.present)
+    confidence = torch.ones(values.shape, dtype=torch.float64)
+    for part, order in mode(batch, generator):
+        # A pass over a prefix has the same elements, only fewer of them.
+        at = torch.zeros_like(asked)
+        at[:, : order.targets.shape[1]] = order.targets
+        sure, chosen = ask(model, part, order).double().softmax(dim=-1).max(dim=-1)
+        values[at], confidence[at] = chosen, sure
+        asked |= at
+    shape, vocabulary = batch.layout.shape_of_grid, model.vocabulary
+    size = (shape.columns, shape.rows)
+    return Answered(
+        truth=raw_cells(batch.values, shape, vocabulary)[0],
+        cells=raw_cells(values, shape, vocabulary)[0],
+        hidden=shape.cells(asked)[0].unflatten(1, size).numpy(),
+        confidence=shape.cells(confidence)[0].prod(dim=-1).unflatten(1, size).numpy(),
+        actions=raw_actions(values, shape, vocabulary)[0],
+        actions_hidden=shape.actions(asked)[0].numpy(),
+        actions_confidence=shape.actions(confidence)[0].numpy(),
+    )
+
+
+@torch.no_grad()
+def action_chances(model: nn.Module, batch: Batch, unknown: Tensor) -> np.ndarray:
+    """float ``[F - 1, A]``: how probable the model took each action to be, from what it knew before it acted.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        batch: of one trajectory.
+        unknown: bool ``[1, E]``; True for what was hidden from the agent.
+    """
+    order = imitate(batch.layout)
+    order.roles[unknown & batch.layout.present] = Role.HIDDEN
+    return _of_actions(ask(model, batch, order), model.vocabulary)
+
+
+def unknown_elements(batch: Batch, cells: np.ndarray) -> Tensor:
+    """bool ``[1, E]``: the elements of the hidden cells (bool ``[F, X, Y]``) of one trajectory."""
+    unknown = torch.zeros_like(batch.layout.present)
+    frames = batch.layout.shape_of_grid.frames(unknown)
+    frames[0, :, :-AFTER_CELLS] = torch.from_numpy(cells.copy()).flatten(1).repeat_interleave(3, dim=1)
+    return unknown
+
+
+def _of_actions(logits: Tensor, vocabulary: GridVocabulary) -> np.ndarray:
+    first = vocabulary.offsets[Attribute.ACTION]
+    return logits[:, first : first + vocabulary.sizes[Attribute.ACTION]].double().softmax(dim=-1).numpy()

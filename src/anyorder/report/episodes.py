@@ -1,0 +1,153 @@
+"""Episodes for the player: the world, what the agent saw, what it believed, and how it chose.
+
+Legend: F frames, X columns and Y rows of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.envs.minigrid import ACTIONS, level_of
+from anyorder.evaluation.corruptions import Corruption, Occlusion
+from anyorder.evaluation.films import percepts
+from anyorder.evaluation.modes import Filtering, InOnePass, Mode
+from anyorder.evaluation.rollout import roll_out
+from anyorder.masking.order import reconstruct
+from anyorder.masking.strategies import ForwardDynamics
+from anyorder.pages.views import bits, frame
+from anyorder.report.answered import action_chances, answered, unknown_elements
+from anyorder.report.replay import replay
+from anyorder.report.run import Run
+from anyorder.report.trajectories import rebuilt_frame, spread
+from anyorder.stepwise import StepwisePolicy
+from anyorder.types import Trajectory
+
+PLAYED_PER_SHOWN = 10
+"""So many episodes are played anew for each that is shown, to find both kinds."""
+EXPECTED = "The right view is what the model, as its own world model, expected to see before it saw it."
+BELIEVED = "The right view is what the agent believed to be behind the holes."
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode to choose from.
+
+    Attributes:
+        seed: of the environment.
+        success: whether it was solved.
+        actions: at least one.
+    """
+
+    seed: int
+    success: bool
+    actions: Sequence[int]
+
+
+def episode_groups(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """Up to ``num_shown`` episodes solved and as many failed, on clean views and on views with holes.
+
+    Clean ones are those that the evaluation stored; where it stored none, some are played now. ``on_part`` is called
+    twice, for progress bars.
+
+    Raises:
+        AnyOrderError: when the environment cannot be made.
+    """
+    rate = run.judged_by.cell_rate
+    clean = _stored(run) or _play(run, Corruption(), num_shown)
+    groups = _groups(run, clean, Corruption(), num_shown, "", EXPECTED)
+    on_part()
+    with_holes = _play(run, Occlusion(rate), num_shown)
+    told = f"{rate:.0%} of each view are hidden from the agent, and it knows which. {BELIEVED}"
+    groups += _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", told)
+    on_part()
+    return groups
+
+
+def _stored(run: Run) -> list[Played]:
+    """Empty where the evaluation did not store actions (older ones did not)."""
+    columns = (run.outcomes.get(name, []) for name in ("seed", "success", "actions"))
+    return [Played(*row) for row in zip(*columns)]
+
+
+def _play(run: Run, corruption: Corruption, num_shown: int) -> list[Played]:
+    config = run.judged_by
+    policy = StepwisePolicy(run.model, config.temperature, config.seed)
+    seeds = range(config.first_seed, config.first_seed + PLAYED_PER_SHOWN * num_shown)
+    played = roll_out(policy, run.played_on, seeds, corruption)
+    return [Played(one.seed, one.success, one.actions.tolist()) for one in played]
+
+
+def _groups(
+    run: Run, played: Sequence[Played], corruption: Corruption, num_shown: int, words: str, help_: str
+) -> list[dict[str, Any]]:
+    groups = []
+    for name, success, verb in (("Solved", True, "solved"), ("Failed", False, "not solved")):
+        some = [episode for episode in played if episode.success == success]
+        chosen = [some[index] for index in spread([len(e.actions) for e in some], num_shown)] if some else []
+        text = f"{len(some):,} of {len(played):,} episodes were {verb}. {help_}"
+        films = [_film(run, episode, corruption) for episode in chosen]
+        groups.append({"name": name + words, "help": text, "films": films})
+    return groups
+
+
+def _film(run: Run, episode: Played, corruption: Corruption) -> dict[str, Any]:
+    trajectory, worlds = replay(level_of(run.played_on, episode.seed), episode.seed, episode.actions)
+    batch = EncodedTrajectories([trajectory], run.model.vocabulary).batch([0])
+    shown = percepts(trajectory, corruption)
+    holes = np.stack([_unknown(percept.unknown, trajectory) for percept in shown])
+    unknown = unknown_elements(batch, holes)
+    answer = answered(run.model, batch, _asked(unknown, bool(holes.any())), torch.Generator())
+    chances = action_chances(run.model, batch, unknown)
+    view = dict(zip(("columns", "rows"), trajectory.observations.shape[1:3]))
+    world = dict(zip(("columns", "rows"), worlds[0].cells.shape[:2]))
+    last = "What it believed" if holes.any() else "What it had expected"
+    outcome = "solved" if trajectory.success else "not solved"
+    return {
+        "name": f"{trajectory.mission} · {len(trajectory)} steps · seed {trajectory.seed}",
+        "title": trajectory.mission,
+        "note": f"{outcome} after {len(trajectory)} steps",
+        "panels": [
+            {"title": "The world", **world, "plain": True},
+            {"title": "What the agent saw", **view},
+            {"title": last, **view},
+        ],
+        "steps": [
+            {
+                "views": [
+                    worlds[step].frame(),
+                    frame(percept.view.image, hidden=bits(np.repeat(holes[step, ..., None], 3, axis=-1))),
+                    rebuilt_frame(answer, step),
+                ],
+                "said": "",
+                **_choice(trajectory, chances, step),
+            }
+            for step, percept in enumerate(shown)
+        ],
+    }
+
+
+def _unknown(unknown: np.ndarray | None, trajectory: Trajectory) -> np.ndarray:
+    """bool ``[X, Y]``."""
+    return np.zeros(trajectory.observations.shape[1:3], bool) if unknown is None else unknown
+
+
+def _asked(unknown: torch.Tensor, holes: bool) -> Mode:
+    """What is behind the holes, at each step from what was known by then; without holes, every next view."""
+    if holes:
+        return Filtering(lambda layout, generator: reconstruct(layout, unknown))
+    return InOnePass(ForwardDynamics())
+
+
+def _choice(trajectory: Trajectory, chances: np.ndarray, step: int) -> dict[str, Any]:
+    if step == len(trajectory):
+        end = "solved" if trajectory.success else "not solved: the steps ran out" if trajectory.truncated else "not solved"
+        return {"action": {"name": "", "end": end}}
+    name = ACTIONS[trajectory.actions[step]]
+    percents = [round(100 * float(chance)) for chance in chances[step]]
+    return {"action": {"name": name}, "chances": dict(zip(ACTIONS, percents))}

@@ -1,0 +1,131 @@
+"""A run's folder, read once: what it was trained on, how it went, what an evaluation found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from anyorder.build import CONFIG_FILE, load_model
+from anyorder.data.manifest import Manifest, read_manifest
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.evaluation.findings import Findings
+from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.evaluation.stored import read_findings
+from anyorder.files import read_json
+from anyorder.training.journal import METRICS_FILE, read_metrics
+
+BEST = Path("checkpoints") / "best.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a folder of ``anyorder train`` holds.
+
+    Attributes:
+        name: of the folder.
+        folder: where it is.
+        model: the best checkpoint's, in evaluation mode.
+        env_id: where its data came from.
+        config: as it was resolved.
+        records: of ``metrics.jsonl``.
+        manifest: of the data set; None if that is not there any more.
+        findings: of its evaluation; None if it was not evaluated.
+        metrics: the same as plain values, empty if it was not evaluated.
+        judged_by: what the evaluation was asked, or would be by default.
+        outcomes: of the episodes that the evaluation played, see `anyorder.evaluation.outcomes`; empty if there were none.
+    """
+
+    name: str
+    folder: Path
+    model: nn.Module
+    env_id: str
+    config: dict[str, Any]
+    records: list[dict[str, Any]]
+    manifest: Manifest | None
+    findings: Findings | None
+    metrics: dict[str, Any]
+    judged_by: EvaluationConfig
+    outcomes: dict[str, list[Any]]
+
+    @property
+    def data(self) -> Path:
+        """Folder of the data set."""
+        return Path(self.config["data"]["path"])
+
+    @property
+    def played_on(self) -> str:
+        """Where its agent acts."""
+        return self.findings.env_id if self.findings else self.env_id
+
+    def missing(self) -> list[str]:
+        """What the page cannot show, and the command that would change it; a sentence each."""
+        checkpoint = self.folder / BEST
+        sentences = []
+        if self.findings is None:
+            sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
+        elif self.findings.task_success is None:
+            sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
+        if self.manifest is None:
+            sentences.append(f"Its data set {self.data} is not there any more, so no test trajectories are shown.")
+        if not self.records:
+            sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
+        return sentences
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's folder.
+
+    Raises:
+        AnyOrderError: when there is no run, its checkpoint is missing or damaged, or what was written about it is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG_FILE).is_file():
+        raise AnyOrderError(
+            f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
+        )
+    if not (folder / BEST).is_file():
+        raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
+    model, header = load_model(folder / BEST)
+    config, report = header["config"], folder / "report"
+    metrics, findings, judged_by = {}, None, EvaluationConfig()
+    if (report / "metrics.json").exists():
+        findings, judged_by = read_findings(report / "metrics.json")
+        metrics = findings.to_json()
+    return Run(
+        name=folder.absolute().name,
+        folder=folder,
+        model=model,
+        env_id=header["env_id"],
+        config=config,
+        records=_records(folder),
+        manifest=_manifest(Path(config["data"]["path"])),
+        findings=findings,
+        metrics=metrics,
+        judged_by=judged_by,
+        outcomes=_outcomes(report / OUTCOMES_FILE),
+    )
+
+
+def _records(folder: Path) -> list[dict[str, Any]]:
+    """All records; the last line may have been cut short by a crash, no other."""
+    path, records = folder / METRICS_FILE, read_metrics(folder)
+    num_lines = len(path.read_text().splitlines()) if path.exists() else 0
+    good = all(isinstance(record, dict) and {"update", "section"} <= record.keys() for record in records)
+    if len(records) < num_lines - 1 or not good:
+        raise AnyOrderError(f"{path} is damaged at line {len(records) + 1}; restore it, or remove it to go without curves")
+    return records
+
+
+def _manifest(data: Path) -> Manifest | None:
+    return read_manifest(data) if data.is_dir() else None
+
+
+def _outcomes(path: Path) -> dict[str, list[Any]]:
+    outcomes = read_json(path) if path.exists() else {}
+    if outcomes and not (isinstance(outcomes, dict) and {"seed", "success", "length"} <= outcomes.keys()):
+        raise AnyOrderError(f"{path} is damaged; make it anew with `anyorder evaluate`")
+    return outcomes
