@@ -62,8 +62,31 @@ def test_a_study_compares_arms_that_are_matched(tmp_path, path, quick):
     for run in study.runs():
         matched[run.level.name, run.size, run.seed].add(str((run.config.data, run.config.training, run.config.model)))
     assert all(len(settings) == 1 for settings in matched.values())
-    assert {name for names in study.comparisons.values() for name in names} == {arm.name for arm in study.arms}
+    across = [arm for places in study.across.values() for _, arm in places]
+    assert {*across, *(name for names in study.comparisons.values() for name in names)} == {arm.name for arm in study.arms}
     assert len({(arm.evaluation.num_episodes, arm.evaluation.first_seed) for arm in study.arms}) == 1
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_ablations_are_the_four_that_are_planned(tmp_path, quick):
+    study = read_study(CONFIGS / "ablations.yaml", quick, tmp_path)
+    assert [*study.comparisons, *study.across] == [
+        "Hiding rate", "Cell against attribute", "Scheduled against fixed", "Several environments"
+    ]  # fmt: skip
+    masking = {arm.name: arm.config.masking for arm in study.arms}
+    rates = {title: [masking[name].mask_prob for name in names] for title, names in study.comparisons.items()}
+    assert sorted(rates["Hiding rate"]) == [0.15, 0.30, 0.50]
+    assert [set(masking[name].mixture) for name in study.comparisons["Cell against attribute"]] == [
+        {"cell", "next_action"}, {"attribute", "next_action"}
+    ]  # fmt: skip
+    fixed, *scheduled = rates["Scheduled against fixed"]
+    assert fixed == 0.30 and [key for rate in scheduled for key in rate] == ["linear", "cosine", "step"]
+    played = {(run.level.data.env, run.test_on) for run in study.runs() if run.test_on}
+    unseen = ("BabyAI-OpenDoor-v0", "BabyAI-GoToObj-v0", "BabyAI-GoToLocal-v0")
+    assert played == {("BabyAI-GoToRedBall-v0", unseen), ("BabyAI-GoToRedBall-v0+BabyAI-PickupLoc-v0", unseen)}
+    assert len({(run.config.training.num_updates, run.level.data.num_episodes) for run in study.runs()}) == 1
+    # Each arm is trained once for every experiment that needs it.
+    assert len(study.runs()) == 9 * len(study.seeds) and len(study.seeds) > 1
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

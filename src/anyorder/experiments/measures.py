@@ -84,7 +84,7 @@ class Success:
     higher_is_better: bool = True
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-        return _pooled([lookup(outcome.metrics[self.env], "task_success.success") for outcome in outcomes])
+        return _pooled([lookup(outcome.metrics.get(self.env, {}), "task_success.success") for outcome in outcomes])
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         pair = _paired(outcomes, reference, self.env, "success")

@@ -13,6 +13,7 @@ from anyorder.experiments.measures import OWN_LEVEL, Measure, measures
 from anyorder.experiments.promises import lookup
 from anyorder.experiments.runner import EFFORT_FILE, Outcome, result_files
 from anyorder.experiments.study import Level, Run, Study
+from anyorder.experiments.verdicts import experiments
 
 RESULTS_FILE = "results.json"
 WANTED_SUCCESS = 0.99
@@ -33,6 +34,7 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         parent: folder that the paths of result files are relative to.
 
     Returns:
+        ``experiments``: see `anyorder.experiments.verdicts.experiments`;
         ``tables``: one per level and size, with ``rows`` (per arm its ``scores`` by column, ``effort`` and ``runs``, the
         result files of its seeds) and ``comparisons`` (per arm its ``differences`` to the ``reference`` by column,
         each with interval and ``verdict``); ``efficiency``: per level and arm that were judged at two or more sizes, the
@@ -52,7 +54,13 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         for arm in study.arms_at(level)
         if (entry := _efficiency(level, arm.name, [o for o in finished if o.run.level is level and o.run.arm is arm]))
     ]
-    return {"seeds": list(study.seeds), "tables": tables, "efficiency": efficiency, "failed": failed}
+    return {
+        "seeds": list(study.seeds),
+        "experiments": experiments(study, finished),
+        "tables": tables,
+        "efficiency": efficiency,
+        "failed": failed,
+    }
 
 
 def _efficiency(level: Level, arm: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:

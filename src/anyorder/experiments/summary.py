@@ -8,6 +8,7 @@ from typing import Any
 
 from anyorder.experiments.efficiency_plot import write_efficiency_plot
 from anyorder.experiments.study import Study, size_name
+from anyorder.experiments.verdict_section import verdict_section
 from anyorder.files import replacing
 
 SUMMARY_FILE = "RESULTS_SUMMARY.md"
@@ -45,6 +46,8 @@ def write_summary(
         f"```bash\n{command}\n```",
         f"It took {minutes:.1f} minutes; finished runs are not repeated. Training seeds {_listed(study.seeds)};"
         f" {_listed(sorted({arm.evaluation.num_episodes for arm in study.arms}))} episodes per run, the same for all.",
+        *verdict_section(results["experiments"], results_file.parent, path.parent, link),
+        "## Everything that was measured",
         HOW,
         *(part for table in results["tables"] for part in _table(table, link)),
         *_efficiency(results["efficiency"], results_file.parent, path.parent, link),
