@@ -70,7 +70,7 @@ def test_a_study_compares_arms_that_are_matched(tmp_path, path, quick):
 def test_a_quick_study_is_shorter(tmp_path, path):
     whole, quick = (read_study(path, quick, tmp_path) for quick in (False, True))
     assert [arm.name for arm in quick.arms] == [arm.name for arm in whole.arms] and quick.levels == whole.levels
-    length = [study.arms[0].config.training for study in (quick, whole)]
+    length = [study.runs()[0].config.training for study in (quick, whole)]
     assert (length[0].num_updates or 0, length[0].num_epochs) < (length[1].num_updates or 0, length[1].num_epochs)
     assert len(quick.runs()) <= len(whole.runs())
     assert quick.arms[0].evaluation.num_episodes < whole.arms[0].evaluation.num_episodes

@@ -24,7 +24,7 @@ from anyorder.build import claim, training_job
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.experiments.effort import effort
-from anyorder.experiments.judge import evaluated, judge
+from anyorder.experiments.judge import evaluated
 from anyorder.experiments.study import Run, folder_name
 from anyorder.files import read_json, write_json
 from anyorder.training.trainer import train
@@ -136,9 +136,9 @@ def _train_and_judge(run: Run) -> None:
     trained = time.monotonic()
     own, *unseen = result_files(run).items()
     checkpoint = run.folder / "checkpoints" / "best.safetensors"
-    judge(checkpoint, run.arm.evaluation, folder=own[1])
+    evaluated(checkpoint, run.arm.evaluation, own[1])
     for env, folder in unseen:
-        evaluated(checkpoint, replace(run.arm.evaluation, metric="task_success", num_gif_episodes=0), folder, env)
+        evaluated(checkpoint, replace(run.arm.evaluation, metric="task_success"), folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
     write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
 

@@ -3,7 +3,7 @@
     base: changes to the default configuration that all arms share
     levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...]}}
     sizes: [200, 2000]      # demonstrations; null is all of them, and the default
-    updates: 4000           # of every run; left out, base.training.num_epochs counts
+    updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
     seeds: [0, 1, 2]
     evaluation: settings of `anyorder evaluate`
     arms: {NAME: changes to the base; evaluation: {...} for settings of its own}
@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ REQUIRED = ("levels", "seeds", "arms", "comparisons")
 OPTIONAL = {"base": {}, "sizes": [None], "updates": None, "evaluation": {}, "quick": {}}
 MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "accumulation")}
 """What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
-WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness")
+WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
 """Settings that are mappings by themselves: replaced, never merged."""
 
 
@@ -58,9 +59,9 @@ def read_study(path: Path, quick: bool, folder: Path) -> Study:
         _check_mapping(settings[key], f"{path}: {key}")
     levels = [_level(name, spec, f"{path}: levels.{name}") for name, spec in settings["levels"].items()]
     arms = [_arm(name, change, settings, f"{path}: arms.{name}") for name, change in settings["arms"].items()]
-    study = Study(levels, settings["sizes"], arms, settings["seeds"], settings["comparisons"], folder)
+    study = Study(levels, settings["sizes"], arms, settings["seeds"], {}, settings["comparisons"], folder)
     _check(study, path)
-    return study
+    return replace(study, updates=_updates(settings, path))
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,15 +92,27 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
         if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
             raise AnyOrderError(f"{where}: arms are matched, so none changes {group}.{found[0]}; change it in base")
     run = merged(settings["base"], change)
-    if settings["updates"] is not None:
-        run = merged(run, {"training": {"num_updates": settings["updates"]}})
-    judged = merged({"num_gif_episodes": 0, **settings["evaluation"]}, own)
+    judged = merged({"pictures": False, **settings["evaluation"]}, own)
     config = _typed_as(RunConfig, run, where)
     try:
         strategy_schedule(config.masking)
     except AnyOrderError as error:
         raise AnyOrderError(f"{where}: {error}") from None
     return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"))
+
+
+def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
+    """Size -> updates."""
+    found, sizes = settings["updates"], settings["sizes"]
+    if found is None:
+        return {}
+    updates = found if isinstance(found, dict) else dict.fromkeys(sizes, found)
+    if set(updates) != set(sizes) or not all(_is_count(number) and number for number in updates.values()):
+        raise AnyOrderError(
+            f"{path}: updates is a whole number of at least 1, or one for each of the sizes"
+            f" {', '.join(map(str, sizes))}; found {found}"
+        )
+    return updates
 
 
 def _check(study: Study, path: Path) -> None:
