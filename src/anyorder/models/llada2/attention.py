@@ -54,13 +54,23 @@ def attention_for(
         shape = tuple(attention_mask.shape)
         raise ValueError(f"attention_mask is [B, M] or [B, 1, N, M], found the shape {shape}")
     if attention_mask.is_floating_point():
-        blocked = attention_mask <= torch.finfo(attention_mask.dtype).min
-        added = attention_mask.masked_fill(blocked.all(dim=-1, keepdim=True), 0.0)
-        return added.to(hidden_states.dtype)
-    allowed = attention_mask.bool()
+        return _added(config, hidden_states, attention_mask)
+    return _allowed(config, hidden_states, attention_mask.bool())
+
+
+def _added(config: PreTrainedConfig, hidden_states: Tensor, added: Tensor) -> Tensor | BlockMask:
+    """What is added to the scores."""
+    blocked = added <= torch.finfo(added.dtype).min
+    if config._attn_implementation == "flex_attention" and bool((blocked | (added == 0)).all()):
+        return _allowed(config, hidden_states, ~blocked)  # so that it can skip what is forbidden
+    return added.masked_fill(blocked.all(dim=-1, keepdim=True), 0.0).to(hidden_states.dtype)
+
+
+def _allowed(config: PreTrainedConfig, hidden_states: Tensor, allowed: Tensor) -> Tensor | BlockMask:
+    """bool ``[B or 1, 1, N, M]``; True where the row may attend to the column."""
     allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
     if config._attn_implementation == "flex_attention":
-        return _block_mask(allowed)
+        return _block_mask(allowed.expand(len(hidden_states), -1, -1, -1))
     if config._attn_implementation == "sdpa":
         return allowed
     return torch.zeros_like(allowed, dtype=hidden_states.dtype).masked_fill(~allowed, -torch.inf)

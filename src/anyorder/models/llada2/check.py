@@ -14,6 +14,7 @@ NOT_SO = object()
 
 FIXED = {
     "hidden_act": ("silu",),
+    "tie_word_embeddings": (False,),
     "score_function": ("sigmoid", NOT_SO),
     "moe_router_enable_expert_bias": (True, NOT_SO),
     "router_dtype": ("fp32", "float32", None, NOT_SO),

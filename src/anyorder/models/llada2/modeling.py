@@ -34,6 +34,17 @@ from anyorder.models.llada2.check import check
 from anyorder.models.llada2.configuration import LLaDA2MoeConfig
 
 
+class LLaDA2MoeRotaryEmbedding(Glm4MoeRotaryEmbedding):
+    """Its frequencies stay in float32 when the model is cast: in bfloat16 far positions would be off by many turns."""
+
+    def _apply(self, fn, recurse: bool = True) -> nn.Module:
+        before = self.inv_freq, self.original_inv_freq
+        super()._apply(fn, recurse)
+        if not before[0].is_meta:
+            self.inv_freq, self.original_inv_freq = (exact.to(self.inv_freq.device) for exact in before)
+        return self
+
+
 class LLaDA2MoeAttention(nn.Module):
     """Bidirectional attention with grouped keys and values, norms of queries and keys, and partial rotation."""
 
@@ -132,8 +143,6 @@ class LLaDA2MoePreTrainedModel(PreTrainedModel):
         "attentions": LLaDA2MoeAttention,
         "router_logits": OutputRecorder(LLaDA2MoeGate, index=0),
     }
-    # The scores of experts lie close together, so the bias that decides between them is not rounded.
-    _keep_in_fp32_modules_strict = ["e_score_correction_bias"]
 
     def __init__(self, config: LLaDA2MoeConfig, *args, **kwargs) -> None:
         check(config)
@@ -166,7 +175,7 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
         self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(LLaDA2MoeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = Glm4MoeRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.rotary_emb = Glm4MoeRotaryEmbedding(config)
+        self.rotary_emb = LLaDA2MoeRotaryEmbedding(config)
         self.gradient_checkpointing = False
         self.post_init()
 
@@ -219,7 +228,6 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
 class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
     """LLaDA2 with its head: logits of the token at each position, not of the next one."""
 
-    _tied_weights_keys = {"lm_head.weight": "model.word_embeddings.weight"}
     _tp_plan = {"lm_head": "colwise_gather_output"}
     _pp_plan = {"lm_head": (["hidden_states"], ["logits"])}
     _fsdp_plan = {"lm_head": "keep_full_weight"}
