@@ -147,6 +147,9 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(AnyOrderError, match="model_type llada2_moe, found bert"):
         load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(settings("a") | {"hidden_size": "wide"}))
+    with pytest.raises(AnyOrderError, match="config.json: "):
+        load(tmp_path)
     checkpoint(tmp_path, "a")
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(AnyOrderError, match="could not read"):

@@ -6,16 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig
 from transformers.core_model_loading import revert_weight_conversion
 
 from anyorder.errors import AnyOrderError
-from anyorder.files import read_json
+from anyorder.files import read_json, read_yaml
 from anyorder.models.llada2.configuration import LLaDA2MoeConfig
 from anyorder.models.llada2.modeling import LLaDA2MoeModelLM
 
 INDEX = "model.safetensors.index.json"
+
+
+def read_configuration(path: Path) -> LLaDA2MoeConfig:
+    """The configuration in a checkpoint folder, in its ``config.json``, or in a YAML file with the same keys.
+
+    Raises:
+        AnyOrderError: for another kind of model, or none.
+    """
+    path = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
+    settings = read_yaml(path) if path.suffix in (".yaml", ".yml") else read_json(path)
+    found = settings.get("model_type") if isinstance(settings, dict) else None
+    if found != LLaDA2MoeConfig.model_type:
+        raise AnyOrderError(f"{path} is no LLaDA2 configuration: expected model_type llada2_moe, found {found}")
+    try:
+        return LLaDA2MoeConfig(**settings)
+    except (StrictDataclassError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise AnyOrderError(f"{path}: {' '.join(str(error).split())}; compare it with a published config.json") from None
 
 
 def expected_shapes(config: LLaDA2MoeConfig) -> dict[str, tuple[int, ...]]:
@@ -58,16 +75,16 @@ def load(folder: Path, **options: Any) -> LLaDA2MoeModelLM:
         AnyOrderError: for a folder that is no LLaDA2 checkpoint, whose configuration cannot be honoured (see `check`), or
             whose tensors are missing, unknown, damaged or of another shape. transformers would start missing ones anew.
     """
-    folder = Path(folder)
-    model_type = read_json(folder / "config.json").get("model_type")
-    if model_type != LLaDA2MoeConfig.model_type:
-        raise AnyOrderError(f"{folder} is no LLaDA2 checkpoint: expected model_type llada2_moe, found {model_type}")
-    _check_tensors(folder, expected_shapes(AutoConfig.from_pretrained(folder, local_files_only=True)))
+    check_tensors(Path(folder), expected_shapes(read_configuration(folder)))
     return LLaDA2MoeModelLM.from_pretrained(folder, local_files_only=True, **options)
 
 
-def _check_tensors(folder: Path, expected: dict[str, tuple[int, ...]]) -> None:
-    """Raise an AnyOrderError unless the folder holds these tensors; only the files' headers are read."""
+def check_tensors(folder: Path, expected: dict[str, tuple[int, ...]]) -> None:
+    """Refuse a folder that does not hold these tensors; only the files' headers are read.
+
+    Raises:
+        AnyOrderError: naming the first tensor that is missing, unknown or of another shape.
+    """
     files = stored_files(folder)
     # A shared expert of no width may be left out.
     lacking = sorted(name for name, shape in expected.items() if name not in files and 0 not in shape)

@@ -3,13 +3,13 @@
 The names on the left of `LLaDA2MoeConfig.attribute_map` are those under which transformers' blocks look things up.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
+from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 
+@strict
 class LLaDA2MoeConfig(PreTrainedConfig):
     """Sizes and choices of a LLaDA2 model (Bie et al. 2025, arXiv 2512.15745).
 
@@ -76,15 +76,15 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     use_qkv_bias: bool = False
     use_qk_norm: bool = True
     use_bias: bool = True
-    rms_norm_eps: float = 1e-5
+    rms_norm_eps: float | int = 1e-5
     tie_word_embeddings: bool = False
-    embedding_dropout: float = 0.1
-    attention_dropout: float = 0.1
-    output_dropout: float = 0.1
-    initializer_range: float = 0.02
+    embedding_dropout: float | int = 0.1
+    attention_dropout: float | int = 0.1
+    output_dropout: float | int = 0.1
+    initializer_range: float | int = 0.02
     max_position_embeddings: int = 16384
     rope_parameters: dict[str, Any] | None = None
-    partial_rotary_factor: float | None = None
+    partial_rotary_factor: float | int | None = None
     use_cache: bool = False
     pad_token_id: int | None = None
     num_experts: int | None = 16
@@ -93,7 +93,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     norm_topk_prob: bool = True
     n_group: int = 8
     topk_group: int = 4
-    routed_scaling_factor: float = 2.5
+    routed_scaling_factor: float | int = 2.5
     moe_intermediate_size: int | None = None
     first_k_dense_replace: int = 0
     head_dim: int | None = None
