@@ -35,7 +35,7 @@ from anyorder.models.llada2.configuration import LLaDA2MoeConfig
 
 
 class LLaDA2MoeRotaryEmbedding(Glm4MoeRotaryEmbedding):
-    """Its frequencies stay in float32 when the model is cast: in bfloat16 far positions would be off by many turns."""
+    """Its frequencies stay in float32 when the model is cast: in bfloat16 far positions would be off by whole turns."""
 
     def _apply(self, fn, recurse: bool = True) -> nn.Module:
         before = self.inv_freq, self.original_inv_freq
@@ -135,7 +135,6 @@ class LLaDA2MoePreTrainedModel(PreTrainedModel):
     _no_split_modules = ["LLaDA2MoeDecoderLayer"]
     _skip_keys_device_placement = ["past_key_values"]
     _supports_sdpa = True
-    _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
     _can_record_outputs = {
