@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from toy_llada2 import numbers, weights
 from transformers.distributed import DistributedConfig
 
+from anyorder.models.llada2.blocks import LLaDA2MoeDecoderLayer
 from anyorder.models.llada2.checkpoint import load
 from anyorder.models.llada2.lora import lora
 
@@ -41,6 +42,17 @@ def compare_with_one(folder, kind):
     torch.distributed.barrier()
     saved, published = load_file(target / "model.safetensors"), weights("a")
     assert saved.keys() == published.keys() and all(torch.equal(saved[name], published[name]) for name in saved)
+
+
+def compare_layers_with_one(folder):
+    """Half of the layers in each process; transformers only answers so."""
+    recorded = numbers("a")
+    model = load(folder, distributed_config=DistributedConfig(pp_size=2)).eval()
+    assert 0 < sum(isinstance(layer, LLaDA2MoeDecoderLayer) for layer in model.model.layers) < 3
+    with torch.no_grad():
+        attention, positions = recorded["random_attention"], recorded["random_positions"]
+        logits = model(recorded["input_ids"], attention_mask=attention, position_ids=positions).logits
+    torch.testing.assert_close(logits, recorded["logits_random"], atol=1e-5, rtol=0)
 
 
 def train(folder, with_lora, accelerator=None):
@@ -83,6 +95,8 @@ def main(folder, kind):
     torch.set_num_threads(1)
     if kind in LAYOUTS:
         compare_with_one(folder, kind)
+    elif kind == "layers":
+        compare_layers_with_one(folder)
     else:
         compare_training(folder, with_lora=kind == "lora")
     torch.distributed.destroy_process_group()

@@ -5,7 +5,7 @@ import torch
 from toy_llada2 import CONFIGURATIONS, settings
 
 from anyorder.models.llada2 import LLaDA2MoeConfig
-from anyorder.models.llada2.modeling import LLaDA2MoeGate, LLaDA2MoeSparseMoeBlock
+from anyorder.models.llada2.blocks import LLaDA2MoeGate, LLaDA2MoeSparseMoeBlock
 
 
 def by_hand(scores, bias, config):

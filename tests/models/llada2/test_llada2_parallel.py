@@ -1,4 +1,4 @@
-"""Two processes over gloo are one process: transformers' plans for tensors, experts and shards, and FSDP2 of Accelerate."""
+"""Two processes over gloo are one process: transformers' plans for tensors, experts, shards and layers, and FSDP2 of Accelerate."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.slow  # two processes, each with libraries to import
-@pytest.mark.parametrize("kind", [*LAYOUTS, "full", "lora"])
+@pytest.mark.parametrize("kind", [*LAYOUTS, "layers", "full", "lora"])
 def test_two_processes_are_one(tmp_path, kind):
     folder = checkpoint(tmp_path / "base", "a")
     script = [str(HERE / "parallel_llada2.py"), str(folder), kind]

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 import torch
 from rich.table import Table
 
+from anyorder.models.llada2.blocks import LLaDA2MoeDecoderLayer
 from anyorder.models.llada2.configuration import LLaDA2MoeConfig
 from anyorder.models.llada2.lora import ATTENTION, EXPERTS, MLPS
-from anyorder.models.llada2.modeling import LLaDA2MoeDecoderLayer, LLaDA2MoeModelLM
+from anyorder.models.llada2.modeling import LLaDA2MoeModelLM
 
 GIB = 2**30
 LORA_RANK = 16
