@@ -22,6 +22,7 @@ FIXED = {
     "norm_head": (False, None, NOT_SO),
     "norm_softmax": (False, None, NOT_SO),
     "use_sliding_window": (False, None, NOT_SO),
+    "rope_interleave": (False, None, NOT_SO),
     "using_split_qkv_in_self_attention": (False, None, NOT_SO),
 }
 """Keys of published configurations that name a choice of which one alternative is computed here."""
@@ -33,10 +34,30 @@ def check(config: PreTrainedConfig) -> None:
         AnyOrderError: naming the key, what was found and what is allowed.
     """
     for key, found, allowed in _complaints(config):
-        raise AnyOrderError(
-            f"LLaDA2 config.json: {key} is {found!r}, but this model computes {allowed}; use a checkpoint with that, or"
-            " the code published with this one"
-        )
+        raise _refusal(key, found, allowed)
+
+
+def check_rope_scaling(rope: Any) -> None:
+    """What `check` says of this key. It is asked before transformers reads the key, which ends in other errors.
+
+    Args:
+        rope: ``rope_scaling``, or ``rope_parameters`` as transformers writes them.
+    """
+    keys = {"rope_type", "type", "rope_theta", "partial_rotary_factor"}
+    is_plain = not rope or (isinstance(rope, dict) and rope.keys() <= keys and _rope_type(rope) == "default")
+    if not is_plain:
+        raise _refusal("rope_scaling", rope, "only the default rotary embedding, without scaling (null)")
+
+
+def _rope_type(rope: dict[str, Any]) -> Any:
+    return rope.get("rope_type", rope.get("type", "default"))
+
+
+def _refusal(key: str, found: Any, allowed: str) -> AnyOrderError:
+    return AnyOrderError(
+        f"LLaDA2 config.json: {key} is {found!r}, but this model takes {allowed}; use a checkpoint with that, or the"
+        " code published with this one"
+    )
 
 
 def _complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str]]:
@@ -53,14 +74,12 @@ def _complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str]]:
 
 def _rotary_complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str]]:
     rope = config.rope_parameters
-    rope_type = rope.get("rope_type", rope.get("type", "default"))
-    if rope_type != "default":
-        yield "rope_scaling", rope_type, "only the default rotary embedding, without scaling (null)"
+    check_rope_scaling(rope)
     if not isinstance(rope.get("rope_theta"), int | float) or rope["rope_theta"] <= 0:
         yield "rope_theta", rope.get("rope_theta"), "a positive number"
     factor = rope.get("partial_rotary_factor")
     if factor is None:
-        yield "partial_rotary_factor", None, "no rotation without being told how much of a head is rotated, 0 < factor <= 1"
+        yield "partial_rotary_factor", None, "only a stated share of each head that is rotated, 0 < factor <= 1"
         return
     rotated = factor * config.head_dim
     if not 0 < factor <= 1 or rotated != int(rotated) or rotated % 2:
@@ -72,6 +91,10 @@ def _rotary_complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str
 
 
 def _size_complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str]]:
+    for key in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"):
+        if getattr(config, key) < 1:
+            yield key, getattr(config, key), "at least 1"
+            return
     heads, shared = config.num_attention_heads, config.num_key_value_heads
     if not 0 < shared <= heads or heads % shared:
         yield "num_key_value_heads", shared, f"a divisor of num_attention_heads, {heads}"

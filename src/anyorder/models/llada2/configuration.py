@@ -8,13 +8,15 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from anyorder.models.llada2.check import check_rope_scaling
+
 
 @strict
 class LLaDA2MoeConfig(PreTrainedConfig):
     """Sizes and choices of a LLaDA2 model (Bie et al. 2025, arXiv 2512.15745).
 
     Keys that are not named here are kept, so that a saved configuration says all that the published one says. What a
-    configuration asks for is checked when a model is made from it, see `anyorder.models.llada2.check`.
+    configuration asks for is checked when a model is made from it (scaled rotary embeddings at once), see `anyorder.models.llada2.check`.
 
     Attributes that do not say what they are:
         head_dim: width of one head; ``hidden_size / num_attention_heads`` where not given.
@@ -100,7 +102,8 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     output_router_logits: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
-        self.head_dim = self.head_dim or self.hidden_size // self.num_attention_heads
+        check_rope_scaling(kwargs.get("rope_scaling") or self.rope_parameters)
+        self.head_dim = self.head_dim or self.hidden_size // max(1, self.num_attention_heads)
         if self.partial_rotary_factor is None and kwargs.get("rotary_dim"):
             self.partial_rotary_factor = kwargs["rotary_dim"] / self.head_dim
         super().__post_init__(**kwargs)
@@ -109,8 +112,8 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     def to_dict(self) -> dict[str, Any]:
         """As the published file has it: rotary settings under keys of their own."""
         settings = super().to_dict()
-        rope = dict(settings.pop("rope_parameters", None) or {})
-        settings["rope_theta"] = rope.pop("rope_theta", self.default_theta)
-        settings["partial_rotary_factor"] = rope.pop("partial_rotary_factor", None)
-        settings["rope_scaling"] = None if rope.get("rope_type", "default") == "default" else rope
+        rope = settings.pop("rope_parameters", None) or {}
+        settings["rope_theta"] = rope.get("rope_theta", self.default_theta)
+        settings["partial_rotary_factor"] = rope.get("partial_rotary_factor")
+        settings["rope_scaling"] = None
         return settings
