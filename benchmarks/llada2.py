@@ -2,8 +2,8 @@
 
 Run with ``python benchmarks/llada2.py [--published FOLDER]``, where FOLDER holds the ``modeling_llada2_moe.py`` and
 ``configuration_llada2_moe.py`` of the published model. On a GPU it trains six layers of LLaDA2.0-mini in bfloat16, on a
-CPU `configs/models/llada2_tiny.yaml` in float32. Both models get the same weights, and are compared before they are timed.
-Medians of several updates (forward, backward, AdamW); compare only figures of one run.
+CPU `configs/models/llada2_tiny.yaml` in float32. Both models get the same weights, and are compared before they are
+timed. Medians of several updates (forward, backward, AdamW); compare only figures of one run.
 """
 
 from __future__ import annotations

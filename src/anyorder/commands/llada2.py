@@ -18,8 +18,8 @@ def llada2_parser() -> ArgumentParser:
     """The options of the command."""
     options = parser(
         "llada2",
-        "memory MODEL: what training takes; check MODEL: is a checkpoint whole and computed as it asks; merge / split MODEL"
-        " TARGET: write a checkpoint with merged experts, as dFactory and VeOmni have it, / with one tensor per expert.",
+        "memory MODEL: what training takes; check MODEL: is a checkpoint whole and computed as it asks; merge / split"
+        " MODEL TARGET: write it with merged experts, as dFactory and VeOmni have them, / with one tensor per expert.",
     )
     options.add_argument("action", type=str, help=f"one of {', '.join(ACTIONS)}")
     options.add_argument("model", type=str, help="a checkpoint folder; for memory also a config.json or YAML file")

@@ -25,7 +25,8 @@ def say(model, ids, **inputs):
 
 
 def test_blocks_by_hand():
-    positions, present = torch.tensor([[0, 1, 2, 3, 4], [3, 2, 0, 1, 9]]), torch.tensor([[True] * 5, [True] * 4 + [False]])
+    positions = torch.tensor([[0, 1, 2, 3, 4], [3, 2, 0, 1, 9]])
+    present = torch.tensor([[True] * 5, [True] * 4 + [False]])
     allowed = block_causal(positions, 2, present)
     assert allowed.shape == (2, 1, 5, 5) and allowed.dtype == torch.bool
     assert allowed[0, 0].int().tolist() == [[1, 1, 0, 0, 0]] * 2 + [[1, 1, 1, 1, 0]] * 2 + [[1] * 5]
@@ -188,3 +189,10 @@ def test_cast_to_half_precision_it_rotates_as_before(model):
     assert half.model.rotary_emb.inv_freq.dtype == torch.float32
     assert torch.equal(half.model.rotary_emb.inv_freq, exact)
     assert half.to("meta").model.rotary_emb.inv_freq.is_meta
+
+
+def test_logits_of_some_positions(model, ids):
+    all_of_them = say(model, ids)
+    torch.testing.assert_close(say(model, ids, logits_to_keep=3), all_of_them[:, -3:], atol=1e-6, rtol=0)
+    some = say(model, ids, logits_to_keep=torch.tensor([4, 7]))
+    torch.testing.assert_close(some, all_of_them[:, [4, 7]], atol=1e-6, rtol=0)

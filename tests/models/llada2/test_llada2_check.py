@@ -60,7 +60,8 @@ def test_what_cannot_be_honoured_is_refused(key, changes, says):
 @pytest.mark.parametrize("read", [AutoModelForMaskedLM.from_pretrained, load])
 def test_a_checkpoint_is_refused_however_it_is_loaded(tmp_path, read):
     checkpoint(tmp_path, "a")
-    (tmp_path / "config.json").write_text(json.dumps(settings("a") | {"rope_scaling": {"rope_type": "dynamic", "factor": 2}}))
+    changed = settings("a") | {"rope_scaling": {"rope_type": "dynamic", "factor": 2}}
+    (tmp_path / "config.json").write_text(json.dumps(changed))
     with pytest.raises(AnyOrderError, match="rope_scaling is .*'dynamic'.*without scaling"):
         read(tmp_path)
 

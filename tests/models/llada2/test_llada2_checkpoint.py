@@ -26,7 +26,8 @@ MINI = dict(
 
 def mini_shapes():
     """Every tensor of LLaDA2.0-mini, by hand."""
-    shapes = {"lm_head.weight": (157184, 2048), "model.word_embeddings.weight": (157184, 2048), "model.norm.weight": (2048,)}
+    shapes = {"lm_head.weight": (157184, 2048), "model.word_embeddings.weight": (157184, 2048)}
+    shapes["model.norm.weight"] = (2048,)
 
     def add_mlp(prefix, width):
         shapes[f"{prefix}.gate_proj.weight"] = shapes[f"{prefix}.up_proj.weight"] = (width, 2048)

@@ -75,15 +75,23 @@ def test_kept_finished_blocks_change_nothing(tmp_path, monkeypatch):
 
 def test_what_is_kept_of_a_step():
     confidence = torch.tensor([[0.9, 0.2, 0.95, 0.1], [0.5, 0.4, -torch.inf, 0.3], [-torch.inf] * 3 + [0.2]])
-    assert _kept(confidence, 1, 0.8).tolist() == [[True, False, True, False], [True] + [False] * 3, [False] * 3 + [True]]
-    assert _kept(confidence, 3, 0.8).tolist() == [[True, True, True, False], [True, True, False, True], [False] * 3 + [True]]
-    assert _kept(confidence, 0, 0.8).tolist() == [[True, False, True, False], [False] * 4, [False] * 4]
+
+    def kept(at_least):
+        return _kept(confidence, at_least, 0.8).int().tolist()
+
+    assert kept(1) == [[1, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
+    assert kept(3) == [[1, 1, 1, 0], [1, 1, 0, 1], [0, 0, 0, 1]]
+    assert kept(0) == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(
     ("settings", "schedule"),
-    [(dict(block_length=8, steps=8), [1] * 8), (dict(block_length=8, steps=3), [3, 3, 2]), (dict(block_length=4, steps=6), [1] * 4 + [0] * 2)],
-)  # fmt: skip
+    [
+        (dict(block_length=8, steps=8), [1] * 8),
+        (dict(block_length=8, steps=3), [3, 3, 2]),
+        (dict(block_length=4, steps=6), [1] * 4 + [0] * 2),
+    ],
+)
 def test_a_block_is_spread_over_the_steps(settings, schedule):
     assert BlockDiffusion(1, 2, **settings).at_least() == schedule
     assert BlockDiffusion(1, 2, gen_length=2, **settings).at_least() == {8: [4, 4], 4: [2, 2]}[settings["block_length"]]
@@ -115,10 +123,10 @@ def test_sampling_follows_the_distribution():
 def test_a_random_answer_is_repeated_by_its_seed():
     model, mask = random_model("a"), 159
     settings = BlockDiffusion(mask, 158, gen_length=12, block_length=4)
-    answers = [
-        generate(model, [torch.arange(5)], settings, sampling(1.0, generator=torch.Generator().manual_seed(seed)))[0].tolist()
-        for seed in (0, 0, 1)
-    ]
+    answers = []
+    for seed in (0, 0, 1):
+        choose = sampling(1.0, generator=torch.Generator().manual_seed(seed))
+        answers.append(generate(model, [torch.arange(5)], settings, choose)[0].tolist())
     assert answers[0] == answers[1] != answers[2]
 
 
@@ -134,6 +142,10 @@ def test_a_random_answer_is_repeated_by_its_seed():
 def test_what_cannot_be_generated(prompt, settings, complaint):
     with pytest.raises(AnyOrderError, match=complaint):
         generate(random_model("a"), [torch.zeros(prompt, dtype=torch.int64)], BlockDiffusion(159, 158, **settings))
+
+
+def test_no_prompts_have_no_answers():
+    assert generate(random_model("a"), [], BlockDiffusion(159, 158)) == []
 
 
 def test_no_temperature_is_no_sampling():

@@ -24,7 +24,8 @@ def test_the_memory_table(sized):
     name, config, count = sized
     needed = [num_gpus_needed(config, count, training) for training in COSTS]
     if name == "flash":
-        found = re.search(r"-flash needs (\d+) such GPUs for full training, (\d+) in bfloat16, (\d+) for LoRA and (\d+)", PAGE)
+        said = r"-flash needs (\d+) such GPUs for full training, (\d+) in bfloat16, (\d+) for LoRA and (\d+)"
+        found = re.search(said, PAGE)
         assert [int(number) for number in found.groups()] == needed
         return
     rows = re.search("<!-- memory -->(.*)<!-- /memory -->", PAGE, re.DOTALL)[1].strip().splitlines()[4:-1]

@@ -1,4 +1,5 @@
-"""Two processes over gloo are one process: transformers' plans for tensors, experts, shards and layers, and FSDP2 of Accelerate."""
+"""Two processes over gloo are one process: transformers' plans for tensors, experts, shards and layers, and
+Accelerate's FSDP2."""
 
 import os
 import subprocess

@@ -21,7 +21,10 @@ def loaded(request, tmp_path_factory):
     return model.eval(), numbers(request.param)
 
 
-@pytest.fixture(params=[("sdpa", "grouped_mm"), ("eager", "grouped_mm"), ("sdpa", "eager"), ("sdpa", "batched_mm")], ids="-".join)
+WAYS = [("sdpa", "grouped_mm"), ("eager", "grouped_mm"), ("sdpa", "eager"), ("sdpa", "batched_mm")]
+
+
+@pytest.fixture(params=WAYS, ids="-".join)
 def compared(request, loaded):
     """With each way to compute attention and experts."""
     model, recorded = loaded

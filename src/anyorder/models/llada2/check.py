@@ -121,4 +121,5 @@ def _expert_complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str
         yield "num_experts_per_tok", chosen, f"between 1 and the {available} experts of topk_group groups"
     # The published code reads no such key: it normalises the weights of several experts and leaves that of a single one.
     if chosen > 1 and not config.norm_topk_prob:
-        yield "norm_topk_prob", config.norm_topk_prob, "only weights that sum to one (true) where num_experts_per_tok is above 1"
+        allowed = "only weights that sum to one (true) where num_experts_per_tok is above 1"
+        yield "norm_topk_prob", config.norm_topk_prob, allowed

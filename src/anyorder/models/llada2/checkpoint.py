@@ -52,8 +52,9 @@ def stored_files(folder: Path) -> dict[str, Path]:
     Raises:
         AnyOrderError: when there are no weights, or files are missing or damaged.
     """
-    folder = Path(folder)
-    shards = sorted(set(read_json(folder / INDEX)["weight_map"].values())) if (folder / INDEX).exists() else ["model.safetensors"]
+    folder, shards = Path(folder), ["model.safetensors"]
+    if (folder / INDEX).exists():
+        shards = sorted(set(read_json(folder / INDEX)["weight_map"].values()))
     files = {}
     for shard in shards:
         try:

@@ -16,7 +16,8 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     """Sizes and choices of a LLaDA2 model (Bie et al. 2025, arXiv 2512.15745).
 
     Keys that are not named here are kept, so that a saved configuration says all that the published one says. What a
-    configuration asks for is checked when a model is made from it (scaled rotary embeddings at once), see `anyorder.models.llada2.check`.
+    configuration asks for is checked when a model is made from it (scaled rotary embeddings at once), see
+    `anyorder.models.llada2.check`.
 
     Attributes that do not say what they are:
         head_dim: width of one head; ``hidden_size / num_attention_heads`` where not given.

@@ -67,11 +67,13 @@ def generate(
     Raises:
         AnyOrderError: when a prompt is empty or too long for the model with its answer.
     """
+    if not prompts:
+        return []
     _check_lengths(model, prompts, settings)
     page, size = Page.of(prompts, settings, model.device), settings.block_length
     cache = DynamicCache(config=model.config)
     if page.first_block:
-        page.read(model, slice(0, page.first_block * size), cache)
+        page.remember(model, slice(0, page.first_block * size), cache)
     answers: list[Tensor] = [torch.empty(0)] * len(prompts)
     for start in range(page.first_block * size, page.tokens.shape[1], size):
         block = slice(start, start + size)
@@ -85,7 +87,7 @@ def generate(
         if is_done.any():
             page = page.rows(going_on)
             cache.batch_select_indices(going_on)
-        page.read(model, block, cache)
+        page.remember(model, block, cache)
     return answers
 
 

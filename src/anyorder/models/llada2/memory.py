@@ -1,11 +1,11 @@
 """What a LLaDA2 model takes in memory, computed from its configuration; nothing is allocated.
 
-| training | weights | gradients | optimizer (AdamW) | whole while at work |
+| training | weights | gradients | optimizer (AdamW) | layers that are whole |
 |---|---|---|---|---|
-| full | float32 | float32 | 2 x float32 | two layers and a gradient |
-| full, bfloat16 | bfloat16 | bfloat16 | 2 x bfloat16 | two layers and a gradient |
-| lora | bfloat16, adapters float32 | float32, adapters only | 2 x float32, adapters only | two layers, and the updated weights, their update and its gradient |
-| inference | bfloat16 | none | none | two layers |
+| full | float32 | float32 | 2 x float32 | two, and a gradient |
+| full, bfloat16 | bfloat16 | bfloat16 | 2 x bfloat16 | two, and a gradient |
+| lora | bfloat16, adapters float32 | float32, adapters | 2 x float32, adapters | two, an update, its sum and gradient |
+| inference | bfloat16 | none | none | two |
 
 FSDP2 divides the first three among GPUs. Layers (in bfloat16) are whole on every GPU while they work, and the next one
 is fetched ahead. What a batch takes is an estimate: with gradient checkpointing the input of every layer, what one layer
@@ -154,8 +154,9 @@ def table(config: LLaDA2MoeConfig, num_gpus: int, gib: float = GPU_GIB) -> Table
     """GiB on each of several GPUs, for every kind of training, and how many GPUs it takes at least."""
     count = Parameters.of(config)
     title = (
-        f"{count.total / 1e9:.3g}B parameters, {count.active / 1e9:.3g}B at work on a token, {count.adapters / 1e9:.2g}B in"
-        f" adapters of rank {LORA_RANK}\nGiB on each of {num_gpus} GPUs that reads 4096 tokens at a time and is asked for 1024"
+        f"{count.total / 1e9:.3g}B parameters, {count.active / 1e9:.3g}B at work on a token, {count.adapters / 1e9:.2g}B"
+        f" in adapters of rank {LORA_RANK}\nGiB on each of {num_gpus} GPUs that reads 4096 tokens at a time and is asked"
+        " for 1024"
     )
     found = Table(title=title, title_justify="left")
     columns = ["training", "weights", "gradients", "optimizer", "layers", "batch", "total", f"{gib:g} GiB GPUs needed"]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, initialization
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_outputs import MoeCausalLMOutputWithPast, MoeModelOutputWithPast
+from transformers.modeling_utils import slice_logits_to_keep
 from transformers.models.glm4_moe.modeling_glm4_moe import Glm4MoeExperts, Glm4MoeRMSNorm, Glm4MoeTopkRouter
 from transformers.utils import can_return_tuple
 from transformers.utils.generic import merge_with_config_defaults
@@ -151,12 +152,14 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
         **kwargs,
     ) -> MoeCausalLMOutputWithPast:
         """See `LLaDA2MoeModel.forward`.
 
         Args:
             labels: int64 ``[B, N]``; the true tokens where the loss counts, elsewhere -100.
+            logits_to_keep: logits of so many last tokens only (0: all), or of these; the head is the widest layer by far.
 
         Returns:
             Logits ``[B, N, V]``, and with ``labels`` the mean cross-entropy over them, in nats.
@@ -170,7 +173,7 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
             use_cache=use_cache,
             **kwargs,
         )
-        logits = self.lm_head(outputs.last_hidden_state)
+        logits = self.lm_head(slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep))
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size, **kwargs)

@@ -99,11 +99,16 @@ class Page:
 
     def rows(self, index: Tensor) -> Page:
         """Some of the prompts."""
-        batch = {name: getattr(self, name)[index] for name in ("tokens", "present", "positions", "begin", "end", "prompt")}
-        return Page(**batch, never=self.never, first_block=self.first_block, size=self.size)
+        of_prompts = ("tokens", "present", "positions", "begin", "end", "prompt")
+        chosen = {name: getattr(self, name)[index] for name in of_prompts}
+        return Page(**chosen, never=self.never, first_block=self.first_block, size=self.size)
 
-    def read(self, model: PreTrainedModel, columns: slice, cache: DynamicCache) -> Tensor:
-        """Logits ``[B, columns, V]``; the cache holds all earlier columns and gets these ones too."""
+    def remember(self, model: PreTrainedModel, columns: slice, cache: DynamicCache) -> None:
+        """Put columns into the cache, which holds all earlier ones."""
+        self.read(model, columns, cache, logits_to_keep=1)
+
+    def read(self, model: PreTrainedModel, columns: slice, cache: DynamicCache, logits_to_keep: int = 0) -> Tensor:
+        """Logits ``[B, columns, V]``, or of the last few columns; the cache, which holds all earlier ones, gets these."""
         block = torch.arange(columns.stop, device=self.tokens.device) // self.size
         may_see = (block[columns, None] >= block) & self.present[:, None, : columns.stop]
         return model(
@@ -111,6 +116,7 @@ class Page:
             position_ids=self.positions[:, columns],
             attention_mask=may_see[:, None],
             past_key_values=cache,
+            logits_to_keep=logits_to_keep,
         ).logits
 
     def has_ended(self, settings: BlockDiffusion) -> Tensor:
