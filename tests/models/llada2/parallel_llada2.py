@@ -75,16 +75,21 @@ def train(folder, with_lora, accelerator=None):
     return torch.stack(losses), {name: whole(p).detach() for name, p in model.named_parameters()}
 
 
-def compare_training(folder, with_lora):
-    """FSDP2 as Accelerate sets it up; it does so for GPUs alone unless told otherwise."""
+def compare_training(folder, with_lora, precision):
+    """FSDP2 as Accelerate sets it up; it does so for GPUs alone unless told otherwise. One process has float32."""
     plugin = FullyShardedDataParallelPlugin(
         fsdp_version=2, auto_wrap_policy="transformer_based_wrap", cpu_ram_efficient_loading=False
     )
-    accelerator = Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True, mixed_precision=precision)
+    if precision != "no":
+        plugin.set_mixed_precision(precision)
     accelerator.state.distributed_type, accelerator.state.fsdp_plugin = DistributedType.FSDP, plugin
     losses, parameters = train(folder, with_lora, accelerator)
     expected, alone = train(folder, with_lora)
     assert expected[-1] < expected[0] - 0.1
+    if precision == "bf16":
+        torch.testing.assert_close(losses.float(), expected, atol=0, rtol=0.02)
+        return
     torch.testing.assert_close(losses, expected, atol=1e-4, rtol=0)
     # AdamW divides by the size of a gradient, so where that is near nothing, rounding shows.
     for name, ours in parameters.items():
@@ -98,7 +103,7 @@ def main(folder, kind):
     elif kind == "layers":
         compare_layers_with_one(folder)
     else:
-        compare_training(folder, with_lora=kind == "lora")
+        compare_training(folder, with_lora="lora" in kind, precision="bf16" if "bfloat16" in kind else "no")
     torch.distributed.destroy_process_group()
 
 

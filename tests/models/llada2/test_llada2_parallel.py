@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.slow  # two processes, each with libraries to import
-@pytest.mark.parametrize("kind", [*LAYOUTS, "layers", "full", "lora"])
+@pytest.mark.parametrize("kind", [*LAYOUTS, "layers", "full", "lora", "full bfloat16", "lora bfloat16"])
 def test_two_processes_are_one(tmp_path, kind):
     folder = checkpoint(tmp_path / "base", "a")
     script = [str(HERE / "parallel_llada2.py"), str(folder), kind]
