@@ -14,8 +14,10 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.experiments.promises import read_promises
 from anyorder.experiments.study_file import read_study
 from anyorder.masking.strategies import Mixture
+from anyorder.models.llada2.checkpoint import expected_shapes, read_configuration
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+MODELS = sorted(CONFIGS.glob("models/*.yaml"))
 STUDIES = [CONFIGS / "ablations.yaml", *sorted(CONFIGS.glob("studies/*.yaml"))]
 RUNS = [CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml"))]
 
@@ -26,7 +28,12 @@ def read(path):
 
 
 def test_every_file_is_checked_here():
-    assert {*RUNS, *STUDIES, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+    assert {*RUNS, *STUDIES, *MODELS, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_model_is_one_that_is_computed(path):
+    assert len(expected_shapes(read_configuration(path))) > 100
 
 
 def test_the_base_config_names_every_default():
@@ -93,7 +100,7 @@ def test_the_ablations_are_the_four_that_are_planned(tmp_path, quick):
 def test_a_quick_study_is_shorter(tmp_path, path):
     whole, quick = (read_study(path, quick, tmp_path) for quick in (False, True))
     assert [arm.name for arm in quick.arms] == [arm.name for arm in whole.arms] and quick.levels == whole.levels
-    length = [study.arms[0].config.training for study in (quick, whole)]
+    length = [study.runs()[0].config.training for study in (quick, whole)]
     assert (length[0].num_updates or 0, length[0].num_epochs) < (length[1].num_updates or 0, length[1].num_epochs)
     assert len(quick.runs()) <= len(whole.runs())
     assert quick.arms[0].evaluation.num_episodes < whole.arms[0].evaluation.num_episodes

@@ -70,14 +70,7 @@ class Tried:
     taught, as that nothing follows from walking into an object in demonstrations that never do."""
 
     def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
-        pairs = zip(before, imagined.actions[:, 0] + model.vocabulary.offsets[Attribute.ACTION])
-        return torch.tensor([-_times_tried(history, int(action)) for history, action in pairs], dtype=torch.float32)
-
-
-def _times_tried(history: History, action: int) -> int:
-    frames = history.encoded().frames
-    again = (frames[:-1, :-2] == frames[-1, :-2]).all(dim=1)
-    return int((again & (frames[:-1, -1] == action)).sum())
+        return torch.stack([-history.tried()[action] for history, action in zip(before, imagined.actions[:, 0])])
 
 
 @dataclass(frozen=True)

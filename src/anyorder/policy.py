@@ -5,6 +5,7 @@ Legend: N episodes in progress, S cells of a view, V vocabulary.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from copy import copy
 
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.grid import AFTER_CELLS, Encoded, GridLayout, GridVocabulary, collate
+from anyorder.data.grid import AFTER_CELLS, NUM_VALUES, Encoded, GridLayout, GridVocabulary, collate
 from anyorder.data.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
 
+TRIED_PENALTY = 4.0
+"""What agents act with unless told otherwise, see `Policy`."""
 FRAMES_PER_PASS = 256
 """Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
 
@@ -35,6 +38,7 @@ class History:
         self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
         self._frames: list[np.ndarray] = []
         self._unknown: list[np.ndarray] = []
+        self._taken: Counter[tuple[bytes, int]] = Counter()
 
     def __len__(self) -> int:
         """Number of observations."""
@@ -59,8 +63,18 @@ class History:
     def act(self, action: int, unknown: bool = False) -> None:
         """Add the action taken after the last observation; ``unknown``: True if the agent is told that it may have been
         another, it becomes hidden."""
+        self._taken[self._last_observation(), action] += 1
         self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
         self._unknown[-1][-1] = unknown
+
+    def tried(self) -> Tensor:
+        """float32 ``[7]``: how often each action was taken in the episode after exactly the last observation (view and
+        direction, the same of them unknown)."""
+        now = self._last_observation()
+        return torch.tensor([float(self._taken[now, action]) for action in range(NUM_VALUES[Attribute.ACTION])])
+
+    def _last_observation(self) -> bytes:
+        return np.where(self._unknown[-1], -1, self._frames[-1])[:1 - AFTER_CELLS].tobytes()
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """One observation and the action after it.
@@ -102,10 +116,13 @@ class Policy:
         model: a grid model, in evaluation mode.
         temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered.
         seed: of those draws.
+        tried_penalty: nats that the log-probability of an action loses for every time it was taken in the episode after
+            exactly this observation. Experts never do in vain what they did before, so their demonstrations do not show
+            what to do then, and where nothing has changed, neither has the model's answer.
     """
 
-    def __init__(self, model: nn.Module, temperature: float = 0.0, seed: int = 0) -> None:
-        self.model, self.temperature = model, temperature
+    def __init__(self, model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> None:
+        self.model, self.temperature, self.tried_penalty = model, temperature, tried_penalty
         self._generator = torch.Generator().manual_seed(seed)
 
     def start(self, mission: str) -> History:
@@ -114,7 +131,7 @@ class Policy:
 
     def actions(self, histories: Sequence[History]) -> list[int]:
         """The next action of each episode."""
-        logits = self.logits(histories)
+        logits = self.logits(histories) - self.tried_penalty * torch.stack([history.tried() for history in histories])
         if self.temperature == 0.0:
             return logits.argmax(dim=-1).tolist()
         probabilities = (logits / self.temperature).softmax(dim=-1)

@@ -24,14 +24,19 @@ class RebuildingPolicy(Policy):
 
     Args:
         model: that was also trained to rebuild observations.
-        temperature, seed: as in `Policy`.
+        temperature, seed, tried_penalty: as in `Policy`.
         decoder: of the unknown elements; the most probable value of each by default.
     """
 
     def __init__(
-        self, model: nn.Module, temperature: float = 0.0, seed: int = 0, decoder: Decoder = SinglePass()
+        self,
+        model: nn.Module,
+        temperature: float = 0.0,
+        seed: int = 0,
+        tried_penalty: float = 0.0,
+        decoder: Decoder = SinglePass(),
     ) -> None:
-        super().__init__(model, temperature, seed)
+        super().__init__(model, temperature, seed, tried_penalty)
         self.decoder = decoder
 
     def logits(self, histories: Sequence[History]) -> Tensor:

@@ -87,13 +87,12 @@ class StepwisePolicy(Policy):
         return [*(layer.reader for layer in self.model.layers), self.model.last_reader]
 
     def _advance(self, histories: Sequence[_RememberedHistory], kernels: Tensor) -> None:
-        """Compute the next frame of each episode; ``kernels`` is ``[A, H, S, S]``, from the past."""
+        """Compute the next frame of each episode; ``kernels`` is ``[A + 1, H, S, S]``, from the past."""
         model = self.model
         cells, registers, arrival = self._first(histories)
         past = _Past.of(histories, self._taken(histories))
         mission = torch.stack([history.memory.mission for history in histories])
-        is_later = (arrival < NUM_SYMBOLS)[:, None, None, None]
-        kernels = kernels.index_select(0, arrival.clamp(max=NUM_SYMBOLS - 1)) * is_later
+        kernels = kernels.index_select(0, arrival)  # the last one, of first frames, is zero
         for number, layer in enumerate(model.layers):
             normed = layer.cell_norm(cells)
             registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
@@ -202,10 +201,10 @@ class _Past:
     def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
         ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
-        (own, past, _), (overwrite, _) = transport.values_and_gates(cells, None)
+        own, (past, _), (overwrite, _) = transport.values_and_gates(cells, None)
         arrived = kernels @ self.cells[:, number]
         self.cells[:, number] = torch.lerp(arrived, past, overwrite)
-        return transport.merged(own, arrived, torch.zeros_like(arrived))
+        return transport.merged(own, torch.stack([arrived, torch.zeros_like(arrived)]))
 
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
         """Put everything back where it belongs."""

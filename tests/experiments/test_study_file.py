@@ -59,8 +59,13 @@ def test_quick_changes_the_study(read):
     assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3
 
 
+def test_updates_may_differ_between_sizes(read):
+    runs = read({"updates": {10: 5, None: 60}}).runs()
+    assert {(run.size, run.config.training.num_updates) for run in runs} == {(10, 5), (None, 60)}
+
+
 def test_without_updates_epochs_count(read):
-    assert read({"updates": None}).arms[0].config.training.num_updates is None
+    assert {run.config.training.num_updates for run in read({"updates": None}).runs()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,8 @@ def test_without_updates_epochs_count(read):
         ({"sizes": 10}, ["sizes is a list of whole numbers", "found 10"]),
         ({"sizes": [101]}, ["sizes asks for 101 demonstrations, levels.Red has 100"]),
         ({"seeds": [None]}, ["seeds is a list of whole numbers"]),
-        ({"updates": 0}, ["training.num_updates is at least 1, found 0"]),
+        ({"updates": 0}, ["updates is a whole number of at least 1, or one for each of the sizes 10, None; found 0"]),
+        ({"updates": {10: 5}}, ["one for each of the sizes 10, None", "found {10: 5}"]),
         ({"comparisons": {"Both": ["a", "c"]}}, ["comparison Both names unknown arms: c"]),
     ],
 )

@@ -5,6 +5,7 @@ from transformers import BertConfig, BertForMaskedLM, ModernBertConfig, ModernBe
 
 from anyorder.data.layout import Attribute, Kind, Layout
 from anyorder.masking.order import Order, Role
+from anyorder.models.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
 
 PAD, MASK, VOCABULARY, LONGEST = 0, 22, 23, 48
 SIZES = dict(
@@ -78,3 +79,16 @@ def modern_bert(**options):
         layer_types=layers, local_attention=4,
     )
     return ModernBertForMaskedLM(config).double().eval()
+
+
+def llada2(**options):
+    """A random LLaDA2 with a dense layer and two of experts, whose norms, rotation and routing compute in single
+    precision whatever the model's own is."""
+    torch.manual_seed(0)
+    experts = dict(num_experts=8, num_experts_per_tok=2, n_group=4, topk_group=2, num_shared_experts=1, moe_intermediate_size=8)
+    config = LLaDA2MoeConfig(
+        **SIZES | experts | dict(num_hidden_layers=3, intermediate_size=32, initializer_range=0.3) | options,
+        num_key_value_heads=1, first_k_dense_replace=1, partial_rotary_factor=0.5, attention_dropout=0.0,
+        experts_implementation="eager",  # grouped matrix multiplication knows no double precision
+    )
+    return LLaDA2MoeModelLM(config).double().eval()

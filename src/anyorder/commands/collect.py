@@ -82,7 +82,7 @@ def run_collect(options: CollectOptions) -> Manifest:
 def _checkpoint_source(options: CollectOptions):
     from anyorder.build import load_model
     from anyorder.evaluation.rollout import policy_source
-    from anyorder.policy import Policy
+    from anyorder.policy import TRIED_PENALTY, Policy
 
     model, _ = load_model(Path(options.checkpoint))
-    return policy_source(Policy(model), options.env)
+    return policy_source(Policy(model, tried_penalty=TRIED_PENALTY), options.env)

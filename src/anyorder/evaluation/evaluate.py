@@ -29,6 +29,7 @@ from anyorder.evaluation.rollout import FIRST_SEED, roll_out
 from anyorder.files import replacing, write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.policy import TRIED_PENALTY
 from anyorder.seeding import stream
 from anyorder.stepwise import StepwisePolicy
 
@@ -58,7 +59,10 @@ class EvaluationConfig:
             corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
             of loops: where nothing changes, the most probable action stays the same.
-        num_gif_episodes: episodes in the film; 0 makes none.
+        tried_penalty: nats that the log-probability of an action loses for every time the agent has taken it, in the same
+            episode, after exactly the same observation. This leads out of loops better than chance; 0: the model alone.
+        pictures: False writes numbers alone: no reconstruction, no reliability plot, no film.
+        num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
         seed: of what is hidden.
     """
@@ -72,6 +76,8 @@ class EvaluationConfig:
     robustness: dict[str, list[float]] = field(default_factory=lambda: {"occlusion": [0.1, 0.3]})
     robustness_forms: list[str] = field(default_factory=lambda: ["untold", "told"])
     temperature: float = 1.0
+    tried_penalty: float = TRIED_PENALTY
+    pictures: bool = True
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
     seed: int = 0
@@ -87,6 +93,8 @@ class EvaluationConfig:
             )
         if self.temperature < 0:
             raise AnyOrderError(f"temperature is 0 or more, found {self.temperature}")
+        if self.tried_penalty < 0:
+            raise AnyOrderError(f"tried_penalty is 0 or more, found {self.tried_penalty}")
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
         arms(self.robustness, self.robustness_forms)
@@ -116,9 +124,9 @@ class Evaluation:
     config: EvaluationConfig
 
     def run(self, folder: Path) -> Findings:
-        """Judge, and write ``metrics.json``; with ``world_model_nll`` or ``accuracy`` ``reconstruction.png``, with these
-        or ``dynamics`` ``reliability.png`` and ``.svg``; with ``task_success`` or ``robustness`` ``episodes.json`` (what became
-        of each) and ``episodes.gif``. Progress goes to stderr.
+        """Judge, and write ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json`` (what became of
+        each). Pictures are ``reconstruction.png`` with ``world_model_nll`` or ``accuracy``, ``reliability.png`` and ``.svg``
+        with these or ``dynamics``, and ``episodes.gif`` with ``task_success`` or ``robustness``. Progress goes to stderr.
 
         Raises:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
@@ -128,15 +136,16 @@ class Evaluation:
         findings = Findings(self.env_id, {}, None, [])
         with _progress() as bars:
             findings = replace(findings, modes=self._modes(bars))
-            if findings.modes:
+            if findings.modes and self.config.pictures:
                 write_reliability(folder, {name: scores.calibration for name, scores in findings.modes.items()})
-            if "smoothing" in findings.modes:
+            if "smoothing" in findings.modes and self.config.pictures:
                 self._picture(folder / "reconstruction.png")
             if "goals" in asked:
                 findings = replace(findings, goals=self._goals(bars))
             if "task_success" in asked or "robustness" in asked:
                 findings = self._episodes(findings, bars, folder)
-                self._film(folder / "episodes.gif")
+                if self.config.pictures and self.config.num_gif_episodes:
+                    self._film(folder / "episodes.gif")
         write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
 
@@ -176,7 +185,7 @@ class Evaluation:
         config = self.config
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         advance = _advance(bars, "reaching goals", len(seeds))
-        return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, advance)
+        return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, config.tried_penalty, advance)
 
     def _episodes(self, findings: Findings, bars: Progress, folder: Path) -> Findings:
         config, policy = self.config, self._policy()
@@ -186,7 +195,7 @@ class Evaluation:
         if "task_success" in config.metrics:
             findings = replace(findings, task_success=TaskScore.of(clean))
         if "robustness" in config.metrics:
-            agent = Agent(self.model, config.temperature, config.seed)
+            agent = Agent(self.model, config.temperature, config.seed, config.tried_penalty)
             findings = replace(findings, robustness=[
                 compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
                 for arm in arms(config.robustness, config.robustness_forms)
@@ -204,15 +213,15 @@ class Evaluation:
 
     def _film(self, path: Path) -> None:
         """Of the first episodes, played with holes that the agent is told of."""
-        if self.config.num_gif_episodes:
-            first, holes = self.config.first_seed, Occlusion(self.config.cell_rate)
-            seeds = range(first, first + self.config.num_gif_episodes)
-            played = roll_out(self._policy(), self.env_id, seeds, holes)
-            with replacing(path) as temporary:
-                temporary.write_bytes(episode_gif(self.model, played, holes))
+        first, holes = self.config.first_seed, Occlusion(self.config.cell_rate)
+        seeds = range(first, first + self.config.num_gif_episodes)
+        played = roll_out(self._policy(), self.env_id, seeds, holes)
+        with replacing(path) as temporary:
+            temporary.write_bytes(episode_gif(self.model, played, holes))
 
     def _policy(self) -> StepwisePolicy:
-        return StepwisePolicy(self.model, self.config.temperature, self.config.seed)
+        config = self.config
+        return StepwisePolicy(self.model, config.temperature, config.seed, config.tried_penalty)
 
     def _cells(self) -> Cell:
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))

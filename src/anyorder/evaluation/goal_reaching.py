@@ -44,6 +44,7 @@ def reach_goals(
     seeds: Sequence[int],
     temperature: float = 0.0,
     seed: int = 0,
+    tried_penalty: float = 0.0,
     on_finish: Callable[[], None] | None = None,
 ) -> GoalScore | None:
     """Let BabyAI's bot play every seed, then let the model reach the bot's last observation in as many steps.
@@ -52,7 +53,7 @@ def reach_goals(
         model: trained on `goal_conditioned` orders.
         env_id: a BabyAI level.
         seeds: of the episodes.
-        temperature, seed: of the actions.
+        temperature, seed, tried_penalty: of the actions, see `Policy`.
         on_finish: called once per finished episode.
 
     Returns:
@@ -62,7 +63,7 @@ def reach_goals(
     if not shown:
         return None
     played = roll_out(
-        GoalPolicy(model, temperature, seed),
+        GoalPolicy(model, temperature, seed, tried_penalty),
         env_id,
         [one.seed for one in shown],
         on_finish=on_finish,

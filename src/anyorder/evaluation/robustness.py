@@ -83,19 +83,20 @@ class Agent:
 
     Attributes:
         model: a grid model, in evaluation mode.
-        temperature, seed: of its actions; every arm draws from the beginning.
+        temperature, seed, tried_penalty: of its actions, see `Policy`; every arm draws from the beginning.
     """
 
     model: nn.Module
     temperature: float = 0.0
     seed: int = 0
+    tried_penalty: float = 0.0
 
     def play(
         self, arm: Arm, env_id: str, seeds: Sequence[int], on_finish: Callable[[], None] | None = None
     ) -> list[Trajectory]:
         """The episodes of an arm, in the order of the seeds; arguments as in `roll_out`."""
         form = FORMS[arm.form]
-        policy = form.policy(self.model, self.temperature, self.seed)
+        policy = form.policy(self.model, self.temperature, self.seed, self.tried_penalty)
         return roll_out(policy, env_id, seeds, form.met(CORRUPTIONS[arm.kind](arm.strength)), on_finish)
 
 

@@ -24,7 +24,7 @@ from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.experiments.effort import effort
 from anyorder.experiments.engines import Cores, Engine, Lost
-from anyorder.experiments.judge import evaluated, judge
+from anyorder.experiments.judge import evaluated
 from anyorder.experiments.study import Run, folder_name
 from anyorder.experiments.success_curve import PlayedWhileTraining
 from anyorder.files import read_json, write_json
@@ -136,19 +136,18 @@ def _train_and_judge(run: Run) -> None:
     claim(run.folder, run.config, resume=True)
     job = training_job(run.config, run.folder, resume=True)
     if run.curve_episodes:
-        played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, run.arm.evaluation.temperature)
+        judged = run.arm.evaluation
+        played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, judged.temperature, judged.tried_penalty)
         job = replace(job, watch=played)
     learned_from = effort(job)
     train(job)
     trained = time.monotonic()
     own, *unseen = result_files(run).items()
     checkpoint = run.folder / "checkpoints" / "best.safetensors"
-    judge(checkpoint, run.arm.evaluation, folder=own[1])
+    evaluated(checkpoint, run.arm.evaluation, own[1])
     for env, folder in unseen:
-        unseen = replace(
-            run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes, num_gif_episodes=0
-        )
-        evaluated(checkpoint, unseen, folder, env)
+        judged = replace(run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes)
+        evaluated(checkpoint, judged, folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
     write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
 

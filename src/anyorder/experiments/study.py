@@ -84,6 +84,7 @@ class Study:
 
     Attributes:
         levels, sizes, arms, seeds: every combination is one run; a size is a number of demonstrations, None is all.
+        updates: size -> updates of its runs, the same for every arm; sizes that are not there train as configured.
         comparisons: title -> names of arms; the first is what the others are compared with.
         folder: where the runs go.
         across: title -> (level, arm) by name, likewise, where what is compared was trained at different levels.
@@ -95,6 +96,7 @@ class Study:
     sizes: Sequence[int | None]
     arms: Sequence[Arm]
     seeds: Sequence[int]
+    updates: Mapping[int | None, int]
     comparisons: Mapping[str, Sequence[str]]
     folder: Path
     across: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
@@ -117,7 +119,8 @@ class Study:
 
     def _run(self, level: Level, size: int | None, arm: Arm, seed: int) -> Run:
         # Runs are spread over the cores, one each.
-        training = replace(arm.config.training, seed=seed, num_processes=1, num_threads=1)
+        num_updates = self.updates.get(size, arm.config.training.num_updates)
+        training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
         config = replace(arm.config, data=DataConfig(level.data.output_dir, size), training=training)
         parts = (level.name, size_name(size), arm.name, f"seed {seed}")
         folder = self.folder.joinpath(*map(folder_name, parts))

@@ -3,7 +3,7 @@
     base: changes to the default configuration that all arms share
     levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
     sizes: [200, 2000]      # demonstrations; null is all of them, and the default
-    updates: 4000           # of every run; left out, base.training.num_epochs counts
+    updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
     seeds: [0, 1, 2]
     evaluation: settings of `anyorder evaluate`
     unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ OPTIONAL = {
 }  # fmt: skip
 MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "accumulation")}
 """What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
-WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness")
+WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
 """Settings that are mappings by themselves: replaced, never merged."""
 
 
@@ -70,6 +71,7 @@ def read_study(path: Path, quick: bool, folder: Path) -> Study:
         settings["sizes"],
         arms,
         settings["seeds"],
+        {},
         {title: entries for title, entries in titled.items() if not across[title]},
         folder,
         {title: places for title, places in across.items() if places},
@@ -77,7 +79,7 @@ def read_study(path: Path, quick: bool, folder: Path) -> Study:
         settings["curve_episodes"],
     )
     _check(study, path)
-    return study
+    return replace(study, updates=_updates(settings, path))
 
 
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,9 +112,7 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
         if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
             raise AnyOrderError(f"{where}: arms are matched, so none changes {group}.{found[0]}; change it in base")
     run = merged(settings["base"], change)
-    if settings["updates"] is not None:
-        run = merged(run, {"training": {"num_updates": settings["updates"]}})
-    judged = merged({"num_gif_episodes": 0, **settings["evaluation"]}, own)
+    judged = merged({"pictures": False, **settings["evaluation"]}, own)
     config = _typed_as(RunConfig, run, where)
     try:
         strategy_schedule(config.masking)
@@ -135,6 +135,20 @@ def _places(entries: Any, where: str) -> list[tuple[str, str]]:
     if places and len(places) != len(entries):
         raise AnyOrderError(f"{where} names a level for all of its arms or for none; found {entries!r}")
     return places
+
+
+def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
+    """Size -> updates."""
+    found, sizes = settings["updates"], settings["sizes"]
+    if found is None:
+        return {}
+    updates = found if isinstance(found, dict) else dict.fromkeys(sizes, found)
+    if set(updates) != set(sizes) or not all(_is_count(number) and number for number in updates.values()):
+        raise AnyOrderError(
+            f"{path}: updates is a whole number of at least 1, or one for each of the sizes"
+            f" {', '.join(map(str, sizes))}; found {found}"
+        )
+    return updates
 
 
 def _check(study: Study, path: Path) -> None:

@@ -23,18 +23,20 @@ class PlayedWhileTraining:
         env_id: where episodes are played.
         num_episodes: how many, always the same: the first seeds of the validation split. Seeds that a finished model is
             judged on stay unseen.
-        temperature: of the actions.
+        temperature, tried_penalty: of the actions, see `Policy`.
     """
 
     env_id: str
     num_episodes: int
     temperature: float
+    tried_penalty: float
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """``{"success": share of the episodes}``. Draws from a stream of its own; the model is in training mode
         afterwards."""
         first = SPLIT_OFFSETS["validation"]
         model.eval()
-        played = roll_out(StepwisePolicy(model, self.temperature), self.env_id, range(first, first + self.num_episodes))
+        policy = StepwisePolicy(model, self.temperature, tried_penalty=self.tried_penalty)
+        played = roll_out(policy, self.env_id, range(first, first + self.num_episodes))
         model.train()
         return {SUCCESS: success(played).rate}

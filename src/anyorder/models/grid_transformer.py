@@ -23,7 +23,7 @@ from anyorder.masking.order import Order, Role
 from anyorder.models.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.registers import Reader
-from anyorder.models.transport import Chain, Kernels, Transport, link
+from anyorder.models.transport import Kernels, Links, Transport, link
 from anyorder.models.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
 
 
@@ -92,10 +92,9 @@ class GridTransformer(nn.Module):
         mission = self.mission(words, seen.words).repeat_interleave(num_forms * shape.num_frames, dim=0)
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
-        past, future = self.kernels()
-        chains = link(past, seen.past, seen.past_symbol, 1), link(future, seen.future, seen.future_symbol, -1)
+        links = link(self.kernels(), seen.sources, seen.symbols)
         for layer in self.layers:
-            cells, registers = layer(cells, registers, lasting, mission, chains, seen)
+            cells, registers = layer(cells, registers, lasting, mission, links, seen)
         cells = self.cell_norm(cells)
         read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
         return self._answers(cells, registers + read, seen, layout, order)
@@ -137,7 +136,7 @@ class GridTransformer(nn.Module):
         symbols = symbols.flatten(0, 1)
         direction = self.embedding(shape.directions(symbols))
         starts = torch.arange(shape.num_frames, device=symbols.device) == 0
-        arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.past_symbol))
+        arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.symbols[0]))
         met = direction + arrival.flatten(0, 1)
         cells = functional.embedding_bag(
             shape.cells(symbols).reshape(-1, 3), self.embedding.weight, mode="sum", padding_idx=self.nothing
@@ -172,7 +171,7 @@ class GridTransformer(nn.Module):
 
 def whose_cells(cells: Tensor, seen: Visibility) -> list[tuple[Tensor, Tensor]]:
     """Whose cells registers and readers read, see `Reader.forward`; ``cells`` is ``[N, S, D]``."""
-    by_form = cells.unflatten(0, (*seen.past.shape[:1], seen.num_forms, -1))
+    by_form = cells.unflatten(0, (seen.cells.shape[0], seen.num_forms, -1))
     own = [(by_form[:, form], seen.cells) for form in range(seen.num_forms)]
     return own + [_in_form(by_form, form, seen.cells) for form in seen.reader_form.unbind(dim=1)]
 
@@ -205,7 +204,7 @@ class Layer(nn.Module):
         registers: Tensor,
         lasting: Tensor,
         mission: Tensor,
-        chains: tuple[Chain, Chain],
+        links: Links,
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
         """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
@@ -214,7 +213,7 @@ class Layer(nn.Module):
         registers = registers + self.register_think(registers)
         told = self.tell(registers[:, : seen.num_registers]).flatten(0, 1)
         absent = None if seen.all_cells else ~seen.cells[:, None].expand(-1, seen.num_forms, -1, -1).flatten(0, 2)
-        cells = cells + self.transport(normed, absent, chains) + told[:, None]
+        cells = cells + self.transport(normed, absent, links) + told[:, None]
         return cells + self.cell_think(cells, mission), registers
 
 

@@ -1,4 +1,4 @@
-"""Any bidirectional masked language model of Hugging Face transformers (BERT, ModernBERT), trained on any order.
+"""Any bidirectional masked language model of Hugging Face transformers (BERT, ModernBERT, LLaDA2), trained on any order.
 
 Every value is a token of the model's own vocabulary. Ranks become attention in `two_copies`; here they are handed to
 the model as a four-dimensional attention mask and explicit position ids. Libraries ignore or rewrite such arguments

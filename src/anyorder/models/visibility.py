@@ -40,9 +40,9 @@ class Visibility:
         num_forms: C.
         cells: bool ``[B, F, S]``; the cell is in the input (as a value or as the mask symbol).
         all_cells: True if no cell of any existing frame is dropped, so that nobody needs to look at ``cells``.
-        past, future: int64 ``[B, C, F]``; number, below B*C*F, of the frame before / after this one in the form that this
-            one may see, or `NO_FRAME`.
-        past_symbol, future_symbol: int64 ``[B, C, F]``; the transition before / after the frame, as the frame sees it.
+        sources: int64 ``[2, B, C, F]``; number, below B*C*F, of the frame before, and of the one after, in the form that
+            this one may see, or `NO_FRAME`.
+        symbols: int64 ``[2, B, C, F]``; the transition before, and the one after the frame, as the frame sees it.
         readers: which kinds of readers there are.
         reader_form: int64 ``[B, Q, F]``; the form in which a reader sees the frame of its step, or `NO_FRAME`.
         reader_symbol: int64 ``[B, Q, F]``; the transition before that frame, as the reader sees it.
@@ -56,10 +56,8 @@ class Visibility:
     num_forms: int
     cells: Tensor
     all_cells: bool
-    past: Tensor
-    future: Tensor
-    past_symbol: Tensor
-    future_symbol: Tensor
+    sources: Tensor
+    symbols: Tensor
     readers: tuple[Attribute, ...]
     reader_form: Tensor
     reader_symbol: Tensor
@@ -72,7 +70,7 @@ class Visibility:
     @property
     def num_registers(self) -> int:
         """C*F: registers come first among those that look, and among the keys."""
-        return self.past.shape[1] * self.past.shape[2]
+        return self.sources.shape[2] * self.sources.shape[3]
 
 
 @torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
@@ -124,10 +122,11 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int
         num_forms=num_forms,
         cells=cells,
         all_cells=bool((cells | ~shape.frames(layout.present)[..., :1]).all()),
-        past=frames.neighbour(1),
-        future=frames.neighbour(-1),
-        past_symbol=transition(*before, frames.looking()),
-        future_symbol=transition(actions, levels[Attribute.ACTION], frames.looking()),
+        sources=torch.stack([frames.neighbour(1), frames.neighbour(-1)]),
+        symbols=torch.stack([
+            transition(*before, frames.looking()),
+            transition(actions, levels[Attribute.ACTION], frames.looking()),
+        ]),
         readers=readers,
         reader_form=frames.form(by_reader),
         reader_symbol=transition(*before, by_reader),

@@ -1,0 +1,35 @@
+"""Copy what a study's summary links to into a folder that can be committed: no weights, no logs, JSON without blanks.
+
+    python scripts/publish_results.py outputs/any_order docs/results/any_order
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+PICTURES = (".png", ".svg")
+
+
+def publish(source: Path, target: Path) -> int:
+    """Copy the summary, the result files and the pictures of a study, links and all; returns how many files."""
+    kept = [
+        path
+        for path in sorted(source.rglob("*"))
+        if path.suffix in (".json", ".md", *PICTURES) and "checkpoints" not in path.parts and path.name != "report.md"
+    ]
+    for path in kept:
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".json":
+            copy.write_text(json.dumps(json.loads(path.read_text()), separators=(",", ":")) + "\n")
+        else:
+            shutil.copyfile(path, copy)
+    return len(kept)
+
+
+if __name__ == "__main__":
+    source, target = map(Path, sys.argv[1:])
+    if not (source / "RESULTS_SUMMARY.md").exists():
+        sys.exit(f"{source} has no RESULTS_SUMMARY.md; run the study first: anyorder study --output_dir {source}")
+    print(f"{publish(source, target)} files in {target}")

@@ -1,0 +1,55 @@
+"""``anyorder llada2``: what LLaDA2 takes in memory, whether a checkpoint can be used, and other layouts of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+from rich.console import Console
+
+from anyorder.commands.options import parse, parser
+from anyorder.errors import AnyOrderError
+
+ACTIONS = ("memory", "check", "merge", "split")
+
+
+def llada2_parser() -> ArgumentParser:
+    """The options of the command."""
+    options = parser(
+        "llada2",
+        "memory MODEL: what training takes; check MODEL: is a checkpoint whole and computed as it asks; merge / split"
+        " MODEL TARGET: write it with merged experts, as dFactory and VeOmni have them, / with one tensor per expert.",
+    )
+    options.add_argument("action", type=str, help=f"one of {', '.join(ACTIONS)}")
+    options.add_argument("model", type=str, help="a checkpoint folder; for memory also a config.json or YAML file")
+    options.add_argument("target", type=str, nargs="?", help="the new folder of merge and split")
+    options.add_argument("--gpus", type=int, default=8, help="among which memory divides the model")
+    options.add_argument("--gpu_gib", type=float, default=80.0, help="GiB of one of them")
+    return options
+
+
+def llada2_command(arguments: Sequence[str]) -> None:
+    """Do one of the actions."""
+    chosen = parse(llada2_parser(), arguments)
+    if chosen.action not in ACTIONS:
+        raise AnyOrderError(f"anyorder llada2 does one of {', '.join(ACTIONS)}; found {chosen.action}")
+    if (chosen.action in ("merge", "split")) != (chosen.target is not None):
+        raise AnyOrderError("merge and split take the new folder after the model's, memory and check take none")
+    # Imported when asked for: transformers takes seconds.
+    from anyorder.models.llada2.checkpoint import check_tensors, expected_shapes, read_configuration
+    from anyorder.models.llada2.conversion import merge_experts, split_experts
+    from anyorder.models.llada2.memory import table
+
+    model = Path(chosen.model)
+    if chosen.action == "memory":
+        if chosen.gpus < 1 or chosen.gpu_gib <= 0:
+            raise AnyOrderError(f"--gpus is at least 1 and --gpu_gib above 0, found {chosen.gpus} and {chosen.gpu_gib}")
+        Console().print(table(read_configuration(model), chosen.gpus, chosen.gpu_gib))
+    elif chosen.action == "check":
+        shapes = expected_shapes(read_configuration(model))
+        check_tensors(model, shapes)
+        print(f"{model} holds all of its {len(shapes)} tensors, and this model computes what its config.json asks for")
+    else:
+        (merge_experts if chosen.action == "merge" else split_experts)(model, Path(chosen.target))
+        print(f"wrote {chosen.target}")
