@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import pytest
 from PIL import Image
 
@@ -28,6 +29,8 @@ def test_a_table_a_film_a_strip_and_the_figures(checkpoint, data_folder, tmp_pat
     printed = capsys.readouterr().out
     assert "steps ahead" in printed and "changed_cell" in printed and str(tmp_path) in printed
     assert Image.open(tmp_path / "imagined.gif").n_frames == 3
+    with av.open(str(tmp_path / "imagined.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 7 + 7 + 18, "in tenths of a second"
     assert Image.open(tmp_path / "imagined.png").width > 300
 
 

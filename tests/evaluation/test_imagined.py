@@ -1,16 +1,14 @@
 """Figures of imagination are counts of what can be counted by hand."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from anyorder.evaluation.imagined import (
     NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
 )  # fmt: skip
-from anyorder.evaluation.imagined_pictures import Future, imagination_gif, imagination_strip
+from anyorder.evaluation.imagined_pictures import Future, imagination_film, imagination_strip
 from anyorder.evaluation.tiles import WRONG
 from anyorder.evaluation.whereabouts import places, seen_before
 from anyorder.imagination import given, imagine
@@ -137,8 +135,8 @@ def test_pictures_frame_what_is_wrong(model, trajectories):
     assert num_wrong > 0 and red(imagination_strip(right)) == 0
     # A frame of width 3 around a tile of 28: 28^2 - 22^2 pixels; titles add a few.
     assert 300 * num_wrong <= red(imagination_strip(wrong)) < 300 * num_wrong + 3000
-    film = Image.open(io.BytesIO(imagination_gif(wrong)))
-    assert film.n_frames == 4 and min(film.size) > 200
+    film = imagination_film(wrong)
+    assert len(film.pages) == 4 and min(film.pages[0].size) > 200
 
 
 def test_a_film_ends_with_its_episode(model, trajectories):

@@ -15,7 +15,7 @@ from anyorder.commands.options import parse, parser
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
-from anyorder.evaluation.imagined_pictures import Future, imagination_gif, imagination_strip
+from anyorder.evaluation.imagined_pictures import Future, imagination_film, imagination_strip
 from anyorder.files import replacing, write_json
 from anyorder.types import Trajectory
 
@@ -32,7 +32,7 @@ def imagine_parser() -> ArgumentParser:
     add("--horizon", type=int, default=8, help="steps imagined")
     add("--num_episodes", type=int, default=200, help="of the table, each from one random start")
     add("--seed", type=int, default=0, help="of the starts")
-    add("--output_dir", type=str, help="for imagined.gif, .png and .json; default: the folder report of its run")
+    add("--output_dir", type=str, help="for imagined.gif, .mp4, .png and .json; default: the folder report of its run")
     return options
 
 
@@ -59,11 +59,10 @@ def imagine_command(arguments: Sequence[str]) -> None:
     result = {"data": str(path), "split": chosen.split, "num_episodes": len(prefixes), "seed": chosen.seed}
     write_json(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
     future = Future.of(model, prefix, chosen.horizon)
-    with replacing(folder / "imagined.gif") as temporary:
-        temporary.write_bytes(imagination_gif(future))
+    imagination_film(future).write(folder, "imagined")
     with replacing(folder / "imagined.png") as temporary:
         imagination_strip(future).save(temporary, "PNG")
-    print(f"imagined.json, imagined.gif and imagined.png are in {folder}")
+    print(f"imagined.json, .gif, .mp4 and .png are in {folder}")
 
 
 def _prefix(trajectories: Sequence[Trajectory], episode: int, start: int) -> Prefix:

@@ -16,7 +16,7 @@ from anyorder.data.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.corruptions import Occlusion
-from anyorder.evaluation.films import episode_gif
+from anyorder.evaluation.films import episode_film
 from anyorder.evaluation.findings import Findings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
@@ -126,7 +126,7 @@ class Evaluation:
     def run(self, folder: Path) -> Findings:
         """Judge, and write ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json`` (what became of
         each). Pictures are ``reconstruction.png`` with ``world_model_nll`` or ``accuracy``, ``reliability.png`` and ``.svg``
-        with these or ``dynamics``, and ``episodes.gif`` with ``task_success`` or ``robustness``. Progress goes to stderr.
+        with these or ``dynamics``, and ``episodes.gif`` and ``.mp4`` with ``task_success`` or ``robustness``. Progress goes to stderr.
 
         Raises:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
@@ -145,7 +145,7 @@ class Evaluation:
             if "task_success" in asked or "robustness" in asked:
                 findings = self._episodes(findings, bars, folder)
                 if self.config.pictures and self.config.num_gif_episodes:
-                    self._film(folder / "episodes.gif")
+                    self._film(folder)
         write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
 
@@ -211,13 +211,12 @@ class Evaluation:
         with replacing(path) as temporary:
             reconstruction_picture(self.model, batch, order, PICTURED_FRAMES).save(temporary, "PNG")
 
-    def _film(self, path: Path) -> None:
+    def _film(self, folder: Path) -> None:
         """Of the first episodes, played with holes that the agent is told of."""
         first, holes = self.config.first_seed, Occlusion(self.config.cell_rate)
         seeds = range(first, first + self.config.num_gif_episodes)
         played = roll_out(self._policy(), self.env_id, seeds, holes)
-        with replacing(path) as temporary:
-            temporary.write_bytes(episode_gif(self.model, played, holes))
+        episode_film(self.model, played, holes).write(folder, "episodes")
 
     def _policy(self) -> StepwisePolicy:
         config = self.config

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from anyorder.envs.minigrid import ACTIONS, View
 from anyorder.evaluation.corruptions import Corruption, Percept, corruption_generator
 from anyorder.evaluation.rebuild import raw_cells, rebuild
 from anyorder.evaluation.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
+from anyorder.evaluation.video import Film
 from anyorder.masking.order import reconstruct
 from anyorder.policy import History
 from anyorder.types import Trajectory
@@ -29,8 +29,8 @@ MARGIN, TITLE = 16, 24
 MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
 
 
-def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], corruption: Corruption) -> bytes:
-    """An endless animated GIF of a few episodes, one after the other.
+def episode_film(model: nn.Module, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
+    """A few episodes, one after the other.
 
     Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
     cells hidden from it, given the past up to that step alone (right cells framed green, wrong ones red).
@@ -49,9 +49,7 @@ def episode_gif(model: nn.Module, trajectories: Sequence[Trajectory], corruption
     for trajectory in trajectories:
         pages += _pages(model, trajectory, corruption)
         durations += [MILLISECONDS_PER_STEP] * len(trajectory) + [MILLISECONDS_AT_THE_END]
-    file = BytesIO()
-    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0)
-    return file.getvalue()
+    return Film(pages, durations)
 
 
 def replay(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from PIL import Image
@@ -16,6 +15,7 @@ from torch import nn
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.evaluation.imagined import Prefix
 from anyorder.evaluation.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
+from anyorder.evaluation.video import Film
 from anyorder.imagination import given, imagine
 
 MARGIN, LINE, LABEL = 14, 22, 84
@@ -111,16 +111,14 @@ def imagination_strip(future: Future) -> Image.Image:
     return page
 
 
-def imagination_gif(future: Future) -> bytes:
-    """An endless animated GIF: the true view at the left, the imagined one at the right, step by step."""
-    pages = list(_film(future))
+def imagination_film(future: Future) -> Film:
+    """The true view at the left, the imagined one at the right, step by step."""
+    pages = list(_pages(future))
     durations = [MILLISECONDS_PER_STEP] * (len(pages) - 1) + [MILLISECONDS_AT_THE_END]
-    file = BytesIO()
-    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=durations, loop=0)
-    return file.getvalue()
+    return Film(pages, durations)
 
 
-def _film(future: Future) -> Iterator[Image.Image]:
+def _pages(future: Future) -> Iterator[Image.Image]:
     for number, frame in enumerate(future.frames()):
         width, height = (TILE * side for side in frame.truth.shape[:2])
         page = _page(future, 2 * width + MARGIN, height + LINE)
