@@ -54,6 +54,24 @@ def test_an_arm_may_start_from_a_checkpoint(read):
     assert [arm.config.training.init_from for arm in arms] == [None, "outputs/all/checkpoints/best.pt"]
 
 
+def test_a_level_may_have_arms_and_an_arm_unseen_environments_of_its_own(read, tmp_path):
+    both = {"env": "BabyAI-GoToRedBall-v0+BabyAI-PickupLoc-v0", "data": "data/both", "num_episodes": 100}
+    change = {
+        "levels": {"Red": {"test_on": ["x"]}, "Both": {**both, "test_on": ["x", "y"], "arms": ["b"]}},
+        "arms": {"a": {"test_on": ["z"]}},
+        "sizes": [None],
+        "unseen_episodes": 7,
+        "comparisons": {"Levels": [{"Red": "a"}, {"Both": "b"}]},
+    }
+    study = read(change)
+    assert (study.comparisons, study.across) == ({"Both": ["a", "b"]}, {"Levels": [("Red", "a"), ("Both", "b")]})
+    runs = [run for run in study.runs() if run.seed == 3]
+    assert [(run.level.name, run.arm.name, run.test_on, run.unseen_episodes) for run in runs] == [
+        ("Red", "a", ("z",), 7), ("Red", "b", ("x",), 7), ("Both", "b", ("x", "y"), 7)
+    ]  # fmt: skip
+    assert {run.unseen_episodes for run in read().runs()} == {20} and runs[0].curve_episodes == 0
+
+
 def test_quick_changes_the_study(read):
     quick = read(quick=True)
     assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3
@@ -86,6 +104,12 @@ def test_without_updates_epochs_count(read):
         ({"seeds": [None]}, ["seeds is a list of whole numbers"]),
         ({"updates": 0}, ["updates is a whole number of at least 1, or one for each of the sizes 10, None; found 0"]),
         ({"updates": {10: 5}}, ["one for each of the sizes 10, None", "found {10: 5}"]),
+        ({"levels": {"Red": {"arms": ["a", "c"]}}}, ["levels.Red.arms names unknown arms: c"]),
+        ({"levels": {"Red": {"test_on": "x"}}}, ["levels.Red.test_on is a list of names; found 'x'"]),
+        ({"comparisons": {"Both": [{"Red": "a"}, "b"]}}, ["names a level for all of its arms or for none"]),
+        ({"comparisons": {"Both": [{"Blue": "a"}, {"Red": "b"}]}}, ["comparison Both names what is not trained: Blue: a"]),
+        ({"comparisons": {"Both": 3}}, ["comparison Both is a list of arms, or of LEVEL: ARM; found 3"]),
+        ({"curve_episodes": None}, ["curve_episodes is a whole number; found None"]),
         ({"comparisons": {"Both": ["a", "c"]}}, ["comparison Both names unknown arms: c"]),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,13 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_others(make_job, uninterrup
         train(make_job(name, seed=seed))
     assert content(make_job("again").folder) == uninterrupted
     assert content(make_job("other").folder)[0]["last"] != uninterrupted[0]["last"]
+
+
+def test_what_is_watched_is_recorded_and_changes_no_weight(make_job, uninterrupted):
+    train(replace(make_job("watched"), watch=lambda model: {"success": 0.25}))
+    assert [line["success"] for line in read_metrics(make_job("watched").folder) if "success" in line] == [0.25] * 3
+    (weights, records), (alone, without) = content(make_job("watched").folder), uninterrupted
+    assert weights == alone and [{k: v for k, v in line.items() if k != "success"} for line in records] == without
 
 
 @pytest.mark.parametrize("signalled, done", [(0, 10), (15, 20), (19, 20), (35, 40)])
