@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.experiments.print_style import bar, legend_below, line, panels, printed, write_both
 from anyorder.experiments.study import folder_name
 
 CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)", "success": "task success"}
+LOSS_TICKS = (1, 1.5, 2, 3, 5)
+"""Where a loss is labelled, in each decade."""
 DODGE = 0.006
 """How far apart points of arms are drawn that were measured at the same strength."""
+BASELINE = "most frequent value"
 
 
 def write_experiment_plots(folder: Path, experiment: Mapping[str, Any]) -> dict[str, Path]:
@@ -52,9 +56,10 @@ def curves_figure(labels: Sequence[str], curves: Sequence[Mapping[str, Any]]) ->
             panel.set_ylim(-0.02, 1.02)
         else:
             panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=LOSS_TICKS, numticks=20))
+            panel.yaxis.set_minor_locator(NullLocator())
             panel.yaxis.set_major_formatter("{x:g}")
-            panel.yaxis.set_minor_formatter("{x:g}")
-    legend_below(figure)
+    legend_below(figure, labels)
     return figure
 
 
@@ -78,11 +83,11 @@ def rates_figure(labels: Sequence[str], points: Sequence[Mapping[str, Any]]) -> 
     places = [point["rate"] for point in points]
     _intervals(panel, places, [point["success"] for point in points], line(0), "pooled, 95%")
     for point in points:
-        panel.plot([point["rate"]] * len(point["by_seed"]), point["by_seed"], "x", color="0.35", markersize=4.5,
+        panel.plot([point["rate"]] * len(point["by_seed"]), point["by_seed"], "x", color="black", markersize=4.5, zorder=4,
                    label="a seed" if point is points[0] else None)  # fmt: skip
     panel.set(xlabel="hiding rate in training", ylabel="task success", xticks=places)
     panel.margins(x=0.12)
-    legend_below(figure)
+    legend_below(figure, labels)
     return figure
 
 
@@ -101,10 +106,10 @@ def attributes_figure(labels: Sequence[str], entries: Sequence[Mapping[str, Any]
                        elinewidth=0.8, capsize=1.5)  # fmt: skip
         base = [entry["shares"][name]["most_frequent"]["rate"] for name in attributes]
         panel.hlines(base, [place - width / 2 for place in places], [place + width / 2 for place in places],
-                     color="black", linewidth=1.6, label="most frequent value")  # fmt: skip
+                     color="black", linewidth=1.6, label=BASELINE)  # fmt: skip
     panel.set(xticks=range(len(attributes)), xticklabels=attributes, ylabel="accuracy when hidden", ylim=(0, 1.02))
     panel.grid(visible=False, axis="x")
-    legend_below(figure)
+    legend_below(figure, labels)
     return figure
 
 
@@ -117,12 +122,12 @@ def robustness_figure(labels: Sequence[str], points: Sequence[Mapping[str, Any]]
             own = [p for p in points if (p["label"], p["kind"], p["form"]) == (label, kind, form)]
             if own:
                 own.sort(key=lambda point: point["strength"])
-                strengths = [point["strength"] + DODGE * number for point in own]
+                strengths = [point["strength"] + DODGE * (number - (len(labels) - 1) / 2) for point in own]
                 _intervals(panel, strengths, own, line(number), label if panel is axes[0] else None)
         panel.set(title=f"{kind.replace('_', ' ')}, {form}", xlabel="strength", ylabel="task success", ylim=(-0.02, 1.02))
     for panel in axes[len(places) :]:
         panel.remove()
-    legend_below(figure)
+    legend_below(figure, labels)
     return figure
 
 

@@ -6,6 +6,7 @@ marker of its own, so that a copy in black and white can be read too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,13 @@ def panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def legend_below(figure: Figure) -> None:
-    """One legend for all panels, under them, in as many columns as fit."""
+def legend_below(figure: Figure, first: Sequence[str]) -> None:
+    """One legend for all panels, under them, in as many columns as fit; labels that are ``first`` come in that order."""
     found = [panel.get_legend_handles_labels() for panel in figure.axes]
-    handles = {label: handle for panel in found for handle, label in zip(*panel)}
-    if not handles:
+    known = {label: handle for panel in found for handle, label in zip(*panel)}
+    if not known:
         return
+    handles = {label: known[label] for label in dict.fromkeys([*first, *known]) if label in known}
     inches = HANDLE_INCHES + CHARACTER_INCHES * max(map(len, handles))
     columns = max(1, min(len(handles), int(figure.get_figwidth() / inches)))
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False,

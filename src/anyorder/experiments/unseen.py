@@ -49,13 +49,17 @@ class UnseenSuccess:
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         """Resampled over training seeds and episodes, always alike."""
         ours, theirs = self._successes(outcomes), self._successes(reference)
-        if not ours.size or ours.shape != theirs.shape:
+        if not ours.size or len(set(map(self._seeds, (*outcomes, *reference)))) > 1:
             return None
         return success_difference(ours, theirs, np.random.default_rng(0))
 
     def show(self, difference: Estimate) -> str:
         """In percentage points."""
         return in_points(difference)
+
+    def _seeds(self, outcome: Outcome) -> tuple[int, ...]:
+        """Of the episodes that were played."""
+        return tuple(seed for env in self.envs for seed in outcome.episodes[env]["seed"])
 
     def _successes(self, outcomes: Sequence[Outcome]) -> np.ndarray:
         """bool ``[S, N]``."""

@@ -119,7 +119,7 @@ def _verdict(measure: str, rows: Sequence[dict[str, Any]], best: str | None) -> 
     score = next(row for row in rows if row["label"] == best)["scores"][measure]["text"]
     close = [row["label"] for row in others if not (row["lead"]["low"] is not None and row["lead"]["low"] > 0)]
     if close:
-        told = f"{best} has the highest {measure} ({score}), but its lead over {_and(close)} could be 0"
+        told = f"{best} has the highest {measure} ({score}), but the interval of its lead over {_and(close)} holds 0"
         return {"winner": None, "verdict": f"{UNDECIDED.capitalize()}: {told}."}
     told = f"its {measure} ({score}) is above that of {_and([row['label'] for row in others])}"
     return {"winner": best, "verdict": f"The winner is {best}: {told}, and no interval of a lead holds 0."}
