@@ -1,5 +1,5 @@
-"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine | playground | llada2``. Each
-is a few lines over the package."""
+"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine | report | playground |
+llada2``. Each is a few lines over the package."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ USAGE = """usage: anyorder COMMAND [options]
   ablate      the study of the planned ablations
   query       ask a checkpoint anything about a trajectory
   imagine     let a checkpoint imagine the future, beside what happened
+  report      one HTML page about a run or several: curves, metrics, trajectories and episodes to play
   playground  touch a checkpoint in the browser: hide, ask, let it act
   llada2      check and convert checkpoints of LLaDA2; what it takes in memory
 
@@ -58,12 +59,14 @@ def _command(name: str):
         from anyorder.commands.query import query_command as command
     elif name == "imagine":
         from anyorder.commands.imagine import imagine_command as command
+    elif name == "report":
+        from anyorder.commands.report import report_command as command
     elif name == "playground":
         from anyorder.commands.playground import playground_command as command
     elif name == "llada2":
         from anyorder.commands.llada2 import llada2_command as command
     else:
-        known = "collect, train, evaluate, study, ablate, query, imagine, playground, llada2"
+        known = "collect, train, evaluate, study, ablate, query, imagine, report, playground, llada2"
         raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
     return command
 

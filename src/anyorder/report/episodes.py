@@ -77,7 +77,7 @@ def _stored(run: Run) -> list[Played]:
 
 def _play(run: Run, corruption: Corruption, num_shown: int) -> list[Played]:
     config = run.judged_by
-    policy = StepwisePolicy(run.model, config.temperature, config.seed)
+    policy = StepwisePolicy(run.model, config.temperature, config.seed, config.tried_penalty)
     seeds = range(config.first_seed, config.first_seed + PLAYED_PER_SHOWN * num_shown)
     played = roll_out(policy, run.played_on, seeds, corruption)
     return [Played(one.seed, one.success, one.actions.tolist()) for one in played]

@@ -1,0 +1,49 @@
+"""``anyorder report``: one or several runs as an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from anyorder.commands.options import parse, parser
+from anyorder.errors import AnyOrderError
+from anyorder.files import replacing
+
+
+def report_parser() -> ArgumentParser:
+    """The options of the command."""
+    options = parser("report", "Write one HTML page about a run, or about several side by side. It needs no network.")
+    add = options.add_argument
+    add("runs", type=str, nargs="+", help="folders that `anyorder train` wrote, evaluated or not")
+    add("--output", type=str, help="the file; default: report/report.html in the first run's folder")
+    add("--num_shown", type=int, default=4, help="trajectories to play, and episodes solved and failed")
+    return options
+
+
+def report_command(arguments: Sequence[str]) -> None:
+    """Write the page and say where it is."""
+    chosen = parse(report_parser(), arguments)
+    if chosen.num_shown < 1:
+        raise AnyOrderError(f"num_shown is at least 1, found {chosen.num_shown}")
+    from anyorder.report.page import PARTS_PER_RUN, report_page
+    from anyorder.report.run import read_run
+
+    torch.set_num_threads(1)
+    runs = [read_run(Path(folder)) for folder in chosen.runs]
+    output = Path(chosen.output) if chosen.output else runs[0].folder / "report" / "report.html"
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("playing what the page shows", total=PARTS_PER_RUN * len(runs))
+        page = report_page(runs, chosen.num_shown, lambda: bars.advance(task))
+    with replacing(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"{output}: {len(page) / 1e6:.1f} MB")
+    for run in runs:
+        for sentence in run.missing():
+            print(f"{run.name}: {sentence}")

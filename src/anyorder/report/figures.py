@@ -1,0 +1,189 @@
+"""Plots as SVG inside a page: drawn by matplotlib, colored by the page, so that light and dark are the reader's choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from io import StringIO
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from anyorder.evaluation.calibration import Calibration
+from anyorder.evaluation.likelihood import GroupScore, Scores
+from anyorder.evaluation.reliability_plot import IDEAL, MODEL, reliability_figure
+from anyorder.evaluation.robustness import FORMS, RobustnessScore
+from anyorder.evaluation.statistics import Proportion
+
+SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
+INK, LINE, GROUND = "#00b001", "#00b002", "#00b003"
+THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
+THEME |= {INK: "currentColor", LINE: "var(--line)", GROUND: "var(--card)"}
+THEME |= {MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
+"""Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
+FONTS = {
+    "font.size": 9, "axes.titlesize": 10, "axes.titlelocation": "left", "svg.fonttype": "none", "font.family": "sans-serif",
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "xtick.color": INK, "ytick.color": INK,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": LINE, "axes.facecolor": "none",
+    "figure.facecolor": "none", "legend.frameon": False, "legend.labelcolor": INK, "axes.spines.top": False,
+    "axes.spines.right": False, "lines.linewidth": 1.8, "axes.grid": True, "grid.linewidth": 0.8,
+}  # fmt: skip
+SIZE = 4.3, 2.9
+CURVES = {
+    "loss": "Loss, nats",
+    "action_accuracy": "Actions right on validation, %",
+    "observation_accuracy": "Observations right on validation, %",
+    "object_accuracy": "Objects right on validation, %",
+}
+GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
+
+
+def figure_html(draw: Callable[[], Figure], caption: str) -> str:
+    """A figure element with the drawing in it; the same drawing always makes the same text.
+
+    Args:
+        draw: called with the page's fonts and colors in force.
+        caption: plain text, of no other drawing on the page.
+    """
+    # The caption makes the ids of this drawing's parts differ from those of every other on the page.
+    with rc_context({**FONTS, "svg.hashsalt": caption}):
+        file = StringIO()
+        draw().savefig(file, format="svg", metadata={"Date": None})
+    svg = themed(file.getvalue(), caption)
+    return f'<figure class="plot"><figcaption>{escape(caption)}</figcaption>{svg}</figure>'
+
+
+def themed(svg: str, caption: str) -> str:
+    """matplotlib's SVG as part of a page: in its colors, as wide as there is room, without what only a file needs."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    head, rest = svg.split(">", 1)
+    head = re.sub(r' (width|height|version|xmlns(:xlink)?)="[^"]*"', "", head)
+    svg = f'{head} role="img" aria-label="{escape(caption)}">{rest}'
+    svg = re.sub(r' id="[A-Za-z0-9.]+_[0-9]+"', "", svg)  # the same in every drawing; nothing refers to them
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
+    for color, name in THEME.items():
+        svg = svg.replace(color, name)
+    return svg.strip()
+
+
+def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "") -> list[str]:
+    """One figure per curve that any run has: of one run training and validation, of several their validation.
+
+    Args:
+        runs: name -> records of ``metrics.jsonl``.
+        salt: of a page's several calls, to tell their captions apart.
+    """
+    figures = []
+    for key, title in CURVES.items():
+        if any(key in record for records in runs.values() for record in records):
+            figures.append(figure_html(lambda key=key: _curves(runs, key), f"{title}{salt}"))
+    return figures
+
+
+def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure:
+    figure, axes = _figure()
+    scale = 1 if key == "loss" else 100
+    lines = [(name, section, records) for name, records in runs.items() for section in ("train", "validation")]
+    for number, (name, section, records) in enumerate(lines):
+        points = [(r["update"], scale * r[key]) for r in records if r["section"] == section and key in r]
+        if not points or (len(runs) > 1 and section == "train"):
+            continue
+        color = SERIES[(number // 2 if len(runs) > 1 else number) % len(SERIES)]
+        label = _label(name) if len(runs) > 1 else section
+        axes.plot(*zip(*points), "-" if section == "train" else "o-", color=color, markersize=4, label=label)
+    axes.set_xlabel("update")
+    if key == "loss":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(lambda value, place: f"{value:g}" if str(value)[0] in "125" else "")
+        axes.tick_params(which="minor", labelcolor=INK)
+    if key == "loss" or len(runs) > 1:
+        axes.legend()
+    return figure
+
+
+def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
+    """One figure per mode: the model with its 95% interval, beside both baselines on the same questions."""
+    return [
+        figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {name.replace('_', ' ')}{salt}")
+        for name, scores in modes.items()
+        if (groups := {words: scores.groups[key] for key, words in GROUPS.items() if key in scores.groups})
+        and len(groups) > 1
+    ]
+
+
+def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
+    figure, axes = _figure(height=1.05 + 0.42 * len(groups))
+    places = range(len(groups))
+    columns = (("copy of last visible", "copy_last", "D", SERIES[2]), ("most frequent value", "most_frequent", "s", SERIES[1]))
+    for label, name, marker, color in columns:
+        rates = [100 * getattr(group, name).rate for group in groups.values()]
+        axes.plot(rates, places, marker, color=color, markersize=5, label=label, markerfacecolor="none")
+    model = [group.accuracy for group in groups.values()]
+    axes.errorbar([100 * share.rate for share in model], places, xerr=_spread(model), fmt="o", color=SERIES[0],
+                  markersize=6, label="model, 95%")  # fmt: skip
+    axes.set(yticks=list(places), yticklabels=list(groups), xlim=(-3, 103), ylim=(len(groups) - 0.5, -0.5))
+    axes.grid(False, axis="x")
+    _legend_above(figure, axes, 3)
+    return figure
+
+
+def robustness_figures(scores: Sequence[RobustnessScore], salt: str) -> list[str]:
+    """One figure per kind of corruption: success against its strength, one line per form."""
+    kinds = dict.fromkeys(score.kind for score in scores)
+    return [
+        figure_html(
+            lambda kind=kind: _robustness([score for score in scores if score.kind == kind]),
+            f"Success, %: {kind.replace('_', ' ')}{salt}",
+        )
+        for kind in kinds
+    ]
+
+
+def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
+    figure, axes = _figure()
+    for color, form in zip(SERIES, dict.fromkeys(score.form for score in scores)):
+        arm = sorted((score for score in scores if score.form == form), key=lambda score: score.strength)
+        shares = [arm[0].clean, *(score.corrupted for score in arm)]
+        strengths = [0.0, *(score.strength for score in arm)]
+        axes.errorbar(strengths, [100 * share.rate for share in shares], yerr=_spread(shares), fmt="o-", color=color,
+                      markersize=4, capsize=2, elinewidth=1, label=FORMS[form].words)  # fmt: skip
+    axes.set(xlabel="strength", ylim=(-3, 103))
+    _legend_above(figure, axes, 1)
+    return figure
+
+
+def reliability_figures(calibrations: Mapping[str, Calibration], salt: str) -> list[str]:
+    """One reliability diagram per mode, the same drawing as ``reliability.svg``."""
+    return [
+        figure_html(lambda name=name: _reliability(calibrations[name]), f"Calibration: {name.replace('_', ' ')}{salt}")
+        for name in calibrations
+    ]
+
+
+def _reliability(calibration: Calibration) -> Figure:
+    return reliability_figure({"": calibration})  # the caption tells the mode
+
+
+def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(SIZE[0], height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _label(name: str) -> str:
+    """A name as it is: to matplotlib a dollar begins a formula, and what begins with _ has no place in a legend."""
+    return name.replace("$", r"\$").lstrip("_")
+
+
+def _spread(shares: Sequence[Proportion]) -> list[list[float]]:
+    return [[100 * abs(share.interval[end] - share.rate) for share in shares] for end in (0, 1)]
+
+
+def _legend_above(figure: Figure, axes: Axes, columns: int) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, fontsize=8,
+                  handletextpad=0.3, columnspacing=1.0, borderpad=0)  # fmt: skip

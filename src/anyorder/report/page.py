@@ -1,0 +1,97 @@
+"""A run, or several, as one HTML file to look at and play with. It needs no network and no other file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from anyorder.pages.atlas import atlas
+from anyorder.pages.page import Page, asset
+from anyorder.report.comparison import comparison
+from anyorder.report.run import Run
+from anyorder.report.sections import NUM_FILM_PARTS, curves, films, findings, headlines, learned_from, player, section
+
+ASSETS = files("anyorder.report") / "assets"
+PARTS_PER_RUN = NUM_FILM_PARTS
+"""How often `report_page` calls ``on_part`` for each run."""
+
+
+def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
+    """The page.
+
+    Args:
+        runs: at least one; several are compared.
+        num_shown: films of each kind.
+        on_part: for progress bars.
+
+    Raises:
+        AnyOrderError: when an environment cannot be made, or a data set is damaged.
+    """
+    data: dict[str, Any] = {"atlas": atlas()}
+    links, parts = [], []
+    if len(runs) > 1:
+        links.append(("compared", "Side by side"))
+        parts.append(section("compared", "Side by side", comparison(runs)))
+    for number, (run, name) in enumerate(zip(runs, _names(runs))):
+        salt = f" · {name}" if len(runs) > 1 else ""
+        found = films(run, num_shown, on_part)
+        data |= {f"{kind}-{number}": groups for kind, groups in found.items()}
+        for title, content in _parts(run, salt, found, number):
+            identity = f"{title.split()[0].lower()}-{number}"
+            part = section(identity, title + salt, content)
+            if part:
+                links.append((identity, title + salt))
+                parts.append(part)
+    page = Page(
+        title=f"anyorder: {', '.join(_names(runs))}",
+        body=_body(runs, links, parts),
+        styles=[asset("style.css"), _own("report.css")],
+        scripts=[asset("theme.js"), asset("grid.js"), _own("player.js"), _own("report.js")],
+        data=data,
+    )
+    return page.html()
+
+
+def _parts(run: Run, salt: str, found: dict[str, Any], number: int) -> list[tuple[str, str]]:
+    """Title and content of each section of a run; the first words of the titles differ."""
+    return [
+        ("What it learned from", learned_from(run)),
+        ("Results", headlines(run)),
+        ("Trajectories, hidden and rebuilt", player(f"trajectories-{number}") if "trajectories" in found else ""),
+        ("Episodes of its agent", player(f"episodes-{number}")),
+        ("Training", curves(run, salt)),
+        ("Findings in detail", findings(run, salt)),
+    ]
+
+
+def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
+    shown = links if len(runs) == 1 else [link for link in links if link[0].startswith(("compared", "what"))]
+    navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in shown)
+    title = f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
+    levels = " and ".join(dict.fromkeys(run.env_id for run in runs))
+    return "\n".join([
+        '<header class="top"><strong>anyorder</strong>'
+        f'<nav aria-label="sections">{navigation}</nav><button type="button" data-theme-toggle></button></header>',
+        "<main>",
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="lead">Trained any-order on {escape(levels)}: one model that acts, foresees and fills in.</p>',
+        *parts,
+        "</main>",
+    ])
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Names of the folders, numbered where they are the same."""
+    count, seen = Counter(run.name for run in runs), Counter()
+    names = []
+    for run in runs:
+        seen[run.name] += 1
+        names.append(run.name if count[run.name] == 1 else f"{run.name} ({seen[run.name]})")
+    return names
+
+
+def _own(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -1,0 +1,160 @@
+"""The parts of a run's page, each as HTML: what it learned from, how it went, what was found, and films to play."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from anyorder.data.storage import read_split
+from anyorder.evaluation.statistics import Proportion
+from anyorder.experiments.measures import SHARES
+from anyorder.experiments.promises import lookup
+from anyorder.report.episodes import episode_groups
+from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
+from anyorder.report.run import Run
+from anyorder.report.tables import html_table
+from anyorder.report.trajectories import trajectory_groups
+
+LEGEND = (
+    '<p class="legend" aria-hidden="true"><span><i class="key-hidden"></i>hidden</span><span><i class="key-right"></i>'
+    'rebuilt right</span><span><i class="key-wrong"></i>rebuilt wrong</span><span><i class="key-sure"></i>confidence</span>'
+    "</p>"
+)
+FEW_ROWS = 8
+KEYS = '<p class="note">Keys: ← and → step, Home and End, space plays. In a view the arrow keys go from cell to cell.</p>'
+
+
+def section(identity: str, title: str, *parts: str, level: int = 2) -> str:
+    """A card with a heading; empty if it has no parts."""
+    content = "\n".join(part for part in parts if part)
+    if not content:
+        return ""
+    return (
+        f'<section class="card" id="{identity}" aria-labelledby="{identity}-title">'
+        f'<h{level} id="{identity}-title">{escape(title)}</h{level}>\n{content}\n</section>'
+    )
+
+
+def facts(pairs: list[tuple[str, str, str]]) -> str:
+    """Name, value and a remark (or "") each."""
+    items = (
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}" + (f"<small>{escape(more)}</small>" if more else "") + "</dd></div>"
+        for name, value, more in pairs
+    )
+    return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def learned_from(run: Run) -> str:
+    """What was trained, on what, and what is missing on the page."""
+    training, model, masking = (run.config[group] for group in ("training", "model", "masking"))
+    updates = max((record["update"] for record in run.records), default=0)
+    mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
+    size = sum(parameter.numel() for parameter in run.model.parameters())
+    pairs = [
+        ("level", run.env_id, ""),
+        *_data_facts(run),
+        ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
+        ("model", f"{size:,} parameters", f"width {model['width']}, {model['num_layers']} layers"),
+        ("training", f"{updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
+    ]
+    warnings = "".join(f'<p class="warning">{_code(sentence)}</p>' for sentence in run.missing())
+    text = yaml.safe_dump(run.config, sort_keys=False)
+    return facts(pairs) + warnings + f"<details><summary>Whole configuration</summary><pre>{escape(text)}</pre></details>"
+
+
+def _data_facts(run: Run) -> list[tuple[str, str, str]]:
+    if run.manifest is None:
+        return []
+    spec, train = run.manifest.spec, run.manifest.splits["train"]
+    used = run.config["data"]["num_demonstrations"] or train.num_episodes
+    seeds = f"seeds {train.first_seed:,} to {train.last_seed:,}"
+    failures = sum(len(split.failures) for split in run.manifest.splits.values())
+    others = [f"{split.num_episodes:,} {name}" for name, split in run.manifest.splits.items() if name != "train"]
+    return [
+        ("demonstrations", f"{used:,} of {train.num_episodes:,}", seeds),
+        ("made by", str(spec.get("policy", "unknown")), f"{failures:,} episodes failed and are listed"),
+        ("held out", ", ".join(others) or "nothing", "no environment seed is shared"),
+    ]
+
+
+def _weight(share: Any) -> str:
+    return str(share["weight"] if isinstance(share, dict) else share)
+
+
+def _code(sentence: str) -> str:
+    """Plain text whose backticks mark code."""
+    parts = escape(sentence).split("`")
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
+
+
+def curves(run: Run, salt: str) -> str:
+    """Loss and accuracies over the updates."""
+    return _plots(curve_figures({run.name: run.records}, salt)) if run.records else ""
+
+
+def headlines(run: Run) -> str:
+    """The shares that most readers look for, each with its interval; the tables below have the rest."""
+    found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
+    pairs = [
+        (name, *_rate_and_interval(Proportion(share["successes"], share["count"])))
+        for name, share in found.items()
+        if share
+    ]
+    return facts(pairs) if pairs else ""
+
+
+def _rate_and_interval(share: Proportion) -> tuple[str, str]:
+    rate, _, interval = str(share).partition(" ")
+    return rate, f"{interval} of {share.count:,}"
+
+
+def findings(run: Run, salt: str) -> str:
+    """Every metric that was stored, beside its baselines and with its interval."""
+    if run.findings is None:
+        return ""
+    found = run.findings
+    calibrations = {name: scores.calibration for name, scores in found.modes.items()}
+    figures = accuracy_figures(found.modes, salt) + robustness_figures(found.robustness, salt)
+    return _plots(figures + reliability_figures(calibrations, salt)) + "".join(
+        _folded(table) for table in found.tables(run.judged_by.metrics)
+    )
+
+
+def _folded(table: Table) -> str:
+    """Long tables open when they are asked for."""
+    if len(table.rows) <= FEW_ROWS:
+        return html_table(table)
+    return f"<details><summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>{html_table(table)}</details>"
+
+
+def _plots(figures: list[str]) -> str:
+    return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
+
+
+def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) -> dict[str, list[dict[str, Any]]]:
+    """What there is to play: ``trajectories`` of the test split, as far as there are any, and ``episodes``.
+
+    ``on_part`` is called `NUM_FILM_PARTS` times, for progress bars.
+
+    Raises:
+        AnyOrderError: when the environment cannot be made or the data set is damaged.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    if run.manifest is not None and "test" in run.manifest.splits:
+        test, asked = read_split(run.data, "test"), run.judged_by
+        found["trajectories"] = trajectory_groups(run.model, test, num_shown, asked.cell_rate, asked.seed)
+    on_part()
+    found["episodes"] = episode_groups(run, num_shown, on_part)
+    return found
+
+
+NUM_FILM_PARTS = 3
+
+
+def player(name: str) -> str:
+    """Where ``assets/report.js`` puts the player of the films of this name."""
+    return f'{LEGEND}<div data-films="{name}"></div>{KEYS}'

@@ -1,0 +1,111 @@
+"""The page has what was found, in full, and needs nothing else."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from anyorder.cli import main
+from anyorder.evaluation.statistics import Proportion
+from anyorder.files import read_json
+from anyorder.report.comparison import comparison_table
+from anyorder.report.run import read_run
+
+
+def data_of(page, name):
+    return json.loads(re.search(rf'<script type="application/json" id="data-{name}">(.*?)</script>', page)[1])
+
+
+def test_it_is_one_file_that_asks_for_nothing(report):
+    page = report.read_text()
+    assert "default-src 'none'" in page and "connect-src 'none'" in page
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']+""", page)
+    assert not re.findall(r"url\((?!#|data:)", page)
+
+
+def test_every_figure_of_the_tables_is_on_it(report, run_folder):
+    page, metrics = report.read_text(), read_json(run_folder / "report" / "metrics.json")
+    shares = [group[key] for mode in ("forward", "filtering", "smoothing", "next_action")
+              for group in metrics[mode]["groups"].values() for key in ("accuracy", "most_frequent", "copy_last")]
+    shares += [metrics["task_success"]["success"], *(score["corrupted"] for score in metrics["robustness"])]
+    assert len(shares) > 30
+    for share in shares:
+        rate, interval = str(Proportion(share["successes"], share["count"])).split(" ", 1)
+        assert f'{rate} <small class="quiet">{interval}</small>' in page
+
+
+def test_it_says_what_was_learned_from(report):
+    page = report.read_text()
+    for text in ("BabyAI-GoToRedBall-v0", "8 of 8", "seeds 0 to 7", "3 validation, 3 test", "cell 0.4, next_step 0.6", "12 updates"):
+        assert text in page
+
+
+def test_films_show_the_truth_and_mark_what_was_asked(report):
+    for group in data_of(report.read_text(), "trajectories-0"):
+        assert len(group["films"]) == 2
+        for film in group["films"]:
+            rated = sum(sum(mark > 0 for mark in step["views"][2]["marks"]) for step in film["steps"])
+            right = sum(sum(mark == 1 for mark in step["views"][2]["marks"]) for step in film["steps"])
+            assert film["note"].startswith(f"{right:,} of {rated:,} hidden cells right") and rated
+            for step in film["steps"]:
+                truth, rebuilt = step["views"][0]["cells"], step["views"][2]
+                for cell, guess, mark in zip(truth, rebuilt["cells"], rebuilt["marks"]):
+                    assert (cell == guess) == (mark != 2)
+
+
+def test_episodes_are_those_that_were_played(report, run_folder):
+    played = read_json(run_folder / "report" / "episodes.json")
+    groups = {group["name"]: group for group in data_of(report.read_text(), "episodes-0")}
+    solved = sum(played["success"])
+    assert groups["Solved"]["help"].startswith(f"{solved} of 6 episodes were solved")
+    lengths = dict(zip(played["seed"], played["length"]))
+    films = groups["Solved"]["films"] + groups["Failed"]["films"]
+    assert films
+    for film in films:
+        seed = int(film["name"].rsplit(" ", 1)[1])
+        assert len(film["steps"]) == lengths[seed] + 1
+
+
+def test_several_runs_are_compared(run_folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run_folder, other, symlinks=True)
+    main(["report", str(run_folder), str(other), "--num_shown", "1", "--output", str(tmp_path / "both.html")])
+    page = (tmp_path / "both.html").read_text()
+    assert page.index('id="compared"') < page.index('id="what-0"') < page.index('id="what-1"')
+    assert len(data_of(page, "episodes-1")) == 4
+    table = comparison_table([read_run(run_folder), read_run(other)])
+    success = next(column for column in table.columns if column.header == "task success")
+    first, second = success.cells
+    assert first == second and "[" in first
+
+
+def test_a_run_that_was_not_evaluated_says_so(run_folder, tmp_path, capsys):
+    run = tmp_path / "fresh"
+    shutil.copytree(run_folder, run, symlinks=True, ignore=shutil.ignore_patterns("report"))
+    main(["report", str(run), "--num_shown", "1"])
+    assert "It was not evaluated: run `anyorder evaluate" in capsys.readouterr().out
+    page = (run / "report" / "report.html").read_text()
+    assert "It was not evaluated" in page and 'id="findings-0"' not in page
+    assert data_of(page, "episodes-0") and 'data-films="episodes-0"' in page
+
+
+@pytest.mark.parametrize(
+    ("break_it", "parts"),
+    [
+        (lambda run: shutil.rmtree(run), ["there is no run in", "anyorder train"]),
+        (lambda run: shutil.rmtree(run / "checkpoints"), ["has no checkpoints/best.safetensors"]),
+        (lambda run: (run / "report" / "metrics.json").write_text("{"), ["metrics.json is not valid JSON"]),
+        (lambda run: (run / "report" / "metrics.json").write_text("{}"), ["metrics.json is damaged", "anyorder evaluate"]),
+        (lambda run: (run / "report" / "episodes.json").write_text("[1]"), ["episodes.json is damaged"]),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(run_folder, tmp_path, capsys, break_it, parts):
+    run = tmp_path / "broken"
+    shutil.copytree(run_folder, run, symlinks=True)
+    break_it(run)
+    with pytest.raises(SystemExit) as ending:
+        main(["report", str(run)])
+    said = capsys.readouterr().err.strip().splitlines()
+    assert ending.value.code == 2 and len(said) == 1
+    assert all(part in said[0] for part in parts)
