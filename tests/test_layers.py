@@ -10,7 +10,7 @@ ROOT = Path(anyorder.__file__).parent
 LAYERS = [
     {"", "errors", "files", "types", "config", "seeding"},
     {"envs", "experts", "data", "data.manifest", "data.episodes", "data.collect", "data.storage"},
-    {"data.layout", "data.grid", "data.batch"},
+    {"data.layout", "data.grid", "data.batch", "data.text"},
     {"masking"},
     {"models"},
     {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule"},
@@ -34,6 +34,8 @@ def layer(module):
     if module in LAYER_OF:
         return LAYER_OF[module]
     room, _, rest = module.partition(".")
+    if room == "data" and rest:  # its folders lie in one layer each
+        room = ".".join(module.split(".")[:2])
     assert rest and room != "data" and room in LAYER_OF, f"{module} is in no layer; place it in the table above"
     return LAYER_OF[room]
 
