@@ -8,6 +8,7 @@ CORPUS = [
     "Question: who wrote the play? Thought: I should search. Action: search[the play] Observation: it was written in 1601.",
     "go to the red ball, then pick up a blue box and open the yellow door next to the grey key on your left",
     "put the purple ball behind you after you go to green box in front of user assistant tool system: finish[yes]",
+    "pick up an object, go to a room, unlock it and open the door",
 ] * 3
 
 

@@ -81,6 +81,10 @@ class TextCodec:
         """Number of tokens, those added among them."""
         return self._of_text.get_vocab_size(with_added_tokens=True)
 
+    def id_of(self, token: str) -> int | None:
+        """The id of a token by its name."""
+        return self._of_text.token_to_id(token)
+
     def encode(self, text: str) -> Tokens:
         """The tokens of a text, without any that a tokenizer would put around it.
 
