@@ -9,15 +9,16 @@ import anyorder
 ROOT = Path(anyorder.__file__).parent
 LAYERS = [
     {"", "errors", "files", "types", "config", "seeding"},
-    {"envs", "experts", "data", "data.manifest", "data.episodes", "data.collect", "data.storage"},
+    {"envs", "experts", "data", "data.manifest", "data.episodes", "data.collect", "data.storage", "data.importers"},
     {"data.layout", "data.grid", "data.batch", "data.text"},
-    {"masking"},
+    {"masking", "data.text.grid_form", "data.text.grid_text"},
     {"models"},
     {"training", "policy", "stepwise", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule"},
     {"evaluation"},
     {"experiments", "commands", "build", "cli", "__main__"},
 ]
-"""Modules, or whole packages, from values to edges. The modules of ``data`` lie in two layers, so each is named."""
+"""Modules, or whole packages, from values to edges. The modules of ``data`` lie in several layers, so each is named; a grid is
+written as text under an order, so what does that stands above orders."""
 
 LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -1,5 +1,6 @@
-"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine | llada2``. Each is a few
-lines over the package."""
+"""The command line: ``anyorder collect | import | train | evaluate | study | ablate | query | imagine | llada2``.
+
+Each is a few lines over the package."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from anyorder.errors import AnyOrderError
 USAGE = """usage: anyorder COMMAND [options]
 
   collect    play episodes of an environment and store them as a data set
+  import     import conversations as a data set of text trajectories
   train      train a model on a data set
   evaluate   score a checkpoint and let it act
   study      train and compare variants at several levels and data sizes, write a summary
@@ -45,6 +47,8 @@ def _command(name: str):
     # Imported when asked for: torch takes seconds, and collecting does not need it.
     if name == "collect":
         from anyorder.commands.collect import collect_command as command
+    elif name == "import":
+        from anyorder.commands.import_chats import import_command as command
     elif name == "train":
         from anyorder.commands.train import train_command as command
     elif name == "evaluate":
@@ -60,7 +64,7 @@ def _command(name: str):
     elif name == "llada2":
         from anyorder.commands.llada2 import llada2_command as command
     else:
-        known = "collect, train, evaluate, study, ablate, query, imagine, llada2"
+        known = "collect, import, train, evaluate, study, ablate, query, imagine, llada2"
         raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
     return command
 
