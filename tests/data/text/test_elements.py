@@ -19,7 +19,7 @@ FORM = replace(PLAIN, rooms={"observation": 8, "action": 16})
 
 
 def batch_of(trajectories, codec, form=FORM, limit=None):
-    return EncodedTexts(trajectories, codec, form, limit).batch(range(len(trajectories)))
+    return EncodedTexts.of(trajectories, codec, form, limit).batch(range(len(trajectories)))
 
 
 def said(batch, row, unit, codec):
@@ -135,10 +135,17 @@ def test_a_role_the_form_does_not_know_is_refused(codec):
 
 
 def test_batches_keep_their_budget_of_tokens(codec):
-    data = EncodedTexts([conversation(*["go"] * n) for n in range(2, 12)], codec, FORM)
+    data = EncodedTexts.of([conversation(*["go"] * n) for n in range(2, 12)], codec, FORM)
     for batch in data.in_order(200):
         assert len(batch) == 1 or len(batch) * max(data.lengths[i] for i in batch) <= 200
     assert sorted(i for batch in data.in_order(200) for i in batch) == list(range(10))
     assert collate_text([encode_text(conversation("a", "b"), codec, FORM)], codec.pad_id).layout.missions == (
         "put the red ball next to the box",
     )
+
+
+def test_what_cannot_fit_is_left_out_with_its_reason(llada_codec):
+    long = conversation("a", " ".join(["go"] * 200), source="chat.jsonl:7")
+    short = conversation("a", "b")
+    data, left_out = EncodedTexts.fitting([short, long, short], llada_codec, FORM, 100)
+    assert len(data) == 2 and len(left_out) == 1 and left_out[0].startswith("chat.jsonl:7: the mission and")

@@ -42,7 +42,7 @@ def layout(llada_codec):
     """Without an exempt turn; with exempt first turns; with exempt turns in the middle."""
     texts = ["see a door", "go to it", "a key", "pick up the key", "done", "finish[yes]", "reward"]
     trajectories = [conversation(*texts, unasked=unasked) for unasked in ((), (0, 1, 2), (1, 2, 3, 4))]
-    return EncodedTexts(trajectories, llada_codec, FORM).batch(range(3)).layout
+    return EncodedTexts.of(trajectories, llada_codec, FORM).batch(range(3)).layout
 
 
 def order_of(name, layout, seed=0):

@@ -68,7 +68,8 @@ class TextCodec:
             AnyOrderError: for a slow tokenizer, or one that lacks a token.
         """
         if not getattr(tokenizer, "is_fast", False):
-            raise AnyOrderError(f"a fast tokenizer is needed, found {type(tokenizer).__name__}; load it with AutoTokenizer")
+            found = type(tokenizer).__name__
+            raise AnyOrderError(f"a fast tokenizer is needed, found {found}; load it with AutoTokenizer")
         mask_id = tokenizer.mask_token_id if mask_id is None else mask_id
         end_id = tokenizer.sep_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
         for name, number in (("mask", mask_id), ("eos or sep", end_id)):
@@ -109,4 +110,5 @@ class TextCodec:
     def decode(self, ids: list[int] | tuple[int, ...]) -> str:
         """The text before the first end token."""
         ids = list(ids)
-        return self._of_text.decode(ids[: ids.index(self.end_id)] if self.end_id in ids else ids, skip_special_tokens=False)
+        text = ids[: ids.index(self.end_id)] if self.end_id in ids else ids
+        return self._of_text.decode(text, skip_special_tokens=False)

@@ -17,7 +17,7 @@ Legend: B trajectories, E tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +27,7 @@ from anyorder.data.batch import Batch, ByLength
 from anyorder.data.layout import Attribute, Kind, Layout
 from anyorder.data.text.codec import TextCodec
 from anyorder.data.text.form import ChatForm
-from anyorder.data.text.units import TextUnit, shorten, text_units
+from anyorder.data.text.units import TextUnit, TooLong, shorten, text_units
 from anyorder.types import TextTrajectory
 
 KINDS = {"mission": Kind.MISSION, "observation": Kind.OBSERVATION, "action": Kind.ACTION}
@@ -65,7 +65,7 @@ def encode_text(
         limit: in tokens; None keeps all.
 
     Raises:
-        AnyOrderError: for a role that the form does not know, or where no target fits.
+        AnyOrderError: for a role that the form does not know; a `TooLong` one where no target fits.
     """
     units = text_units(trajectory, codec, form)
     if limit is not None:
@@ -123,15 +123,33 @@ class EncodedTexts(ByLength):
     """A split of a text data set as elements, ready to be batched; a batch's budget is in tokens.
 
     Args:
-        trajectories, codec, form, limit: as in `encode_text`.
+        encoded: its trajectories.
+        pad_id: of the codec.
     """
 
-    def __init__(
-        self, trajectories: Sequence[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int | None = None
-    ) -> None:
-        self._encoded = [encode_text(trajectory, codec, form, limit) for trajectory in trajectories]
-        self._pad_id = codec.pad_id
+    def __init__(self, encoded: Sequence[EncodedText], pad_id: int) -> None:
+        self._encoded, self._pad_id = list(encoded), pad_id
         super().__init__([len(one) for one in self._encoded])
+
+    @classmethod
+    def of(
+        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int | None = None
+    ) -> EncodedTexts:
+        """All of the trajectories; arguments and errors are those of `encode_text`."""
+        return cls([encode_text(trajectory, codec, form, limit) for trajectory in trajectories], codec.pad_id)
+
+    @classmethod
+    def fitting(
+        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int
+    ) -> tuple[EncodedTexts, list[str]]:
+        """Those of the trajectories that have a target within the limit, and for each other one why it has none."""
+        encoded, left_out = [], []
+        for trajectory in trajectories:
+            try:
+                encoded.append(encode_text(trajectory, codec, form, limit))
+            except TooLong as error:
+                left_out.append(str(error))
+        return cls(encoded, codec.pad_id), left_out
 
     def batch(self, index: Sequence[int]) -> Batch:
         """The chosen trajectories, padded to the longest."""

@@ -44,7 +44,8 @@ def cell_form(values: Tensor, layout: GridLayout, order: Order, longest_run: int
     roles, ranks, shown = (shape.cells(part) for part in (order.roles, order.ranks, values))
     same = [(part == part[..., :1]).all(dim=-1) for part in (roles, ranks)]
     whole = same[0] & same[1] & (roles[..., 0] != Role.DROPPED)
-    may_join = is_background(shown) & whole & (roles[..., 0] == Role.CONTEXT) & (ranks[..., 0] <= shape.cells(_lowest_after(order))[..., -1])
+    lowest_after = shape.cells(_lowest_after(order))[..., -1]
+    may_join = is_background(shown) & whole & (roles[..., 0] == Role.CONTEXT) & (ranks[..., 0] <= lowest_after)
     joins = may_join.clone()
     joins[..., 0] = False
     joins[..., 1:] &= may_join[..., :-1] & (shown[..., 1:, :] == shown[..., :-1, :]).all(dim=-1)

@@ -11,6 +11,10 @@ from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory
 
 
+class TooLong(AnyOrderError):
+    """Nothing that could be asked fits."""
+
+
 @dataclass(frozen=True)
 class TextUnit:
     """One turn as tokens.
@@ -66,7 +70,7 @@ def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory")
         source: what an error calls the trajectory.
 
     Raises:
-        AnyOrderError: if the mission and those last steps are too long; nothing that is left could be learned from.
+        TooLong: if the mission and those last steps are too long; nothing that is left could be learned from.
     """
     steps = [unit.step for unit in units if unit.asked and unit.part == "action"]
     last = max(steps or [unit.step for unit in units if unit.asked])
@@ -75,7 +79,7 @@ def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory")
         length = sum(map(len, kept))
         if length <= limit:
             return [unit if unit.step < 0 else replace(unit, step=unit.step - first) for unit in kept]
-    raise AnyOrderError(
+    raise TooLong(
         f"{source}: the mission and what is last asked about take {length} tokens, more than the {limit} there are"
         "; raise the limit, or leave this trajectory out"
     )
