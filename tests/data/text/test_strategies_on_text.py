@@ -9,11 +9,10 @@ from toy_conversations import conversation
 from anyorder.data.layout import Kind
 from anyorder.data.text.elements import EncodedTexts
 from anyorder.data.text.form import PLAIN
+from anyorder.masking import queries
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import (
-    STRATEGIES, Cell, NextAction, NextStep, Only, Window,
-)  # fmt: skip
+from anyorder.masking.strategies import STRATEGIES, Cell, NextAction, NextStep, Only, Window
 
 FORM = replace(PLAIN, rooms={"observation": 4, "action": 8})
 RATE = Rate(0.3, 0.3)
@@ -133,3 +132,17 @@ def test_restrictions_and_windows_keep_the_law(layout):
     assert (layout.kind[only.targets] == Kind.ACTION).all() and only.targets.any(dim=1).all()
     window = Window(NextStep(), 2)(layout.rows(torch.tensor([0, 0])), torch.Generator().manual_seed(1))
     assert (window.roles == Role.DROPPED).any(), "the marks of what lies outside are dropped too"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [(queries.NextAction(1), {"a1"}), (queries.ForwardDynamics(1), {"o2"}), (queries.Infill(1, 2), {"o1", "a1"})],
+)
+def test_queries_show_the_marks_of_what_they_ask(layout, query, expected):
+    order = query(layout)
+    letters = {Kind.OBSERVATION: "o", Kind.ACTION: "a"}
+    targets = order.targets[0]
+    found = {letters[Kind(int(k))] + str(int(s)) for k, s in zip(layout.kind[0][targets], layout.step[0][targets])}
+    assert found == expected
+    marks = layout.exempt[0] & torch.isin(layout.unit[0], layout.unit[0][targets])
+    assert marks.any() and (order.roles[0][marks] == Role.CONTEXT).all()
