@@ -10,6 +10,7 @@ from anyorder.commands.ablate import ablate_parser
 from anyorder.commands.collect import collect_parser
 from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.imagine import imagine_parser
+from anyorder.commands.import_chats import import_parser
 from anyorder.commands.llada2 import llada2_parser
 from anyorder.commands.options import parse
 from anyorder.commands.playground import playground_parser
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "EXPERIMENTS.md", *(ROOT / "docs").glob("*.md")]
 SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
-    "collect": collect_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
+    "collect": collect_parser, "import": import_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
     "study": study_parser, "query": query_parser, "imagine": imagine_parser,
     "playground": playground_parser, "llada2": llada2_parser, "report": report_parser,
 }  # fmt: skip

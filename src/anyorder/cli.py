@@ -1,28 +1,37 @@
-"""The command line: ``anyorder collect | train | evaluate | study | ablate | query | imagine | report | playground |
-llada2``. Each is a few lines over the package."""
+"""The command line: ``anyorder COMMAND``. Each command is a few lines over the package."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from anyorder.errors import AnyOrderError
 
-USAGE = """usage: anyorder COMMAND [options]
+COMMANDS = {
+    "collect": ("collect:collect_command", "play episodes of an environment and store them as a data set"),
+    "import": ("import_chats:import_command", "import conversations as a data set of text trajectories"),
+    "train": ("train:train_command", "train a model on a data set"),
+    "evaluate": ("evaluate:evaluate_command", "score a checkpoint and let it act"),
+    "study": ("study:study_command", "train and compare variants at several levels and data sizes, write a summary"),
+    "ablate": ("ablate:ablate_command", "the study of the planned ablations"),
+    "query": ("query:query_command", "ask a checkpoint anything about a trajectory"),
+    "imagine": ("imagine:imagine_command", "let a checkpoint imagine the future, beside what happened"),
+    "report": ("report:report_command", "one HTML page about a run or several: metrics, trajectories and episodes to play"),
+    "playground": ("playground:playground_command", "touch a checkpoint in the browser: hide, ask, let it act"),
+    "llada2": ("llada2:llada2_command", "check and convert checkpoints of LLaDA2; what it takes in memory"),
+}
+"""Name -> module and function under `anyorder.commands`, and what it does. Imported when asked for: torch takes seconds,
+and collecting does not need it."""
 
-  collect     play episodes of an environment and store them as a data set
-  train       train a model on a data set
-  evaluate    score a checkpoint and let it act
-  study       train and compare variants at several levels and data sizes, write a summary
-  ablate      the study of the planned ablations
-  query       ask a checkpoint anything about a trajectory
-  imagine     let a checkpoint imagine the future, beside what happened
-  report      one HTML page about a run or several: curves, metrics, trajectories and episodes to play
-  playground  touch a checkpoint in the browser: hide, ask, let it act
-  llada2      check and convert checkpoints of LLaDA2; what it takes in memory
-
-anyorder COMMAND --help lists the options of a command."""
+USAGE = "\n".join([
+    "usage: anyorder COMMAND [options]",
+    "",
+    *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
+    "",
+    "anyorder COMMAND --help lists the options of a command.",
+])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,32 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_say(f"{error.strerror or error}{where}; free some space or choose another folder", 2))
 
 
-def _command(name: str):
-    # Imported when asked for: torch takes seconds, and collecting does not need it.
-    if name == "collect":
-        from anyorder.commands.collect import collect_command as command
-    elif name == "train":
-        from anyorder.commands.train import train_command as command
-    elif name == "evaluate":
-        from anyorder.commands.evaluate import evaluate_command as command
-    elif name == "study":
-        from anyorder.commands.study import study_command as command
-    elif name == "ablate":
-        from anyorder.commands.ablate import ablate_command as command
-    elif name == "query":
-        from anyorder.commands.query import query_command as command
-    elif name == "imagine":
-        from anyorder.commands.imagine import imagine_command as command
-    elif name == "report":
-        from anyorder.commands.report import report_command as command
-    elif name == "playground":
-        from anyorder.commands.playground import playground_command as command
-    elif name == "llada2":
-        from anyorder.commands.llada2 import llada2_command as command
-    else:
-        known = "collect, train, evaluate, study, ablate, query, imagine, report, playground, llada2"
-        raise AnyOrderError(f"there is no command {name!r}; choose one of {known}")
-    return command
+def _command(name: str) -> Callable[[Sequence[str]], None]:
+    if name not in COMMANDS:
+        raise AnyOrderError(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}")
+    module, function = COMMANDS[name][0].split(":")
+    return getattr(import_module(f"anyorder.commands.{module}"), function)
 
 
 def _say(message: str, status: int) -> int:

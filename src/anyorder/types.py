@@ -1,4 +1,4 @@
-"""Trajectory: the immutable record of one episode.
+"""What happened in one episode, as immutable records: in a grid (`Trajectory`) or in words (`TextTrajectory`).
 
 Legend: T actions, T+1 observations, X columns and Y rows of the agent's view.
 """
@@ -69,3 +69,81 @@ class Trajectory:
     def success(self) -> bool:
         """True if the environment ended the episode with a positive reward."""
         return bool(self.terminated and self.rewards[-1] > 0)
+
+
+PARTS = ("mission", "observation", "action")
+"""What a turn of a conversation is part of."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a conversation.
+
+    Attributes:
+        part: one of `PARTS`; instructions and their acknowledgement are ``mission``.
+        role: who speaks, as it is told the model: ``system``, ``user``, ``assistant`` or ``tool``.
+        text: what is said; may be empty.
+        asked: True if it may be hidden and asked for; never of a mission.
+    """
+
+    part: str
+    role: str
+    text: str
+    asked: bool
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise ValueError(f"a turn is part of a {', '.join(PARTS)}; found {self.part!r}")
+        if not self.role or not isinstance(self.role, str) or not isinstance(self.text, str):
+            raise ValueError(f"a turn has a role and a text, found {self.role!r} and {type(self.text).__name__}")
+        if self.asked and self.part == "mission":
+            raise ValueError("a mission is never asked about, found one that is")
+
+
+@dataclass(frozen=True)
+class TextTrajectory:
+    """One episode in words, checked once where it is born.
+
+    Attributes:
+        source: where it comes from, such as ``file.jsonl:12``.
+        turns: the mission's turns, then observations and actions in turn, beginning with either; at least one action,
+            and at least one turn that is asked about.
+        others: what else its source says about it, as JSON text of an object.
+
+    Raises:
+        ValueError: naming what was expected and what was found.
+    """
+
+    source: str
+    turns: tuple[Turn, ...]
+    others: str = "{}"
+
+    def __post_init__(self) -> None:
+        parts = [turn.part for turn in self.turns]
+        episode = parts[parts.count("mission") :]
+        if "mission" in episode:
+            raise ValueError(f"the mission comes first, found {', '.join(parts)}")
+        if twice := [a for a, b in zip(episode, episode[1:]) if a == b]:
+            raise ValueError(f"observations and actions take turns, found two {twice[0]}s in a row")
+        if "action" not in episode:
+            raise ValueError("a trajectory has at least one action, found none")
+        if not any(turn.asked for turn in self.turns):
+            raise ValueError("at least one turn is asked about, found none")
+
+    def __len__(self) -> int:
+        """Number of actions T."""
+        return sum(turn.part == "action" for turn in self.turns)
+
+    @property
+    def mission(self) -> str:
+        """All that is said before the episode."""
+        return "\n\n".join(turn.text for turn in self.turns if turn.part == "mission")
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Of each turn: -1 for the mission; an observation and the action that answers it share one."""
+        steps, step = [], 0
+        for turn in self.turns:
+            steps.append(-1 if turn.part == "mission" else step)
+            step += turn.part == "action"
+        return tuple(steps)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.grid import GridLayout, GridVocabulary, collate, encode
+from anyorder.data.grid import GridVocabulary, collate, encode
+from anyorder.data.layout import Layout
 from anyorder.types import Trajectory
 
 BATCHES_PER_POOL = 50
@@ -24,11 +25,11 @@ class Batch:
 
     Attributes:
         values: int64 ``[B, E]``, true values, 0 at padding.
-        layout: of the same shape.
+        layout: of the same shape; a `GridLayout` where views of a grid are the elements.
     """
 
     values: Tensor
-    layout: GridLayout
+    layout: Layout
 
     def rows(self, index: Tensor) -> Batch:
         """The chosen trajectories; ``index`` is int64 ``[B']``."""
@@ -38,7 +39,38 @@ class Batch:
         return Batch(self.values.to(device, non_blocking=True), self.layout.to(device))
 
 
-class EncodedTrajectories:
+class ByLength:
+    """Trajectories that are batched with others of about their length.
+
+    Args:
+        lengths: of each, in frames or tokens; batches have a budget of so many, padding included.
+    """
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self.lengths = list(lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def in_order(self, budget: int) -> list[list[int]]:
+        """Every trajectory once, shortest first; always the same batches."""
+        by_length = sorted(range(len(self)), key=self.lengths.__getitem__)
+        return _cut(by_length, self.lengths, budget)
+
+    def shuffled(self, budget: int, generator: torch.Generator) -> list[list[int]]:
+        """Every trajectory once, in random batches of similar lengths, each within the budget (a longer trajectory is
+        a batch of its own)."""
+        order = torch.randperm(len(self), generator=generator).tolist()
+        mean = sum(self.lengths) / len(self)
+        size = max(1, int(BATCHES_PER_POOL * budget / mean))
+        batches: list[list[int]] = []
+        for start in range(0, len(order), size):
+            pool = sorted(order[start : start + size], key=self.lengths.__getitem__)
+            batches += _cut(pool, self.lengths, budget)
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+class EncodedTrajectories(ByLength):
     """A split of a data set as elements, ready to be batched.
 
     Args:
@@ -48,39 +80,24 @@ class EncodedTrajectories:
 
     def __init__(self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary) -> None:
         self.view = trajectories[0].observations.shape[1:3]
-        self.num_frames = [len(trajectory) + 1 for trajectory in trajectories]
+        super().__init__([len(trajectory) + 1 for trajectory in trajectories])
         self._encoded = [encode(trajectory, vocabulary) for trajectory in trajectories]
 
-    def __len__(self) -> int:
-        return len(self._encoded)
+    @property
+    def num_frames(self) -> list[int]:
+        """Of each trajectory."""
+        return self.lengths
 
     def batch(self, index: Sequence[int]) -> Batch:
         """The chosen trajectories, padded to the longest."""
         return Batch(*collate([self._encoded[i] for i in index], *self.view))
 
-    def in_order(self, frames_per_batch: int) -> list[list[int]]:
-        """Every trajectory once, shortest first; always the same batches."""
-        by_length = sorted(range(len(self)), key=self.num_frames.__getitem__)
-        return _cut(by_length, self.num_frames, frames_per_batch)
 
-    def shuffled(self, frames_per_batch: int, generator: torch.Generator) -> list[list[int]]:
-        """Every trajectory once, in random batches of similar lengths, each of at most ``frames_per_batch`` frames
-        (a longer trajectory is a batch of its own)."""
-        order = torch.randperm(len(self), generator=generator).tolist()
-        mean = sum(self.num_frames) / len(self)
-        size = max(1, int(BATCHES_PER_POOL * frames_per_batch / mean))
-        batches: list[list[int]] = []
-        for start in range(0, len(order), size):
-            pool = sorted(order[start : start + size], key=self.num_frames.__getitem__)
-            batches += _cut(pool, self.num_frames, frames_per_batch)
-        return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
-
-
-def _cut(index: Sequence[int], num_frames: Sequence[int], frames_per_batch: int) -> list[list[int]]:
-    """Consecutive batches whose padded size stays within ``frames_per_batch``; ``index`` is sorted by length."""
+def _cut(index: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Consecutive batches whose padded size stays within the budget; ``index`` is sorted by length."""
     batches: list[list[int]] = [[]]
     for i in index:
-        if batches[-1] and (len(batches[-1]) + 1) * num_frames[i] > frames_per_batch:
+        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > budget:
             batches.append([])
         batches[-1].append(i)
     return batches

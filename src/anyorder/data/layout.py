@@ -5,7 +5,7 @@ Legend: B trajectories in a batch, E elements of the longest one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 
 import torch
@@ -48,6 +48,9 @@ class Layout:
         num_cells: upper bound of ``cell``, over the batch.
         num_units: upper bound of ``unit``, over the batch.
         missions: B instructions in words, for what depends on them as a whole.
+        exempt: bool ``[B, E]``, True for elements that are shown even where their unit is asked about (separators, turns
+            that a data set does not ask about); None where there are none. They share kind, step and unit with what
+            they belong to, so they have its rank and are dropped with it.
     """
 
     kind: Tensor
@@ -58,6 +61,7 @@ class Layout:
     num_cells: int
     num_units: int
     missions: tuple[str, ...]
+    exempt: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def shape(self) -> torch.Size:
@@ -72,6 +76,11 @@ class Layout:
     def present(self) -> Tensor:
         """bool ``[B, E]``; True where the element exists (is not padding)."""
         return self.kind != Kind.PADDING
+
+    @property
+    def askable(self) -> Tensor:
+        """bool ``[B, E]``; True where the element exists and is not exempt: what may be a target."""
+        return self.present if self.exempt is None else self.present & ~self.exempt
 
     def of_kind(self, kind: Kind) -> Tensor:
         """bool ``[B, E]``; True where the element is of this kind."""

@@ -80,16 +80,18 @@ class Manifest:
 
     Attributes:
         env_id: registered gymnasium id, or several joined by ``+`` (`anyorder.envs.minigrid.level_of` says whose a
-            seed is; every stored episode names its own).
+            seed is; every stored episode names its own); of conversations, where they come from.
         spec: what was asked for (policy and its options, counts, first seed), as JSON values.
         versions: of the packages that made it.
-        splits: by name; "train", "validation" and "test" where they are not empty.
+        splits: by name; "train", "validation" and "test" where they are not empty. Conversations have numbers for seeds.
+        content: what a row of its shards is, "grid" or "text".
     """
 
     env_id: str
     spec: dict[str, Any]
     splits: dict[str, Split]
     versions: dict[str, str] = field(default_factory=package_versions)
+    content: str = "grid"
 
     @property
     def complete(self) -> bool:
@@ -120,7 +122,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise AnyOrderError(f"{path} has format version {version!r}; this anyorder knows {known}; update anyorder")
     try:
         splits = {name: _split(split) for name, split in content["splits"].items()}
-        return Manifest(content["env_id"], dict(content["spec"]), splits, dict(content["versions"]))
+        kind = content.get("content", "grid")
+        return Manifest(content["env_id"], dict(content["spec"]), splits, dict(content["versions"]), kind)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnyOrderError(f"{path} is damaged ({type(error).__name__}: {error}); collect the data anew") from None
 

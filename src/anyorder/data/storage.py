@@ -37,12 +37,15 @@ SCHEMA = pa.schema(
 def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
     """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically. The same ones always make
     the same bytes."""
+    return write_rows(path, seeds, [_row(trajectory) for trajectory in trajectories], SCHEMA, sum(map(len, trajectories)))
+
+
+def write_rows(path: Path, numbers: range, rows: Sequence[dict[str, Any]], schema: pa.Schema, num_steps: int) -> Shard:
+    """Write the rows of ``numbers`` (a range of step 1), atomically; equal ones always make equal bytes."""
     with replacing(path) as temporary:
-        rows = [_row(trajectory) for trajectory in trajectories]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
         digest = sha256(temporary)
-    num_steps = sum(map(len, trajectories))
-    return Shard(path.name, seeds[0], seeds[-1], len(trajectories), num_steps, digest)
+    return Shard(path.name, numbers[0], numbers[-1], len(rows), num_steps, digest)
 
 
 def _row(trajectory: Trajectory) -> dict[str, Any]:
@@ -59,7 +62,18 @@ def read_split(folder: Path, split: str) -> list[Trajectory]:
         AnyOrderError: when the data set or the split is missing or unfinished, all its episodes failed, or a shard
             is missing or damaged.
     """
+    return [trajectory for shard in shards_of(folder, split, "grid") for trajectory in read_shard(Path(folder), shard)]
+
+
+def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
+    """The shards of a split that is there, whole and of the expected content ("grid" or "text").
+
+    Raises:
+        AnyOrderError: otherwise.
+    """
     manifest = read_manifest(folder)
+    if manifest.content != content:
+        raise AnyOrderError(f"{folder} holds a data set of {manifest.content}, expected one of {content}; choose another")
     if split not in manifest.splits:
         raise AnyOrderError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
     found = manifest.splits[split]
@@ -74,7 +88,7 @@ def read_split(folder: Path, split: str) -> list[Trajectory]:
             f"all {found.num_seeds} episodes of the split {split!r} of {folder} failed"
             f" (seed {first.seed}: {first.reason}); collect with another policy"
         )
-    return [trajectory for shard in found.shards for trajectory in read_shard(Path(folder), shard)]
+    return found.shards
 
 
 def shard_error(folder: Path, shard: Shard) -> str | None:
@@ -87,15 +101,20 @@ def shard_error(folder: Path, shard: Shard) -> str | None:
 
 def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
     """The trajectories of one shard, checked against the hash and the schema. Raises AnyOrderError."""
-    if error := shard_error(folder, shard):
-        raise AnyOrderError(f"{error}; run the same `anyorder collect` again to make it anew")
-    with pq.ParquetFile(folder / shard.file) as file:
-        if not file.schema_arrow.equals(SCHEMA):
-            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {FORMAT_VERSION}")
-        table = file.read()
+    table = read_rows(folder, shard, SCHEMA, "run the same `anyorder collect` again to make it anew")
     columns = {name: table[name].to_pylist() for name in SCHEMA.names if not _is_array(name)}
     columns |= {name: _arrays(table[name]) for name in SCHEMA.names if _is_array(name)}
     return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
+
+
+def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.Table:
+    """The rows of one shard, checked against the hash and the schema. Raises AnyOrderError, with the advice."""
+    if error := shard_error(folder, shard):
+        raise AnyOrderError(f"{error}; {advice}")
+    with pq.ParquetFile(folder / shard.file) as file:
+        if not file.schema_arrow.equals(schema):
+            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {FORMAT_VERSION}")
+        return file.read()
 
 
 def _is_array(name: str) -> bool:

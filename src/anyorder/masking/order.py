@@ -91,11 +91,11 @@ def reconstruct(layout: Layout, hidden: Tensor) -> Order:
 
     Args:
         layout: of the batch.
-        hidden: bool ``[B, E]``; True where an element is hidden and asked for. Padding is ignored.
+        hidden: bool ``[B, E]``; True where an element is hidden and asked for. Padding and what is exempt are ignored.
     """
     roles = torch.full(layout.shape, Role.CONTEXT, dtype=torch.uint8, device=layout.device)
     roles[~layout.present | layout.of_kind(Kind.RETURN)] = Role.DROPPED
-    roles[hidden & layout.present] = Role.TARGET
+    roles[hidden & layout.askable] = Role.TARGET
     return Order(roles, torch.zeros(layout.shape, dtype=torch.int32, device=layout.device))
 
 

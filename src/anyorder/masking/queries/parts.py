@@ -37,9 +37,20 @@ def know(order: Order, known: Tensor) -> Order:
 
 def part_of(order: Order, layout: Layout, asked: Tensor, seen: Tensor) -> Order:
     """A part of a training order: some targets stay, others are known, all of the episode that is neither goes."""
-    order = know(order, seen & ~asked)
+    known = seen & ~asked
+    order, marks = know(order, known), _exempt_beside(layout, known & order.targets)
+    order = Order(order.roles, order.ranks + marks)
     gone = ~(asked | seen) & (layout.step >= 0)
     return Order(order.roles.masked_fill(gone, Role.DROPPED), order.ranks)
+
+
+def _exempt_beside(layout: Layout, known: Tensor) -> Tensor:
+    """bool ``[B, E]``: exempt elements of units with something known. They have read what is now known of their unit, as
+    they have in training, so they stand where it stands."""
+    if layout.exempt is None:
+        return torch.zeros_like(known)
+    units = torch.zeros(layout.shape[0], layout.num_units, dtype=torch.bool, device=known.device)
+    return layout.exempt & units.scatter_reduce(1, layout.unit, known, reduce="amax").gather(1, layout.unit)
 
 
 def parts(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:

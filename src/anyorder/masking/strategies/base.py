@@ -57,7 +57,7 @@ def ask_for(layout: Layout, targets: Tensor) -> Order:
     Raises:
         ValueError: for a trajectory without any.
     """
-    require_some(targets)
+    require_some(targets & layout.askable)
     return reconstruct(layout, targets)
 
 
@@ -87,12 +87,13 @@ def until_some(layout: Layout, eligible: Tensor, draw: Callable[[Layout], Tensor
 
     Args:
         layout: of the batch.
-        eligible: bool ``[B, E]``; True where an element may be hidden.
+        eligible: bool ``[B, E]``; True where an element may be hidden, unless it is exempt.
         draw: the layout of some trajectories -> bool ``[B', E]``, True where their elements are hidden.
 
     Raises:
         ValueError: where nothing is eligible, or nothing was hidden in `MAX_REDRAWS` draws.
     """
+    eligible = eligible & layout.askable
     require_some(eligible)
     hidden = draw(layout) & eligible
     for empty in redraws(lambda: hidden):

@@ -15,7 +15,7 @@ from torch import Tensor
 from anyorder.data.layout import Attribute, Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import Strategy, redraws, uniform_below
+from anyorder.masking.strategies.base import Strategy, episode, redraws, require_some, uniform_below
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,9 @@ class Only:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of ``length`` consecutive steps, uniform over those that the trajectory has, or all of a shorter one.
-    ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps from 0; the
-    observations, actions and returns outside of it are DROPPED, the mission is not.
+    """A window of ``length`` consecutive steps, uniform over those of the trajectory that hold something to ask for, or
+    all of a shorter one. ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps
+    from 0; the observations, actions and returns outside of it are DROPPED, the mission is not.
 
     As a trajectory does, a window ends with an observation: the action and the return of its last step lie outside. So
     two steps are one transition. Returns-to-go remain those of the episode. What is drawn in a window does not change
@@ -148,14 +148,31 @@ class Window:
             raise ValueError(f"a window is at least 1 step long, found {self.length}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        observed = layout.of_kind(Kind.OBSERVATION)
-        num_steps = torch.where(observed, layout.step, 0).amax(dim=1) + 1
-        start = uniform_below((num_steps - self.length).clamp(min=0) + 1, generator)[:, None]
-        last = start + self.length - 1
-        inside = (layout.step >= start) & torch.where(observed, layout.step <= last, layout.step < last)
+        start = self._start(layout, generator)[:, None]
+        inside = self._inside(layout, start)
         exists = layout.of_kind(Kind.MISSION) | inside & layout.present
         kind = torch.where(exists, layout.kind, int(Kind.PADDING))
         return self.strategy(replace(layout, kind=kind, step=(layout.step - start).clamp(min=-1)), generator)
+
+    def _start(self, layout: Layout, generator: torch.Generator) -> Tensor:
+        """int64 ``[B]``: the first step of each trajectory's window."""
+        observed = layout.of_kind(Kind.OBSERVATION)
+        num_steps = torch.where(observed, layout.step, 0).amax(dim=1) + 1
+        num_starts = (num_steps - self.length).clamp(min=0) + 1
+        starts = torch.arange(int(num_starts.max()))
+        possible = starts < num_starts[:, None]
+        if layout.exempt is not None:
+            asks = episode(layout) & layout.askable
+            possible &= torch.stack([(self._inside(layout, start) & asks).any(dim=1) for start in starts], dim=1)
+            require_some(possible)
+        number = uniform_below(possible.sum(dim=1), generator)[:, None]
+        return (possible.cumsum(dim=1) > number).int().argmax(dim=1)
+
+    def _inside(self, layout: Layout, start: Tensor) -> Tensor:
+        """bool ``[B, E]``; True in the window that begins at ``start``, ``[]`` or ``[B, 1]``."""
+        last = start + self.length - 1
+        is_observation = layout.of_kind(Kind.OBSERVATION)
+        return (layout.step >= start) & torch.where(is_observation, layout.step <= last, layout.step < last)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anyorder.data.layout import Kind, Layout
 from anyorder.masking.order import Order, Role, imitate
-from anyorder.masking.strategies.base import last_step, num_actions, random_places
+from anyorder.masking.strategies.base import last_step, random_places, require_some
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Waypoint:
 
 def _towards(layout: Layout, known: Tensor, mission: bool, history: bool) -> Order:
     """Imitation that knows some observations, bool ``[B, E]``, from the start."""
-    num_actions(layout)  # each trajectory has one
+    require_some(layout.of_kind(Kind.ACTION) & layout.askable)
     order = imitate(layout)
     order.ranks[known] = 0
     if not mission:

@@ -20,7 +20,7 @@ class NextAction:
     observations up to its step and the true actions before it."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        require_some(layout.of_kind(Kind.ACTION))
+        require_some(layout.of_kind(Kind.ACTION) & layout.askable)
         return imitate(layout)
 
 

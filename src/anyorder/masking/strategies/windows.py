@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from anyorder.data.layout import Kind, Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import episode, num_actions, uniform_below, whole_groups
+from anyorder.masking.strategies.base import episode, num_actions, uniform_below, until_some, whole_groups
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,10 @@ class Past:
     targets, those from c on are context (past prediction of uniMASK, Carroll et al., 2022)."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        cut = 1 + uniform_below(num_actions(layout), generator)[:, None]
-        return reconstruct(layout, episode(layout) & (layout.step < cut))
+        def draw(rows: Layout) -> Tensor:
+            return rows.step < 1 + uniform_below(num_actions(rows), generator)[:, None]
+
+        return reconstruct(layout, until_some(layout, episode(layout), draw))
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class Future:
     are targets: all that follows observation c - 1 (future prediction of uniMASK, Carroll et al., 2022)."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        cut = 1 + uniform_below(num_actions(layout), generator)[:, None]
-        # An action comes after the observation of its step: it counts as part of the next one.
-        arrives = layout.step + layout.of_kind(Kind.ACTION)
-        return reconstruct(layout, episode(layout) & (arrives >= cut))
+        def draw(rows: Layout) -> Tensor:
+            cut = 1 + uniform_below(num_actions(rows), generator)[:, None]
+            # An action comes after the observation of its step: it counts as part of the next one.
+            return rows.step + rows.of_kind(Kind.ACTION) >= cut
+
+        return reconstruct(layout, until_some(layout, episode(layout), draw))
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,15 @@ class RandomAutoregressive:
     rate: Rate
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        step = uniform_below(num_actions(layout), generator)
-        before = torch.rand(len(step), generator=generator) < CUT_BEFORE_OBSERVATION
-        first_hidden = (2 * step + ~before)[:, None]
-        # Observation t is event 2t, action t event 2t + 1.
-        event = 2 * layout.step + layout.of_kind(Kind.ACTION)
-        hidden = (event >= first_hidden) | whole_groups(layout.unit, layout.num_units, self.rate, generator)
-        return reconstruct(layout, hidden & episode(layout))
+        def draw(rows: Layout) -> Tensor:
+            step = uniform_below(num_actions(rows), generator)
+            before = torch.rand(len(step), generator=generator) < CUT_BEFORE_OBSERVATION
+            first_hidden = (2 * step + ~before)[:, None]
+            # Observation t is event 2t, action t event 2t + 1.
+            event = 2 * rows.step + rows.of_kind(Kind.ACTION)
+            return (event >= first_hidden) | whole_groups(rows.unit, rows.num_units, self.rate, generator)
+
+        return reconstruct(layout, until_some(layout, episode(layout), draw))
 
 
 CUT_BEFORE_OBSERVATION = 0.2

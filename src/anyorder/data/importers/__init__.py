@@ -1,0 +1,1 @@
+"""Conversations as people have them, as data sets of text trajectories."""

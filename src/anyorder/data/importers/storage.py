@@ -1,0 +1,37 @@
+"""Text trajectories in the folder format of all data sets: Parquet shards beside a ``manifest.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+
+from anyorder.data.manifest import Shard
+from anyorder.data.storage import read_rows, shards_of, write_rows
+from anyorder.types import TextTrajectory, Turn
+
+TURN = pa.struct([("part", pa.string()), ("role", pa.string()), ("text", pa.string()), ("asked", pa.bool_())])
+SCHEMA = pa.schema([("number", pa.int64()), ("source", pa.string()), ("turns", pa.list_(TURN)), ("others", pa.string())])
+
+
+def write_text_shard(path: Path, numbers: range, trajectories: Sequence[TextTrajectory]) -> Shard:
+    """Write the trajectories of ``numbers`` to a Parquet file, atomically."""
+    rows = [{"number": number, **asdict(trajectory)} for number, trajectory in zip(numbers, trajectories)]
+    return write_rows(path, numbers, rows, SCHEMA, sum(map(len, trajectories)))
+
+
+def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
+    """All trajectories of a split in the order of their lines, exactly as they were written.
+
+    Raises:
+        AnyOrderError: when the data set or the split is missing, holds no text, or a shard is missing or damaged.
+    """
+    advice = "import the same files again into another folder"
+    tables = [read_rows(Path(folder), shard, SCHEMA, advice) for shard in shards_of(folder, split, "text")]
+    return [
+        TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"])
+        for table in tables
+        for row in table.to_pylist()
+    ]

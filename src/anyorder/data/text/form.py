@@ -1,0 +1,74 @@
+"""How a conversation is told a model: the marks between its turns, and the room that each turn gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from anyorder.errors import AnyOrderError
+
+
+@dataclass(frozen=True)
+class ChatForm:
+    """The same form in training and acting.
+
+    What is visible around a hidden turn are the marks and its room. The *room* of a turn of n tokens is the smallest of
+    ``r, 2r, 4r, ...`` that holds n + 1, where r is the smallest room of its part; all of it that the text does not fill
+    is end tokens, at least one, which are targets like the text. So nothing tells a turn's length but its room: lengths
+    up to r - 1 cannot be told apart at all, longer ones up to a factor of two. With r as large as the longest turn
+    nothing is told. A policy that does not know yet what it will do leaves room r for it, and has been trained on the
+    same wherever the action fitted.
+
+    Attributes:
+        before: role -> mark in front of its turns.
+        after: mark behind every turn.
+        opening: mark in front of everything.
+        rooms: part -> its smallest room, in tokens. Missions are never hidden and get no more than they need.
+    """
+
+    before: Mapping[str, str]
+    after: str
+    opening: str = ""
+    rooms: Mapping[str, int] = field(default_factory=lambda: {"observation": 32, "action": 64})
+
+    def __post_init__(self) -> None:
+        if set(self.rooms) != {"observation", "action"} or min(self.rooms.values()) < 1:
+            raise AnyOrderError(f"rooms of observation and action are at least 1 token, found {dict(self.rooms)}")
+
+    def mark(self, role: str) -> str:
+        """The mark in front of a role's turn.
+
+        Raises:
+            AnyOrderError: for a role that this form does not know.
+        """
+        if role not in self.before:
+            raise AnyOrderError(f"this form knows the roles {', '.join(self.before)}; found {role!r}; add it to the form")
+        return self.before[role]
+
+    def room(self, part: str, num_tokens: int) -> int:
+        """How many tokens a turn gets.
+
+        Args:
+            part: mission, observation or action.
+            num_tokens: of its text.
+        """
+        if part == "mission":
+            return num_tokens
+        room = self.rooms[part]
+        while room < num_tokens + 1:
+            room *= 2
+        return room
+
+
+PLAIN = ChatForm({role: f"{role}: " for role in ("system", "user", "assistant", "tool")}, after="\n")
+"""In plain words, for any model. Where white space is no token, nothing stands behind a turn but the next one's mark."""
+
+LLADA2 = ChatForm(
+    {"system": "<role>SYSTEM</role>", "user": "<role>HUMAN</role>", "assistant": "<role>ASSISTANT</role>",
+     "tool": "<role>OBSERVATION</role>"},
+    after="<|role_end|>",
+)  # fmt: skip
+"""The marks of LLaDA2's chat template. Where a conversation has no system turn, that template puts in front
+``<role>SYSTEM</role>detailed thinking off<|role_end|>``: `ChatForm.opening` of `LLADA2_WITHOUT_SYSTEM`."""
+
+LLADA2_WITHOUT_SYSTEM = ChatForm(LLADA2.before, LLADA2.after, "<role>SYSTEM</role>detailed thinking off<|role_end|>")
