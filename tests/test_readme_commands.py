@@ -14,6 +14,7 @@ from anyorder.commands.llada2 import llada2_parser
 from anyorder.commands.options import parse
 from anyorder.commands.playground import playground_parser
 from anyorder.commands.query import query_parser
+from anyorder.commands.report import report_parser
 from anyorder.commands.study import study_parser
 from anyorder.commands.train import train_parser
 
@@ -23,7 +24,7 @@ SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
     "collect": collect_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
     "study": study_parser, "query": query_parser, "imagine": imagine_parser,
-    "playground": playground_parser, "llada2": llada2_parser,
+    "report": report_parser, "playground": playground_parser, "llada2": llada2_parser,
 }  # fmt: skip
 WRAPPERS = {
     "scripts/generate_trajectories.py": "collect", "scripts/train.py": "train", "scripts/evaluate.py": "evaluate"
