@@ -25,7 +25,7 @@ SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
     "collect": collect_parser, "import": import_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
     "study": study_parser, "query": query_parser, "imagine": imagine_parser,
-    "playground": playground_parser, "llada2": llada2_parser, "report": report_parser,
+    "report": report_parser, "playground": playground_parser, "llada2": llada2_parser,
 }  # fmt: skip
 WRAPPERS = {
     "scripts/generate_trajectories.py": "collect", "scripts/train.py": "train", "scripts/evaluate.py": "evaluate"

@@ -36,6 +36,37 @@ def test_the_player_steps_and_plays(page):
     assert player.get_by_label("play", exact=True).count() == 1, "it stops at the end"
 
 
+def test_space_plays_and_pauses(page):
+    player = page().locator('[data-films="episodes-0"]')
+    player.locator("input[type=range]").focus()
+    said = player.locator(".said")
+    assert said.get_attribute("aria-live") == "polite"
+    player.page.keyboard.press("Space")
+    assert player.get_by_label("pause").count() == 1 and said.get_attribute("aria-live") == "off"
+    player.page.keyboard.press("Space")
+    assert player.get_by_label("play", exact=True).count() == 1 and said.get_attribute("aria-live") == "polite"
+
+
+def test_a_cell_that_is_pointed_at_is_read(page):
+    player = page().locator('[data-films="trajectories-0"]')
+    assert "Point at a cell" in player.locator(".pointed").inner_text()
+    wrong = player.locator(".view-cell.wrong").first
+    wrong.focus()
+    told = player.locator(".pointed").inner_text()
+    assert told.startswith("What happened: ") and "What it rebuilt: " in told
+    assert told.endswith("% sure") and ", wrong, " in told and wrong.get_attribute("aria-label") in told
+    x = int(wrong.get_attribute("data-x"))
+    player.page.keyboard.press("ArrowRight" if x == 0 else "ArrowLeft")
+    assert player.page.evaluate("Number(document.activeElement.dataset.x)") == (1 if x == 0 else x - 1)
+    assert counter(player).startswith("0 /"), "cells, not steps"
+
+
+def test_every_control_has_a_name(page):
+    unnamed = page().evaluate("""[...document.querySelectorAll("button, input, select, summary, [role=gridcell]")].filter((one) =>
+        !(one.getAttribute("aria-label") || one.textContent.trim() || (one.labels && one.labels.length))).map((one) => one.outerHTML)""")
+    assert unnamed == []
+
+
 def test_keys_do_the_same(page):
     player = page().locator('[data-films="episodes-0"]')
     player.get_by_label("step on").focus()

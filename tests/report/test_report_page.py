@@ -1,15 +1,18 @@
 """The page has what was found, in full, and needs nothing else."""
 
+import hashlib
 import json
 import re
 import shutil
+from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 
 from anyorder.cli import main
 from anyorder.evaluation.statistics import Proportion
 from anyorder.files import read_json
-from anyorder.report.comparison import comparison_table
+from anyorder.report.comparison import comparison_table, success_less
 from anyorder.report.run import read_run
 
 
@@ -35,9 +38,18 @@ def test_every_figure_of_the_tables_is_on_it(report, run_folder):
         assert f'{rate} <small class="quiet">{interval}</small>' in page
 
 
+def test_every_script_is_allowed_by_its_hash_and_no_other(report):
+    page = report.read_text()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1]
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = {b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
+    assert len(scripts) == 4 and set(re.findall(r"'sha256-([^']+)'", policy)) == hashes
+    assert not re.findall(r"<[^>]+ on\w+=", page[: page.index('<script type="application/json"')])
+
+
 def test_it_says_what_was_learned_from(report):
     page = report.read_text()
-    for text in ("BabyAI-GoToRedBall-v0", "8 of 8", "seeds 0 to 7", "3 validation, 3 test", "cell 0.4, next_step 0.6", "12 updates"):
+    for text in ("BabyAI-GoToRedBall-v0", "8 of 8", "steps; seeds 0 to 7", "3 validation, 3 test", "cell 0.4, next_step 0.6", "12 updates"):
         assert text in page
 
 
@@ -68,16 +80,36 @@ def test_episodes_are_those_that_were_played(report, run_folder):
 
 
 def test_several_runs_are_compared(run_folder, tmp_path):
-    other = tmp_path / "other"
+    other = tmp_path / run_folder.name
     shutil.copytree(run_folder, other, symlinks=True)
     main(["report", str(run_folder), str(other), "--num_shown", "1", "--output", str(tmp_path / "both.html")])
     page = (tmp_path / "both.html").read_text()
     assert page.index('id="compared"') < page.index('id="what-0"') < page.index('id="what-1"')
     assert len(data_of(page, "episodes-1")) == 4
-    table = comparison_table([read_run(run_folder), read_run(other)])
-    success = next(column for column in table.columns if column.header == "task success")
-    first, second = success.cells
-    assert first == second and "[" in first
+    common = page[page.index('id="compared"') : page.index('id="what-0"')]
+    assert ">a run (1)<" in common and ">a run (2)<" in common, "of the same name, yet two lines and two rows"
+    assert '+0.0 <small class="quiet">[' in common and "not distinguishable" in common and "Loss, nats · all runs" in common
+
+
+def test_each_run_has_a_row_with_its_own_figures(run_folder):
+    run = read_run(run_folder)
+    share = {"task_success": {"success": Proportion(3, 4).to_json()}}
+    table = comparison_table({"one": run, "two": replace(run, metrics=share), "three": replace(run, metrics={})})
+    cells = {column.header: list(column.cells) for column in table.columns}
+    # The Wilson interval of 3 in 4, z = 1.96: (0.75 + 0.4802 -+ 1.96 sqrt(0.0469 + 0.0600)) / 1.9604.
+    assert cells["run"] == ["one", "two", "three"] and cells["task success"][1:] == ["75.0% [30.1, 95.4]", ""]
+    assert re.fullmatch(r"\d+\.\d{4}", cells["next action NLL"][0]) and cells["next action NLL"][1] == ""
+
+
+def test_success_is_compared_on_the_same_episodes_or_not_at_all(run_folder):
+    run = read_run(run_folder)
+    played = lambda *success: replace(run, outcomes={"seed": list(range(len(success))), "success": list(success)})  # noqa: E731
+    assert success_less(played(*[True] * 8), played(*[False] * 8)).verdict() == "better"
+    assert success_less(played(*[False] * 8), played(*[True] * 8)).verdict() == "worse"
+    found = success_less(played(True, True, False), played(True, False, False))
+    assert found.value == pytest.approx(1 / 3) and found.verdict() == "not distinguishable"
+    assert success_less(played(True, False), played(True)) is None
+    assert success_less(replace(run, outcomes={}), played(True)) is None
 
 
 def test_a_run_that_was_not_evaluated_says_so(run_folder, tmp_path, capsys):
@@ -97,6 +129,8 @@ def test_a_run_that_was_not_evaluated_says_so(run_folder, tmp_path, capsys):
         (lambda run: shutil.rmtree(run / "checkpoints"), ["has no checkpoints/best.safetensors"]),
         (lambda run: (run / "report" / "metrics.json").write_text("{"), ["metrics.json is not valid JSON"]),
         (lambda run: (run / "report" / "metrics.json").write_text("{}"), ["metrics.json is damaged", "anyorder evaluate"]),
+        (lambda run: (run / "metrics.jsonl").write_text('{"update": 1}\n'), ["metrics.jsonl is damaged at line 2"]),
+        (lambda run: (run / "checkpoints" / "best.safetensors").write_bytes(b"1"), ["best.safetensors"]),
         (lambda run: (run / "report" / "episodes.json").write_text("[1]"), ["episodes.json is damaged"]),
     ],
 )

@@ -2,42 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from rich.table import Table
 
-from anyorder.evaluation.statistics import Proportion
-from anyorder.experiments.measures import NLLS, SHARES
+from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
+from anyorder.experiments.measures import NLLS, SHARES, in_points
 from anyorder.experiments.promises import lookup
 from anyorder.report.figures import curve_figures
 from anyorder.report.run import Run
 from anyorder.report.tables import html_table
 
 
-def comparison(runs: Sequence[Run]) -> str:
-    """What all runs were judged by, one row each, and their validation curves in common plots, as HTML."""
-    plots = "".join(curve_figures({run.name: run.records for run in runs}, " · all runs"))
-    return html_table(comparison_table(runs)) + (f'<div class="plots">{plots}</div>' if plots else "")
-
-
-def comparison_table(runs: Sequence[Run]) -> Table:
-    """One row per run; a column for each figure that any of them has."""
-    table = Table(title="Side by side, with 95% intervals")
-    table.add_column("run")
-    table.add_column("level")
-    shares, numbers = ({name: path for name, path in known.items() if _anywhere(runs, path)} for known in (SHARES, NLLS))
-    for name in (*shares, *numbers):
-        table.add_column(name, justify="right")
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """Names of the folders, numbered where they are the same."""
+    count, seen = Counter(run.name for run in runs), Counter()
+    names = []
     for run in runs:
-        rates = [_share(lookup(run.metrics, path)) for path in shares.values()]
-        nlls = [lookup(run.metrics, path) for path in numbers.values()]
-        table.add_row(run.name, run.played_on, *rates, *("" if nll is None else f"{nll:.4f}" for nll in nlls))
+        seen[run.name] += 1
+        names.append(run.name if count[run.name] == 1 else f"{run.name} ({seen[run.name]})")
+    return names
+
+
+def comparison(runs: Sequence[Run]) -> str:
+    """What the runs were judged by, how their success differs, and their validation curves in common plots, as HTML."""
+    named = dict(zip(names_of(runs), runs))
+    plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
+    return (
+        html_table(comparison_table(named))
+        + (html_table(difference_table(named)) if any(run.outcomes for run in runs) else "")
+        + (f'<div class="plots">{plots}</div>' if plots else "")
+    )
+
+
+def comparison_table(runs: Mapping[str, Run]) -> Table:
+    """One row per run; a column for each figure that any of them has."""
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share) for name, path in SHARES.items()}
+    columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
+    columns = {
+        name: (path, words)
+        for name, (path, words) in columns.items()
+        if any(lookup(run.metrics, path) is not None for run in runs.values())
+    }
+    table = _table("Side by side, with 95% intervals", "run", "level")
+    table.add_column("updates", justify="right")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, run in runs.items():
+        found = [(words, lookup(run.metrics, path)) for path, words in columns.values()]
+        table.add_row(name, run.played_on, f"{run.num_updates:,}", *("" if value is None else words(value) for words, value in found))
     return table
 
 
-def _anywhere(runs: Sequence[Run], path: str) -> bool:
-    return any(lookup(run.metrics, path) is not None for run in runs)
+def difference_table(runs: Mapping[str, Run]) -> Table:
+    """How much higher the success of each run is than that of the first, episode by episode."""
+    first, *others = runs.items()
+    table = _table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
+    table.add_column("difference", justify="right")
+    table.add_column("it is")
+    for name, run in others:
+        if (found := success_less(run, first[1])) is None:
+            table.add_row(name, "", "", "not comparable: other episodes")
+        else:
+            table.add_row(name, f"{len(run.outcomes['seed']):,}", in_points(found), found.verdict())
+    return table
 
 
-def _share(found: dict | None) -> str:
-    return str(Proportion(found["successes"], found["count"])) if found else ""
+def success_less(run: Run, reference: Run) -> Estimate | None:
+    """The difference of their success rates with its 95% interval; None unless both played the same episodes."""
+    ours, theirs = run.outcomes, reference.outcomes
+    if not ours or not theirs or run.played_on != reference.played_on or ours["seed"] != theirs["seed"]:
+        return None
+    return success_difference(
+        np.array([ours["success"]]), np.array([theirs["success"]]), np.random.default_rng(0)
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    return str(Proportion(found["successes"], found["count"]))

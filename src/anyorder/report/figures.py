@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.likelihood import GroupScore, Scores
@@ -20,19 +21,19 @@ from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 
 SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
-INK, LINE, GROUND = "#00b001", "#00b002", "#00b003"
+INK, LINE = "#00b001", "#00b002"
 THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
-THEME |= {INK: "currentColor", LINE: "var(--line)", GROUND: "var(--card)"}
-THEME |= {MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
+THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
 """Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
 FONTS = {
     "font.size": 9, "axes.titlesize": 10, "axes.titlelocation": "left", "svg.fonttype": "none", "font.family": "sans-serif",
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "xtick.color": INK, "ytick.color": INK,
     "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": LINE, "axes.facecolor": "none",
     "figure.facecolor": "none", "legend.frameon": False, "legend.labelcolor": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "lines.linewidth": 1.8, "axes.grid": True, "grid.linewidth": 0.8,
+    "axes.spines.right": False, "lines.linewidth": 1.8, "axes.grid": True, "axes.axisbelow": True, "grid.linewidth": 0.8,
 }  # fmt: skip
 SIZE = 4.3, 2.9
+LOSS_TICKS = 1, 1.5, 2, 3, 5
 CURVES = {
     "loss": "Loss, nats",
     "action_accuracy": "Actions right on validation, %",
@@ -99,9 +100,9 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
     axes.set_xlabel("update")
     if key == "loss":
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=LOSS_TICKS, numticks=20))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(lambda value, place: f"{value:g}" if str(value)[0] in "125" else "")
-        axes.tick_params(which="minor", labelcolor=INK)
     if key == "loss" or len(runs) > 1:
         axes.legend()
     return figure
@@ -110,7 +111,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
 def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
     """One figure per mode: the model with its 95% interval, beside both baselines on the same questions."""
     return [
-        figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {name.replace('_', ' ')}{salt}")
+        figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {_words(name)}{salt}")
         for name, scores in modes.items()
         if (groups := {words: scores.groups[key] for key, words in GROUPS.items() if key in scores.groups})
         and len(groups) > 1
@@ -139,7 +140,7 @@ def robustness_figures(scores: Sequence[RobustnessScore], salt: str) -> list[str
     return [
         figure_html(
             lambda kind=kind: _robustness([score for score in scores if score.kind == kind]),
-            f"Success, %: {kind.replace('_', ' ')}{salt}",
+            f"Success, %: {_words(kind)}{salt}",
         )
         for kind in kinds
     ]
@@ -161,13 +162,20 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
 def reliability_figures(calibrations: Mapping[str, Calibration], salt: str) -> list[str]:
     """One reliability diagram per mode, the same drawing as ``reliability.svg``."""
     return [
-        figure_html(lambda name=name: _reliability(calibrations[name]), f"Calibration: {name.replace('_', ' ')}{salt}")
-        for name in calibrations
+        figure_html(lambda one={name: found}: _untitled(reliability_figure(one)), f"Calibration: {_words(name)}{salt}")
+        for name, found in calibrations.items()
     ]
 
 
-def _reliability(calibration: Calibration) -> Figure:
-    return reliability_figure({"": calibration})  # the caption tells the mode
+def _untitled(figure: Figure) -> Figure:
+    for axes in figure.axes:
+        axes.set_title("", loc="center")
+        axes.set_title("", loc="left")
+    return figure
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:

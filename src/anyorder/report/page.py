@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
@@ -10,7 +9,7 @@ from typing import Any
 
 from anyorder.pages.atlas import atlas
 from anyorder.pages.page import Page, asset
-from anyorder.report.comparison import comparison
+from anyorder.report.comparison import comparison, names_of
 from anyorder.report.run import Run
 from anyorder.report.sections import NUM_FILM_PARTS, curves, films, findings, headlines, learned_from, player, section
 
@@ -35,7 +34,7 @@ def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None]
     if len(runs) > 1:
         links.append(("compared", "Side by side"))
         parts.append(section("compared", "Side by side", comparison(runs)))
-    for number, (run, name) in enumerate(zip(runs, _names(runs))):
+    for number, (run, name) in enumerate(zip(runs, names_of(runs))):
         salt = f" · {name}" if len(runs) > 1 else ""
         found = films(run, num_shown, on_part)
         data |= {f"{kind}-{number}": groups for kind, groups in found.items()}
@@ -46,7 +45,7 @@ def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None]
                 links.append((identity, title + salt))
                 parts.append(part)
     page = Page(
-        title=f"anyorder: {', '.join(_names(runs))}",
+        title=f"anyorder: {', '.join(names_of(runs))}",
         body=_body(runs, links, parts),
         styles=[asset("style.css"), _own("report.css")],
         scripts=[asset("theme.js"), asset("grid.js"), _own("player.js"), _own("report.js")],
@@ -68,8 +67,9 @@ def _parts(run: Run, salt: str, found: dict[str, Any], number: int) -> list[tupl
 
 
 def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
-    shown = links if len(runs) == 1 else [link for link in links if link[0].startswith(("compared", "what"))]
-    navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in shown)
+    if len(runs) > 1:  # to where each begins
+        links = [*links[:1], *((f"what-{number}", name) for number, name in enumerate(names_of(runs)))]
+    navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in links)
     title = f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
     levels = " and ".join(dict.fromkeys(run.env_id for run in runs))
     return "\n".join([
@@ -81,16 +81,6 @@ def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence
         *parts,
         "</main>",
     ])
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """Names of the folders, numbered where they are the same."""
-    count, seen = Counter(run.name for run in runs), Counter()
-    names = []
-    for run in runs:
-        seen[run.name] += 1
-        names.append(run.name if count[run.name] == 1 else f"{run.name} ({seen[run.name]})")
-    return names
 
 
 def _own(name: str) -> str:

@@ -57,6 +57,11 @@ class Run:
         return Path(self.config["data"]["path"])
 
     @property
+    def num_updates(self) -> int:
+        """As far as its records go."""
+        return max((record["update"] for record in self.records), default=0)
+
+    @property
     def played_on(self) -> str:
         """Where its agent acts."""
         return self.findings.env_id if self.findings else self.env_id
@@ -71,6 +76,8 @@ class Run:
             sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
         if self.manifest is None:
             sentences.append(f"Its data set {self.data} is not there any more, so no test trajectories are shown.")
+        elif "test" not in self.manifest.splits:
+            sentences.append(f"Its data set {self.data} has no test split, so no test trajectories are shown.")
         if not self.records:
             sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
         return sentences

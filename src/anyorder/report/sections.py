@@ -51,7 +51,6 @@ def facts(pairs: list[tuple[str, str, str]]) -> str:
 def learned_from(run: Run) -> str:
     """What was trained, on what, and what is missing on the page."""
     training, model, masking = (run.config[group] for group in ("training", "model", "masking"))
-    updates = max((record["update"] for record in run.records), default=0)
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
     size = sum(parameter.numel() for parameter in run.model.parameters())
     pairs = [
@@ -59,7 +58,7 @@ def learned_from(run: Run) -> str:
         *_data_facts(run),
         ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
         ("model", f"{size:,} parameters", f"width {model['width']}, {model['num_layers']} layers"),
-        ("training", f"{updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
+        ("training", f"{run.num_updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
     ]
     warnings = "".join(f'<p class="warning">{_code(sentence)}</p>' for sentence in run.missing())
     text = yaml.safe_dump(run.config, sort_keys=False)
@@ -69,14 +68,17 @@ def learned_from(run: Run) -> str:
 def _data_facts(run: Run) -> list[tuple[str, str, str]]:
     if run.manifest is None:
         return []
-    spec, train = run.manifest.spec, run.manifest.splits["train"]
-    used = run.config["data"]["num_demonstrations"] or train.num_episodes
-    seeds = f"seeds {train.first_seed:,} to {train.last_seed:,}"
-    failures = sum(len(split.failures) for split in run.manifest.splits.values())
-    others = [f"{split.num_episodes:,} {name}" for name, split in run.manifest.splits.items() if name != "train"]
+    spec, splits = run.manifest.spec, run.manifest.splits
+    failures = sum(len(split.failures) for split in splits.values())
+    others = [f"{split.num_episodes:,} {name}" for name, split in splits.items() if name != "train"]
+    used = []
+    if train := splits.get("train"):
+        count = run.config["data"]["num_demonstrations"] or train.num_episodes
+        seeds = f"seeds {train.first_seed:,} to {train.last_seed:,}"
+        used = [("demonstrations", f"{count:,} of {train.num_episodes:,}", f"{train.num_steps:,} steps; {seeds}")]
     return [
-        ("demonstrations", f"{used:,} of {train.num_episodes:,}", seeds),
-        ("made by", str(spec.get("policy", "unknown")), f"{failures:,} episodes failed and are listed"),
+        *used,
+        ("made by", str(spec.get("policy", "unknown")), f"{failures:,} of its episodes failed" if failures else ""),
         ("held out", ", ".join(others) or "nothing", "no environment seed is shared"),
     ]
 
@@ -104,7 +106,21 @@ def headlines(run: Run) -> str:
         for name, share in found.items()
         if share
     ]
-    return facts(pairs) if pairs else ""
+    return facts(pairs) + f'<p class="note">{escape(_explained(run))}</p>' if pairs else ""
+
+
+def _explained(run: Run) -> str:
+    """What the headlines were counted on."""
+    words = []
+    if run.findings.task_success:
+        first, last = run.findings.task_success.seeds
+        words.append(f"Success is over episodes of {run.played_on}, seeds {first:,} to {last:,}.")
+    if smoothing := run.findings.modes.get("smoothing"):
+        words.append(
+            f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was hidden"
+            " of it is, with past and future visible."
+        )
+    return " ".join([*words, "In brackets: 95% Wilson intervals. Baselines are under “Findings in detail”."])
 
 
 def _rate_and_interval(share: Proportion) -> tuple[str, str]:
@@ -119,16 +135,17 @@ def findings(run: Run, salt: str) -> str:
     found = run.findings
     calibrations = {name: scores.calibration for name, scores in found.modes.items()}
     figures = accuracy_figures(found.modes, salt) + robustness_figures(found.robustness, salt)
+    tables = found.tables(run.judged_by.metrics)
     return _plots(figures + reliability_figures(calibrations, salt)) + "".join(
-        _folded(table) for table in found.tables(run.judged_by.metrics)
+        _folded(table, table is tables[0]) for table in tables
     )
 
 
-def _folded(table: Table) -> str:
-    """Long tables open when they are asked for."""
+def _folded(table: Table, shown: bool) -> str:
+    """Long tables open when they are asked for, but one is ``shown``."""
     if len(table.rows) <= FEW_ROWS:
         return html_table(table)
-    return f"<details><summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>{html_table(table)}</details>"
+    return f"<details{' open' * shown}><summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>{html_table(table)}</details>"
 
 
 def _plots(figures: list[str]) -> str:
@@ -146,6 +163,8 @@ def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) 
     found: dict[str, list[dict[str, Any]]] = {}
     if run.manifest is not None and "test" in run.manifest.splits:
         test, asked = read_split(run.data, "test"), run.judged_by
+        for trajectory in test:  # the folder may hold other data by now
+            run.model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
         found["trajectories"] = trajectory_groups(run.model, test, num_shown, asked.cell_rate, asked.seed)
     on_part()
     found["episodes"] = episode_groups(run, num_shown, on_part)

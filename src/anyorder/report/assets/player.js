@@ -9,6 +9,8 @@
  *          next and, if that was hidden, what the model took it for; or {name: "", end: how it ended};
  *          chances: optional {action: percent}, how probable the model took each to be
  *
+ * Under the panels it says what is at the cell that is pointed at or has the focus, in every panel with cells.
+ *
  * Keys, wherever the focus is within the player: arrow left and right, Home, End; space plays and pauses. In a view the
  * arrow keys go from cell to cell instead (see grid.js).
  */
@@ -16,6 +18,7 @@
   "use strict";
   const { element, View } = window.anyorder;
   const MILLISECONDS = 700;
+  const POINT = "Point at a cell to read it.";
 
   function text(tag, content, attributes, parent) {
     const made = element(tag, attributes, parent);
@@ -25,7 +28,7 @@
 
   class Player {
     constructor(host, atlas, groups) {
-      Object.assign(this, { host, atlas, groups, timer: null, step: 0 });
+      Object.assign(this, { host, atlas, groups, timer: null, step: 0, views: [], place: null });
       host.classList.add("player");
       this.tabs = element("div", { class: "tabs", role: "group", "aria-label": "what is shown" }, host);
       this.buttons = groups.map((group, number) => {
@@ -42,6 +45,7 @@
       }
       this._addChooser();
       this.panels = element("div", { class: "panels" }, host);
+      this.pointed = element("p", { class: "pointed note", "aria-hidden": "true" }, host); // the cells have these words
       this._addControls();
       this.said = element("div", { class: "said", role: "status" }, host);
       this.chances = element("ul", { class: "chances", "aria-label": "how probable the model took each action to be" }, host);
@@ -85,11 +89,13 @@
       this.chooser.value = number;
       this.film = this.group.films[number];
       this.note.textContent = this.film.note;
+      this.place = null;
+      for (const view of this.views) view.resized.disconnect();
       this.panels.replaceChildren();
       this.views = this.film.panels.map((panel) => {
         const figure = element("figure", { class: "panel" }, this.panels);
         text("figcaption", panel.title, {}, figure);
-        return new View(element("div", {}, figure), this.atlas, { ...panel, label: panel.title });
+        return new View(element("div", {}, figure), this.atlas, { ...panel, label: panel.title, onPoint: (x, y) => this._point(x, y) });
       });
       this.slider.max = this.film.steps.length - 1;
       this._go(0);
@@ -104,7 +110,14 @@
       this.slider.setAttribute("aria-valuetext", `step ${this.step} of ${last}`);
       this.counter.textContent = `${this.step} / ${last}`;
       this._say(now);
+      this._point(...(this.place || [null]));
       if (this.step === last) this._pause();
+    }
+
+    _point(x, y) {
+      this.place = x === null ? null : [x, y];
+      const told = (view) => `${view.options.title}: ${view.cell(x, y).getAttribute("aria-label")}`;
+      this.pointed.textContent = this.place ? this.views.filter((view) => view.grid).map(told).join(" · ") : POINT;
     }
 
     _say(now) {
@@ -137,6 +150,7 @@
         this._pause();
         return;
       }
+      this.said.setAttribute("aria-live", "off"); // nobody can listen that fast
       if (this.step === this.film.steps.length - 1) this._go(0);
       this.timer = setInterval(() => this._go(this.step + 1), MILLISECONDS);
       this._label("❚❚ Pause", "pause");
@@ -145,6 +159,7 @@
     _pause() {
       clearInterval(this.timer);
       this.timer = null;
+      this.said.setAttribute("aria-live", "polite");
       this._label("▶ Play", "play");
     }
 
@@ -154,10 +169,11 @@
     }
 
     _key(event) {
-      if (event.target.matches("select, input") || event.ctrlKey || event.metaKey || event.altKey) return;
+      const plays = event.key === " " && !event.target.matches("select, button");
+      if ((event.target.matches("select, input") && !plays) || event.ctrlKey || event.metaKey || event.altKey) return;
       const last = this.film.steps.length - 1;
       const goes = { ArrowLeft: this.step - 1, ArrowRight: this.step + 1, Home: 0, End: last }[event.key];
-      if (goes === undefined && (event.key !== " " || event.target.matches("button"))) return;
+      if (goes === undefined && !plays) return;
       event.preventDefault();
       if (goes === undefined) this._toggle();
       else this._go(goes);
