@@ -10,6 +10,7 @@ from anyorder.evaluation.corruptions import CORRUPTIONS, Occlusion, RepeatedActi
 from anyorder.evaluation.films import replay
 from anyorder.evaluation.rollout import FIRST_SEED, policy_source, roll_out
 from anyorder.policy import Policy
+from anyorder.stepwise import StepwisePolicy
 
 ENV_ID = "MiniGrid-DoorKey-5x5-v0"
 pytestmark = pytest.mark.usefixtures("short_episodes")
@@ -122,13 +123,13 @@ def test_a_policy_is_an_episode_source(model):
 
 
 def test_where_environments_take_turns_a_seed_says_whose_it_is(model):
-    both = roll_out(Policy(model), f"{ENV_ID}+BabyAI-OpenDoor-v0", SEEDS)
+    both = roll_out(StepwisePolicy(model), f"{ENV_ID}+BabyAI-OpenDoor-v0", SEEDS)
     assert [t.env_id for t in both] == ["BabyAI-OpenDoor-v0", ENV_ID, "BabyAI-OpenDoor-v0"]
     assert FIRST_SEED % 2 == 0 and len(list(replay(both[0], 100))) == len(both[0]) + 1
 
 
 def test_words_never_seen_are_one_unknown_word_and_can_be_played(model, vocabulary):
-    played, = roll_out(Policy(model), "BabyAI-OpenDoor-v0", [FIRST_SEED])
+    played, = roll_out(StepwisePolicy(model), "BabyAI-OpenDoor-v0", [FIRST_SEED])
     words = played.mission.split()
     assert "open" in words and "open" not in vocabulary.words
     values = torch.tensor(vocabulary.encode_mission(played.mission))
