@@ -3,7 +3,7 @@
 A cell is written as one number, its *code*: ``(object * 6 + color) * 4 + state``. Many codes look the same (an empty
 cell has no color), so each distinct look is drawn once, lit (MiniGrid's highlight: what the agent sees) and unlit. The
 agent is drawn over its cell, as MiniGrid does; MiniGrid's blending is linear, so a half-transparent sprite gives the
-same picture.
+same picture, but for the few pixels that an edge of the agent and one of what it carries both cross.
 
 Legend: C codes, L looks.
 """

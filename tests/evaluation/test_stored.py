@@ -1,0 +1,67 @@
+"""What an evaluation wrote is read back as it was."""
+
+import json
+
+import pytest
+
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
+from anyorder.evaluation.stored import findings_from, read_findings, restored
+
+pytestmark = pytest.mark.usefixtures("short_episodes")
+
+
+@pytest.fixture(scope="module")
+def written(make_model, vocabulary, encoded, tmp_path_factory):
+    """The findings, and the file that they were written to."""
+    config = EvaluationConfig("all", num_episodes=2, num_gif_episodes=0, robustness={"occlusion": [0.2]})
+    folder = tmp_path_factory.mktemp("stored")
+    evaluation = Evaluation(make_model((7, 7), vocabulary), encoded, encoded, "MiniGrid-Empty-5x5-v0", config)
+    return evaluation.run(folder), folder / "metrics.json"
+
+
+def test_every_number_comes_back(written):
+    findings, path = written
+    stored, config = read_findings(path)
+    assert stored == findings and stored.to_json() == findings.to_json()
+    assert config.num_episodes == 2 and config.robustness == {"occlusion": [0.2]}
+    rows = lambda found: [[list(c.cells) for c in t.columns] for t in found.tables(config.metrics)]  # noqa: E731
+    assert rows(stored) == rows(findings)
+
+
+def test_what_was_not_asked_is_none():
+    found = findings_from({"config": {}, "env_id": "somewhere"})
+    assert (found.modes, found.task_success, found.robustness, found.goals) == ({}, None, [], None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content["forward"].pop("groups"),
+        lambda content: content["task_success"].update(success="often"),
+        lambda content: content["task_success"]["success"].update(successes=3),  # of 2
+        lambda content: content["task_success"].update(seeds=[1]),
+        lambda content: content["smoothing"].update(hidden_fraction="half"),
+        lambda content: content["config"].update(frob=1),
+        lambda content: content.pop("env_id"),
+    ],
+)
+def test_damage_is_one_sentence(written, tmp_path, damage):
+    content = json.loads(written[1].read_text())
+    damage(content)
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(AnyOrderError, match=r"metrics\.json is damaged or of another version .* `anyorder evaluate`"):
+        read_findings(path)
+
+
+def test_a_list_is_no_findings(tmp_path):
+    (tmp_path / "metrics.json").write_text("[1, 2]")
+    with pytest.raises(AnyOrderError, match="damaged"):
+        read_findings(tmp_path / "metrics.json")
+
+
+def test_whole_numbers_may_stand_for_others_but_not_the_other_way_round():
+    assert restored(float, 1) == 1
+    with pytest.raises(ValueError, match="expected int, found 1.5"):
+        restored(int, 1.5)
