@@ -13,6 +13,7 @@ from anyorder.cli import main
 from anyorder.evaluation.statistics import Proportion
 from anyorder.files import read_json
 from anyorder.report.comparison import comparison_table, success_less
+from anyorder.report.page import num_parts, report_page
 from anyorder.report.run import read_run
 
 
@@ -110,6 +111,15 @@ def test_success_is_compared_on_the_same_episodes_or_not_at_all(run_folder):
     assert found.value == pytest.approx(1 / 3) and found.verdict() == "not distinguishable"
     assert success_less(played(True, False), played(True)) is None
     assert success_less(replace(run, outcomes={}), played(True)) is None
+
+
+def test_a_run_whose_data_are_gone_shows_its_episodes_and_says_so(run_folder, tmp_path):
+    run = replace(read_run(run_folder), manifest=None)
+    called = []
+    page = report_page([run], 1, lambda: called.append(None))
+    assert "is not there any more, so no test trajectories are shown" in page
+    assert 'data-films="episodes-0"' in page and 'data-films="trajectories-0"' not in page
+    assert len(called) == num_parts([run]) < num_parts([read_run(run_folder)])
 
 
 def test_a_run_that_was_not_evaluated_says_so(run_folder, tmp_path, capsys):

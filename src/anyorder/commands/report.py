@@ -30,7 +30,7 @@ def report_command(arguments: Sequence[str]) -> None:
     chosen = parse(report_parser(), arguments)
     if chosen.num_shown < 1:
         raise AnyOrderError(f"num_shown is at least 1, found {chosen.num_shown}")
-    from anyorder.report.page import PARTS_PER_RUN, report_page
+    from anyorder.report.page import num_parts, report_page
     from anyorder.report.run import read_run
 
     torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def report_command(arguments: Sequence[str]) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("left"), TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task("playing what the page shows", total=PARTS_PER_RUN * len(runs))
+        task = bars.add_task("playing what the page shows", total=num_parts(runs))
         page = report_page(runs, chosen.num_shown, lambda: bars.advance(task))
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -31,6 +31,7 @@ from anyorder.types import Trajectory
 PLAYED_PER_SHOWN = 10
 """So many episodes are played anew for each that is shown, to find both kinds."""
 EXPECTED = "The right view is what the model, as its own world model, expected to see before it saw it."
+NUM_PARTS = 6
 BELIEVED = "The right view is what the agent believed to be behind the holes."
 
 
@@ -53,20 +54,19 @@ def episode_groups(run: Run, num_shown: int, on_part: Callable[[], None] = lambd
     """Up to ``num_shown`` episodes solved and as many failed, on clean views and on views with holes.
 
     Clean ones are those that the evaluation stored; where it stored none, some are played now. ``on_part`` is called
-    twice, for progress bars.
+    after each playing and each group, `NUM_PARTS` times, for progress bars.
 
     Raises:
         AnyOrderError: when the environment cannot be made.
     """
     rate = run.judged_by.cell_rate
-    clean = _stored(run) or _play(run, Corruption(), num_shown)
-    groups = _groups(run, clean, Corruption(), num_shown, "", EXPECTED)
-    on_part()
-    with_holes = _play(run, Occlusion(rate), num_shown)
     told = f"{rate:.0%} of each view are hidden from the agent, and it knows which. {BELIEVED}"
-    groups += _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", told)
+    clean = _stored(run) or _play(run, Corruption(), num_shown)
     on_part()
-    return groups
+    groups = _groups(run, clean, Corruption(), num_shown, "", EXPECTED, on_part)
+    with_holes = _play(run, Occlusion(rate), num_shown)
+    on_part()
+    return groups + _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", told, on_part)
 
 
 def _stored(run: Run) -> list[Played]:
@@ -84,7 +84,13 @@ def _play(run: Run, corruption: Corruption, num_shown: int) -> list[Played]:
 
 
 def _groups(
-    run: Run, played: Sequence[Played], corruption: Corruption, num_shown: int, words: str, help_: str
+    run: Run,
+    played: Sequence[Played],
+    corruption: Corruption,
+    num_shown: int,
+    words: str,
+    help_: str,
+    on_part: Callable[[], None],
 ) -> list[dict[str, Any]]:
     groups = []
     for name, success, verb in (("Solved", True, "solved"), ("Failed", False, "not solved")):
@@ -93,6 +99,7 @@ def _groups(
         text = f"{len(some):,} of {len(played):,} episodes were {verb}. {help_}"
         films = [_film(run, episode, corruption) for episode in chosen]
         groups.append({"name": name + words, "help": text, "films": films})
+        on_part()
     return groups
 
 

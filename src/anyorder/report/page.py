@@ -11,11 +11,14 @@ from anyorder.pages.atlas import atlas
 from anyorder.pages.page import Page, asset
 from anyorder.report.comparison import comparison, names_of
 from anyorder.report.run import Run
-from anyorder.report.sections import NUM_FILM_PARTS, curves, films, findings, headlines, learned_from, player, section
+from anyorder.report.sections import curves, films, findings, headlines, learned_from, num_film_parts, player, section
 
 ASSETS = files("anyorder.report") / "assets"
-PARTS_PER_RUN = NUM_FILM_PARTS
-"""How often `report_page` calls ``on_part`` for each run."""
+
+
+def num_parts(runs: Sequence[Run]) -> int:
+    """How often `report_page` calls ``on_part``."""
+    return sum(num_film_parts(run) for run in runs)
 
 
 def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:

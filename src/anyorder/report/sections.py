@@ -13,11 +13,11 @@ from anyorder.data.storage import read_split
 from anyorder.evaluation.statistics import Proportion
 from anyorder.experiments.measures import SHARES
 from anyorder.experiments.promises import lookup
-from anyorder.report.episodes import episode_groups
+from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
 from anyorder.report.run import Run
 from anyorder.report.tables import html_table
-from anyorder.report.trajectories import trajectory_groups
+from anyorder.report.trajectories import questions, trajectory_groups
 
 LEGEND = (
     '<p class="legend" aria-hidden="true"><span><i class="key-hidden"></i>hidden</span><span><i class="key-right"></i>'
@@ -155,23 +155,28 @@ def _plots(figures: list[str]) -> str:
 def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) -> dict[str, list[dict[str, Any]]]:
     """What there is to play: ``trajectories`` of the test split, as far as there are any, and ``episodes``.
 
-    ``on_part`` is called `NUM_FILM_PARTS` times, for progress bars.
+    ``on_part`` is called `num_film_parts` times, for progress bars.
 
     Raises:
         AnyOrderError: when the environment cannot be made or the data set is damaged.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    if run.manifest is not None and "test" in run.manifest.splits:
+    if _has_test(run):
         test, asked = read_split(run.data, "test"), run.judged_by
         for trajectory in test:  # the folder may hold other data by now
             run.model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
-        found["trajectories"] = trajectory_groups(run.model, test, num_shown, asked.cell_rate, asked.seed)
-    on_part()
+        found["trajectories"] = trajectory_groups(run.model, test, num_shown, asked.cell_rate, asked.seed, on_part)
     found["episodes"] = episode_groups(run, num_shown, on_part)
     return found
 
 
-NUM_FILM_PARTS = 3
+def num_film_parts(run: Run) -> int:
+    """How often `films` tells that it has come further."""
+    return NUM_PARTS + (len(questions(run.judged_by.cell_rate)) if _has_test(run) else 0)
+
+
+def _has_test(run: Run) -> bool:
+    return run.manifest is not None and "test" in run.manifest.splits
 
 
 def player(name: str) -> str:

@@ -7,7 +7,7 @@ Legend: F frames, X columns and Y rows of a view.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,12 @@ def questions(cell_rate: float) -> list[Question]:
 
 
 def trajectory_groups(
-    model: nn.Module, trajectories: Sequence[Trajectory], num_shown: int, cell_rate: float, seed: int
+    model: nn.Module,
+    trajectories: Sequence[Trajectory],
+    num_shown: int,
+    cell_rate: float,
+    seed: int,
+    on_part: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """One group per question, each with the same films.
 
@@ -62,6 +67,7 @@ def trajectory_groups(
         num_shown: how many of them are shown, from short to long.
         cell_rate: share of the cells that is hidden.
         seed: of what is hidden.
+        on_part: called after each group, for progress bars.
     """
     chosen = spread([len(trajectory) for trajectory in trajectories], num_shown)
     shown = [trajectories[index] for index in chosen]
@@ -74,6 +80,7 @@ def trajectory_groups(
         ]
         films = [_film(trajectory, answer) for trajectory, answer in zip(shown, answers)]
         groups.append({"name": question.name, "help": question.help, "films": films})
+        on_part()
     return groups
 
 
