@@ -7,6 +7,7 @@ from anyorder.data.episodes import play_episode
 from anyorder.envs import minigrid
 from anyorder.evaluation.rollout import roll_out
 from anyorder.experts import make_expert
+from anyorder.pages.views import uncoded
 from anyorder.policy import Policy
 
 SEED = 30_000_004
@@ -37,11 +38,13 @@ def test_the_world_holds_what_the_agent_sees(ask):
     told = ask("episode", source={"kind": "recorded", "number": 2})
     ahead = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
     for world, image in zip(told["worlds"], images(told), strict=True):
-        grid = np.array(world["cells"]).reshape(world["columns"], world["rows"], 3)
+        grid = uncoded(world["cells"], world["columns"])
+        lit = np.array(world["lit"]).reshape(world["columns"], world["rows"])
         for far in (1, 2):  # straight ahead of the agent, who stands in the middle of the last row
-            x, y = np.array(world["agent"]) + far * ahead[world["direction"]]
+            agent = world["agent"]
+            x, y = np.array([agent["x"], agent["y"]]) + far * ahead[agent["direction"]]
             seen = image[3, 6 - far]
-            assert seen[0] == 0 or (grid[x, y] == seen).all()
+            assert seen[0] == 0 or ((grid[x, y] == seen).all() and lit[x, y])
 
 
 def test_the_agent_and_the_bot_play_a_seed_to_its_end(ask, model):

@@ -12,7 +12,7 @@ OUTCOMES_FILE = "episodes.json"
 
 def outcomes(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
     """One entry per episode: its environment ``seed``, ``success``, summed ``reward``, ``length`` in actions, and the
-    ``actions`` themselves: with the seed they are the whole episode (see `replayed`)."""
+    ``actions`` themselves: with the seed they are the whole episode (see `anyorder.report.replay`)."""
     return {
         "seed": [trajectory.seed for trajectory in trajectories],
         "success": [bool(trajectory.success) for trajectory in trajectories],

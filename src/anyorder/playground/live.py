@@ -12,7 +12,8 @@ from anyorder.data.grid import Encoded
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
-from anyorder.playground.scene import Scene, World
+from anyorder.pages.world import World
+from anyorder.playground.scene import Scene
 from anyorder.policy import History
 
 

@@ -9,41 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
 import torch
 
 from anyorder.data.batch import Batch
 from anyorder.data.grid import Encoded, collate
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import reconstruct
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """The whole environment at one step, which the agent never sees.
-
-    Attributes:
-        cells: uint8 ``[columns, rows, 3]``, without the agent.
-        agent: its column and row.
-        direction: 0..3, where it faces.
-    """
-
-    cells: np.ndarray
-    agent: tuple[int, int]
-    direction: int
-
-    @classmethod
-    def of(cls, env: gym.Env) -> World:
-        inner = env.unwrapped
-        column, row = inner.agent_pos
-        return cls(inner.grid.encode(), (int(column), int(row)), int(inner.agent_dir))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        columns, rows, _ = self.cells.shape
-        return {"columns": columns, "rows": rows, "cells": self.cells.ravel().tolist(), "agent": self.agent,
-                "direction": self.direction}  # fmt: skip
+from anyorder.pages.world import World
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +58,7 @@ class Scene:
             "actions": list(self.actions),
             "outcome": self.outcome,
             "roles": digits(roles),
-            "worlds": [world.to_json() for world in self.worlds],
+            "worlds": [world.frame() for world in self.worlds],
         }
 
 

@@ -15,8 +15,9 @@ from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.rollout import roll_out
+from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
-from anyorder.playground.scene import Scene, World
+from anyorder.playground.scene import Scene
 from anyorder.playground.wire import Live, Played, Recorded
 from anyorder.stepwise import StepwisePolicy
 from anyorder.types import Trajectory

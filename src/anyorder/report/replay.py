@@ -1,53 +1,17 @@
 """An episode played again from its seed and its actions, with the whole world around the agent.
 
-Legend: F frames, W columns and H rows of the world, X columns and Y rows of the agent's view.
+Legend: F frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from anyorder.envs import minigrid
-from anyorder.pages.views import codes
+from anyorder.pages.world import World
 from anyorder.types import Trajectory
-
-
-@dataclass(frozen=True, eq=False)
-class World:
-    """All there is at one step.
-
-    Attributes:
-        cells: uint8 ``[W, H, 3]``, (object, color, state); the agent is not among them.
-        lit: bool ``[W, H]``; True for what the agent sees.
-        position: column and row of the agent.
-        direction: 0..3, where it faces (0 is east, clockwise).
-    """
-
-    cells: np.ndarray
-    lit: np.ndarray
-    position: tuple[int, int]
-    direction: int
-
-    @classmethod
-    def of(cls, env: gym.Env) -> World:
-        """``env`` is a MiniGrid environment in the middle of an episode."""
-        base = env.unwrapped
-        column, row = base.agent_pos
-        return cls(base.grid.encode(), _seen(base), (int(column), int(row)), int(base.agent_dir))
-
-    def frame(self) -> dict[str, Any]:
-        """What ``grid.js`` shows."""
-        column, row = self.position
-        return {
-            "cells": codes(self.cells),
-            "lit": self.lit.ravel().astype(int).tolist(),
-            "agent": {"x": column, "y": row, "direction": self.direction},
-        }
 
 
 def replay(env_id: str, seed: int, actions: Sequence[int]) -> tuple[Trajectory, list[World]]:
@@ -83,16 +47,3 @@ def replay(env_id: str, seed: int, actions: Sequence[int]) -> tuple[Trajectory, 
         truncated=truncated,
     )
     return record, worlds
-
-
-def _seen(base: Any) -> np.ndarray:
-    """bool ``[W, H]``: the cells that MiniGrid would highlight (its ``get_full_render`` has the same arithmetic)."""
-    _, visible = base.gen_obs_grid()
-    size = base.agent_view_size
-    corner = base.agent_pos + base.dir_vec * (size - 1) - base.right_vec * (size // 2)
-    seen = np.zeros((base.grid.width, base.grid.height), bool)
-    for column, row in np.argwhere(visible):
-        x, y = corner - base.dir_vec * row + base.right_vec * column
-        if 0 <= x < base.grid.width and 0 <= y < base.grid.height:
-            seen[x, y] = True
-    return seen

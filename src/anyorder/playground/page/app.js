@@ -6,7 +6,7 @@ import { Live } from "/page/live.js";
 import { Question } from "/page/question.js";
 import { Strip } from "/page/strip.js";
 import { inspect } from "/page/inspector.js";
-import { readReply, worldFrame } from "/page/frames.js";
+import { readReply } from "/page/frames.js";
 import { segments, sources } from "/page/controls.js";
 
 const { View, openAtlas } = window.anyorder;
@@ -181,7 +181,7 @@ class Page {
     if (!this.world || this.world.columns !== world.columns || this.world.rows !== world.rows) {
       this.world = new View(byId("world"), this.atlas, { columns: world.columns, rows: world.rows, plain: true });
     }
-    this.world.show({ ...worldFrame(world, this.episode, this.selected.frame), label: `the whole world at step ${this.selected.frame}` });
+    this.world.show({ ...world, label: `the whole world at step ${this.selected.frame}` });
   }
 }
 

@@ -2,11 +2,10 @@
 import { CONTEXT, DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 
 const NUM_COLORS = 6, NUM_STATES = 4;
-const AHEAD = [[1, 0], [0, 1], [-1, 0], [0, -1]]; // what a step forward changes, per direction
 
 export const code = (object, color, state) => (object * NUM_COLORS + color) * NUM_STATES + state;
 
-/** Codes of a view or a world, given (object, color, state) after (object, color, state). */
+/** Codes of a view, given (object, color, state) after (object, color, state). */
 export function codes(cells) {
   const found = [];
   for (let place = 0; place < cells.length; place += 3) found.push(code(cells[place], cells[place + 1], cells[place + 2]));
@@ -52,19 +51,6 @@ export function rebuiltFrame({ episode, roles, reply }, frame) {
     confidence: everyCell(episode, frame, (_, x, y) => (told.has(`${x},${y}`) ? Math.round(100 * told.get(`${x},${y}`).probability) : null)),
     label: `view ${frame}, as the model rebuilt it`,
   };
-}
-
-/** The whole environment, lit where the agent sees it. */
-export function worldFrame(world, episode, frame) {
-  const cells = codes(world.cells), lit = cells.map(() => false), view = codes(episode.frames[frame].cells);
-  const [ahead, aside] = [AHEAD[world.direction], AHEAD[(world.direction + 1) % 4]], middle = Math.floor(episode.columns / 2);
-  view.forEach((seen, number) => {
-    const far = episode.rows - 1 - (number % episode.rows), right = Math.floor(number / episode.rows) - middle;
-    const [x, y] = [0, 1].map((axis) => world.agent[axis] + far * ahead[axis] + right * aside[axis]);
-    const inside = x >= 0 && y >= 0 && x < world.columns && y < world.rows;
-    if (inside && seen >= NUM_COLORS * NUM_STATES) lit[x * world.rows + y] = true;
-  });
-  return { cells, lit, agent: { x: world.agent[0], y: world.agent[1], direction: world.direction } };
 }
 
 /** The server's reply, ready to be looked up by element, by view and cell, and by step. */

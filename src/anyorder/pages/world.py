@@ -1,0 +1,63 @@
+"""The whole environment around the agent, which the agent never sees.
+
+Legend: W columns and H rows of the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from anyorder.pages.views import codes
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """All there is at one step.
+
+    Attributes:
+        cells: uint8 ``[W, H, 3]``, (object, color, state); the agent is not among them.
+        lit: bool ``[W, H]``; True for what the agent sees.
+        position: column and row of the agent.
+        direction: 0..3, where it faces (0 is east, clockwise).
+    """
+
+    cells: np.ndarray
+    lit: np.ndarray
+    position: tuple[int, int]
+    direction: int
+
+    @classmethod
+    def of(cls, env: gym.Env) -> World:
+        """``env`` is a MiniGrid environment in the middle of an episode."""
+        base = env.unwrapped
+        column, row = base.agent_pos
+        return cls(base.grid.encode(), _seen(base), (int(column), int(row)), int(base.agent_dir))
+
+    def frame(self) -> dict[str, Any]:
+        """What ``grid.js`` shows, and the size of the view that it needs."""
+        column, row = self.position
+        columns, rows, _ = self.cells.shape
+        return {
+            "columns": columns,
+            "rows": rows,
+            "cells": codes(self.cells),
+            "lit": self.lit.ravel().astype(int).tolist(),
+            "agent": {"x": column, "y": row, "direction": self.direction},
+        }
+
+
+def _seen(base: Any) -> np.ndarray:
+    """bool ``[W, H]``: the cells that MiniGrid would highlight (its ``get_full_render`` has the same arithmetic)."""
+    _, visible = base.gen_obs_grid()
+    size = base.agent_view_size
+    corner = base.agent_pos + base.dir_vec * (size - 1) - base.right_vec * (size // 2)
+    seen = np.zeros((base.grid.width, base.grid.height), bool)
+    for column, row in np.argwhere(visible):
+        x, y = corner - base.dir_vec * row + base.right_vec * column
+        if 0 <= x < base.grid.width and 0 <= y < base.grid.height:
+            seen[x, y] = True
+    return seen
