@@ -41,7 +41,7 @@ def saved(data, tmp_path_factory):
         for parameter in job.model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         job.model.embedding.weight[job.model.nothing] = 0
-    checkpoint.save(folder / "best.safetensors", job.model.state_dict(), job.header)
+    checkpoint.save(folder / "best.safetensors", job.model.state_dict(), job.store.header)
     return folder / "best.safetensors", job
 
 
@@ -83,8 +83,8 @@ def test_new_words_leave_what_is_known_as_it_was(data, saved, tmp_path):
     job = continued(data("fetch a ball"), path, tmp_path)
     words = earlier.model.vocabulary.words
     assert job.model.vocabulary.words == (*words, "a", "fetch")
-    assert job.header["words"] == list(job.model.vocabulary.words)
-    asked_of_old = EncodedTrajectories(read_split(Path(earlier.header["config"]["data"]["path"]), "train"), job.model.vocabulary)
+    assert job.store.header["words"] == list(job.model.vocabulary.words)
+    asked_of_old = EncodedTrajectories(read_split(Path(earlier.store.header["config"]["data"]["path"]), "train"), job.model.vocabulary)
     num_values = len(earlier.model.vocabulary)
     new, old = logits(job.model, asked_of_old), logits(earlier.model, earlier.train)
     assert torch.equal(new[:, :num_values], old) and torch.isneginf(new[:, num_values:]).all()
@@ -100,7 +100,7 @@ def test_new_words_leave_what_is_known_as_it_was(data, saved, tmp_path):
 def test_what_it_learned_further_is_loaded_as_any_checkpoint(data, saved, tmp_path):
     path, _ = saved
     job = continued(data("fetch a ball"), path, tmp_path)
-    checkpoint.save(tmp_path / "further.safetensors", job.model.state_dict(), job.header)
+    checkpoint.save(tmp_path / "further.safetensors", job.model.state_dict(), job.store.header)
     loaded, header = load_model(tmp_path / "further.safetensors")
     assert loaded.vocabulary == job.model.vocabulary and header["config"]["training"]["init_from"] == str(path)
     assert torch.equal(logits(loaded.cpu(), job.train), logits(job.model, job.train))

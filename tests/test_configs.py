@@ -18,28 +18,39 @@ from anyorder.models.llada2.checkpoint import expected_shapes, read_configuratio
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODELS = sorted(CONFIGS.glob("models/*.yaml"))
+LLADA2 = sorted(CONFIGS.glob("models/llada2_*.yaml"))
 STUDIES = [CONFIGS / "ablations.yaml", *sorted(CONFIGS.glob("studies/*.yaml"))]
-RUNS = [CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml"))]
+RUNS = [
+    CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml")), *MODELS
+]  # fmt: skip
 
 
 def read(path):
     chosen = parse(train_parser(), ["--config", str(path)])
-    return RunConfig(chosen.data, chosen.masking, chosen.model, chosen.training)
+    return RunConfig(chosen.data, chosen.masking, chosen.model, chosen.language_model, chosen.training)
 
 
 def test_every_file_is_checked_here():
-    assert {*RUNS, *STUDIES, *MODELS, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+    assert {*RUNS, *STUDIES, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", LLADA2, ids=lambda path: path.stem)
+def test_every_llada2_is_one_that_is_computed(path):
+    assert len(expected_shapes(read_configuration(path))) > 100
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_every_model_is_one_that_is_computed(path):
-    assert len(expected_shapes(read_configuration(path))) > 100
+def test_every_model_file_trains_a_language_model(path):
+    config = read(path)
+    assert config.language_model.checkpoint or config.language_model.architecture
 
 
 def test_the_base_config_names_every_default():
     path = CONFIGS / "base_config.yaml"
     written, defaults = yaml.safe_load(path.read_text()), asdict(RunConfig())
-    assert {group: list(keys) for group, keys in written.items()} == {group: list(keys) for group, keys in defaults.items()}
+    assert {group: list(keys or ()) for group, keys in written.items()} == {
+        group: list(keys or ()) for group, keys in defaults.items()
+    }
     assert read(path) == RunConfig()
 
 

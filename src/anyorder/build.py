@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import yaml
+from torch import nn
 
 from anyorder.config import DataConfig, MaskingConfig, ModelConfig, RunConfig
 from anyorder.data.batch import EncodedTrajectories
@@ -21,8 +23,10 @@ from anyorder.masking.schedules import schedule_from
 from anyorder.masking.strategies import Strategy
 from anyorder.masking.strategies.groups import OF_FRAMES
 from anyorder.models.grid_transformer import GridTransformer
+from anyorder.task import Task, chosen_demonstrations
 from anyorder.training import checkpoint
 from anyorder.training.loss import Weighting
+from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
 from anyorder.types import Trajectory
 
@@ -62,14 +66,7 @@ MASKED_ATTRIBUTES = [attribute.name.lower() for attribute in OF_FRAMES]
 
 def demonstrations(data: DataConfig) -> list[Trajectory]:
     """The training trajectories that the configuration asks for."""
-    train = read_split(Path(data.path), "train")
-    if data.num_demonstrations is None:
-        return train
-    if not 0 < data.num_demonstrations <= len(train):
-        raise AnyOrderError(
-            f"data.num_demonstrations is between 1 and the {len(train)} of {data.path}, found {data.num_demonstrations}"
-        )
-    return train[: data.num_demonstrations]
+    return chosen_demonstrations(read_split(Path(data.path), "train"), data)
 
 
 def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
@@ -79,6 +76,31 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
         AnyOrderError: when the data set or a setting does not fit.
     """
     strategy_at = strategy_schedule(config.masking)
+    task = _task(config, folder)
+    return Job(
+        model=task.model,
+        train=task.train,
+        validation=task.validation,
+        strategy_at=strategy_at,
+        weighting=task.weighting,
+        config=config.training,
+        folder=folder,
+        store=task.store,
+        resume=resume,
+    )
+
+
+def _task(config: RunConfig, folder: Path) -> Task:
+    if config.language_model is not None:
+        _require_transformers()
+        from anyorder.build_language import language_task  # transformers takes seconds
+
+        return language_task(config, folder)
+    if read_manifest(Path(config.data.path)).content != "grid":
+        raise AnyOrderError(
+            f"{config.data.path} holds conversations, which the grid model cannot read; train a language model, for"
+            " example with --config configs/models/minilm.yaml"
+        )
     train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
     model = _first_model(config, GridVocabulary.of(train), train[0].observations.shape[1:3])
     header = {
@@ -87,17 +109,19 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job:
         "view": list(model.view),
         "config": asdict(config),
     }
-    return Job(
+    return Task(
         model=model,
         train=EncodedTrajectories(train, model.vocabulary),
         validation=EncodedTrajectories(validation, model.vocabulary),
-        strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight),
-        config=config.training,
-        folder=folder,
+        store=OneFile(folder, header),
         header=header,
-        resume=resume,
     )
+
+
+def _require_transformers() -> None:
+    if importlib.util.find_spec("transformers") is None:
+        raise AnyOrderError("language models need transformers, which is not installed; pip install 'anyorder[llada2]'")
 
 
 def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
@@ -172,13 +196,22 @@ def claim(folder: Path, config: RunConfig, resume: bool) -> None:
         temporary.write_text(text)
 
 
-def load_model(path: Path) -> tuple[GridTransformer, dict]:
+def load_model(path: Path) -> tuple[nn.Module, dict]:
     """The model of a checkpoint, ready to be asked, and the checkpoint's header (env_id, config, ...).
 
+    Args:
+        path: file of a grid model, folder of a language model.
+
     Raises:
-        AnyOrderError: when the file is missing, damaged or does not hold a model.
+        AnyOrderError: when it is missing, damaged or does not hold a model.
     """
-    model, header = _saved_model(path)
+    if path.is_dir():
+        _require_transformers()
+        from anyorder.build_language import load_language_model
+
+        model, header = load_language_model(path.resolve())
+    else:
+        model, header = _saved_model(path)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return model.to(device).eval(), header
 

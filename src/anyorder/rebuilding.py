@@ -40,7 +40,8 @@ class RebuildingPolicy(Policy):
         self.decoder = decoder
 
     def logits(self, histories: Sequence[History]) -> Tensor:
-        return super().logits(rebuilt(self.model, histories, self.decoder))
+        recent = [history.recent(self.model.max_frames) for history in histories]
+        return super().logits(rebuilt(self.model, recent, self.decoder))
 
 
 @torch.no_grad()

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from anyorder.data.grid import AFTER_CELLS
 from anyorder.data.layout import Attribute
+from anyorder.models.grid_transformer import GridTransformer
 from anyorder.models.registers import MAX_STEPS_APART, Reader
 from anyorder.models.transport import Transport
 from anyorder.models.visibility import NUM_SYMBOLS, UNKNOWN
@@ -49,6 +50,14 @@ class _Memory:
     @property
     def num_frames(self) -> int:
         return (self.keys_values.shape[1] - self.num_words + 1) // 2
+
+
+def quickest_policy(
+    model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0
+) -> Policy:
+    """Arguments as of `Policy`: stepwise for the grid model, the whole history at every step for others."""
+    kind = StepwisePolicy if isinstance(model, GridTransformer) else Policy
+    return kind(model, temperature, seed, tried_penalty)
 
 
 class _RememberedHistory(History):

@@ -47,6 +47,6 @@ def test_the_generator_alone_decides_the_batches(encode_lengths):
 
 def test_batches_do_not_come_sorted_by_length(encode_lengths):
     data = encode_lengths([2 + i % 17 for i in range(90)])
-    longest = [data.num_frames[batch[-1]] for batch in data.shuffled(40, torch.Generator().manual_seed(1))]
+    longest = [data.lengths[batch[-1]] for batch in data.shuffled(40, torch.Generator().manual_seed(1))]
     assert longest != sorted(longest)
     assert data.in_order(40) == data.in_order(40)

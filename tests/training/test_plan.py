@@ -37,7 +37,7 @@ def test_a_number_of_updates_is_filled_with_passes_over_the_data(encoded, num_up
 def test_few_and_many_demonstrations_train_equally_long(encoded, trajectories, vocabulary):
     few, config = EncodedTrajectories(trajectories[:3], vocabulary), TrainingConfig(num_updates=12, frames_per_batch=30)
     frames = [
-        sum(data.num_frames[i] for update in plan_updates(data, config) for batch in update for i in batch)
+        sum(data.lengths[i] for update in plan_updates(data, config) for batch in update for i in batch)
         for data in (few, encoded)
     ]
     assert len(plan_updates(few, config)) == len(plan_updates(encoded, config)) == 12

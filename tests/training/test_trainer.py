@@ -22,6 +22,7 @@ from anyorder.models.grid_transformer import GridTransformer
 from anyorder.training import checkpoint, trainer
 from anyorder.training.journal import read_metrics
 from anyorder.training.loss import Weighting
+from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job, train
 
 UPDATES = 45  # three epochs of the fifteen batches below, one trajectory of twelve frames each
@@ -45,7 +46,7 @@ def small_job(data, folder, strategy_at=mixture, resume=False, **settings):
     torch.manual_seed(0)
     model = GridTransformer(ModelConfig(width=16, num_layers=2, num_heads=2), vocabulary(), (3, 3))
     weighting, config = Weighting("kind", 5.0), TrainingConfig(**settings)
-    return Job(model, data, data, strategy_at, weighting, config, folder, {"words": 5}, resume)
+    return Job(model, data, data, strategy_at, weighting, config, folder, OneFile(folder, {"words": 5}), resume)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def train_parser() -> ArgumentParser:
 def train_command(arguments: Sequence[str]) -> None:
     """Read the configuration, train, say where the checkpoint is."""
     chosen = parse(train_parser(), arguments)
-    config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.training)
+    config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.language_model, chosen.training)
     run_training(config, Path(chosen.output_dir), chosen.resume)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.grid import GridVocabulary, collate, encode
+from anyorder.data.grid import GridVocabulary, collate, encode, parts
 from anyorder.data.layout import Layout
 from anyorder.types import Trajectory
 
@@ -43,8 +43,11 @@ class ByLength:
     """Trajectories that are batched with others of about their length.
 
     Args:
-        lengths: of each, in frames or tokens; batches have a budget of so many, padding included.
+        lengths: of each, in `counted_in`; batches have a budget of so many, padding included.
     """
+
+    counted_in = "frames"
+    """What a length counts: frames or tokens."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self.lengths = list(lengths)
@@ -76,17 +79,16 @@ class EncodedTrajectories(ByLength):
     Args:
         trajectories: all of one view size.
         vocabulary: of the training split.
+        max_frames: longer trajectories are cut into parts of so many frames, see `parts`; None: none is.
     """
 
-    def __init__(self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary) -> None:
+    def __init__(
+        self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary, max_frames: int | None = None
+    ) -> None:
         self.view = trajectories[0].observations.shape[1:3]
-        super().__init__([len(trajectory) + 1 for trajectory in trajectories])
-        self._encoded = [encode(trajectory, vocabulary) for trajectory in trajectories]
-
-    @property
-    def num_frames(self) -> list[int]:
-        """Of each trajectory."""
-        return self.lengths
+        whole = [encode(trajectory, vocabulary) for trajectory in trajectories]
+        self._encoded = [part for encoded in whole for part in parts(encoded, max_frames)]
+        super().__init__([len(encoded.frames) for encoded in self._encoded])
 
     def batch(self, index: Sequence[int]) -> Batch:
         """The chosen trajectories, padded to the longest."""

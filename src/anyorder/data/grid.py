@@ -11,7 +11,7 @@ Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -273,6 +273,20 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
         torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - AFTER_CELLS) // 3)),
         len(trajectory),
     )
+
+
+def parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
+    """A trajectory as parts of at most ``max_frames`` frames (2 at least; None: the whole one).
+
+    Each begins with the last frame of the one before, so that every action is in one of them, with the observations
+    before and after it; only the last part may be shorter.
+    """
+    num_frames = len(encoded.frames)
+    if max_frames is None or num_frames <= max_frames:
+        return [encoded]
+    firsts = range(0, num_frames - 1, max_frames - 1)
+    pieces = [encoded.frames[first : first + max_frames] for first in firsts]
+    return [replace(encoded, frames=piece, num_actions=len(piece) - 1) for piece in pieces]
 
 
 def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor, GridLayout]:

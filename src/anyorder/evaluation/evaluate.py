@@ -29,9 +29,9 @@ from anyorder.evaluation.rollout import FIRST_SEED, roll_out
 from anyorder.files import replacing, write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
-from anyorder.policy import TRIED_PENALTY
+from anyorder.policy import TRIED_PENALTY, Policy
 from anyorder.seeding import stream
-from anyorder.stepwise import StepwisePolicy
+from anyorder.stepwise import quickest_policy
 
 METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
 GROUPS = {
@@ -110,7 +110,7 @@ class Evaluation:
     """One model and what it is judged on.
 
     Attributes:
-        model: a grid model; left in evaluation mode.
+        model: the grid model, or a language model that is asked about grids; left in evaluation mode.
         train: the training split, on which the baselines are counted.
         test: the split that is scored.
         env_id: where episodes are played.
@@ -204,7 +204,7 @@ class Evaluation:
 
     def _picture(self, path: Path) -> None:
         """Of the test trajectory that fills the page best."""
-        lengths = self.test.num_frames
+        lengths = self.test.lengths
         chosen = min(range(len(lengths)), key=lambda i: abs(lengths[i] - PICTURED_FRAMES))
         batch = self.test.batch([chosen])
         order = self._cells()(batch.layout, stream(self.config.seed, "picture"))
@@ -218,9 +218,9 @@ class Evaluation:
         played = roll_out(self._policy(), self.env_id, seeds, holes)
         episode_film(self.model, played, holes).write(folder, "episodes")
 
-    def _policy(self) -> StepwisePolicy:
+    def _policy(self) -> Policy:
         config = self.config
-        return StepwisePolicy(self.model, config.temperature, config.seed, config.tried_penalty)
+        return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)
 
     def _cells(self) -> Cell:
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))

@@ -14,7 +14,7 @@ from anyorder.evaluation.rollout import roll_out
 from anyorder.evaluation.statistics import Proportion
 from anyorder.policy import Policy
 from anyorder.rebuilding import RebuildingPolicy
-from anyorder.stepwise import StepwisePolicy
+from anyorder.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 
@@ -23,19 +23,19 @@ class Form:
     """What the agent makes of a corruption.
 
     Attributes:
-        policy: acts.
+        policy: makes what acts, called as the class `Policy` is.
         met: from a corruption to what the agent meets of it.
         words: for people.
     """
 
-    policy: type[Policy]
+    policy: Callable[..., Policy]
     met: Callable[[Corruption], Corruption]
     words: str
 
 
 FORMS: Mapping[str, Form] = {
-    "untold": Form(StepwisePolicy, Untold, "not told"),
-    "told": Form(StepwisePolicy, lambda corruption: corruption, "told what is unknown"),
+    "untold": Form(quickest_policy, Untold, "not told"),
+    "told": Form(quickest_policy, lambda corruption: corruption, "told what is unknown"),
     "rebuilt": Form(RebuildingPolicy, lambda corruption: corruption, "told, and rebuilds it first"),
 }
 """``untold``: the agent takes what it sees, and what it did, for true. ``told``: what was corrupted is HIDDEN from it.
@@ -82,7 +82,7 @@ class Agent:
     """Whose robustness is measured.
 
     Attributes:
-        model: a grid model, in evaluation mode.
+        model: of grids, in evaluation mode.
         temperature, seed, tried_penalty: of its actions, see `Policy`; every arm draws from the beginning.
     """
 

@@ -13,7 +13,7 @@ NUM_SAMPLED = 100
 
 
 def effort(job: Job) -> dict[str, float]:
-    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames``, and per update
+    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames`` (or ``tokens``), and per update
     ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
     orders that they drew."""
     plan = plan_updates(job.train, job.config)
@@ -24,7 +24,7 @@ def effort(job: Job) -> dict[str, float]:
     return {
         "updates": len(plan),
         "trajectories": len(seen),
-        "frames": sum(job.train.num_frames[trajectory] for trajectory in seen),
+        job.train.counted_in: sum(job.train.lengths[trajectory] for trajectory in seen),
         "elements_per_update": elements,
         "targets_per_update": targets,
     }

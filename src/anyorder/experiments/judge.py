@@ -13,6 +13,7 @@ from anyorder.data.batch import EncodedTrajectories
 from anyorder.data.storage import read_split
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings
+from anyorder.evaluation.texts import TextFindings
 from anyorder.report.markdown import write_report
 
 
@@ -22,7 +23,7 @@ def judge(
     env_id: str | None = None,
     data: str | None = None,
     folder: Path | None = None,
-) -> tuple[Findings, Path]:
+) -> tuple[Findings | TextFindings, Path]:
     """Evaluate a checkpoint and write the report of its run; returns the findings and the folder they are in.
 
     Args:
@@ -41,18 +42,22 @@ def judge(
 
 def evaluated(
     checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
-) -> tuple[Findings, dict[str, Any]]:
+) -> tuple[Findings | TextFindings, dict[str, Any]]:
     """`judge` without the report; returns the findings and the checkpoint's header."""
     # Passes are small: a second thread wins little alone and loses everything beside other busy programs.
     torch.set_num_threads(1)
     model, header = load_model(checkpoint)
     trained_on = DataConfig(**header["config"]["data"])
     path = Path(data or trained_on.path)
+    if header.get("content") == "text":
+        from anyorder.experiments.judge_texts import judge_texts  # transformers takes seconds
+
+        return judge_texts(checkpoint, model, header, path, config, folder), header
     train = demonstrations(trained_on) if data is None else read_split(path, "train")
     evaluation = Evaluation(
         model=model,
-        train=EncodedTrajectories(train, model.vocabulary),
-        test=EncodedTrajectories(read_split(path, "test"), model.vocabulary),
+        train=EncodedTrajectories(train, model.vocabulary, model.max_frames),
+        test=EncodedTrajectories(read_split(path, "test"), model.vocabulary, model.max_frames),
         env_id=env_id or header["env_id"],
         config=config,
     )

@@ -36,7 +36,7 @@ REQUIRED = ("levels", "seeds", "arms", "comparisons")
 OPTIONAL = {
     "base": {}, "sizes": [None], "updates": None, "evaluation": {}, "unseen_episodes": None, "curve_episodes": 0, "quick": {}
 }  # fmt: skip
-MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "accumulation")}
+MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation")}
 """What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
 WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
 """Settings that are mappings by themselves: replaced, never merged."""

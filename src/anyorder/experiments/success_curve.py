@@ -9,7 +9,7 @@ from torch import nn
 from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.evaluation.robustness import success
 from anyorder.evaluation.rollout import roll_out
-from anyorder.stepwise import StepwisePolicy
+from anyorder.stepwise import quickest_policy
 
 SUCCESS = "success"
 """Its name among the validation scores."""
@@ -36,7 +36,7 @@ class PlayedWhileTraining:
         afterwards."""
         first = SPLIT_OFFSETS["validation"]
         model.eval()
-        policy = StepwisePolicy(model, self.temperature, tried_penalty=self.tried_penalty)
+        policy = quickest_policy(model, self.temperature, tried_penalty=self.tried_penalty)
         played = roll_out(policy, self.env_id, range(first, first + self.num_episodes))
         model.train()
         return {SUCCESS: success(played).rate}

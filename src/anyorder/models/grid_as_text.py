@@ -29,13 +29,19 @@ class GridAsText(nn.Module):
         text: writes.
         vocabulary: of the data set.
         view: columns and rows of what the agent sees.
+        max_frames: longest trajectory that it was made for; None: any that it can read.
 
     Raises:
         AnyOrderError: for a model with too few embeddings.
     """
 
     def __init__(
-        self, model: MaskedLanguageModel, text: GridText, vocabulary: GridVocabulary, view: tuple[int, int]
+        self,
+        model: MaskedLanguageModel,
+        text: GridText,
+        vocabulary: GridVocabulary,
+        view: tuple[int, int],
+        max_frames: int | None = None,
     ) -> None:
         super().__init__()
         found = model.model.config.vocab_size
@@ -45,6 +51,8 @@ class GridAsText(nn.Module):
                 f" model.resize_token_embeddings({text.tokens.size}) first"
             )
         self.model, self.text, self.vocabulary, self.view = model, text, vocabulary, tuple(view)
+        self.max_frames = max_frames
+        self._no_split_modules = model._no_split_modules
 
     def forward(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
         """
@@ -87,7 +95,11 @@ class GridAsText(nn.Module):
         answer = numbers[row, written.token[row, element]].to(said.device)
         attribute, whole = layout.attribute[row, element], written.whole[row, element]
         answers = said.new_full((len(row), len(self.vocabulary)), -torch.inf)
+        if not len(row):
+            return answers + said.sum()  # no answer, but a gradient: other processes may have some
         tokens, offsets, sizes = self.text.tokens, self.vocabulary.offsets, self.vocabulary.sizes
+        first = self.model.answers.start if self.model.answers else 0
+        first_cell, first_single = tokens.first - first, tokens.single - first
         for each in attribute.unique().tolist():
             each = Attribute(each)
             start, size = offsets[each], sizes[each]
@@ -96,11 +108,11 @@ class GridAsText(nn.Module):
                 if not len(here):
                     continue
                 if as_cell:
-                    cells = said[answer[here], tokens.first : tokens.first + NUM_CELLS].log_softmax(dim=-1)
+                    cells = said[answer[here], first_cell : first_cell + NUM_CELLS].log_softmax(dim=-1)
                     cells = cells.unflatten(-1, [sizes[a] for a in CELL])
                     others = [1 + place for place, a in enumerate(CELL) if a is not each]
                     found = cells.logsumexp(dim=others)
                 else:
-                    found = said[answer[here], tokens.single + start : tokens.single + start + size].log_softmax(dim=-1)
+                    found = said[answer[here], first_single + start : first_single + start + size].log_softmax(dim=-1)
                 answers[here[:, None], torch.arange(start, start + size, device=said.device)] = found
         return answers

@@ -36,6 +36,9 @@ class GridTransformer(nn.Module):
         view: columns and rows of the agent's view.
     """
 
+    max_frames = None
+    """Trajectories may be of any length."""
+
     def __init__(self, config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
         super().__init__()
         if config.width % config.num_heads:

@@ -10,6 +10,9 @@ Legend: B trajectories, E elements, N forms (see `two_copies`), K targets, V voc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -28,20 +31,31 @@ class MaskedLanguageModel(nn.Module):
         model: maps ``input_ids``, a 4-D ``attention_mask`` and ``position_ids`` to logits at the same positions.
         mask_token_id: the token of what is hidden; never a prediction.
         pad_token_id: if given, never a prediction either. Leave it out where the pad token is also the end of text.
+        answers: the tokens that can be asked for, one after the other; None: all. The head computes no others (if it
+            is a plain linear layer; see the attribute of that name).
 
     Raises:
         AnyOrderError: for a model that is causal or does not honour attention masks or position ids.
     """
 
-    def __init__(self, model: PreTrainedModel, mask_token_id: int, pad_token_id: int | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        mask_token_id: int,
+        pad_token_id: int | None = None,
+        answers: range | None = None,
+    ) -> None:
         super().__init__()
         never = [token for token in (mask_token_id, pad_token_id) if token is not None]
         vocab_size = model.config.vocab_size
         if not all(0 <= token < vocab_size for token in never):
             raise ValueError(f"token ids lie in 0..{vocab_size - 1}, found {never}; resize the embeddings first")
-        self.model, self.mask_token_id = model, mask_token_id
+        self.model, self.mask_token_id, self.answers = model, mask_token_id, None
+        # For wrapping layers one by one where a model is divided among processes.
+        self._no_split_modules = model._no_split_modules
         self.register_buffer("never", torch.tensor(never, device=model.device), persistent=False)
         _refuse_what_does_not_obey(self)
+        self.answers = answers if isinstance(model.get_output_embeddings(), nn.Linear) else None
 
     def forward(self, values: Tensor, layout: Layout, order: Order) -> Tensor:
         """
@@ -52,7 +66,7 @@ class MaskedLanguageModel(nn.Module):
 
         Returns:
             Logits ``[K, V]`` of the targets (at least float32), in row-major order of ``order.targets``; -inf for the
-            tokens that are never a prediction.
+            tokens that are never a prediction. With ``answers``, ``[K, len(answers)]``.
 
         Raises:
             AnyOrderError: for trajectories longer than the model's positions.
@@ -64,7 +78,8 @@ class MaskedLanguageModel(nn.Module):
         tokens = torch.where(forms.shows_value, values.gather(1, forms.element), self.mask_token_id)
         logits = self.logits(tokens, forms.positions, forms.attention, forms.asked)
         at_least_float32 = torch.promote_types(logits.dtype, torch.float32)
-        return logits.to(at_least_float32).index_fill(1, self.never, -torch.inf)
+        logits = logits.to(at_least_float32)
+        return logits if self.answers else logits.index_fill(1, self.never, -torch.inf)
 
     def logits(self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: Tensor) -> Tensor:
         """What the wrapped model says where it is ``asked``.
@@ -86,7 +101,8 @@ class MaskedLanguageModel(nn.Module):
         hook = self.model.base_model.register_forward_hook(keep)
         try:
             masks = self._masks(attention, positions)
-            return self.model(input_ids=tokens, attention_mask=masks, position_ids=positions).logits[0]
+            with _only(self.answers, self.model.get_output_embeddings()):
+                return self.model(input_ids=tokens, attention_mask=masks, position_ids=positions).logits[0]
         finally:
             hook.remove()
 
@@ -114,6 +130,24 @@ class MaskedLanguageModel(nn.Module):
         """Eager attention adds its mask to the scores, where a boolean one would be taken for 0 and 1."""
         zeros = torch.zeros(attention.shape, dtype=self.model.dtype, device=attention.device)
         return zeros.masked_fill(~attention, -torch.inf)[:, None]
+
+
+@contextmanager
+def _only(answers: range | None, head: nn.Module) -> Iterator[None]:
+    """Meanwhile, the last layer of a language model computes the logits of these tokens alone."""
+    if answers is None:
+        yield
+        return
+    rows = slice(answers.start, answers.stop)
+
+    def forward(hidden: Tensor) -> Tensor:
+        return nn.functional.linear(hidden, head.weight[rows], None if head.bias is None else head.bias[rows])
+
+    head.forward = forward
+    try:
+        yield
+    finally:
+        del head.forward
 
 
 def _window(model: PreTrainedModel) -> int | None:
@@ -152,7 +186,8 @@ def _complaint(wrapped: MaskedLanguageModel) -> str | None:
     places = torch.arange(length, device=model.device)[None]
     # Padding is no token like the others: some models number only what is not padding.
     words = torch.arange(model.config.vocab_size, device=model.device)
-    words = words[words != getattr(model.config, "pad_token_id", None)]
+    padding = getattr(model.config, "pad_token_id", None)
+    words = words if padding is None else words[words != padding]
     tokens = words[7 * places % len(words)]
     changed = torch.where(places == 1, words[(7 * places + 1) % len(words)], tokens)
     others = places[0] != 1

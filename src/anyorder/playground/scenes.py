@@ -19,7 +19,7 @@ from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
 from anyorder.playground.wire import Live, Played, Recorded
-from anyorder.stepwise import StepwisePolicy
+from anyorder.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 SCENES_REMEMBERED = 32
@@ -53,7 +53,7 @@ class Scenes:
 
     def _play(self, source: Played) -> Trajectory:
         if source.player == "agent":
-            return roll_out(StepwisePolicy(self.model), self.env_id, [source.seed])[0]
+            return roll_out(quickest_policy(self.model), self.env_id, [source.seed])[0]
         (episode,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
         if isinstance(episode, Failure):
             raise AnyOrderError(f"the bot failed on seed {source.seed} ({episode.reason}); choose another seed")

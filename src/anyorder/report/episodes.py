@@ -25,7 +25,7 @@ from anyorder.report.answered import action_chances, answered, unknown_elements
 from anyorder.report.replay import replay
 from anyorder.report.run import Run
 from anyorder.report.trajectories import rebuilt_frame, spread
-from anyorder.stepwise import StepwisePolicy
+from anyorder.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 PLAYED_PER_SHOWN = 10
@@ -77,7 +77,7 @@ def _stored(run: Run) -> list[Played]:
 
 def _play(run: Run, corruption: Corruption, num_shown: int) -> list[Played]:
     config = run.judged_by
-    policy = StepwisePolicy(run.model, config.temperature, config.seed, config.tried_penalty)
+    policy = quickest_policy(run.model, config.temperature, config.seed, config.tried_penalty)
     seeds = range(config.first_seed, config.first_seed + PLAYED_PER_SHOWN * num_shown)
     played = roll_out(policy, run.played_on, seeds, corruption)
     return [Played(one.seed, one.success, one.actions.tolist()) for one in played]

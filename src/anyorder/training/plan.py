@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from itertools import count, islice
 
 from anyorder.config import TrainingConfig
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.batch import ByLength
 from anyorder.seeding import stream
 
 
-def plan_updates(data: EncodedTrajectories, config: TrainingConfig) -> list[list[list[int]]]:
+def plan_updates(data: ByLength, config: TrainingConfig) -> list[list[list[int]]]:
     """For every update, its batches; for every batch, the indices of its trajectories. A number of updates is filled
     with as many passes over the data as it takes, the last one cut short."""
     epochs = count() if config.num_updates is not None else range(config.num_epochs)
     batches = (
         batch
         for epoch in epochs
-        for batch in data.shuffled(config.frames_per_batch, stream(config.seed, "batches", epoch))
+        for batch in data.shuffled(config.budget(data.counted_in), stream(config.seed, "batches", epoch))
     )
     return list(islice(_in_groups(batches, config.accumulation), config.num_updates))
 

@@ -16,7 +16,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from anyorder.config import TrainingConfig
 from anyorder.data.batch import Batch, EncodedTrajectories
@@ -25,11 +27,11 @@ from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 from anyorder.seeding import stream
-from anyorder.training import checkpoint
 from anyorder.training.journal import Journal
 from anyorder.training.loss import Weighting
 from anyorder.training.plan import learning_rate_factor, plan_updates
 from anyorder.training.progress import training_progress
+from anyorder.training.stores import Store
 from anyorder.training.validation import quality, validate
 
 UPDATES_PER_PAUSE = 10
@@ -50,9 +52,9 @@ class Job:
         strategy_at: from the progress of training (0..1) to the strategy of that update.
         weighting: of the loss.
         config: how to train.
-        folder: of the run.
-        header: what a checkpoint must tell to build the model again.
-        resume: True to continue from the state in ``folder``, if there is one.
+        folder: of the run; its records go there.
+        store: keeps weights and state.
+        resume: True to continue from the state in the store, if there is one.
         watch: asked at every validation for figures that are recorded beside its scores; it changes nothing else.
     """
 
@@ -63,7 +65,7 @@ class Job:
     weighting: Weighting
     config: TrainingConfig
     folder: Path
-    header: dict[str, Any]
+    store: Store
     resume: bool
     watch: Callable[[nn.Module], dict[str, float]] = _nothing
 
@@ -115,10 +117,11 @@ class _Run:
         validate_after = self._validation_times()
         journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
         losses, last_saved = [], time.monotonic()
-        with training_progress(total, self.first_update, visible=journal is not None) as progress, _on_signal() as stop:
+        counted_in, visible = self.job.train.counted_in, journal is not None
+        with training_progress(total, self.first_update, counted_in, visible) as progress, _on_signal() as stop:
             for done in range(self.first_update + 1, total + 1):
                 losses.append(self._update(done - 1))
-                progress.advance(self._num_frames(done - 1))
+                progress.advance(self._length(done - 1))
                 if done % UPDATES_PER_PAUSE and done < total:
                     continue
                 # Between pauses the processes meet in the gradients alone.
@@ -127,7 +130,8 @@ class _Run:
                 progress.show(loss, self.scores)
                 if journal:
                     rate = self.optimizer.param_groups[0]["lr"]
-                    journal.write(done, "train", {"loss": loss, "learning_rate": rate, "frames_per_second": progress.rate})
+                    speed = {f"{counted_in}_per_second": progress.rate}
+                    journal.write(done, "train", {"loss": loss, "learning_rate": rate, **speed})
                 if done in validate_after:
                     self._validate(done, journal)
                 if stopping or done == total or time.monotonic() - last_saved > self.job.config.checkpoint_seconds:
@@ -140,7 +144,7 @@ class _Run:
                     )
         if journal:
             journal.close()
-        self._save_weights("last")
+        self.job.store.save_weights(self.accelerator, self.model, "last")
         return self.scores
 
     def _validation_times(self) -> set[int]:
@@ -149,8 +153,9 @@ class _Run:
         evenly = (math.ceil(total * (i + 1) / number) for i in range(number))
         return {min(total, UPDATES_PER_PAUSE * math.ceil(update / UPDATES_PER_PAUSE)) for update in evenly}
 
-    def _num_frames(self, update: int) -> int:
-        return sum(self.job.train.num_frames[i] for batch in self.updates[update] for i in batch)
+    def _length(self, update: int) -> int:
+        """In frames or tokens."""
+        return sum(self.job.train.lengths[i] for batch in self.updates[update] for i in batch)
 
     def _meet(self, losses: list[Tensor], stop: bool) -> tuple[float, bool]:
         """Mean loss since the last pause, over all processes, and whether any of them was told to stop."""
@@ -202,57 +207,41 @@ class _Run:
         return loss.detach()
 
     def _validate(self, update: int, journal: Journal | None) -> None:
-        config = self.job.config
-        plain = self.accelerator.unwrap_model(self.model)
-        if self.accelerator.is_main_process:
+        """Every process scores the whole split: those of a divided model can only compute together."""
+        config, plain = self.job.config, self.accelerator.unwrap_model(self.model)
+        budget = config.budget(self.job.validation.counted_in)
+        together = any(isinstance(parameter, DTensor) for parameter in plain.parameters())
+        if together or self.accelerator.is_main_process:
             self.scores = validate(
-                plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, config.frames_per_batch, config.seed
+                plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, budget, config.seed
             )
             self.scores |= self.job.watch(plain)
+        if journal:
             journal.write(update, "validation", self.scores)
-            if quality(self.scores) > self.best:
-                self.best = quality(self.scores)
-                self._save_weights("best")
-        self.accelerator.wait_for_everyone()
+        self._keep_if_best()
 
-    def _save_weights(self, name: str) -> None:
-        """``checkpoints/NAME.safetensors``, and ``NAME.pt`` as a link to it for those who are used to that name."""
-        if not self.accelerator.is_main_process:
-            return
-        folder = self.job.folder / "checkpoints"
-        model = self.accelerator.unwrap_model(self.model)
-        checkpoint.save(folder / f"{name}.safetensors", model.state_dict(), self.job.header)
-        link = folder / f"{name}.pt"
-        if not link.is_symlink():
-            link.symlink_to(f"{name}.safetensors")
-
-    @property
-    def _state_file(self) -> Path:
-        return self.job.folder / "checkpoints" / "state.safetensors"
+    def _keep_if_best(self) -> None:
+        """What the main process found decides."""
+        [found] = broadcast_object_list([quality(self.scores) if self.accelerator.is_main_process else None])
+        if found > self.best:
+            self.best = found
+            self.job.store.save_weights(self.accelerator, self.model, "best")
 
     def _save_state(self, update: int) -> None:
-        if self.accelerator.is_main_process:
-            model = self.accelerator.unwrap_model(self.model)
-            header = {"update": update, "best": self.best, "scores": self.scores, "num_updates": len(self.updates)}
-            checkpoint.save(self._state_file, checkpoint.training_tensors(model, self.optimizer), header)
+        progress = {"update": update, "best": self.best, "scores": self.scores, "num_updates": len(self.updates)}
+        self.job.store.save_state(self.accelerator, self.model, self.optimizer, progress)
 
     def _restore(self) -> int:
-        if not self._state_file.exists():
+        saved = self.job.store.load_state(self.accelerator, self.model, self.optimizer)
+        if saved is None:
             return 0
-        saved = checkpoint.load(self._state_file)
-        if "num_updates" not in saved.header:
-            raise AnyOrderError(f"{self._state_file} is not a training state; remove it to start the run over")
-        if saved.header["num_updates"] != len(self.updates):
+        if saved["num_updates"] != len(self.updates):
             raise AnyOrderError(
-                f"{self._state_file} belongs to a run of {saved.header['num_updates']} updates, this one has"
+                f"the state in {self.job.folder} belongs to a run of {saved['num_updates']} updates, this one has"
                 f" {len(self.updates)}; resume with the configuration and data it was started with"
             )
-        try:
-            checkpoint.restore_training(saved.tensors, self.accelerator.unwrap_model(self.model), self.optimizer)
-        except RuntimeError:
-            raise AnyOrderError(f"{self._state_file} does not fit this model; resume with the one it was trained as") from None
-        self.best, self.scores = saved.header["best"], saved.header["scores"]
-        return saved.header["update"]
+        self.best, self.scores = saved["best"], saved["scores"]
+        return saved["update"]
 
 
 def _share(batch: Batch, order: Order, rank: int, world: int) -> tuple[Batch, Order]:

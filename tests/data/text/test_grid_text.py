@@ -206,7 +206,7 @@ def test_runs_shorten_what_is_shown(encoded):
     order = NextAction()(batch.layout, torch.Generator())
     sizes = {n: int(GridText(CODECS["bert"], n).write(batch.values, batch.layout, order).batch.layout.present.sum())
              for n in RUNS}  # fmt: skip
-    frames = sum(encoded.num_frames)
+    frames = sum(encoded.lengths)
     mission = sum(len(CODECS["bert"].encode(m)) for m in batch.layout.missions)
     assert sizes[1] == mission + frames * (1 + 49 + 1) + (frames - 8)
     assert sizes[49] < sizes[7] < sizes[1] and sizes[49] < 0.52 * sizes[1]

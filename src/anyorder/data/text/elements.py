@@ -127,6 +127,8 @@ class EncodedTexts(ByLength):
         pad_id: of the codec.
     """
 
+    counted_in = "tokens"
+
     def __init__(self, encoded: Sequence[EncodedText], pad_id: int) -> None:
         self._encoded, self._pad_id = list(encoded), pad_id
         super().__init__([len(one) for one in self._encoded])

@@ -85,6 +85,11 @@ class GridTokens:
         return self.single + NUM_SINGLE
 
     @property
+    def answers(self) -> range:
+        """The tokens that can be asked for: all but the mark and runs."""
+        return range(self.first, self.mark)
+
+    @property
     def size(self) -> int:
         """What the number of embeddings has to be at least."""
         return self.mark + 1 + len(BACKGROUND) * LENGTHS

@@ -19,20 +19,32 @@ INDEX = "model.safetensors.index.json"
 
 
 def read_configuration(path: Path) -> LLaDA2MoeConfig:
-    """The configuration in a checkpoint folder, in its ``config.json``, or in a YAML file with the same keys.
+    """The configuration in a checkpoint folder, in its ``config.json``, or in the file of a training run, under
+    ``language_model.architecture``.
 
     Raises:
         AnyOrderError: for another kind of model, or none.
     """
     path = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
     settings = read_yaml(path) if path.suffix in (".yaml", ".yml") else read_json(path)
+    if isinstance(settings, dict) and "language_model" in settings:
+        settings = (settings["language_model"] or {}).get("architecture")
     found = settings.get("model_type") if isinstance(settings, dict) else None
     if found != LLaDA2MoeConfig.model_type:
         raise AnyOrderError(f"{path} is no LLaDA2 configuration: expected model_type llada2_moe, found {found}")
+    return configuration_of(settings, str(path))
+
+
+def configuration_of(settings: dict[str, Any], where: str) -> LLaDA2MoeConfig:
+    """The configuration with these settings; ``where`` they are written, for errors.
+
+    Raises:
+        AnyOrderError: for settings that no such model can have.
+    """
     try:
         return LLaDA2MoeConfig(**settings)
     except (StrictDataclassError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise AnyOrderError(f"{path}: {' '.join(str(error).split())}; compare it with a published config.json") from None
+        raise AnyOrderError(f"{where}: {' '.join(str(error).split())}; compare it with a published config.json") from None
 
 
 def expected_shapes(config: LLaDA2MoeConfig) -> dict[str, tuple[int, ...]]:

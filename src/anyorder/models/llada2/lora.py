@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,20 +18,25 @@ EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 """Experts lie in two parameters per layer, so they are adapted as parameters: ``rank`` for each expert."""
 
 
-def lora(rank: int = 16, alpha: float = 32, experts: bool = True) -> LoraConfig:
+def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
     """What to adapt; give it to ``model.add_adapter``. There is no dropout: PEFT knows none for parameters.
 
     Args:
         rank: of each update.
         alpha: updates are scaled by ``alpha / rank``.
         experts: adapt MLPs and experts besides attention.
+        tokens: whose rows of the embedding and of the head learn too, and are part of the adapter.
 
     Raises:
         AnyOrderError: when PEFT is not installed.
     """
     config_type = _peft().LoraConfig
     modules = f"({ATTENTION}|{MLPS})" if experts else ATTENTION
-    return config_type(r=rank, lora_alpha=alpha, target_modules=modules, target_parameters=EXPERTS if experts else None)
+    rows = {"word_embeddings": list(tokens), "lm_head": list(tokens)} if tokens else None
+    return config_type(
+        r=rank, lora_alpha=alpha, target_modules=modules, target_parameters=EXPERTS if experts else None,
+        trainable_token_indices=rows,
+    )  # fmt: skip
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:

@@ -1,0 +1,166 @@
+"""How well a language model rebuilds hidden turns of conversations: accuracy and NLL per token, over the targets alone.
+
+Legend: K targets, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+from anyorder.data.layout import Kind
+from anyorder.data.text.elements import EncodedTexts
+from anyorder.evaluation.statistics import Proportion
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit
+from anyorder.seeding import stream
+
+KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
+
+
+def questions(unit_rate: float) -> dict[str, Strategy]:
+    """What is asked of the test split, by name: every action and every observation from its own past, and whole turns
+    hidden at random, past and future visible."""
+    return {
+        "next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TokenScore:
+    """Of all the tokens asked in one way and of one kind; ends of turns, which fill their rooms, are counted apart.
+
+    Attributes:
+        accuracy: of the model.
+        most_frequent: accuracy of the most frequent token of that kind in the training split.
+        nll_per_token: nats, of the true tokens under the model.
+        frequency_nll_per_token: nats, under the shares of tokens of that kind in the training split, each counted once
+            more than it occurs.
+    """
+
+    accuracy: Proportion
+    most_frequent: Proportion
+    nll_per_token: float
+    frequency_nll_per_token: float
+
+
+@dataclass(frozen=True)
+class TextFindings:
+    """Scores of the test split.
+
+    Attributes:
+        env_id: what the conversations are of.
+        scores: way of asking -> "actions", "observations", and each followed by " ends" -> score; what has no tokens is
+            left out.
+    """
+
+    env_id: str
+    scores: dict[str, dict[str, TokenScore]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number with its counts and intervals."""
+        return {"env_id": self.env_id} | {
+            way: {
+                name: {
+                    "accuracy": score.accuracy.to_json(),
+                    "most_frequent": score.most_frequent.to_json(),
+                    "nll_per_token": score.nll_per_token,
+                    "frequency_nll_per_token": score.frequency_nll_per_token,
+                }
+                for name, score in of_way.items()
+            }
+            for way, of_way in self.scores.items()
+        }
+
+    def tables(self, metrics: Any = None) -> list[Table]:
+        """All of it in one."""
+        table = Table(title="Hidden tokens of the test split, with 95% intervals", title_justify="left")
+        for column in ("asked", "of"):
+            table.add_column(column)
+        for column in ("tokens", "model", "most frequent token", "NLL, nats", "shares in training"):
+            table.add_column(column, justify="right")
+        for way, of_way in self.scores.items():
+            for name, score in of_way.items():
+                nlls = f"{score.nll_per_token:.3f}", f"{score.frequency_nll_per_token:.3f}"
+                table.add_row(way, name, f"{score.accuracy.count:,}", str(score.accuracy), str(score.most_frequent), *nlls)
+            table.add_section()
+        return [table]
+
+
+@torch.no_grad()
+def score_texts(
+    model: nn.Module,
+    train: EncodedTexts,
+    test: EncodedTexts,
+    env_id: str,
+    end_id: int,
+    unit_rate: float = 0.3,
+    tokens_per_batch: int = 4096,
+    seed: int = 0,
+    on_batch: Callable[[str, int], None] = lambda way, size: None,
+) -> TextFindings:
+    """Ask a model, left in evaluation mode.
+
+    Args:
+        model: called as ``model(values, layout, order) -> logits [K, V]``.
+        train: on which the baselines are counted.
+        test: what is scored.
+        env_id: what the conversations are of.
+        end_id: the token that ends a turn.
+        unit_rate: hidden share of ``infilling``.
+        tokens_per_batch: in one pass.
+        seed: of what is hidden.
+        on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
+    """
+    model.eval()
+    size = model.model.config.vocab_size
+    shares = {name: _shares(train, kind, size, tokens_per_batch) for name, kind in KINDS.items()}
+    scores = {}
+    for way, strategy in questions(unit_rate).items():
+        sums: dict[str, Tensor] = {}
+        for number, index in enumerate(test.in_order(tokens_per_batch)):
+            batch = test.batch(index)
+            order = strategy(batch.layout, stream(seed, "evaluation", way, number))
+            if order.targets.any():
+                _add(sums, model, batch, order, shares, end_id)
+            on_batch(way, len(index))
+        scores[way] = {name: _score(found) for name, found in sorted(sums.items())}
+    return TextFindings(env_id, scores)
+
+
+def _shares(train: EncodedTexts, kind: Kind, size: int, tokens_per_batch: int) -> Tensor:
+    """float64 ``[V]``: log-shares of the tokens that may be asked of a kind."""
+    counts = torch.ones(size, dtype=torch.float64)
+    for index in train.in_order(tokens_per_batch):
+        batch = train.batch(index)
+        counts += torch.bincount(batch.values[batch.layout.askable & (batch.layout.kind == kind)], minlength=size)
+    return (counts / counts.sum()).log()
+
+
+def _add(sums: dict[str, Tensor], model: nn.Module, batch: Any, order: Any, shares: dict[str, Tensor], end_id: int) -> None:
+    """Add one pass to float64 ``[5]``: tokens, right, right by frequency, NLL, NLL by frequency."""
+    device = next(model.parameters()).device
+    logits = model(batch.values.to(device), batch.layout.to(device), order.to(device)).cpu()
+    truth, kinds = batch.values[order.targets], batch.layout.kind[order.targets]
+    right = (logits.argmax(dim=-1) == truth).double()
+    nll = functional.cross_entropy(logits, truth, reduction="none").double()
+    for name, kind in KINDS.items():
+        baseline = shares[name]
+        columns = [torch.ones_like(nll), right, (truth == int(baseline.argmax())).double(), nll, -baseline[truth]]
+        of_kind, ends = kinds == kind, truth == end_id
+        for label, chosen in ((name, of_kind & ~ends), (f"{name} ends", of_kind & ends)):
+            if chosen.any():
+                found = torch.stack([column[chosen].sum() for column in columns])
+                sums[label] = sums.get(label, torch.zeros(5, dtype=torch.float64)) + found
+
+
+def _score(sums: Tensor) -> TokenScore:
+    count, right, frequent, nll, frequency_nll = sums.tolist()
+    shares = (Proportion(int(number), int(count)) for number in (right, frequent))
+    return TokenScore(*shares, nll / count, frequency_nll / count)

@@ -1,0 +1,250 @@
+"""Language models through the same commands as the grid model: train, resume, evaluate; whole or by an adapter; on grids
+and on conversations."""
+
+import json
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from toy_conversations import conversation
+
+from anyorder.build import load_model, training_job
+from anyorder.cli import main
+from anyorder.commands.options import parse
+from anyorder.commands.train import train_parser
+from anyorder.config import RunConfig
+from anyorder.data.batch import EncodedTrajectories
+from anyorder.data.collect import CollectSpec, collect
+from anyorder.data.storage import read_split
+from anyorder.masking.strategies import NextAction
+from anyorder.training import trainer
+from anyorder.training.journal import read_metrics
+
+SIZES = {"vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+BERT = {"model_type": "bert", "max_position_embeddings": 256, **SIZES}
+MODERN_BERT = {
+    "model_type": "modernbert", "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0,
+    "cls_token_id": 0, "sep_token_id": 0, **SIZES,
+}  # fmt: skip
+LLADA2 = {
+    "model_type": "llada2_moe", "max_position_embeddings": 256, "num_key_value_heads": 1, "head_dim": 8, "num_experts": 4,
+    "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "num_shared_experts": 1, "moe_intermediate_size": 8,
+    "first_k_dense_replace": 1, "partial_rotary_factor": 0.5, "attention_dropout": 0.0, **SIZES,
+}  # fmt: skip
+ARCHITECTURES = {"bert": BERT, "modernbert": MODERN_BERT, "llada2": LLADA2}
+FEW = ["--training.num_processes", "1", "--training.num_threads", "1", "--training.num_validations", "2"]
+
+
+@pytest.fixture(scope="module")
+def grids(make_trajectory, tmp_path_factory):
+    """A data set of twelve toy trajectories of two to seven actions."""
+    folder = tmp_path_factory.mktemp("grids")
+    make = lambda seeds: (make_trajectory(2 + seed % 6, seed=seed) for seed in seeds)  # noqa: E731
+    collect(folder, CollectSpec("toy", "toy", 8, 2, 2), source=make)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chats(tmp_path_factory):
+    """A data set of conversations."""
+    folder = tmp_path_factory.mktemp("chats")
+    names = {"mission": "human", "observation": "human", "action": "gpt"}
+    lines = []
+    for number in range(40):
+        made = conversation(f"a door number {number}", "open it", "it is open", f"go through door {number}")
+        turns = [{"from": names[turn.part], "value": turn.text} for turn in made.turns]
+        turns[0]["value"] += f", task {number}"
+        lines.append(json.dumps({"conversations": turns}))
+    (folder / "chats.jsonl").write_text("\n".join(lines))
+    main(["import", "--input", str(folder / "chats.jsonl"), "--output_dir", str(folder / "data"), "--validation", "0.2",
+          "--test", "0.2"])  # fmt: skip
+    return folder / "data"
+
+
+def options(data, folder, *more, **language_model):
+    """Of ``anyorder train``."""
+    settings = [f"--language_model.{name}={_written(value)}" for name, value in language_model.items()]
+    return ["--data.path", str(data), "--output_dir", str(folder), *settings, "--training.num_updates", "20",
+            "--training.frames_per_batch", "16", "--training.learning_rate", "1e-2", *FEW, *more]  # fmt: skip
+
+
+def _written(value):
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def train(*arguments, **language_model):
+    main(["train", *options(*arguments, **language_model)])
+
+
+@pytest.fixture
+def interrupted_after(monkeypatch):
+    """``with interrupted_after(10): train(...)``: Ctrl-C while the tenth update is made."""
+
+    @contextmanager
+    def during(number):
+        update = trainer._Run._update
+
+        def interrupting(self, done):
+            if done == number - 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            return update(self, done)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trainer._Run, "_update", interrupting)
+            yield
+
+    return during
+
+
+def losses(folder):
+    return [line["loss"] for line in read_metrics(folder) if line["section"] == "train"]
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def finished(request, grids, tmp_path_factory):
+    """A run on grids of each kind of model, and its architecture."""
+    folder = tmp_path_factory.mktemp(request.param)
+    train(grids, folder / "run", architecture=ARCHITECTURES[request.param], max_frames=4)
+    return folder / "run", ARCHITECTURES[request.param]
+
+
+def answers(model, grids):
+    """Logits of the actions of the test split."""
+    encoded = EncodedTrajectories(read_split(grids, "test"), model.vocabulary, model.max_frames)
+    batch = encoded.batch(range(len(encoded)))
+    with torch.no_grad():
+        return model.eval()(batch.values, batch.layout, NextAction()(batch.layout, torch.Generator()))
+
+
+def test_a_checkpoint_folder_is_the_model_that_was_trained(finished, grids):
+    folder, architecture = finished
+    config = parse(train_parser(), options(grids, folder, architecture=architecture, max_frames=4))
+    run = RunConfig(config.data, config.masking, config.model, config.language_model, config.training)
+    job = training_job(run, folder, resume=True)
+    untrained = answers(job.model, grids)
+    model, header = load_model(folder / "checkpoints" / "last.pt")
+    assert header["content"] == "grid" and model.max_frames == 4
+    found = answers(model, grids)
+    assert not torch.allclose(found, untrained, atol=1e-3)
+    inner = job.model.model.model
+    saved = load_file(folder / "checkpoints" / "last" / "model.safetensors")
+    assert type(model.model.model) is type(inner)
+    again, _ = load_model(folder / "checkpoints" / "last")
+    assert torch.equal(answers(again, grids), found)
+    assert sum(tensor.numel() for tensor in saved.values()) == sum(p.numel() for p in inner.parameters()) + sum(
+        buffer.numel() for name, buffer in inner.named_buffers() if name in inner.state_dict()
+    )
+    assert losses(folder)[-1] < losses(folder)[0]
+
+
+def test_a_run_that_goes_on_ends_as_one_that_was_not_interrupted(finished, grids, tmp_path, interrupted_after):
+    folder, architecture = finished
+    with interrupted_after(10):
+        with pytest.raises(SystemExit):
+            train(grids, tmp_path / "run", architecture=architecture, max_frames=4)
+    assert not (tmp_path / "run" / "checkpoints" / "last").exists()
+    train(grids, tmp_path / "run", "--resume", architecture=architecture, max_frames=4)
+    for name in ("best", "last"):
+        ours, theirs = (load_file(run / "checkpoints" / name / "model.safetensors") for run in (tmp_path / "run", folder))
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert losses(tmp_path / "run") == losses(folder)
+
+
+def test_an_adapter_learns_alone_and_is_saved_alone(grids, tmp_path):
+    train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
+    base = tmp_path / "base" / "checkpoints" / "best"
+    adapted = dict(checkpoint=base, adapter={"rank": 2, "alpha": 4}, max_frames=4)
+    train(grids, tmp_path / "run", **adapted)
+    saved = tmp_path / "run" / "checkpoints" / "best"
+    assert not (saved / "model.safetensors").exists()
+    names = load_file(saved / "adapter_model.safetensors")
+    assert any("lora_A" in name for name in names) and any("lm_head" in name for name in names)
+    model, _ = load_model(saved)
+    plain, _ = load_model(base)
+    weights = dict(plain.model.model.named_parameters())
+    inner = dict(model.model.model.named_parameters())
+    frozen = [name for name in inner if name in weights]
+    assert frozen and all(torch.equal(inner[name], weights[name]) for name in frozen)
+    assert not torch.allclose(answers(model, grids), answers(plain, grids), atol=1e-3)
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "base")[0]
+
+
+def test_an_adapter_that_goes_on_ends_as_one_that_was_not_interrupted(grids, tmp_path, interrupted_after):
+    train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
+    adapted = dict(checkpoint=tmp_path / "base" / "checkpoints" / "best", adapter={"rank": 2}, max_frames=4)
+    train(grids, tmp_path / "whole", **adapted)
+    with interrupted_after(10):
+        with pytest.raises(SystemExit):
+            train(grids, tmp_path / "run", **adapted)
+    train(grids, tmp_path / "run", "--resume", **adapted)
+    ours, theirs = (
+        load_file(tmp_path / run / "checkpoints" / "last" / "adapter_model.safetensors") for run in ("run", "whole")
+    )
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_long_trajectories_are_learned_in_parts(make_trajectory, vocabulary):
+    trajectories = [make_trajectory(length, seed=length) for length in (2, 7)]
+    encoded = EncodedTrajectories(trajectories, vocabulary, max_frames=4)
+    assert encoded.lengths == [3, 4, 4, 2]
+    whole = EncodedTrajectories(trajectories, vocabulary).batch([1])
+    shape = whole.layout.shape_of_grid
+    for number, first in ((1, 0), (2, 3), (3, 6)):
+        part = encoded.batch([number])
+        frames = part.layout.shape_of_grid.frames(part.values)[0]
+        there = part.layout.shape_of_grid.frames(part.layout.present)[0]
+        expected = shape.frames(whole.values)[0, first : first + len(frames)]
+        assert torch.equal(frames[there], expected[there])
+        assert there[:-1].all() and not there[-1, -2:].any()
+
+
+@pytest.mark.parametrize("name", ["bert", "llada2"])
+def test_conversations_are_learned_and_scored(name, chats, tmp_path, capsys):
+    batches = ("--training.tokens_per_batch", "400", "--training.num_epochs", "2", "--masking.mixture", '{"unit": 1}')
+    train(chats, tmp_path / "run", *batches, architecture=ARCHITECTURES[name], max_tokens=256)
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0]
+    main(["evaluate", "--checkpoint", str(tmp_path / "run" / "checkpoints" / "best.pt")])
+    assert "Hidden tokens of the test split" in capsys.readouterr().out
+    found = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    for way in ("next action", "forward", "infilling"):
+        for score in (found[way][kind] for kind in found[way]):
+            assert 0 < score["nll_per_token"] < 10 and score["accuracy"]["count"] > 0
+    assert set(found["next action"]) == {"actions", "actions ends"}
+    assert "Hidden tokens" in (tmp_path / "run" / "report" / "report.md").read_text()
+
+
+@pytest.fixture
+def complaint(capsys):
+    """``complaint(data, folder, ...)``: what a training that cannot be says."""
+
+    def complain(*arguments, **language_model):
+        with pytest.raises(SystemExit):
+            train(*arguments, **language_model)
+        return capsys.readouterr().err
+
+    return complain
+
+
+def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
+    folder, architecture = finished
+    other = tmp_path / "run"
+    assert "--config configs/models/minilm.yaml" in complaint(chats, other, "--language_model=null")
+    assert "a checkpoint, or an architecture" in complaint(grids, other, "--language_model.max_frames=3")
+    assert "found nowhere; download a checkpoint" in complaint(grids, other, checkpoint="nowhere")
+    assert "model_type" in complaint(grids, other, architecture={"vocab_size": 1000})
+    assert "random ones" in complaint(grids, other, architecture=LLADA2, adapter={"rank": 2})
+    saved = folder / "checkpoints" / "best"
+    wrong = {"hidden_size": 17}
+    assert "hidden_size 17" in complaint(grids, other, checkpoint=saved, architecture=wrong)
+    assert "is a token" in complaint(grids, other, checkpoint=saved, mask_token="<nothing>")
+    shutil.rmtree(other, ignore_errors=True)
+
+
+def test_a_folder_that_no_run_wrote_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--checkpoint", str(tmp_path)])
+    assert "anyorder.json is missing" in capsys.readouterr().err
