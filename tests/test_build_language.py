@@ -217,6 +217,25 @@ def test_conversations_are_learned_and_scored(name, chats, tmp_path, capsys):
     assert "Hidden tokens" in (tmp_path / "run" / "report" / "report.md").read_text()
 
 
+def test_code_that_comes_with_a_checkpoint_runs_only_if_it_is_trusted(grids, tmp_path, complaint):
+    train(grids, tmp_path / "bert", architecture=BERT, max_frames=4)
+    folder = tmp_path / "bert" / "checkpoints" / "last"
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "of_somebody", "auto_map": {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "theirs.py").write_text(
+        "from transformers import BertConfig, BertForMaskedLM\n\n\n"
+        "class Config(BertConfig):\n    model_type = 'of_somebody'\n\n\n"
+        "class Model(BertForMaskedLM):\n    config_class = Config\n"
+    )
+    said = complaint(grids, tmp_path / "refused", checkpoint=folder, max_frames=4)
+    assert "trust_remote_code" in said and "Traceback" not in said
+    train(grids, tmp_path / "run", checkpoint=folder, max_frames=4, trust_remote_code=True)
+    assert losses(tmp_path / "run")[-1] < losses(tmp_path / "bert")[0]
+    model, _ = load_model(tmp_path / "run" / "checkpoints" / "best")
+    assert type(model.model.model).__name__ == "Model"
+
+
 @pytest.fixture
 def complaint(capsys):
     """``complaint(data, folder, ...)``: what a training that cannot be says."""

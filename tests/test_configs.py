@@ -1,10 +1,14 @@
 """Every configuration in the repository says what the program does, and can be run."""
 
+import inspect
 from dataclasses import asdict
 from pathlib import Path
 
+import accelerate.utils.launch
 import pytest
 import yaml
+from accelerate import DistributedType
+from accelerate.commands.config.config_args import load_config_from_file
 
 from anyorder.build import strategy_schedule
 from anyorder.commands.options import parse
@@ -18,6 +22,7 @@ from anyorder.models.llada2.checkpoint import expected_shapes, read_configuratio
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODELS = sorted(CONFIGS.glob("models/*.yaml"))
+DIVIDED = CONFIGS / "accelerate" / "fsdp2.yaml"
 LLADA2 = sorted(CONFIGS.glob("models/llada2_*.yaml"))
 STUDIES = [CONFIGS / "ablations.yaml", *sorted(CONFIGS.glob("studies/*.yaml"))]
 RUNS = [
@@ -31,7 +36,16 @@ def read(path):
 
 
 def test_every_file_is_checked_here():
-    assert {*RUNS, *STUDIES, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+    assert {*RUNS, *STUDIES, DIVIDED, CONFIGS / "promises.yaml"} == set(CONFIGS.rglob("*.yaml"))
+
+
+def test_accelerate_divides_among_eight_as_its_configuration_says():
+    config = load_config_from_file(str(DIVIDED))
+    assert (config.distributed_type, config.num_processes, config.num_machines) == (DistributedType.FSDP, 8, 1)
+    asked = {name: config.fsdp_config[name] for name in ("fsdp_version", "fsdp_cpu_ram_efficient_loading")}
+    assert asked == {"fsdp_version": 2, "fsdp_cpu_ram_efficient_loading": False}
+    known = inspect.getsource(accelerate.utils.launch)
+    assert all(name in known for name in config.fsdp_config), "a name that Accelerate does not read would be ignored"
 
 
 @pytest.mark.parametrize("path", LLADA2, ids=lambda path: path.stem)

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from anyorder.config import LanguageModelConfig
@@ -196,16 +204,26 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
     if isinstance(architecture, LLaDA2MoeConfig):
         check_tensors(folder, expected_shapes(architecture))
     try:
-        return AutoModelForMaskedLM.from_pretrained(folder, config=architecture, local_files_only=True, **_options(config))
+        return _loader(architecture).from_pretrained(folder, config=architecture, local_files_only=True, **_options(config))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise AnyOrderError(f"could not load {folder}: {' '.join(str(error).split())}") from None
 
 
 def _random(config: LanguageModelConfig, architecture: PretrainedConfig) -> PreTrainedModel:
     try:
-        return AutoModelForMaskedLM.from_config(architecture, **_options(config))
+        return _loader(architecture).from_config(architecture, **_options(config))
     except (ValueError, KeyError) as error:
         raise AnyOrderError(f"language_model: {' '.join(str(error).split())}") from None
+
+
+def _loader(architecture: PretrainedConfig) -> type:
+    """Of transformers' Auto classes: that for masked language models, or the one that the code of a checkpoint offers
+    (masked diffusion models often call themselves causal, or just models)."""
+    offered = getattr(architecture, "auto_map", None) or {}
+    for found in (AutoModelForMaskedLM, AutoModelForCausalLM, AutoModel):
+        if found.__name__ in offered:
+            return found
+    return AutoModelForMaskedLM
 
 
 def _options(config: LanguageModelConfig) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_the_memory_table(sized):
 def test_what_is_imported_exists():
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     imports = [node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom)]
-    assert len(blocks) == 4 and len(imports) >= 6
+    assert len(blocks) == 5 and len(imports) >= 6
     for node in imports:
         module = importlib.import_module(node.module)
         assert all(hasattr(module, alias.name) for alias in node.names), node.module
