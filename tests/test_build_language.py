@@ -263,6 +263,18 @@ def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
     shutil.rmtree(other, ignore_errors=True)
 
 
+def test_a_report_says_that_it_cannot_yet(finished, capsys):
+    with pytest.raises(SystemExit):
+        main(["report", str(finished[0])])
+    assert "is of a language model" in capsys.readouterr().err
+
+
+def test_queries_are_answered(finished, grids, tmp_path, capsys):
+    checkpoint = finished[0] / "checkpoints" / "best.pt"
+    main(["query", "--checkpoint", str(checkpoint), "--query", "next_action", "--step", "1", "--data", str(grids)])
+    assert "action at step 1" in capsys.readouterr().out
+
+
 def test_a_folder_that_no_run_wrote_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", "--checkpoint", str(tmp_path)])

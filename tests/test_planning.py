@@ -24,7 +24,7 @@ class Corridor(nn.Module):
 
     def __init__(self, vocabulary):
         super().__init__()
-        self.vocabulary, self.view, self.num_imagined = vocabulary, (3, 3), 0
+        self.vocabulary, self.view, self.max_frames, self.num_imagined = vocabulary, (3, 3), None, 0
         self.nowhere = nn.Parameter(torch.zeros(1))  # where a policy asks it: on the CPU
 
     def forward(self, values, layout, order):

@@ -143,7 +143,7 @@ def _train_and_judge(run: Run) -> None:
     train(job)
     trained = time.monotonic()
     own, *unseen = result_files(run).items()
-    checkpoint = run.folder / "checkpoints" / "best.safetensors"
+    checkpoint = run.folder / "checkpoints" / "best.pt"
     evaluated(checkpoint, run.arm.evaluation, own[1])
     for env, folder in unseen:
         judged = replace(run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes)

@@ -94,6 +94,11 @@ def read_run(folder: Path) -> Run:
         raise AnyOrderError(
             f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
         )
+    if (folder / BEST).with_suffix("").is_dir():
+        raise AnyOrderError(
+            f"{folder} is of a language model, whose runs have no page yet; its tables are in {folder / 'report' / 'report.md'}"
+            " after `anyorder evaluate`"
+        )
     if not (folder / BEST).is_file():
         raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
     model, header = load_model(folder / BEST)
