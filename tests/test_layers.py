@@ -1,8 +1,12 @@
 """Data flows down and imports point down: no module imports from a higher layer, and none in a circle."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import anyorder
 
@@ -80,3 +84,12 @@ def test_no_module_imports_from_a_higher_layer():
 def test_no_modules_import_each_other_in_a_circle():
     order = list(TopologicalSorter({module: imports(module) - {module} for module in MODULES}).static_order())
     assert set(order) >= MODULES.keys()
+
+
+@pytest.mark.parametrize("command", ["collect", "train", "evaluate", "ablate", "study", "query", "imagine", "report"])
+def test_what_needs_no_language_model_needs_no_transformers(command):
+    """Both are extras; the quickstart installs neither."""
+    hidden = "import sys; sys.modules.update(dict.fromkeys(['transformers', 'tokenizers', 'peft']))"
+    run = f"{hidden}; import anyorder.build; from anyorder.commands.{command} import {command}_command"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,8 +13,10 @@ from anyorder.data.batch import EncodedTrajectories
 from anyorder.data.storage import read_split
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings
-from anyorder.evaluation.texts import TextFindings
 from anyorder.report.markdown import write_report
+
+if TYPE_CHECKING:  # it needs transformers, which is an extra
+    from anyorder.evaluation.texts import TextFindings
 
 
 def judge(
