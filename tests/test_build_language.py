@@ -154,6 +154,16 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_interrupted(finished, grids
     assert losses(tmp_path / "run") == losses(folder)
 
 
+def test_a_checkpoint_is_gone_on_from_and_needed_no_more(grids, tmp_path):
+    train(grids, tmp_path / "first", architecture=BERT, max_frames=4)
+    shutil.copytree(tmp_path / "first" / "checkpoints" / "last", tmp_path / "base")
+    train(grids, tmp_path / "second", checkpoint=tmp_path / "base", max_frames=4)
+    assert losses(tmp_path / "second")[0] < losses(tmp_path / "first")[0]
+    shutil.rmtree(tmp_path / "base")
+    model, _ = load_model(tmp_path / "second" / "checkpoints" / "best.pt")
+    assert answers(model, grids).isfinite().any()
+
+
 def test_an_adapter_learns_alone_and_is_saved_alone(grids, tmp_path):
     train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
     base = tmp_path / "base" / "checkpoints" / "best"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,15 @@ def pretrained(
     Raises:
         AnyOrderError: when something is missing, or cannot be what the configuration asks for.
     """
+    if saved is not None and not (saved / ADAPTER_FILE).exists():  # whole: a checkpoint by itself
+        config = replace(config, checkpoint=str(saved), architecture=None, tokenizer=None, pretrained=True)
     checkpoint = None if config.checkpoint is None else checkpoint_folder(config.checkpoint)
     architecture = _with_dropout(_architecture(config, checkpoint), config.dropout)
     tokenizer = _tokenizer(config, checkpoint, saved, texts, architecture.vocab_size - len(token_names()) * for_grids)
     if for_grids:
         add_grid_tokens(tokenizer.backend_tokenizer)
     codec = TextCodec.of(tokenizer, mask_id(config, tokenizer))
-    whole = saved is not None and not (saved / ADAPTER_FILE).exists()
-    if whole:
-        model = _from_folder(saved, config, _with_dropout(read_architecture(saved, config), config.dropout))
-    elif checkpoint is not None and config.pretrained:
+    if checkpoint is not None and config.pretrained:
         model = _from_folder(checkpoint, config, architecture)
     else:
         model = _random(config, architecture)
