@@ -68,7 +68,8 @@ LLADA2 = ChatForm(
      "tool": "<role>OBSERVATION</role>"},
     after="<|role_end|>",
 )  # fmt: skip
-"""The marks of LLaDA2's chat template. Where a conversation has no system turn, that template puts in front
+"""The marks of LLaDA2's chat template. (Its family's templates also put ``<tool_response>`` tags around what a tool says; here
+they would be part of the text.) Where a conversation has no system turn, that template puts in front
 ``<role>SYSTEM</role>detailed thinking off<|role_end|>``: `ChatForm.opening` of `LLADA2_WITHOUT_SYSTEM`."""
 
 LLADA2_WITHOUT_SYSTEM = ChatForm(LLADA2.before, LLADA2.after, "<role>SYSTEM</role>detailed thinking off<|role_end|>")
