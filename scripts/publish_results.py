@@ -1,4 +1,5 @@
-"""Copy what a study's summary links to into a folder that can be committed: no weights, no logs, JSON without blanks.
+"""Copy what a study's summary links to into a folder that can be committed: no weights, no logs, no actions of episodes; JSON
+without blanks, numbers to six digits.
 
     python scripts/publish_results.py outputs/any_order docs/results/any_order
 """
@@ -22,10 +23,16 @@ def publish(source: Path, target: Path) -> int:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
-            copy.write_text(json.dumps(json.loads(path.read_text()), separators=(",", ":")) + "\n")
+            copy.write_text(json.dumps(slim(path), separators=(",", ":")) + "\n")
         else:
             shutil.copyfile(path, copy)
     return len(kept)
+
+
+def slim(path: Path) -> dict:
+    """What a result file says, but for what only a replay needs."""
+    content = json.loads(path.read_text(), parse_float=lambda number: float(f"{float(number):.6g}"))
+    return {name: value for name, value in content.items() if (path.name, name) != ("episodes.json", "actions")}
 
 
 if __name__ == "__main__":
