@@ -15,6 +15,7 @@ from torch import nn
 from anyorder.data.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
+from anyorder.evaluation.bot import bot_length
 from anyorder.evaluation.corruptions import Occlusion
 from anyorder.evaluation.films import episode_film
 from anyorder.evaluation.findings import Findings, TaskScore
@@ -193,7 +194,7 @@ class Evaluation:
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
         write_json(folder / OUTCOMES_FILE, outcomes(clean))
         if "task_success" in config.metrics:
-            findings = replace(findings, task_success=TaskScore.of(clean))
+            findings = replace(findings, task_success=TaskScore.of(clean, bot_length(self.env_id, seeds)))
         if "robustness" in config.metrics:
             agent = Agent(self.model, config.temperature, config.seed, config.tried_penalty)
             findings = replace(findings, robustness=[

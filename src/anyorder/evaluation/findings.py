@@ -34,19 +34,21 @@ class TaskScore:
         mean_reward: mean of the episodes' summed rewards.
         mean_length: mean number of actions.
         seeds: first and last.
+        bot_length: see `anyorder.evaluation.bot.bot_length`; None also in results of before it was measured.
     """
 
     success: Proportion
     mean_reward: float
     mean_length: float
     seeds: tuple[int, int]
+    bot_length: float | None = None
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory]) -> TaskScore:
+    def of(cls, trajectories: Sequence[Trajectory], bot_length: float | None = None) -> TaskScore:
         """``trajectories`` are those of consecutive seeds."""
         rewards, lengths = [t.rewards.sum() for t in trajectories], [len(t) for t in trajectories]
         seeds = trajectories[0].seed, trajectories[-1].seed
-        return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds)
+        return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds, bot_length)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Findings:
             shown.append(calibration_table(self.modes))
         if self.task_success:
             task = self.task_success
-            shown.append(task_table(task.success, task.mean_reward, task.mean_length, task.seeds))
+            shown.append(task_table(task.success, task.mean_reward, task.mean_length, task.seeds, task.bot_length))
         if self.robustness:
             shown.append(robustness_table(self.robustness))
         if self.goals:

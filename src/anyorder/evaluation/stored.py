@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -54,7 +54,8 @@ def restored(kind: Any, value: Any) -> Any:
     tuples, dictionaries and unions with None of such, numbers and strings."""
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: restored(hints[field.name], value[field.name]) for field in fields(kind)})
+        given = [field.name for field in fields(kind) if field.name in value or field.default is MISSING]
+        return kind(**{name: restored(hints[name], value[name]) for name in given})
     arguments = get_args(kind)
     if type(None) in arguments:
         return None if value is None else restored(next(a for a in arguments if a is not type(None)), value)

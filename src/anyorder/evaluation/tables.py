@@ -67,13 +67,14 @@ def _nlls(group: GroupScore) -> list[str]:
     return [f"{nll:.4f}" for nll in nlls]
 
 
-def task_table(success: Proportion, mean_reward: float, mean_length: float, seeds: tuple[int, int]) -> Table:
-    """Success in the environment."""
-    table = _table("Episodes played", "episodes", "seeds", "success", "mean reward", "mean length")
+def task_table(
+    success: Proportion, mean_reward: float, mean_length: float, seeds: tuple[int, int], bot_length: float | None
+) -> Table:
+    """Success in the environment, and how long it takes; the bot's length where it is known."""
+    table = _table("Episodes played", "episodes", "seeds", "success", "mean reward", "mean length", "the bot's length")
     first, last = seeds
-    table.add_row(
-        f"{success.count:,}", f"{first:,} to {last:,}", str(success), f"{mean_reward:.3f}", f"{mean_length:.1f}"
-    )
+    lengths = f"{mean_length:.1f}", "" if bot_length is None else f"{bot_length:.1f}"
+    table.add_row(f"{success.count:,}", f"{first:,} to {last:,}", str(success), f"{mean_reward:.3f}", *lengths)
     return table
 
 
