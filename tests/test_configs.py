@@ -1,7 +1,8 @@
 """Every configuration in the repository says what the program does, and can be run."""
 
 import inspect
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import accelerate.utils.launch
@@ -14,11 +15,13 @@ from anyorder.build import strategy_schedule
 from anyorder.commands.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
+from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.experiments.promises import read_promises
 from anyorder.experiments.study_file import read_study
 from anyorder.masking.strategies import Mixture
 from anyorder.models.llada2.checkpoint import expected_shapes, read_configuration
+from anyorder.models.pretrained import architecture_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODELS = sorted(CONFIGS.glob("models/*.yaml"))
@@ -51,6 +54,17 @@ def test_accelerate_divides_among_eight_as_its_configuration_says():
 @pytest.mark.parametrize("path", LLADA2, ids=lambda path: path.stem)
 def test_every_llada2_is_one_that_is_computed(path):
     assert len(expected_shapes(read_configuration(path))) > 100
+
+
+@pytest.mark.parametrize("name", ["mini", "flash"])
+def test_the_published_checkpoints_are_what_their_files_say(name, tmp_path):
+    settings = read(CONFIGS / "models" / f"llada2_{name}.yaml").language_model
+    (tmp_path / "config.json").write_text(json.dumps(settings.architecture))
+    there = replace(settings, checkpoint=str(tmp_path))
+    assert architecture_of(there, tmp_path).num_experts == 256
+    for key, wrong in {"rope_theta": 1e4, "hidden_size": 1024, "partial_rotary_factor": 1.0}.items():
+        with pytest.raises(AnyOrderError, match=f"architecture says {key}|rotary"):
+            architecture_of(replace(there, architecture={**settings.architecture, key: wrong}), tmp_path)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

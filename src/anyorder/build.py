@@ -115,7 +115,6 @@ def _task(config: RunConfig, folder: Path) -> Task:
         validation=EncodedTrajectories(validation, model.vocabulary),
         weighting=Weighting(config.training.balance, config.training.object_weight),
         store=OneFile(folder, header),
-        header=header,
     )
 
 

@@ -32,7 +32,7 @@ from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting
 from anyorder.types import Trajectory
 
-FORMS = {"plain": PLAIN, "llada2": LLADA2_WITHOUT_SYSTEM}
+CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2_WITHOUT_SYSTEM}
 
 
 def language_task(config: RunConfig, folder: Path) -> Task:
@@ -120,7 +120,6 @@ def _on_grids(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
         validation=EncodedTrajectories(validation, vocabulary, settings.max_frames),
         weighting=Weighting(config.training.balance, config.training.object_weight),
         store=CheckpointFolder(folder, header, inner.tokenizer),
-        header=header,
     )
 
 
@@ -133,7 +132,6 @@ def _on_conversations(config: RunConfig, folder: Path, header: dict[str, Any]) -
         validation=reader.read(DataConfig(config.data.path), "validation"),
         weighting=Weighting(config.training.balance, object_weight=1.0),
         store=CheckpointFolder(folder, header, inner.tokenizer),
-        header=header,
     )
 
 
@@ -144,7 +142,7 @@ def _told(data: DataConfig) -> Iterable[str]:
 def _reader(config: LanguageModelConfig, codec: TextCodec, architecture: PretrainedConfig) -> ConversationReader:
     readable = architecture.max_position_embeddings
     limit = readable if config.max_tokens is None else min(config.max_tokens, readable)
-    return ConversationReader(codec, FORMS[config.chat_form], limit)
+    return ConversationReader(codec, CHAT_FORMS[config.chat_form], limit)
 
 
 def _grid_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
@@ -26,7 +26,6 @@ class Task:
         train, validation: encoded splits.
         weighting: of the loss.
         store: of the run.
-        header: what a checkpoint tells to build the model again.
     """
 
     model: nn.Module
@@ -34,7 +33,6 @@ class Task:
     validation: ByLength
     weighting: Weighting
     store: Store
-    header: dict[str, Any]
 
 
 def chosen_demonstrations(train: Sequence[T], data: DataConfig) -> list[T]:

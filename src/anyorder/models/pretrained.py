@@ -72,7 +72,7 @@ def pretrained(
     if saved is not None and not (saved / ADAPTER_FILE).exists():  # whole: a checkpoint by itself
         config = replace(config, checkpoint=str(saved), architecture=None, tokenizer=None, pretrained=True)
     checkpoint = None if config.checkpoint is None else checkpoint_folder(config.checkpoint)
-    architecture = _with_dropout(_architecture(config, checkpoint), config.dropout)
+    architecture = _with_dropout(architecture_of(config, checkpoint), config.dropout)
     tokenizer = _tokenizer(config, checkpoint, saved, texts, architecture.vocab_size - len(token_names()) * for_grids)
     if for_grids:
         add_grid_tokens(tokenizer.backend_tokenizer)
@@ -138,18 +138,26 @@ def read_architecture(folder: Path, config: LanguageModelConfig) -> PretrainedCo
         raise AnyOrderError(f"{folder}: {' '.join(str(error).split())}") from None
 
 
-def _architecture(config: LanguageModelConfig, checkpoint: Path | None) -> PretrainedConfig:
-    """Of the checkpoint, which what is written beside it has to agree with; without one, what is written."""
+def architecture_of(config: LanguageModelConfig, checkpoint: Path | None) -> PretrainedConfig:
+    """Of the checkpoint, which what is written beside it has to agree with; without one, what is written.
+
+    Raises:
+        AnyOrderError: where they differ, or what is written is no configuration.
+    """
     written = config.architecture or {}
     if checkpoint is None:
         return _written(written)
     found = read_architecture(checkpoint, config)
-    if differing := [key for key, value in written.items() if getattr(found, key, None) != value]:
-        key = differing[0]
-        raise AnyOrderError(
-            f"language_model.architecture says {key} {written[key]!r}, the checkpoint {config.checkpoint} has"
-            f" {getattr(found, key, None)!r}; correct it, or leave it out"
-        )
+    # Read as a configuration, too: some settings are stored under other names than they are written.
+    said = _written({"model_type": found.model_type, **written}).to_dict() if written else {}
+    has = found.to_dict()
+    for key in written:
+        name = key if key in said else "rope_parameters"
+        if said.get(name) != has.get(name):
+            raise AnyOrderError(
+                f"language_model.architecture says {key} {written[key]!r}, the checkpoint {config.checkpoint} has {name}"
+                f" {has.get(name)!r}; correct it, or leave it out"
+            )
     return found
 
 

@@ -45,7 +45,7 @@ class CheckpointFolder:
 
     def save_weights(self, accelerator: Accelerator, model: nn.Module, name: str) -> None:
         inner = _transformers_model(accelerator.unwrap_model(model))
-        tensors = {name: _whole(tensor, accelerator.is_main_process) for name, tensor in inner.state_dict().items()}
+        tensors = {key: _whole(tensor, accelerator.is_main_process) for key, tensor in inner.state_dict().items()}
         if accelerator.is_main_process:
             with _new_folder(self._folder / name) as folder:
                 save(inner, self._tokenizer, folder, state_dict=tensors)
