@@ -164,6 +164,18 @@ def test_a_checkpoint_is_gone_on_from_and_needed_no_more(grids, tmp_path):
     assert answers(model, grids).isfinite().any()
 
 
+def test_a_state_that_was_being_replaced_is_not_lost(grids, tmp_path):
+    """Killed between the old state's leaving and the new one's arrival."""
+    train(grids, tmp_path / "run", architecture=BERT, max_frames=4)
+    checkpoints = tmp_path / "run" / "checkpoints"
+    before = (checkpoints / "last" / "model.safetensors").read_bytes()
+    (checkpoints / "state").rename(checkpoints / "state.old")
+    train(grids, tmp_path / "run", "--resume", architecture=BERT, max_frames=4)
+    assert (checkpoints / "state" / "progress.json").exists() and not (checkpoints / "state.old").exists()
+    assert len(losses(tmp_path / "run")) == 2, "it did not start over"
+    assert (checkpoints / "last" / "model.safetensors").read_bytes() == before
+
+
 def test_an_adapter_learns_alone_and_is_saved_alone(grids, tmp_path):
     train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
     base = tmp_path / "base" / "checkpoints" / "best"

@@ -91,8 +91,8 @@ class LanguageModelConfig:
         pretrained: False starts from random weights of the checkpoint's architecture.
         tokenizer: folder of one; null is the checkpoint's, or without a checkpoint one made from the training data.
         mask_token: null asks the tokenizer.
-        max_tokens: longest text, in tokens; null is what the model can read. Of longer conversations the last whole
-            turns are kept.
+        max_tokens: longest text, in tokens; null is what the model can read. Of longer conversations the mission and
+            the last whole steps are kept.
         max_frames: longest part of a grid trajectory, in frames; null is the whole. Longer trajectories are cut into
             parts, and an agent sees so many last frames.
         longest_run: equal background cells that one token may stand for; 1 is a token for each cell.

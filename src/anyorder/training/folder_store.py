@@ -72,6 +72,9 @@ class CheckpointFolder:
 
     def load_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
         folder = self._folder / "state"
+        if accelerator.is_main_process:
+            _finish_replacing(folder)
+        accelerator.wait_for_everyone()
         if not folder.is_dir():
             return None
         plain = accelerator.unwrap_model(model)
@@ -151,12 +154,23 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 
 def _replace(new: Path, target: Path) -> None:
-    old = target.with_name(f"{target.name}.old")
+    old = _old(target)
+    _finish_replacing(target)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _finish_replacing(target: Path) -> None:
+    """Where a process died after the old folder made room and before the new one took it, the old one comes back."""
+    if not target.exists() and _old(target).exists():
+        _old(target).rename(target)
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f"{target.name}.old")
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from toy_conversations import byte_level, wordpiece
 
 from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.episodes import ExpertSource
 from anyorder.data.grid import GridVocabulary
 from anyorder.data.layout import Attribute, Kind
 from anyorder.data.text.codec import TextCodec
@@ -18,7 +17,7 @@ from anyorder.data.text.grid_text import GridText
 from anyorder.data.text.grid_tokens import GridTokens, add_grid_tokens, token_names
 from anyorder.envs import minigrid
 from anyorder.errors import AnyOrderError
-from anyorder.masking.order import Order, Role, reconstruct, sees_value
+from anyorder.masking.order import Role, reconstruct, sees_value
 from anyorder.masking.schedules import Rate, schedule_from
 from anyorder.masking.strategies import (
     AttributeWise, BackwardDynamics, Cell, ForwardDynamics, GoalConditioned, NextAction, NextStep, Permutation, Token,

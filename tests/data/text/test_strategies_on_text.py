@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from strategy_settings import RATE, SETTINGS
 from toy_conversations import conversation
 
 from anyorder.data.layout import Kind
@@ -11,21 +12,10 @@ from anyorder.data.text.elements import EncodedTexts
 from anyorder.data.text.form import PLAIN
 from anyorder.masking import queries
 from anyorder.masking.order import Role
-from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import STRATEGIES, Cell, NextAction, NextStep, Only, Window
+from anyorder.masking.strategies import STRATEGIES, Cell, NextStep, Only, Window
 
 FORM = replace(PLAIN, rooms={"observation": 4, "action": 8})
-RATE = Rate(0.3, 0.3)
 ABOUT_RETURNS = {"return_conditioned", "next_return", "value"}
-SETTINGS = {
-    "blocks": {"length": 2},
-    "mixture": {"strategies": [Cell(RATE), NextAction()], "weights": [1, 1]},
-    "only": {"strategy": NextStep(), "kinds": [Kind.OBSERVATION]},
-    "by_mission": {"cases": {"door": Cell(RATE)}, "otherwise": NextAction()},
-    "without_mission": {"strategy": Cell(RATE)},
-    "window": {"strategy": NextStep(), "length": 2},
-    "at_once": {"strategy": NextAction()},
-}
 
 
 def built(name, rate=RATE):

@@ -4,25 +4,14 @@ import time
 
 import pytest
 import torch
+from strategy_settings import RATE, SETTINGS
 
 from anyorder.data.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (
-    STRATEGIES, AtOnce, Blocks, Cell, GoalConditioned, KnownReturns, NextAction, NextStep, ReturnConditioned, Waypoint,
-    Window,
+    STRATEGIES, AtOnce, Blocks, Cell, GoalConditioned, KnownReturns, ReturnConditioned, Waypoint, Window,
 )  # fmt: skip
-
-RATE = Rate(0.3, 0.3)
-SETTINGS = {
-    "blocks": {"length": 2},
-    "mixture": {"strategies": [Cell(RATE), NextAction()], "weights": [1, 1]},
-    "only": {"strategy": NextStep(), "kinds": [Kind.OBSERVATION]},
-    "by_mission": {"cases": {"door": Cell(RATE)}, "otherwise": NextAction()},
-    "without_mission": {"strategy": Cell(RATE)},
-    "window": {"strategy": NextStep(), "length": 2},
-    "at_once": {"strategy": NextAction()},
-}
 
 
 def built(cls, settings, rate):
