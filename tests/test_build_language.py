@@ -2,6 +2,7 @@
 and on conversations."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from toy_conversations import conversation
 
 from anyorder.build import load_model, training_job
@@ -176,10 +177,11 @@ def test_a_state_that_was_being_replaced_is_not_lost(grids, tmp_path):
     assert (checkpoints / "last" / "model.safetensors").read_bytes() == before
 
 
-def test_an_adapter_learns_alone_and_is_saved_alone(grids, tmp_path):
-    train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_an_adapter_learns_alone_and_is_saved_alone(dtype, grids, tmp_path):
+    train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4, dtype=dtype)
     base = tmp_path / "base" / "checkpoints" / "best"
-    adapted = dict(checkpoint=base, adapter={"rank": 2, "alpha": 4}, max_frames=4)
+    adapted = dict(checkpoint=base, adapter={"rank": 2, "alpha": 4}, max_frames=4, dtype=dtype)
     train(grids, tmp_path / "run", **adapted)
     saved = tmp_path / "run" / "checkpoints" / "best"
     assert not (saved / "model.safetensors").exists()
@@ -256,6 +258,52 @@ def test_code_that_comes_with_a_checkpoint_runs_only_if_it_is_trusted(grids, tmp
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "bert")[0]
     model, _ = load_model(tmp_path / "run" / "checkpoints" / "best")
     assert type(model.model.model).__name__ == "Model"
+
+
+def test_only_a_head_may_begin_anew(finished, grids, tmp_path, complaint, caplog):
+    folder, architecture = finished
+    logging.getLogger("transformers").addHandler(caplog.handler)
+    checkpoint = tmp_path / "checkpoint"
+    shutil.copytree(folder / "checkpoints" / "best", checkpoint)
+    whole = load_file(checkpoint / "model.safetensors")
+    inner = {name: tensor for name, tensor in whole.items() if name.startswith(("bert.", "model."))}
+    assert inner.keys() < whole.keys()
+    save_file(inner, checkpoint / "model.safetensors", {"format": "pt"})
+    if architecture is LLADA2:  # and there, not even a head
+        assert "lacks the tensor lm_head.weight" in complaint(grids, tmp_path / "run", checkpoint=checkpoint, max_frames=4)
+        return
+    train(grids, tmp_path / "run", checkpoint=checkpoint, max_frames=4)
+    assert "corrupted" not in caplog.text
+    lost = sorted(inner)[0]
+    del inner[lost]
+    save_file(inner, checkpoint / "model.safetensors", {"format": "pt"})
+    assert f"lacks the tensor {lost}" in complaint(grids, tmp_path / "other", checkpoint=checkpoint, max_frames=4)
+
+
+@pytest.mark.parametrize("adapter", [None, {"rank": 2}], ids=["whole", "adapter"])
+def test_a_model_without_weights_is_to_have_the_same(adapter, finished, grids, tmp_path, monkeypatch):
+    """What `anyorder.training.divided` hands out must find its place: same names, shapes and types."""
+    folder, architecture = finished
+    if adapter and architecture is not LLADA2:
+        pytest.skip("adapters are LLaDA2's")
+    checkpoint = folder / "checkpoints" / "best"
+    settings = dict(checkpoint=checkpoint, max_frames=4, dtype="bfloat16") | ({"adapter": adapter} if adapter else {})
+    chosen = parse(train_parser(), options(grids, tmp_path / "run", **settings))
+    config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.language_model, chosen.training)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    monkeypatch.setenv("FSDP_CPU_RAM_EFFICIENT_LOADING", "true")
+    models = []
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        model = training_job(config, tmp_path / "run", resume=False).model
+        models.append({name: tensor for name, tensor in (*model.named_parameters(), *model.named_buffers())})
+    of = [{name: (tensor.shape, tensor.dtype) for name, tensor in model.items()} for model in models]
+    assert of[0] == of[1]
+    if adapter:
+        assert {tensor.dtype for tensor in models[0].values() if tensor.requires_grad} == {torch.float32}
+        assert torch.bfloat16 in {tensor.dtype for tensor in models[0].values()}
+    assert not any(tensor.is_meta for tensor in models[0].values())
+    assert all(tensor.is_meta for tensor in models[1].values())
 
 
 @pytest.fixture

@@ -29,10 +29,12 @@ def command(data, folder, num_updates, *more):
             "--training.num_processes", "1", "--training.num_threads", "1", "--language_model.max_frames", "4", *more]  # fmt: skip
 
 
-def in_two_processes(arguments):
+def in_two_processes(arguments, loads_once):
+    """Divided as Accelerate's launcher says in the environment."""
+    asked = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": str(loads_once).lower()}
     script = str(Path(__file__).parent / "parallel_training.py")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
-    done = subprocess.run([*torchrun, *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+    done = subprocess.run([*torchrun, *arguments], env=os.environ | asked | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
                           timeout=100)  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
 
@@ -42,8 +44,9 @@ def losses(folder):
 
 
 @pytest.mark.slow  # two processes, each with libraries to import
+@pytest.mark.parametrize("loads_once", [False, True], ids=["each loads", "one loads"])
 @pytest.mark.parametrize("kind", ["whole", "adapter"])
-def test_divided_is_as_in_one(kind, make_trajectory, tmp_path):
+def test_divided_is_as_in_one(kind, loads_once, make_trajectory, tmp_path):
     make = lambda seeds: (make_trajectory(2 + seed % 6, seed=seed) for seed in seeds)  # noqa: E731
     collect(tmp_path / "data", CollectSpec("toy", "toy", 8, 2, 2), source=make)
     model = [f"--language_model.architecture={json.dumps(LLADA2)}"]
@@ -52,7 +55,7 @@ def test_divided_is_as_in_one(kind, make_trajectory, tmp_path):
         base = tmp_path / "base" / "checkpoints" / "best"
         model = [f"--language_model.checkpoint={base}", '--language_model.adapter={"rank": 2}']
     main(command(tmp_path / "data", tmp_path / "one", 20, *model))
-    in_two_processes(command(tmp_path / "data", tmp_path / "two", 20, *model))
+    in_two_processes(command(tmp_path / "data", tmp_path / "two", 20, *model), loads_once)
     torch.testing.assert_close(losses(tmp_path / "two"), losses(tmp_path / "one"), atol=2e-4, rtol=0)
     file = "adapter_model.safetensors" if kind == "adapter" else "model.safetensors"
     one, two = (load_file(tmp_path / run / "checkpoints" / "last" / file) for run in ("one", "two"))

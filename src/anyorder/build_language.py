@@ -28,6 +28,7 @@ from anyorder.models.grid_as_text import GridAsText
 from anyorder.models.masked_lm import MaskedLanguageModel
 from anyorder.models.pretrained import Pretrained, checkpoint_folder, mask_id, pretrained, read_architecture
 from anyorder.task import Task, chosen_demonstrations
+from anyorder.training.divided import loads_weights
 from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting
 from anyorder.types import Trajectory
@@ -112,7 +113,7 @@ def _on_grids(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
     train: list[Trajectory] = chosen_demonstrations(read_split(Path(config.data.path), "train"), config.data)
     validation = read_split(Path(config.data.path), "validation")
     vocabulary, view = GridVocabulary.of(train), train[0].observations.shape[1:3]
-    inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True)
+    inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
     return Task(
         model=_grid_model(settings, inner, vocabulary, view),
@@ -124,7 +125,7 @@ def _on_grids(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
 
 
 def _on_conversations(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
-    inner = pretrained(config.language_model, lambda: _told(config.data), for_grids=False)
+    inner = pretrained(config.language_model, lambda: _told(config.data), for_grids=False, weights=loads_weights())
     reader = _reader(config.language_model, inner.codec, inner.model.config)
     return Task(
         model=_chat_model(inner),

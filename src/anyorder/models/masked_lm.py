@@ -54,7 +54,8 @@ class MaskedLanguageModel(nn.Module):
         # For wrapping layers one by one where a model is divided among processes.
         self._no_split_modules = model._no_split_modules
         self.register_buffer("never", torch.tensor(never, device=model.device), persistent=False)
-        _refuse_what_does_not_obey(self)
+        if model.device.type != "meta":  # otherwise another process has the weights, and asks
+            _refuse_what_does_not_obey(self)
         self.answers = answers if isinstance(model.get_output_embeddings(), nn.Linear) else None
 
     def forward(self, values: Tensor, layout: Layout, order: Order) -> Tensor:

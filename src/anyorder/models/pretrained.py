@@ -6,7 +6,8 @@ LLaDA2 is one of them: importing `anyorder.models.llada2` registers it.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,11 @@ class Pretrained:
 
 
 def pretrained(
-    config: LanguageModelConfig, texts: Callable[[], Iterable[str]], for_grids: bool, saved: Path | None = None
+    config: LanguageModelConfig,
+    texts: Callable[[], Iterable[str]],
+    for_grids: bool,
+    saved: Path | None = None,
+    weights: bool = True,
 ) -> Pretrained:
     """The model that a configuration asks for.
 
@@ -65,6 +70,7 @@ def pretrained(
         for_grids: True adds the tokens of the grid.
         saved: folder written by `save`, whose tokenizer and weights (of the adapter, where there is one) are taken
             instead of those training began with.
+        weights: False leaves the model on the meta device: its weights come from another process.
 
     Raises:
         AnyOrderError: when something is missing, or cannot be what the configuration asks for.
@@ -77,15 +83,16 @@ def pretrained(
     if for_grids:
         add_grid_tokens(tokenizer.backend_tokenizer)
     codec = TextCodec.of(tokenizer, mask_id(config, tokenizer))
-    if checkpoint is not None and config.pretrained:
-        model = _from_folder(checkpoint, config, architecture)
-    else:
-        model = _random(config, architecture)
-    if codec.size > model.config.vocab_size:
-        model.resize_token_embeddings(codec.size, mean_resizing=False)
-    if config.adapter is not None:
-        _check_adaptable(config, model)
-        _add_adapter(model, config, saved, codec if for_grids else None)
+    with nullcontext() if weights else torch.device("meta"):
+        if weights and checkpoint is not None and config.pretrained:
+            model = _from_folder(checkpoint, config, architecture)
+        else:
+            model = _random(config, architecture)
+        if codec.size > model.config.vocab_size:
+            model.resize_token_embeddings(codec.size, mean_resizing=False)
+        if config.adapter is not None:
+            _check_adaptable(config, model)
+            _add_adapter(model, config, saved, codec if for_grids else None)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return Pretrained(model, tokenizer, codec)
@@ -97,13 +104,8 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pat
     Args:
         options: of ``save_pretrained``.
     """
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # training shows its own
-    try:
+    with _quiet():
         model.save_pretrained(folder, **options)
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
     tokenizer.save_pretrained(folder)
 
 
@@ -211,9 +213,33 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
     if isinstance(architecture, LLaDA2MoeConfig):
         check_tensors(folder, expected_shapes(architecture))
     try:
-        return _loader(architecture).from_pretrained(folder, config=architecture, local_files_only=True, **_options(config))
+        with _quiet():
+            model, found = _loader(architecture).from_pretrained(
+                folder, config=architecture, local_files_only=True, output_loading_info=True, **_options(config)
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise AnyOrderError(f"could not load {folder}: {' '.join(str(error).split())}") from None
+    # A head may begin anew, as for a BERT that embeds sentences; the rest may not.
+    lacking = sorted(name for name in found["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise AnyOrderError(f"{folder} lacks the tensor {lacking[0]}{more}, which its config.json asks for; copy it again")
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own progress bars, since training shows its own, and without its report of a head that begins
+    anew, which calls the checkpoint corrupted."""
+    bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def _random(config: LanguageModelConfig, architecture: PretrainedConfig) -> PreTrainedModel:
@@ -256,3 +282,7 @@ def _add_adapter(
     settings = config.adapter
     tokens = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
     model.add_adapter(lora(settings.rank, settings.alpha, settings.experts, tokens))
+    # Small steps are lost in bfloat16; what is computed with stays of the model's type.
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()

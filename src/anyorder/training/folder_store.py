@@ -45,7 +45,7 @@ class CheckpointFolder:
 
     def save_weights(self, accelerator: Accelerator, model: nn.Module, name: str) -> None:
         inner = _transformers_model(accelerator.unwrap_model(model))
-        tensors = {key: _whole(tensor, accelerator.is_main_process) for key, tensor in inner.state_dict().items()}
+        tensors = {key: _whole(tensor, accelerator.is_main_process) for key, tensor in _saved(inner).items()}
         if accelerator.is_main_process:
             with _new_folder(self._folder / name) as folder:
                 save(inner, self._tokenizer, folder, state_dict=tensors)
@@ -110,6 +110,14 @@ def read_header(folder: Path) -> dict[str, Any]:
 def _transformers_model(model: nn.Module) -> PreTrainedModel:
     """The model of transformers inside of what was trained."""
     return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+
+
+def _saved(model: PreTrainedModel) -> dict[str, Tensor]:
+    """What a checkpoint holds: all, or of a model with an adapter what learns; to gather the rest would be long."""
+    tensors = model.state_dict()
+    if not getattr(model, "_hf_peft_config_loaded", False):
+        return tensors
+    return {name: tensors[name] for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 def _whole(tensor: Tensor, kept: bool) -> Tensor:

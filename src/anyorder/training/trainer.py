@@ -27,6 +27,7 @@ from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 from anyorder.seeding import stream
+from anyorder.training.divided import prepare
 from anyorder.training.journal import Journal
 from anyorder.training.loss import Weighting
 from anyorder.training.plan import learning_rate_factor, plan_updates
@@ -80,8 +81,7 @@ def train(job: Job) -> dict[str, float]:
     # The model has no buffers that training changes, so there is nothing to broadcast before every pass.
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
     accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
-    optimizer = make_optimizer(job.model, job.config)
-    model, optimizer = accelerator.prepare(job.model, optimizer)
+    model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
     return _Run(job, accelerator, model, optimizer).to_the_end()
 
 
