@@ -72,7 +72,7 @@ class AdapterConfig:
     Attributes:
         rank: of each update.
         alpha: updates are scaled by ``alpha / rank``.
-        experts: adapt MLPs and experts besides attention.
+        experts: adapt MLPs and, where there are any, experts besides attention.
     """
 
     rank: int = 16

@@ -15,6 +15,8 @@ from toy_text import (
     PAD,
     ROWS,
     bert,
+    dream,
+    llada,
     llada2,
     modern_bert,
     random_order,
@@ -28,7 +30,10 @@ from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role, reconstruct, sees_value
 from anyorder.models.masked_lm import MaskedLanguageModel
 
-MODELS = {"bert": (bert, 1e-10), "modern_bert": (modern_bert, 1e-5), "llada2": (llada2, 1e-5)}
+MODELS = {
+    "bert": (bert, 1e-10), "modern_bert": (modern_bert, 1e-5), "llada2": (llada2, 1e-5), "llada": (llada, 1e-5),
+    "dream": (dream, 1e-5),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -44,7 +49,11 @@ def test_equal_ranks_are_the_plain_model(wrapped, seed):
     layout = text_layout(ROWS, pad_to=14)
     values, order = random_values(layout, seed), random_order(layout, 1, seed)
     tokens = torch.where(order.roles == Role.CONTEXT, values, MASK)
-    plain = model.model(input_ids=tokens, attention_mask=(order.roles != Role.DROPPED).long()).logits[order.targets]
+    exists = order.roles != Role.DROPPED
+    plain = model.model(input_ids=tokens, attention_mask=exists.long()).logits
+    if model.answers_next:  # from the position before, where something stands there
+        plain[:, 1:] = torch.where(exists[:, :-1, None], plain[:, :-1], plain[:, 1:])
+    plain = plain[order.targets]
     plain[:, [MASK, PAD]] = -torch.inf
     torch.testing.assert_close(model(values, layout, order), plain, atol=tolerance, rtol=0)
 

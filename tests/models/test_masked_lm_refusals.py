@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy_text import MASK, SIZES, bert, llada2, modern_bert
+from toy_text import MASK, SIZES, bert, dream, llada, llada2, modern_bert
 from transformers import (
     BertForMaskedLM,
     EsmConfig,
@@ -84,12 +84,12 @@ def test_the_probe_leaves_the_model_as_it_was(training):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("make", [bert, modern_bert, llada2])
+@pytest.mark.parametrize("make", [bert, modern_bert, llada2, llada, dream])
 def test_good_models_are_accepted_in_every_precision(make, dtype):
     assert MaskedLanguageModel(make().to(dtype), MASK)
 
 
-@pytest.mark.parametrize("make", [bert, modern_bert, llada2])
+@pytest.mark.parametrize("make", [bert, modern_bert, llada2, llada, dream])
 def test_models_that_know_nothing_yet_are_accepted(make):
     """Weights as small as those that training starts from, where position hardly matters."""
     assert MaskedLanguageModel(make(initializer_range=0.02).float(), MASK)

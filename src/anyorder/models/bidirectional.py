@@ -1,0 +1,30 @@
+"""Decoders of transformers (Llama and its kin) as masked language models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from transformers import PreTrainedModel
+
+from anyorder.models.adapters import lora_config
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+ATTENTION, ALL = r".*\.self_attn\.[qkvo]_proj", r".*\.(self_attn|mlp)\.\w+_proj"
+
+
+def attend_in_both_directions(decoder: PreTrainedModel) -> None:
+    """Let it look ahead where no mask is given; its ``config.is_causal`` says the same of masks.
+
+    The embedding of padding learns, too: published models pad with the end of text.
+    """
+    for layer in decoder.layers:
+        layer.self_attn.is_causal = False
+    decoder.embed_tokens.padding_idx = None
+
+
+def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
+    """What to adapt, as `anyorder.models.llada2.lora.lora` says it of LLaDA2; MLPs stand for experts."""
+    return lora_config(rank, alpha, tokens, embedding="embed_tokens", target_modules=ALL if experts else ATTENTION)
