@@ -22,6 +22,8 @@ from anyorder.data.batch import EncodedTrajectories
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.storage import read_split
 from anyorder.masking.strategies import NextAction
+from anyorder.report.run import read_run
+from anyorder.report.sections import films, learned_from
 from anyorder.training import trainer
 from anyorder.training.journal import read_metrics
 
@@ -337,10 +339,27 @@ def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
     shutil.rmtree(other, ignore_errors=True)
 
 
-def test_a_report_says_that_it_cannot_yet(finished, capsys):
+def test_a_report_plays_what_the_model_can_read(tmp_path):
+    """On a real level, where it plays episodes."""
+    main(["collect", "--num_episodes", "8", "--num_validation", "2", "--num_test", "3", "--num_processes", "1",
+          "--output_dir", str(tmp_path / "data")])  # fmt: skip
+    train(tmp_path / "data", tmp_path / "run", architecture=LLADA2 | {"max_position_embeddings": 1024}, max_frames=12)
+    run = read_run(tmp_path / "run")
+    lengths = sorted(len(trajectory) for trajectory in read_split(run.data, "test"))
+    run.model.max_frames = lengths[-1]
+    played = films(run, num_shown=4)
+    for group in played["trajectories"]:
+        assert [len(film["steps"]) - 1 for film in group["films"]] == [length for length in lengths if length < lengths[-1]]
+    assert all(len(film["steps"]) <= lengths[-1] for group in played["episodes"] for film in group["films"])
+    assert "llada2_moe, from random weights" in learned_from(run)
+    assert f"reads {lengths[-1]} views at once" in " ".join(run.missing())
+
+
+def test_conversations_have_no_page(chats, tmp_path, capsys):
+    train(chats, tmp_path / "run", architecture=BERT)
     with pytest.raises(SystemExit):
-        main(["report", str(finished[0])])
-    assert "is of a language model" in capsys.readouterr().err
+        main(["report", str(tmp_path / "run")])
+    assert "is of conversations" in capsys.readouterr().err
 
 
 def test_queries_are_answered(finished, grids, tmp_path, capsys):

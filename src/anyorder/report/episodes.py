@@ -95,7 +95,8 @@ def _groups(
     groups = []
     for name, success, verb in (("Solved", True, "solved"), ("Failed", False, "not solved")):
         some = [episode for episode in played if episode.success == success]
-        chosen = [some[index] for index in spread([len(e.actions) for e in some], num_shown)] if some else []
+        shown = [episode for episode in some if run.can_show(len(episode.actions))]
+        chosen = [shown[index] for index in spread([len(e.actions) for e in shown], num_shown)]
         text = f"{len(some):,} of {len(played):,} episodes were {verb}. {help_}"
         films = [_film(run, episode, corruption) for episode in chosen]
         groups.append({"name": name + words, "help": text, "films": films})

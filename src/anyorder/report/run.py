@@ -66,9 +66,13 @@ class Run:
         """Where its agent acts."""
         return self.findings.env_id if self.findings else self.env_id
 
+    def can_show(self, num_steps: int) -> bool:
+        """Whether the model reads so many steps, and the view after them, at once."""
+        return self.model.max_frames is None or num_steps < self.model.max_frames
+
     def missing(self) -> list[str]:
         """What the page cannot show, and the command that would change it; a sentence each."""
-        checkpoint = self.folder / BEST
+        checkpoint = self.folder / BEST.with_suffix(".pt")
         sentences = []
         if self.findings is None:
             sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
@@ -78,6 +82,8 @@ class Run:
             sentences.append(f"Its data set {self.data} is not there any more, so no test trajectories are shown.")
         elif "test" not in self.manifest.splits:
             sentences.append(f"Its data set {self.data} has no test split, so no test trajectories are shown.")
+        if self.model.max_frames is not None:
+            sentences.append(f"Its model reads {self.model.max_frames} views at once, so longer episodes are not shown.")
         if not self.records:
             sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
         return sentences
@@ -94,14 +100,12 @@ def read_run(folder: Path) -> Run:
         raise AnyOrderError(
             f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
         )
-    if (folder / BEST).with_suffix("").is_dir():
+    model, header = load_model(_best(folder))
+    if header.get("content", "grid") != "grid":
         raise AnyOrderError(
-            f"{folder} is of a language model, whose runs have no page yet; its tables are in {folder / 'report' / 'report.md'}"
-            " after `anyorder evaluate`"
+            f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
+            " `anyorder evaluate`"
         )
-    if not (folder / BEST).is_file():
-        raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
-    model, header = load_model(folder / BEST)
     config, report = header["config"], folder / "report"
     metrics, findings, judged_by = {}, None, EvaluationConfig()
     if (report / "metrics.json").exists():
@@ -120,6 +124,14 @@ def read_run(folder: Path) -> Run:
         judged_by=judged_by,
         outcomes=_outcomes(report / OUTCOMES_FILE),
     )
+
+
+def _best(folder: Path) -> Path:
+    """The checkpoint: the folder of a language model, or the file of a grid model."""
+    for best in (folder / BEST.with_suffix(""), folder / BEST):
+        if best.exists():
+            return best
+    raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:

@@ -50,19 +50,28 @@ def facts(pairs: list[tuple[str, str, str]]) -> str:
 
 def learned_from(run: Run) -> str:
     """What was trained, on what, and what is missing on the page."""
-    training, model, masking = (run.config[group] for group in ("training", "model", "masking"))
+    training, masking = run.config["training"], run.config["masking"]
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
     size = sum(parameter.numel() for parameter in run.model.parameters())
     pairs = [
         ("level", run.env_id, ""),
         *_data_facts(run),
         ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
-        ("model", f"{size:,} parameters", f"width {model['width']}, {model['num_layers']} layers"),
+        ("model", f"{size:,} parameters", _shape(run.config)),
         ("training", f"{run.num_updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
     ]
     warnings = "".join(f'<p class="warning">{_code(sentence)}</p>' for sentence in run.missing())
     text = yaml.safe_dump(run.config, sort_keys=False)
     return facts(pairs) + warnings + f"<details><summary>Whole configuration</summary><pre>{escape(text)}</pre></details>"
+
+
+def _shape(config: dict[str, Any]) -> str:
+    """Of the grid model, or where a language model comes from."""
+    language, model = config.get("language_model"), config["model"]
+    if language is None:
+        return f"width {model['width']}, {model['num_layers']} layers"
+    started = "" if language["checkpoint"] and language["pretrained"] else ", from random weights"
+    return f"{language['checkpoint'] or language['architecture']['model_type']}{started}{', by an adapter' * bool(language['adapter'])}"
 
 
 def _data_facts(run: Run) -> list[tuple[str, str, str]]:
@@ -165,7 +174,8 @@ def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) 
         test, asked = read_split(run.data, "test"), run.judged_by
         for trajectory in test:  # the folder may hold other data by now
             run.model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
-        found["trajectories"] = trajectory_groups(run.model, test, num_shown, asked.cell_rate, asked.seed, on_part)
+        shown = [trajectory for trajectory in test if run.can_show(len(trajectory))]
+        found["trajectories"] = trajectory_groups(run.model, shown, num_shown, asked.cell_rate, asked.seed, on_part)
     found["episodes"] = episode_groups(run, num_shown, on_part)
     return found
 

@@ -71,12 +71,12 @@ def trajectory_groups(
     """
     chosen = spread([len(trajectory) for trajectory in trajectories], num_shown)
     shown = [trajectories[index] for index in chosen]
-    encoded = EncodedTrajectories(shown, model.vocabulary)
+    batches = [EncodedTrajectories([trajectory], model.vocabulary).batch([0]) for trajectory in shown]
     groups = []
     for question in questions(cell_rate):
         answers = [
-            answered(model, encoded.batch([number]), question.mode, stream(seed, "report", trajectory.seed))
-            for number, trajectory in enumerate(shown)
+            answered(model, batch, question.mode, stream(seed, "report", trajectory.seed))
+            for batch, trajectory in zip(batches, shown)
         ]
         films = [_film(trajectory, answer) for trajectory, answer in zip(shown, answers)]
         groups.append({"name": question.name, "help": question.help, "films": films})
