@@ -11,6 +11,7 @@ from anyorder.data.layout import Kind
 from anyorder.data.text.codec import TextCodec
 from anyorder.data.text.elements import EncodedTexts
 from anyorder.data.text.form import PLAIN
+from anyorder.masking import queries, strategies
 from anyorder.masking.queries import NextAction as AskAction
 from anyorder.masking.strategies import ForwardDynamics, NextAction
 from anyorder.models.masked_lm import MaskedLanguageModel
@@ -61,3 +62,24 @@ def test_an_observation_is_foretold_without_its_length_or_what_follows(codec, mo
         assert int(room.sum()) == 4
         answers.append(model(batch.values, batch.layout, order)[room[order.targets]])
     assert torch.allclose(*answers, atol=1e-9)
+
+
+ASKED = [
+    (queries.NextAction, strategies.NextAction()),
+    (queries.ForwardDynamics, strategies.ForwardDynamics()),
+    (queries.InverseDynamics, strategies.InverseDynamics()),
+    (queries.BackwardDynamics, strategies.BackwardDynamics()),
+    (lambda step: queries.GoalConditionedAction(step, 3), strategies.GoalConditioned()),
+    (lambda step: queries.Waypoints(step, (3,), mission=True), strategies.GoalConditioned(mission=True)),
+]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize(("query", "strategy"), ASKED, ids=lambda asked: type(asked).__name__)
+def test_the_question_is_the_one_that_was_trained(query, strategy, step, codec, model):
+    batch = batch_of(codec, conversation(*TEXTS))
+    asked, trained = query(step)(batch.layout), strategy(batch.layout, torch.Generator())
+    found, expected = (model(batch.values, batch.layout, order) for order in (asked, trained))
+    expected = expected[asked.targets[trained.targets]]
+    assert len(found) >= 4 and torch.allclose(found, expected, atol=1e-9)

@@ -12,7 +12,7 @@ BY_HAND = {
     NextObservation(): "mC0 o0T1 r0D a0C3 o1T4 r1D a1C6 o2T7",
     NextStep(): "mC0 o0T1 r0D a0T3 o1T4 r1D a1T6 o2T7",
     ForwardDynamics(): "mC0 o0C1 r0D a0C3 o1T4 r1D a1C6 o2T7",
-    InverseDynamics(): "mC0 o0C0 r0D a0T1 o1C1 r1D a1T2 o2C2",
+    InverseDynamics(): "mC0 o0C0 r0D a0T3 o1C2 r1D a1T5 o2C4",
     BackwardDynamics(): "mC0 o0T4 r0D a0C3 o1T2 r1D a1C1 o2C0",
     GoalConditioned(): "mD o0C1 r0D a0T3 o1C4 r1D a1T6 o2C0",
     GoalConditioned(mission=True): "mC0 o0C1 r0D a0T3 o1C4 r1D a1T6 o2C0",

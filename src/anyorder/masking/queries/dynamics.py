@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from anyorder.data.layout import Kind, Layout
-from anyorder.masking.order import Order, by_step, imitate, in_turn, reconstruct
+from anyorder.masking.order import Order, imitate, in_turn, look_ahead, reconstruct
 from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
 
 
@@ -52,8 +52,7 @@ class InverseDynamics:
     def __call__(self, layout: Layout) -> Order:
         at = within("step", self.step, 0, last_step(layout, Kind.OBSERVATION) - 1)
         step, action, observation = parts(layout)
-        order = by_step(reconstruct(layout, action), layout)
-        order = Order(order.roles, order.ranks + action)
+        order = look_ahead(reconstruct(layout, action), layout)
         return part_of(order, layout, action & (step == at), observation & (step <= at + 1) | action & (step < at))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from anyorder.data.layout import Kind, Layout
-from anyorder.masking.order import Order, by_step, in_turn
+from anyorder.masking.order import Order, in_turn, look_ahead
 from anyorder.masking.strategies.base import ask_for, last_step
 
 
@@ -26,12 +26,10 @@ class ForwardDynamics:
 @dataclass(frozen=True)
 class InverseDynamics:
     """Every action is a target: action t is predicted from the observations up to step t + 1, the true actions before
-    it and the mission, and from nothing later. Observation t is context of rank t, action t has rank t + 1."""
+    it and the mission, and from nothing later (ranks of `look_ahead`)."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        actions = layout.of_kind(Kind.ACTION)
-        order = by_step(ask_for(layout, actions), layout)
-        return Order(order.roles, order.ranks + actions)
+        return look_ahead(ask_for(layout, layout.of_kind(Kind.ACTION)), layout)
 
 
 @dataclass(frozen=True)
