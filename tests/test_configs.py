@@ -46,7 +46,7 @@ def test_accelerate_divides_among_eight_as_its_configuration_says():
     config = load_config_from_file(str(DIVIDED))
     assert (config.distributed_type, config.num_processes, config.num_machines) == (DistributedType.FSDP, 8, 1)
     asked = {name: config.fsdp_config[name] for name in ("fsdp_version", "fsdp_cpu_ram_efficient_loading")}
-    assert asked == {"fsdp_version": 2, "fsdp_cpu_ram_efficient_loading": False}
+    assert asked == {"fsdp_version": 2, "fsdp_cpu_ram_efficient_loading": True}
     known = inspect.getsource(accelerate.utils.launch)
     assert all(name in known for name in config.fsdp_config), "a name that Accelerate does not read would be ignored"
 

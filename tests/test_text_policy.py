@@ -18,7 +18,7 @@ from anyorder.text_policy import TextPolicy
 from anyorder.training.loss import Weighting
 from anyorder.types import Turn
 
-FORM = ChatForm({"user": "user ", "assistant": "assistant "}, after="", rooms={"observation": 16, "action": 16})
+FORM = ChatForm({"user": ("user ", ""), "assistant": ("assistant ", "")}, rooms={"observation": 16, "action": 16})
 ANSWERS = {"a red ball": "go to the box", "a blue box": "open the door"}
 
 

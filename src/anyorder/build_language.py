@@ -20,7 +20,7 @@ from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.data.text.codec import TextCodec
 from anyorder.data.text.elements import EncodedTexts
-from anyorder.data.text.form import LLADA2_WITHOUT_SYSTEM, PLAIN, ChatForm
+from anyorder.data.text.form import LLADA2, PLAIN, ChatForm
 from anyorder.data.text.grid_text import GridText
 from anyorder.data.text.tokenizers import read_tokenizer
 from anyorder.errors import AnyOrderError
@@ -33,7 +33,7 @@ from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting
 from anyorder.types import Trajectory
 
-CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2_WITHOUT_SYSTEM}
+CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 
 
 def language_task(config: RunConfig, folder: Path) -> Task:

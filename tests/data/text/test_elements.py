@@ -14,6 +14,7 @@ from anyorder.data.text.elements import EncodedTexts, collate_text, encode_text
 from anyorder.data.text.form import LLADA2, PLAIN
 from anyorder.data.text.units import shorten, text_units
 from anyorder.errors import AnyOrderError
+from anyorder.types import TextTrajectory, Turn
 
 FORM = replace(PLAIN, rooms={"observation": 8, "action": 16})
 
@@ -38,9 +39,25 @@ def test_every_token_knows_its_turn(llada_codec):
         (Kind.MISSION, -1), (Kind.OBSERVATION, 0), (Kind.ACTION, 0), (Kind.OBSERVATION, 1), (Kind.ACTION, 1),
         (Kind.OBSERVATION, 2),
     ]  # fmt: skip
-    shown = llada_codec._of_marks.decode(batch.values[0][layout.exempt[0]].tolist(), skip_special_tokens=False)
-    human, assistant, end = "<role>HUMAN</role>", "<role>ASSISTANT</role>", "<|role_end|>"
-    assert shown == "".join((human + end, human + end, assistant + end, human + end, assistant + end, human + end))
+    opening, human, assistant, end = (
+        "<role>SYSTEM</role>detailed thinking off<|role_end|>", "<role>HUMAN</role>", "<role>ASSISTANT</role>", "<|role_end|>"
+    )  # fmt: skip
+    turns = (human + end, human + end, assistant + end, human + end, assistant + end, human + end)
+    assert marks(batch, llada_codec) == opening + "".join(turns)
+
+
+def marks(batch, codec):
+    return codec._of_marks.decode(batch.values[0][batch.layout.exempt[0]].tolist(), skip_special_tokens=False)
+
+
+def test_marks_are_those_of_the_chat_template(llada_codec):
+    said = [("mission", "system", "be brief"), ("observation", "user", "where is it"), ("action", "assistant", "look"),
+            ("observation", "tool", "a box")]  # fmt: skip
+    told = TextTrajectory("toy:1", tuple(Turn(part, role, text, part != "mission") for part, role, text in said))
+    assert marks(batch_of([told], llada_codec, LLADA2), llada_codec) == (
+        "<role>SYSTEM</role>\ndetailed thinking off<|role_end|><role>HUMAN</role><|role_end|>"
+        "<role>ASSISTANT</role><|role_end|><role>OBSERVATION</role>\n<tool_response>\n\n</tool_response><|role_end|>"
+    )
 
 
 def test_padding_is_a_kind_even_where_it_is_the_end(llada_codec):
@@ -131,7 +148,7 @@ def test_what_does_not_fit_goes_in_whole_steps_the_oldest_first(llada_codec, len
 
 def test_a_role_the_form_does_not_know_is_refused(codec):
     with pytest.raises(AnyOrderError, match="knows the roles system.*found 'user'"):
-        encode_text(conversation("a", "b"), codec, replace(FORM, before={"system": "s"}))
+        encode_text(conversation("a", "b"), codec, replace(FORM, marks={"system": ("s", "")}))
 
 
 def test_batches_keep_their_budget_of_tokens(codec):

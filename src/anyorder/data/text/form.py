@@ -20,14 +20,12 @@ class ChatForm:
     same wherever the action fitted.
 
     Attributes:
-        before: role -> mark in front of its turns.
-        after: mark behind every turn.
-        opening: mark in front of everything.
+        marks: role -> marks in front of its turns and behind them.
+        opening: mark in front of a conversation that no system turn begins.
         rooms: part -> its smallest room, in tokens. Missions are never hidden and get no more than they need.
     """
 
-    before: Mapping[str, str]
-    after: str
+    marks: Mapping[str, tuple[str, str]]
     opening: str = ""
     rooms: Mapping[str, int] = field(default_factory=lambda: {"observation": 32, "action": 64})
 
@@ -35,15 +33,20 @@ class ChatForm:
         if set(self.rooms) != {"observation", "action"} or min(self.rooms.values()) < 1:
             raise AnyOrderError(f"rooms of observation and action are at least 1 token, found {dict(self.rooms)}")
 
-    def mark(self, role: str) -> str:
-        """The mark in front of a role's turn.
+    def around(self, role: str, first: bool) -> tuple[str, str]:
+        """The marks in front of a role's turn and behind it.
+
+        Args:
+            role: who speaks.
+            first: True for the first turn of a conversation.
 
         Raises:
             AnyOrderError: for a role that this form does not know.
         """
-        if role not in self.before:
-            raise AnyOrderError(f"this form knows the roles {', '.join(self.before)}; found {role!r}; add it to the form")
-        return self.before[role]
+        if role not in self.marks:
+            raise AnyOrderError(f"this form knows the roles {', '.join(self.marks)}; found {role!r}; add it to the form")
+        before, after = self.marks[role]
+        return (self.opening + before if first and role != "system" else before), after
 
     def room(self, part: str, num_tokens: int) -> int:
         """How many tokens a turn gets.
@@ -60,16 +63,16 @@ class ChatForm:
         return room
 
 
-PLAIN = ChatForm({role: f"{role}: " for role in ("system", "user", "assistant", "tool")}, after="\n")
+PLAIN = ChatForm({role: (f"{role}: ", "\n") for role in ("system", "user", "assistant", "tool")})
 """In plain words, for any model. Where white space is no token, nothing stands behind a turn but the next one's mark."""
 
 LLADA2 = ChatForm(
-    {"system": "<role>SYSTEM</role>", "user": "<role>HUMAN</role>", "assistant": "<role>ASSISTANT</role>",
-     "tool": "<role>OBSERVATION</role>"},
-    after="<|role_end|>",
-)  # fmt: skip
-"""The marks of LLaDA2's chat template. (Its family's templates also put ``<tool_response>`` tags around what a tool says; here
-they would be part of the text.) Where a conversation has no system turn, that template puts in front
-``<role>SYSTEM</role>detailed thinking off<|role_end|>``: `ChatForm.opening` of `LLADA2_WITHOUT_SYSTEM`."""
-
-LLADA2_WITHOUT_SYSTEM = ChatForm(LLADA2.before, LLADA2.after, "<role>SYSTEM</role>detailed thinking off<|role_end|>")
+    {
+        "system": ("<role>SYSTEM</role>", "\ndetailed thinking off<|role_end|>"),
+        "user": ("<role>HUMAN</role>", "<|role_end|>"),
+        "assistant": ("<role>ASSISTANT</role>", "<|role_end|>"),
+        "tool": ("<role>OBSERVATION</role>\n<tool_response>\n", "\n</tool_response><|role_end|>"),
+    },
+    opening="<role>SYSTEM</role>detailed thinking off<|role_end|>",
+)
+"""The marks of the chat template of LLaDA2 and its family (Ling 2.0), with thinking off."""

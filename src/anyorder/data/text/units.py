@@ -46,11 +46,9 @@ def text_units(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm) -> 
     Raises:
         AnyOrderError: for a role that the form does not know.
     """
-    after = codec.encode_marks(form.after)
     units = []
     for number, (turn, step) in enumerate(zip(trajectory.turns, trajectory.steps)):
-        opening = "" if number else form.opening
-        before = codec.encode_marks(opening + form.mark(turn.role))
+        before, after = (codec.encode_marks(mark) for mark in form.around(turn.role, first=number == 0))
         text = codec.encode(turn.text)
         units.append(TextUnit(turn.part, step, turn.asked, before, text, form.room(turn.part, len(text)), after))
     return units
