@@ -327,7 +327,7 @@ def complaint(capsys):
 def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
     folder, architecture = finished
     other = tmp_path / "run"
-    assert "--config configs/models/minilm.yaml" in complaint(chats, other, "--language_model=null")
+    assert "--config configs/models/minilm_chats.yaml" in complaint(chats, other, "--language_model=null")
     assert "a checkpoint, or an architecture" in complaint(grids, other, "--language_model.max_frames=3")
     assert "found nowhere; download a checkpoint" in complaint(grids, other, checkpoint="nowhere")
     assert "model_type" in complaint(grids, other, architecture={"vocab_size": 1000})

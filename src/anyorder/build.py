@@ -99,7 +99,7 @@ def _task(config: RunConfig, folder: Path) -> Task:
     if read_manifest(Path(config.data.path)).content != "grid":
         raise AnyOrderError(
             f"{config.data.path} holds conversations, which the grid model cannot read; train a language model, for"
-            " example with --config configs/models/minilm.yaml"
+            " example with --config configs/models/minilm_chats.yaml"
         )
     train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
     model = _first_model(config, GridVocabulary.of(train), train[0].observations.shape[1:3])
