@@ -114,7 +114,7 @@ def score_texts(
         env_id: what the conversations are of.
         end_id: the token that ends a turn.
         unit_rate: hidden share of ``infilling``.
-        tokens_per_batch: in one pass.
+        tokens_per_batch: in one pass; what is hidden depends on it, so that models are compared with the same.
         seed: of what is hidden.
         on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
     """

@@ -42,9 +42,8 @@ def judge_texts(
             header["env_id"],
             reader.codec.end_id,
             config.cell_rate,
-            header["config"]["training"]["tokens_per_batch"],
-            config.seed,
-            lambda way, size: bars.advance(tasks[way], size),
+            seed=config.seed,
+            on_batch=lambda way, size: bars.advance(tasks[way], size),
         )
     write_json(folder / "metrics.json", findings.to_json())
     return findings
