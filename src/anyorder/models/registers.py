@@ -38,6 +38,7 @@ class Reader(nn.Module):
         self.out = nn.Linear(width, width)
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
+    @torch.compiler.disable  # torch 2.13 fails on what it derives of its sizes (Invalid ranges [0:-1])
     def forward(
         self,
         registers: Tensor,
