@@ -1,8 +1,8 @@
 """LLaDA and Dream compute what their published code does, from checkpoints in the published layout.
 
-`reference` holds random weights, and logits that the published code made with them: LLaDA's (which can only let all attend to
-all, in order) with as many heads of keys and values as of queries and with half of them, Dream's also with a random
-attention mask and positions in any order.
+`reference` holds random weights, and logits that published code made with them: LLaDA's, as Fast-dLLM distributes it (it can
+only let all attend to all, in order), with as many heads of keys and values as of queries and with half of them; Dream's,
+from a copy of its repository's files, also with a random attention mask and positions in any order.
 """
 
 import json
@@ -73,7 +73,8 @@ def test_the_embedding_of_padding_learns(published):
     assert model.get_input_embeddings().weight.grad[model.config.pad_token_id].abs().sum() > 0
 
 
-@pytest.mark.parametrize("choice", [{"block_type": "sequential"}, {"alibi": True}, {"weight_tying": True}], ids=str)
+@pytest.mark.parametrize("choice", [{"block_type": "sequential"}, {"alibi": True}, {"weight_tying": True},
+                                    {"bias_for_layer_norm": True}], ids=str)  # fmt: skip
 def test_a_llada_that_cannot_be_honoured_is_refused(choice):
     settings = json.loads((REFERENCE / "llada.json").read_text())
     (key,) = choice

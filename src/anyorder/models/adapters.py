@@ -1,4 +1,4 @@
-"""PEFT, where it is installed."""
+"""Adapters by PEFT, where it is installed: what those of all models share."""
 
 from __future__ import annotations
 

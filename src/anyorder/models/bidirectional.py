@@ -12,7 +12,8 @@ from anyorder.models.adapters import lora_config
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-ATTENTION, ALL = r".*\.self_attn\.[qkvo]_proj", r".*\.(self_attn|mlp)\.\w+_proj"
+ATTENTION = r".*\.self_attn\.[qkvo]_proj"
+ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
 
 
 def attend_in_both_directions(decoder: PreTrainedModel) -> None:
@@ -26,5 +27,14 @@ def attend_in_both_directions(decoder: PreTrainedModel) -> None:
 
 
 def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
-    """What to adapt, as `anyorder.models.llada2.lora.lora` says it of LLaDA2; MLPs stand for experts."""
-    return lora_config(rank, alpha, tokens, embedding="embed_tokens", target_modules=ALL if experts else ATTENTION)
+    """What to adapt; give it to ``model.add_adapter``.
+
+    Args:
+        rank, alpha, tokens: see `lora_config`.
+        experts: adapt the MLPs (these models have no experts) besides attention.
+
+    Raises:
+        AnyOrderError: when PEFT is not installed.
+    """
+    modules = ATTENTION_AND_MLPS if experts else ATTENTION
+    return lora_config(rank, alpha, tokens, embedding="embed_tokens", target_modules=modules)

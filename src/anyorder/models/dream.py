@@ -23,7 +23,7 @@ from anyorder.models.bidirectional import attend_in_both_directions
 
 @strict
 class DreamConfig(Qwen2Config):
-    """That of Qwen2."""
+    """Qwen2's, but for attention, which is not causal."""
 
     model_type = "Dream"
     is_causal: bool = False

@@ -42,6 +42,8 @@ FIXED = {
     "scale_logits": False,
     "include_bias": False,
     "include_qkv_bias": False,
+    "bias_for_layer_norm": False,
+    "multi_query_attention": False,
     "weight_tying": False,
 }
 """Choices of the published code of which one alternative is computed here."""
@@ -79,7 +81,9 @@ class LLaDAConfig(LlamaConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         for key, value in FIXED.items():
             if kwargs.get(key, value) not in (value, None):
-                raise AnyOrderError(f"LLaDA config.json: {key} is {kwargs[key]!r}, but this model takes only {value!r}")
+                raise AnyOrderError(
+                    f"LLaDA config.json: {key} is {kwargs[key]!r}, but this model takes only {value!r}; use a checkpoint with that"
+                )
         for theirs, ours in KEYS.items():
             if kwargs.get(theirs) is not None:
                 setattr(self, ours, kwargs.pop(theirs))

@@ -101,11 +101,6 @@ def read_run(folder: Path) -> Run:
             f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
         )
     model, header = load_model(_best(folder))
-    if header.get("content", "grid") != "grid":
-        raise AnyOrderError(
-            f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
-            " `anyorder evaluate`"
-        )
     config, report = header["config"], folder / "report"
     metrics, findings, judged_by = {}, None, EvaluationConfig()
     if (report / "metrics.json").exists():
@@ -128,10 +123,24 @@ def read_run(folder: Path) -> Run:
 
 def _best(folder: Path) -> Path:
     """The checkpoint: the folder of a language model, or the file of a grid model."""
-    for best in (folder / BEST.with_suffix(""), folder / BEST):
-        if best.exists():
-            return best
+    of_language_model = folder / BEST.with_suffix("")
+    if of_language_model.is_dir():
+        _refuse_conversations(folder, of_language_model)
+        return of_language_model
+    if (folder / BEST).is_file():
+        return folder / BEST
     raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
+
+
+def _refuse_conversations(folder: Path, checkpoint: Path) -> None:
+    """Before the model, which may be large, is loaded."""
+    from anyorder.training.folder_store import read_header  # transformers takes seconds
+
+    if read_header(checkpoint)["content"] != "grid":
+        raise AnyOrderError(
+            f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
+            " `anyorder evaluate`"
+        )
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:

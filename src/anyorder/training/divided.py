@@ -60,8 +60,9 @@ def _hand_out(buffers: dict[str, Tensor], model: nn.Module, accelerator: Acceler
 
 
 def _refuse_what_cannot_be_handed_out(accelerator: Accelerator, model: nn.Module) -> None:
+    # Moving to the meta device and back would make two of one.
     tied = len(list(model.parameters())) < len(list(model.named_parameters(remove_duplicate=False)))
     offloads = isinstance(accelerator.state.fsdp_plugin.cpu_offload, CPUOffloadPolicy)
     if tied or offloads:
         what = "a model whose head shares the embedding" if tied else "fsdp_offload_params"
-        raise AnyOrderError(f"{what} does not go with {SETTING}; set it to false in Accelerate's configuration")
+        raise AnyOrderError(f"{what} does not go with {SETTING}; set that to false in Accelerate's configuration")

@@ -75,4 +75,5 @@ LLADA2 = ChatForm(
     },
     opening="<role>SYSTEM</role>detailed thinking off<|role_end|>",
 )
-"""The marks of the chat template of LLaDA2 and its family (Ling 2.0), with thinking off."""
+"""The marks of the chat template of LLaDA2's family (Ling 2.0), with thinking off; what two tools say one after the other are two
+turns, where the template makes them one."""
