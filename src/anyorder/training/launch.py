@@ -43,7 +43,7 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
     threads = num_threads or max(1, _cores() // num_processes)
     if num_processes == 1 or "WORLD_SIZE" in os.environ:
         torch.set_num_threads(threads)
-        function()
+        _run_and_leave(function)
         return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -92,10 +92,18 @@ def _child(
     torch.set_num_threads(threads)
     warnings.filterwarnings("ignore")  # as the command line does in its own process
     try:
-        function()
+        _run_and_leave(function)
     except (AnyOrderError, OSError, KeyboardInterrupt) as error:
         failures.put(error)
         os._exit(2)  # not sys.exit: the other process may be waiting in a collective
+
+
+def _run_and_leave(function: Callable[[], object]) -> None:
+    """Threads of a process group may still hand over what the last collective brought when the function returns; one
+    that asks for Python while Python ends aborts the process, so they end first."""
+    function()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _cores() -> int:
