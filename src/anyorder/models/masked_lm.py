@@ -74,7 +74,7 @@ class MaskedLanguageModel(nn.Module):
         Raises:
             AnyOrderError: for trajectories longer than the model's positions.
         """
-        longest, limit = layout.shape[1], self.model.config.max_position_embeddings
+        longest, limit = 1 + int(layout.positions.max()), self.model.config.max_position_embeddings
         if longest > limit:
             raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; use shorter trajectories")
         forms = two_copies(layout, order)

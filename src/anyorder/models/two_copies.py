@@ -37,7 +37,7 @@ class TwoCopies:
     Attributes:
         element: int64 ``[B, N]``; the element that this is a form of.
         shows_value: bool ``[B, N]``; True where the form carries the true value, False where the mask token.
-        positions: int64 ``[B, N]``; how many existing elements stand before this one; both forms share it.
+        positions: int64 ``[B, N]``; where the layout says that the element stands; both forms share it.
         attention: bool ``[B, N, N]``; True where the form of the row may attend to the form of the column. Every form
             attends to itself, and an absent one (padding, DROPPED, an unused value form) to nothing else, so that no
             row is empty.
@@ -56,7 +56,7 @@ def two_copies(layout: Layout, order: Order) -> TwoCopies:
     """The forms that an order needs and who may attend to whom; see the table above.
 
     Args:
-        layout: of the batch; only its ``present`` is read.
+        layout: of the batch; only its ``present`` and ``positions`` are read.
         order: any roles, any ranks. With equal ranks G is 0: plain reconstruction costs one copy.
     """
     roles, ranks = order.roles, order.ranks
@@ -71,7 +71,7 @@ def two_copies(layout: Layout, order: Order) -> TwoCopies:
     return TwoCopies(
         element=element,
         shows_value=torch.cat([roles == Role.CONTEXT, is_used & (roles != Role.HIDDEN).gather(1, again)], dim=1),
-        positions=(layout.present.cumsum(dim=1) - 1).clamp(min=0).gather(1, element),
+        positions=layout.positions.gather(1, element),
         attention=_attention(level, until, exists),
         asked=torch.cat([order.targets, torch.zeros_like(is_used)], dim=1),
     )

@@ -153,7 +153,7 @@ def test_the_form_tells_nothing_of_what_is_hidden(encoded, name, longest_run):
     others = other_hidden_values(batch, order)
     assert not torch.equal(others, batch.values)
     one, two = (text.write(values, batch.layout, order) for values in (batch.values, others))
-    for place in ("kind", "attribute", "step", "cell", "unit", "exempt"):
+    for place in ("kind", "attribute", "step", "cell", "unit", "exempt", "position"):
         assert torch.equal(getattr(one.batch.layout, place), getattr(two.batch.layout, place)), place
     assert torch.equal(one.order.roles, two.order.roles) and torch.equal(one.order.ranks, two.order.ranks)
     shown = one.order.roles == Role.CONTEXT
@@ -184,7 +184,8 @@ def stands_where(written, row, rank):
     layout, order = written.batch.layout, written.order
     visible = (order.ranks[row] <= rank) & layout.present[row]
     known = sees_value(order.roles[row], order.ranks[row], rank) & layout.present[row]
-    return [(e, int(written.batch.values[row, e]) if known[e] else None) for e in visible.nonzero()[:, 0].tolist()]
+    said = written.batch.values[row].where(known, -1)
+    return [(int(layout.positions[row, e]), int(said[e])) for e in visible.nonzero()[:, 0].tolist()]
 
 
 def test_hidden_cells_share_and_rate_are_the_grids(encoded):
@@ -230,6 +231,23 @@ def test_by_hand(make_trajectory):
     around = [names[t - grid.first] for t in written.batch.values[0, at - 1 : at + 2].tolist()]
     assert around == ["<object wall>", "<color grey>", "<state 0>"]
     assert written.batch.layout.attribute[0, at - 1 : at + 2].tolist() == [0, 1, 2]
+    assert written.batch.layout.positions[0, 4:9].tolist() == [4, 5, 6, 11, 12], "a run takes as many as its cells"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_runs_move_nothing(encoded, name):
+    """What is not in a run, and the first cell of one, stands where it would without runs."""
+    batch = encoded.batch(range(8))
+    order = STRATEGIES[name](batch.layout, torch.Generator().manual_seed(5))
+    alone, runs = (GridText(CODECS["bert"], n).write(batch.values, batch.layout, order) for n in (1, 49))
+    where = [each.batch.layout.positions.gather(1, each.token.clamp(min=0)) for each in (alone, runs)]
+    number = torch.arange(where[0].shape[1]).expand_as(where[0])
+    first = torch.full_like(runs.batch.values, number.shape[1]).scatter_reduce(
+        1, runs.token.clamp(min=0), number.where(runs.token >= 0, number.shape[1]), "amin"
+    )
+    heads = (runs.token >= 0) & (first.gather(1, runs.token.clamp(min=0)) == number)
+    assert torch.equal(where[0][heads], where[1][heads])
+    assert alone.batch.layout.position.max() == runs.batch.layout.position.max()
 
 
 def test_what_cannot_be_written_or_read_is_refused(make_trajectory):

@@ -13,7 +13,7 @@ from torch import Tensor
 from anyorder.data.grid import NUM_VALUES, WALL, GridLayout
 from anyorder.data.layout import Attribute
 from anyorder.data.text.grid_tokens import BACKGROUND_COLORS, SHORTEST_RUN
-from anyorder.masking.order import NEVER, Order, Role
+from anyorder.masking.order import Order, Role
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,7 @@ def cell_form(values: Tensor, layout: GridLayout, order: Order, longest_run: int
     roles, ranks, shown = (shape.cells(part) for part in (order.roles, order.ranks, values))
     same = [(part == part[..., :1]).all(dim=-1) for part in (roles, ranks)]
     whole = same[0] & same[1] & (roles[..., 0] != Role.DROPPED)
-    lowest_after = shape.cells(_lowest_after(order))[..., -1]
-    may_join = is_background(shown) & whole & (roles[..., 0] == Role.CONTEXT) & (ranks[..., 0] <= lowest_after)
+    may_join = is_background(shown) & whole & (roles[..., 0] == Role.CONTEXT)
     joins = may_join.clone()
     joins[..., 0] = False
     joins[..., 1:] &= may_join[..., :-1] & (shown[..., 1:, :] == shown[..., :-1, :]).all(dim=-1)
@@ -66,9 +65,3 @@ def is_background(cells: Tensor) -> Tensor:
     usual = NUM_VALUES[Attribute.OBJECT] + torch.tensor(BACKGROUND_COLORS)[objects.clamp(0, WALL)]
     first_state = NUM_VALUES[Attribute.OBJECT] + NUM_VALUES[Attribute.COLOR]
     return (objects <= WALL) & (colors == usual) & (states == first_state)
-
-
-def _lowest_after(order: Order) -> Tensor:
-    """int32 ``[B, E]``: the lowest rank of what exists from an element on."""
-    ranks = order.ranks.where(order.roles != Role.DROPPED, NEVER)
-    return ranks.flip(1).cummin(dim=1).values.flip(1)

@@ -10,15 +10,12 @@ without telling what is hidden, because its form is made of what is *shown* alon
 | have several roles or ranks | a token for each |
 | are dropped | nothing |
 
-A *run* is one token for several cells in a row, column by column, that are all unseen, all empty or all wall.
-How long it is tells what is in it, so whoever looks must see that already: no cell joins a run if something after it
-looks from a lower rank, whose position would tell of what it does not see (the goal at a trajectory's end, asked what
-to do at its beginning).
-
-Runs are a trade. Without them a 7x7 view takes 51 tokens and its action one more (one token per attribute would be 149),
-and neighbours in the view are always equally far apart in the text; with them a view that is shown takes some 20 to 25,
-which makes room in contexts of 512, but a model has to count to know where a square is. ``longest_run`` chooses; the
-figures are in docs/lab_notes.md.
+A *run* is one token for several cells in a row, column by column, that are all unseen, all empty or all wall. A 7x7 view
+takes 51 tokens and its action one more (one token per attribute would be 149); with runs, a view that is shown takes some
+20 to 25. Runs move nothing: a run stands where its first cell would, and what follows it where it would without runs. So
+neighbours in the view are always equally far apart, a model need not count to know where a square is, and positions tell
+nothing of what is in a run to those who do not see it. What runs save is time and memory, not positions. ``longest_run``
+chooses; the figures are in docs/lab_notes.md.
 
 Legend: B trajectories, M mission tokens, F frames, S cells, E elements of the grid, N places of the widest form,
 P = 3S + 4 of them in a frame, L tokens.
@@ -51,7 +48,8 @@ class Written:
 
     Attributes:
         batch: tokens ``[B, L]`` and their layout, whose kind, attribute, cell, unit and step are the grid's; a token of
-            a whole cell, or of a run, has those of (the first) object. Marks are WORDs and exempt.
+            a whole cell, or of a run, has those of (the first) object. Marks are WORDs and exempt. Positions are those
+            of the text without runs.
         order: the same roles and ranks.
         token: int64 ``[B, E]``; which token says an element of the grid, -1 for what is dropped. Elements of a whole
             cell share one, and so do the cells of a run; of a mission word it is the first.
@@ -115,12 +113,14 @@ class _Wide:
         exists: bool; False where nothing is written.
         source: int64; the grid's element that a place speaks of.
         is_mark: bool; True for marks.
+        length: int64; how many positions it takes.
     """
 
     token: Tensor
     exists: Tensor
     source: Tensor
     is_mark: Tensor
+    length: Tensor
 
 
 def _of_mission(missions: list[Tokens], order: Order) -> tuple[Tensor, ...]:
@@ -130,7 +130,8 @@ def _of_mission(missions: list[Tokens], order: Order) -> tuple[Tensor, ...]:
     for row, mission in enumerate(missions):
         token[row, : len(mission)] = torch.tensor(mission.ids)
         source[row, : len(mission)] = torch.tensor(mission.words)
-    return token, exists & (order.roles.gather(1, source) != Role.DROPPED), source, torch.zeros_like(exists)
+    exists = exists & (order.roles.gather(1, source) != Role.DROPPED)
+    return token, exists, source, torch.zeros_like(exists), torch.ones_like(token)
 
 
 def _of_frames(
@@ -163,9 +164,10 @@ def _of_frames(
         [torch.where(whole, cell, of_attributes[..., 0]), of_attributes[..., 1], of_attributes[..., 2]],
         shape.frames(single)[..., -3:],
     )
-    no, yes = torch.zeros(whole.shape, dtype=torch.bool), torch.ones(whole.shape, dtype=torch.bool)
-    none = torch.zeros(*whole.shape[:2], 3, dtype=torch.bool)
-    return said, exists, sources.expand(len(values), -1), places(yes[..., 0], [no, no, no], none)
+    no, one = torch.zeros_like(whole), torch.ones_like(form.length)
+    is_mark = places(~no[..., 0], [no, no, no], no[..., :1].expand(*whole.shape[:2], 3))
+    length = places(one[..., 0], [form.length.clamp(min=1), one, one], one[..., :1].expand(*whole.shape[:2], 3))
+    return said, exists, sources.expand(len(values), -1), is_mark, length
 
 
 def _cell_numbers(cells: Tensor) -> Tensor:
@@ -192,6 +194,8 @@ def _packed(
         found = part.gather(1, source)
         return torch.where(exists, found if at_marks is None else torch.where(is_mark, at_marks, found), 0)
 
+    taken = wide.length * wide.exists
+    position = (taken.cumsum(dim=1) - taken).gather(1, kept)
     new_cell = layout.num_cells + of_grid(layout.step).clamp(min=0)
     tokens = Layout(
         kind=of_grid(layout.kind),
@@ -203,6 +207,7 @@ def _packed(
         num_units=layout.num_units,
         missions=layout.missions,
         exempt=is_mark & exists,
+        position=position.where(exists, 0),
     )
     values = torch.where(exists, wide.token.gather(1, kept), pad_id)
     roles = of_grid(order.roles, int(Role.CONTEXT)).to(torch.uint8)
