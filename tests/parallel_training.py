@@ -40,4 +40,3 @@ if __name__ == "__main__":
     made, prepare, trainer.prepare = trainer._Run.__init__, trainer.prepare, check_loaded
     trainer._Run.__init__, trainer.Accelerator = check_divided, divided
     main(sys.argv[1:])
-    torch.distributed.destroy_process_group()

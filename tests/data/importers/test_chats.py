@@ -95,7 +95,7 @@ def test_openai_with_tools(tmp_path):
         ("action", "assistant", True), ("observation", "tool", True), ("action", "assistant", False),
         ("observation", "user", True), ("action", "assistant", True),
     ]  # fmt: skip
-    call = '<tool_call>{"name": "search", "arguments": {"query": "play"}}</tool_call>'
+    call = '<tool_call>\n{"name": "search", "arguments": {"query": "play"}}\n</tool_call>'
     assert [turn.text for turn in found.turns] == [
         'Tools: [{"type": "function", "function": {"name": "search"}}]', "Answer with tools.", "Who wrote the play?",
         f"{call}\n{call}", "one result\nanother", "Let me think.", "Well?", "A poet.",

@@ -66,7 +66,8 @@ def sharegpt(line: Mapping[str, Any]) -> Conversation:
 
 def openai(line: Mapping[str, Any]) -> Conversation:
     """A line of `openai`. Tools on offer become a first system turn; calls are written behind what is said, each as
-    ``<tool_call>{"name": ..., "arguments": ...}</tool_call>``."""
+    ``{"name": ..., "arguments": ...}`` in a line of its own between lines ``<tool_call>`` and ``</tool_call>``, the way of
+    many chat templates, that of LLaDA2's family among them."""
     others = dict(line)
     turns = _turns(others, "messages")
     messages = [_openai_turn(number, turn) for number, turn in enumerate(turns)]
@@ -113,7 +114,7 @@ def _openai_turn(number: int, turn: Any) -> Message:
         calls = [*calls, {"function": legacy}]
     if text is None and not calls:
         raise BadLine(f"expected content or tool_calls in turn {number}, found neither")
-    written = [f"<tool_call>{_json(_call(number, call))}</tool_call>" for call in calls]
+    written = [f"<tool_call>\n{_json(_call(number, call))}\n</tool_call>" for call in calls]
     if ids := [call["id"] for call in calls if "id" in call]:
         others["tool_call_ids"] = ids
     return Message(role, "\n".join([text] * bool(text) + written), _asked(number, others), others)

@@ -21,11 +21,13 @@ class ChatForm:
 
     Attributes:
         marks: role -> marks in front of its turns and behind them.
+        first_system: the marks of a system turn that begins a conversation; None: those of any other.
         opening: mark in front of a conversation that no system turn begins.
         rooms: part -> its smallest room, in tokens. Missions are never hidden and get no more than they need.
     """
 
     marks: Mapping[str, tuple[str, str]]
+    first_system: tuple[str, str] | None = None
     opening: str = ""
     rooms: Mapping[str, int] = field(default_factory=lambda: {"observation": 32, "action": 64})
 
@@ -45,8 +47,12 @@ class ChatForm:
         """
         if role not in self.marks:
             raise AnyOrderError(f"this form knows the roles {', '.join(self.marks)}; found {role!r}; add it to the form")
+        if not first:
+            return self.marks[role]
+        if role == "system":
+            return self.first_system or self.marks[role]
         before, after = self.marks[role]
-        return (self.opening + before if first and role != "system" else before), after
+        return self.opening + before, after
 
     def room(self, part: str, num_tokens: int) -> int:
         """How many tokens a turn gets.
@@ -68,11 +74,12 @@ PLAIN = ChatForm({role: (f"{role}: ", "\n") for role in ("system", "user", "assi
 
 LLADA2 = ChatForm(
     {
-        "system": ("<role>SYSTEM</role>", "\ndetailed thinking off<|role_end|>"),
+        "system": ("<role>SYSTEM</role>", "<|role_end|>"),
         "user": ("<role>HUMAN</role>", "<|role_end|>"),
         "assistant": ("<role>ASSISTANT</role>", "<|role_end|>"),
         "tool": ("<role>OBSERVATION</role>\n<tool_response>\n", "\n</tool_response><|role_end|>"),
     },
+    first_system=("<role>SYSTEM</role>", "\ndetailed thinking off<|role_end|>"),
     opening="<role>SYSTEM</role>detailed thinking off<|role_end|>",
 )
 """The marks of the chat template of LLaDA2's family (Ling 2.0), with thinking off; what two tools say one after the other are two
