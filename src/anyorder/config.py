@@ -95,7 +95,8 @@ class LanguageModelConfig:
             the last whole steps are kept.
         max_frames: longest part of a grid trajectory, in frames; null is the whole. Longer trajectories are cut into
             parts, and an agent sees so many last frames.
-        longest_run: equal background cells that one token may stand for; 1 is a token for each cell.
+        longest_run: equal background cells that one token may stand for, which saves time but not positions; 1 is a
+            token for each cell.
         chat_form: marks around the turns of conversations, ``plain`` or ``llada2``.
         dropout: in the place of the model's own; what is hidden is noise enough, and attention without it is faster.
         dtype: of the weights.

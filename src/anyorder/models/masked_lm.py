@@ -76,7 +76,8 @@ class MaskedLanguageModel(nn.Module):
         """
         longest, limit = 1 + int(layout.positions.max()), self.model.config.max_position_embeddings
         if longest > limit:
-            raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; use shorter trajectories")
+            advice = "shorten trajectories (language_model.max_frames)"
+            raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; {advice}")
         forms = two_copies(layout, order)
         tokens = torch.where(forms.shows_value, values.gather(1, forms.element), self.mask_token_id)
         logits = self.logits(tokens, forms.positions, forms.attention, self._answering(forms.asked, order))
