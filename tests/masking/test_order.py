@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from anyorder.data.layout import Kind
-from anyorder.masking.order import Role, by_step, imitate, in_turn, own_level, reconstruct, sees_value, value_level
+from anyorder.masking.order import Role, imitate, in_turn, look_ahead, own_level, reconstruct, sees_value, value_level
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,12 @@ def test_levels_say_what_the_law_says():
     assert torch.equal(sees_value(roles, ranks, own), in_words)
 
 
-def test_ranking_by_step_changes_no_role(make_batch):
+def test_looking_ahead_changes_no_role(make_batch):
     layout = make_batch([3, 2]).layout
     plain = reconstruct(layout, layout.of_kind(Kind.OBSERVATION))
-    ranked = by_step(plain, layout)
+    ranked = look_ahead(plain, layout)
     assert torch.equal(ranked.roles, plain.roles)
-    episode = layout.kind != Kind.MISSION
-    assert torch.equal(ranked.ranks[episode].long(), layout.step[episode])
+    observations, actions = layout.of_kind(Kind.OBSERVATION), layout.of_kind(Kind.ACTION)
+    assert torch.equal(ranked.ranks[observations].long(), 2 * layout.step[observations])
+    assert torch.equal(ranked.ranks[actions].long(), 2 * layout.step[actions] + 3)
     assert not ranked.ranks[layout.of_kind(Kind.MISSION)].any()

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from anyorder.data.layout import Kind
-from anyorder.masking.order import Order, Role, by_step, imitate, in_turn, reconstruct
+from anyorder.masking.order import Order, Role, imitate, in_turn, reconstruct
 
 
 def permuted(layout):
@@ -27,7 +27,9 @@ ORDERS = {
     "next action": imitate,
     "next observation": lambda layout: in_turn(reconstruct(layout, layout.of_kind(Kind.OBSERVATION)), layout),
     "next step": lambda layout: in_turn(reconstruct(layout, ~layout.of_kind(Kind.MISSION)), layout),
-    "observations by step": lambda layout: by_step(reconstruct(layout, layout.of_kind(Kind.OBSERVATION)), layout),
+    "observations by step": lambda layout: Order(
+        reconstruct(layout, layout.of_kind(Kind.OBSERVATION)).roles, layout.step.clamp(min=0).int()
+    ),
     "permutation": permuted,
     "blocks": in_blocks,
     "any order": lambda layout: Order(in_blocks(layout).roles, torch.zeros(layout.shape).int()),

@@ -51,8 +51,8 @@ class Layout:
         exempt: bool ``[B, E]``, True for elements that are shown even where their unit is asked about (separators, turns
             that a data set does not ask about); None where there are none. They share kind, step and unit with what
             they belong to, so they have its rank and are dropped with it.
-        position: ``[B, E]``, where elements stand for a model that numbers them, from 0; None: each right behind the one
-            before. Where one element stands for several (a run of equal cells), the numbers of the others are left out.
+        given_positions: `positions` where they are not those of elements one behind the other: one element that stands
+            for several (a run of equal cells) may take as many; None where there is no such element.
     """
 
     kind: Tensor
@@ -64,7 +64,7 @@ class Layout:
     num_units: int
     missions: tuple[str, ...]
     exempt: Tensor | None = field(default=None, kw_only=True)
-    position: Tensor | None = field(default=None, kw_only=True)
+    given_positions: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def shape(self) -> torch.Size:
@@ -87,8 +87,11 @@ class Layout:
 
     @property
     def positions(self) -> Tensor:
-        """int64 ``[B, E]``: where each element stands; of what does not exist, anything from 0 on."""
-        return (self.present.cumsum(dim=1) - 1).clamp(min=0) if self.position is None else self.position
+        """int64 ``[B, E]``: where each element stands for a model that numbers what it reads, from 0. Padding has one that is
+        no larger than the largest of what exists."""
+        if self.given_positions is not None:
+            return self.given_positions
+        return (self.present.cumsum(dim=1) - 1).clamp(min=0)
 
     def of_kind(self, kind: Kind) -> Tensor:
         """bool ``[B, E]``; True where the element is of this kind."""

@@ -99,14 +99,9 @@ def reconstruct(layout: Layout, hidden: Tensor) -> Order:
     return Order(roles, torch.zeros(layout.shape, dtype=torch.int32, device=layout.device))
 
 
-def by_step(order: Order, layout: Layout) -> Order:
-    """The same roles, ranked by environment step: nothing sees what comes after it. The mission has rank 0."""
-    return Order(order.roles, layout.step.clamp(min=0).to(torch.int32))
-
-
 def in_turn(order: Order, layout: Layout) -> Order:
     """The same roles, ranked in the order of events: mission 0, then observation, return and action of step t at
-    ``3t + 1``, ``3t + 2`` and ``3t + 3``. Unlike `by_step`, an observation does not see the action that follows it."""
+    ``3t + 1``, ``3t + 2`` and ``3t + 3``. An observation does not see the action that follows it."""
     ranks = torch.zeros_like(order.ranks)
     for place, kind in enumerate((Kind.OBSERVATION, Kind.RETURN, Kind.ACTION), start=1):
         ranks = torch.where(layout.of_kind(kind), (3 * layout.step + place).to(torch.int32), ranks)

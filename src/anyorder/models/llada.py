@@ -81,9 +81,8 @@ class LLaDAConfig(LlamaConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         for key, value in FIXED.items():
             if kwargs.get(key, value) not in (value, None):
-                raise AnyOrderError(
-                    f"LLaDA config.json: {key} is {kwargs[key]!r}, but this model takes only {value!r}; use a checkpoint with that"
-                )
+                found = f"{key} is {kwargs[key]!r}, but this model takes only {value!r}"
+                raise AnyOrderError(f"LLaDA config.json: {found}; use a checkpoint with that")
         for theirs, ours in KEYS.items():
             if kwargs.get(theirs) is not None:
                 setattr(self, ours, kwargs.pop(theirs))

@@ -70,8 +70,9 @@ def _shape(config: dict[str, Any]) -> str:
     language, model = config.get("language_model"), config["model"]
     if language is None:
         return f"width {model['width']}, {model['num_layers']} layers"
+    name = language["checkpoint"] or language["architecture"]["model_type"]
     started = "" if language["checkpoint"] and language["pretrained"] else ", from random weights"
-    return f"{language['checkpoint'] or language['architecture']['model_type']}{started}{', by an adapter' * bool(language['adapter'])}"
+    return name + started + (", by an adapter" if language["adapter"] else "")
 
 
 def _data_facts(run: Run) -> list[tuple[str, str, str]]:

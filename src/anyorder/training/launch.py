@@ -99,8 +99,10 @@ def _child(
 
 
 def _run_and_leave(function: Callable[[], object]) -> None:
-    """Threads of a process group may still hand over what the last collective brought when the function returns; one
-    that asks for Python while Python ends aborts the process, so they end first."""
+    """Run the function, then leave the process group that it joined, if any.
+
+    A thread of the group may still have something to bring to Python when the function returns, and would abort the
+    process if Python ended meanwhile; leaving waits for it."""
     function()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -51,8 +51,8 @@ def marks(batch, codec):
 
 
 def test_marks_are_those_of_the_chat_template(llada_codec):
-    said = [("mission", "system", "be brief"), ("mission", "system", "be kind"), ("observation", "user", "where is it"), ("action", "assistant", "look"),
-            ("observation", "tool", "a box")]  # fmt: skip
+    said = [("mission", "system", "be brief"), ("mission", "system", "be kind"), ("observation", "user", "where is it"),
+            ("action", "assistant", "look"), ("observation", "tool", "a box")]  # fmt: skip
     told = TextTrajectory("toy:1", tuple(Turn(part, role, text, part != "mission") for part, role, text in said))
     assert marks(batch_of([told], llada_codec, LLADA2), llada_codec) == (
         "<role>SYSTEM</role>\ndetailed thinking off<|role_end|><role>SYSTEM</role><|role_end|><role>HUMAN</role><|role_end|>"

@@ -153,7 +153,7 @@ def test_the_form_tells_nothing_of_what_is_hidden(encoded, name, longest_run):
     others = other_hidden_values(batch, order)
     assert not torch.equal(others, batch.values)
     one, two = (text.write(values, batch.layout, order) for values in (batch.values, others))
-    for place in ("kind", "attribute", "step", "cell", "unit", "exempt", "position"):
+    for place in ("kind", "attribute", "step", "cell", "unit", "exempt", "positions"):
         assert torch.equal(getattr(one.batch.layout, place), getattr(two.batch.layout, place)), place
     assert torch.equal(one.order.roles, two.order.roles) and torch.equal(one.order.ranks, two.order.ranks)
     shown = one.order.roles == Role.CONTEXT
@@ -240,14 +240,12 @@ def test_runs_move_nothing(encoded, name):
     batch = encoded.batch(range(8))
     order = STRATEGIES[name](batch.layout, torch.Generator().manual_seed(5))
     alone, runs = (GridText(CODECS["bert"], n).write(batch.values, batch.layout, order) for n in (1, 49))
-    where = [each.batch.layout.positions.gather(1, each.token.clamp(min=0)) for each in (alone, runs)]
-    number = torch.arange(where[0].shape[1]).expand_as(where[0])
-    first = torch.full_like(runs.batch.values, number.shape[1]).scatter_reduce(
-        1, runs.token.clamp(min=0), number.where(runs.token >= 0, number.shape[1]), "amin"
-    )
-    heads = (runs.token >= 0) & (first.gather(1, runs.token.clamp(min=0)) == number)
-    assert torch.equal(where[0][heads], where[1][heads])
-    assert alone.batch.layout.position.max() == runs.batch.layout.position.max()
+    assert alone.batch.layout.positions.max() == runs.batch.layout.positions.max()
+    stands_at = [each.batch.layout.positions.gather(1, each.token.clamp(min=0)) for each in (alone, runs)]
+    for row, tokens in enumerate(runs.token.tolist()):
+        first = {token: element for element, token in reversed(list(enumerate(tokens))) if token >= 0}
+        heads = sorted(first.values())
+        assert torch.equal(stands_at[0][row, heads], stands_at[1][row, heads])
 
 
 def test_what_cannot_be_written_or_read_is_refused(make_trajectory):

@@ -164,9 +164,10 @@ def _of_frames(
         [torch.where(whole, cell, of_attributes[..., 0]), of_attributes[..., 1], of_attributes[..., 2]],
         shape.frames(single)[..., -3:],
     )
+    after = (*whole.shape[:2], 3)
     no, one = torch.zeros_like(whole), torch.ones_like(form.length)
-    is_mark = places(~no[..., 0], [no, no, no], no[..., :1].expand(*whole.shape[:2], 3))
-    length = places(one[..., 0], [form.length.clamp(min=1), one, one], one[..., :1].expand(*whole.shape[:2], 3))
+    is_mark = places(~no[..., 0], [no, no, no], torch.zeros(after, dtype=torch.bool))
+    length = places(one[..., 0], [form.length.clamp(min=1), one, one], torch.ones(after, dtype=torch.int64))
     return said, exists, sources.expand(len(values), -1), is_mark, length
 
 
@@ -195,7 +196,7 @@ def _packed(
         return torch.where(exists, found if at_marks is None else torch.where(is_mark, at_marks, found), 0)
 
     taken = wide.length * wide.exists
-    position = (taken.cumsum(dim=1) - taken).gather(1, kept)
+    positions = (taken.cumsum(dim=1) - taken).gather(1, kept)
     new_cell = layout.num_cells + of_grid(layout.step).clamp(min=0)
     tokens = Layout(
         kind=of_grid(layout.kind),
@@ -207,7 +208,7 @@ def _packed(
         num_units=layout.num_units,
         missions=layout.missions,
         exempt=is_mark & exists,
-        position=position.where(exists, 0),
+        given_positions=positions.where(exists, 0),
     )
     values = torch.where(exists, wide.token.gather(1, kept), pad_id)
     roles = of_grid(order.roles, int(Role.CONTEXT)).to(torch.uint8)
