@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from transformers import modeling_rope_utils
 from transformers.core_model_loading import revert_weight_conversion
 
-from anyorder.models.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
-from anyorder.models.llada2.attention import block_causal
-from anyorder.models.llada2.checkpoint import read_configuration
+from anyorder.models.language.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
+from anyorder.models.language.llada2.attention import block_causal
+from anyorder.models.language.llada2.checkpoint import read_configuration
 
 MODELS = Path(__file__).parent.parent / "configs" / "models"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

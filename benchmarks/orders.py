@@ -13,16 +13,16 @@ from dataclasses import fields
 import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Kind
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (
     STRATEGIES, AtOnce, ByMission, Cell, ForwardDynamics, GoalConditioned, KnownReturns, Mixture, NextAction, NextStep,
     Only, ReturnConditioned, Strategy, Waypoint, Window, WithoutMission,
 )  # fmt: skip
-from anyorder.models.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import make_optimizer

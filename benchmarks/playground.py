@@ -21,8 +21,8 @@ from typing import Any
 import torch
 import uvicorn
 
-from anyorder.build import load_model
-from anyorder.evaluation.rollout import FIRST_SEED
+from anyorder.build.runs import load_model
+from anyorder.acting.rollout import FIRST_SEED
 from anyorder.playground.about import about
 from anyorder.playground.scenes import Scenes
 from anyorder.playground.server import application

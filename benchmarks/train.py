@@ -11,12 +11,12 @@ import time
 import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
-from anyorder.data.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction
-from anyorder.models.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import make_optimizer

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from anyorder.build import load_model
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import WALL, object_elements
-from anyorder.data.layout import Attribute
+from anyorder.build.runs import load_model
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import WALL, object_elements
+from anyorder.elements.layout import Attribute
 from anyorder.data.storage import read_split
 from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.masking.order import reconstruct

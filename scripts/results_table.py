@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from anyorder.evaluation.statistics import Proportion
-from anyorder.experiments.measures import SHARES
-from anyorder.experiments.promises import lookup
+from anyorder.studies.measures import SHARES
+from anyorder.studies.promises import lookup
 from anyorder.files import read_json
 
 

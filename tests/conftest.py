@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from anyorder.config import ModelConfig
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute
-from anyorder.models.grid_transformer import GridTransformer
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Attribute
+from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.types import Trajectory
 
 torch.set_num_threads(1)

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Attribute
 from anyorder.masking.order import Role, sees_value
 
 

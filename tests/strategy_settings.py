@@ -1,6 +1,6 @@
 """What strategies need beside their names, for tests of all of them."""
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, NextAction, NextStep
 

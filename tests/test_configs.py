@@ -11,17 +11,17 @@ import yaml
 from accelerate import DistributedType
 from accelerate.commands.config.config_args import load_config_from_file
 
-from anyorder.build import strategy_schedule
-from anyorder.commands.options import parse
+from anyorder.build.runs import strategy_schedule
+from anyorder.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.experiments.promises import read_promises
-from anyorder.experiments.study_file import read_study
+from anyorder.studies.promises import read_promises
+from anyorder.studies.study_file import read_study
 from anyorder.masking.strategies import Mixture
-from anyorder.models.llada2.checkpoint import expected_shapes, read_configuration
-from anyorder.models.pretrained import architecture_of
+from anyorder.models.language.llada2.checkpoint import expected_shapes, read_configuration
+from anyorder.models.language.pretrained import architecture_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODELS = sorted(CONFIGS.glob("models/*.yaml"))

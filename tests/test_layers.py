@@ -1,4 +1,4 @@
-"""Data flows down and imports point down: no module imports from a higher layer, and none in a circle."""
+"""Data flows down and imports point down: one folder per floor, none imports from a higher one, no module in a circle."""
 
 import ast
 import subprocess
@@ -11,22 +11,27 @@ import pytest
 import anyorder
 
 ROOT = Path(anyorder.__file__).parent
-LAYERS = [
-    {"", "errors", "files", "types", "config", "seeding"},
-    {"envs", "experts", "data", "data.manifest", "data.episodes", "data.collect", "data.storage", "data.importers"},
-    {"data.layout", "data.grid", "data.batch", "data.text"},
-    {"masking", "data.text.grid_form", "data.text.grid_text"},
-    {"models"},
-    {"training", "policy", "stepwise", "text_policy", "goals", "imagination", "planning", "rebuilding", "decoding", "chain_rule",
-     "questions"},
-    {"evaluation", "pages"},
-    {"experiments", "report", "commands", "playground", "build", "build_language", "task", "cli",
-     "__main__"},
+BASE = {"", "errors", "files", "types", "seeding", "config", "options", "cli", "__main__"}
+"""Modules that lie beside the folders, under all of them. The command line finds its commands by name."""
+FLOORS = [
+    "envs",
+    "pages",
+    "data",
+    "elements",
+    "masking",
+    "models",
+    "inference",
+    "training",
+    "acting",
+    "evaluation",
+    "pictures",
+    "playground",
+    "build",
+    "studies",
+    "report",
+    "commands",
 ]
-"""Modules, or whole packages, from values to edges. The modules of ``data`` lie in several layers, so each is named; a grid is
-written as text under an order, so what does that stands above orders."""
-
-LAYER_OF = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+"""One folder per floor, from the ground up: a folder imports only from those before it."""
 
 
 def module_name(path):
@@ -37,14 +42,13 @@ def module_name(path):
 MODULES = {module_name(path): path for path in ROOT.rglob("*.py")}
 
 
-def layer(module):
-    if module in LAYER_OF:
-        return LAYER_OF[module]
-    room, _, rest = module.partition(".")
-    if room == "data" and rest:  # its folders lie in one layer each
-        room = ".".join(module.split(".")[:2])
-    assert rest and room != "data" and room in LAYER_OF, f"{module} is in no layer; place it in the table above"
-    return LAYER_OF[room]
+def floor(module):
+    """Of a module's folder; those of `BASE` are on -1."""
+    folder = module.partition(".")[0]
+    if module in BASE:
+        return -1
+    assert folder in FLOORS, f"{module} is on no floor; place it in the table above"
+    return FLOORS.index(folder)
 
 
 def imports(module):
@@ -70,15 +74,18 @@ def test_imports_are_found():
     assert imports("errors") == set()
 
 
-def test_every_module_has_its_layer():
-    assert all(layer(module) >= 0 for module in MODULES)
-    named = {room for rooms in LAYERS for room in rooms}
-    assert named <= MODULES.keys(), "the table names only what exists"
+def test_every_module_has_its_floor():
+    assert all(floor(module) >= -1 for module in MODULES)
+    assert {*FLOORS, *BASE} <= MODULES.keys(), "the tables name only what exists"
 
 
-def test_no_module_imports_from_a_higher_layer():
-    wrong = [(m, i) for m in sorted(MODULES) for i in sorted(imports(m)) if layer(i) > layer(m)]
-    assert wrong == []
+def upward(module):
+    """What a module imports from a higher floor."""
+    return {name for name in imports(module) if floor(name) > floor(module)}
+
+
+def test_no_module_imports_from_a_higher_floor():
+    assert {module: found for module in sorted(MODULES) if (found := upward(module))} == {}
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -90,6 +97,6 @@ def test_no_modules_import_each_other_in_a_circle():
 def test_what_needs_no_language_model_needs_no_transformers(command):
     """Both are extras; the quickstart installs neither."""
     hidden = "import sys; sys.modules.update(dict.fromkeys(['transformers', 'tokenizers', 'peft']))"
-    run = f"{hidden}; import anyorder.build; from anyorder.commands.{command} import {command}_command"
+    run = f"{hidden}; import anyorder.build.runs; from anyorder.commands.{command} import {command}_command"
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

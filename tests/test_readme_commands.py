@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from anyorder.commands.ablate import ablate_parser
-from anyorder.commands.collect import collect_parser
+from anyorder.build.collecting import collect_parser
 from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.imagine import imagine_parser
 from anyorder.commands.import_chats import import_parser
 from anyorder.commands.llada2 import llada2_parser
-from anyorder.commands.options import parse
+from anyorder.options import parse
 from anyorder.commands.playground import playground_parser
 from anyorder.commands.query import query_parser
 from anyorder.commands.report import report_parser

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from anyorder.data.text.grid_tokens import token_names
+from anyorder.models.grid_text.grid_tokens import token_names
 
 PAGE = (Path(__file__).parent.parent / "docs" / "text.md").read_text()
 

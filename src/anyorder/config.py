@@ -1,4 +1,4 @@
-"""Everything a run can be told, as plain typed data. `anyorder.build` turns it into objects; YAML files fill it."""
+"""Everything a run can be told, as plain typed data. `anyorder.build.runs` turns it into objects; YAML files fill it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from anyorder.cli import main
 from anyorder.data.storage import read_split
-from anyorder.evaluation.rollout import FIRST_SEED
+from anyorder.acting.rollout import FIRST_SEED
 from anyorder.training import checkpoint
 
 ROOT = Path(__file__).parents[2]

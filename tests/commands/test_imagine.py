@@ -10,7 +10,7 @@ from anyorder.commands.imagine import imagine_command
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import random_prefixes, score_imagination
-from anyorder.build import load_model
+from anyorder.build.runs import load_model
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from anyorder.cli import main
-from anyorder.data.importers.storage import read_text_split
+from anyorder.data.text_storage import read_text_split
 
 LINE = {"messages": [{"role": "user", "content": "task"}, {"role": "assistant", "content": "answer"}]}
 

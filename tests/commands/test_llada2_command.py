@@ -8,7 +8,7 @@ import pytest
 
 from anyorder.cli import main
 
-REFERENCE = Path(__file__).parents[1] / "models" / "llada2" / "reference"
+REFERENCE = Path(__file__).parents[1] / "models" / "language" / "llada2" / "reference"
 MINI = str(Path(__file__).parents[2] / "configs" / "models" / "llada2_mini.yaml")
 
 

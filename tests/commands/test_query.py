@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from anyorder.build import load_model
-from anyorder.chain_rule import PassByPass
+from anyorder.build.runs import load_model
+from anyorder.inference.chain_rule import PassByPass
 from anyorder.cli import main
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.layout import Attribute
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.layout import Attribute
 from anyorder.data.storage import read_split
-from anyorder.decoding import SinglePass
-from anyorder.evaluation.answers import cell_name
+from anyorder.inference.decoding import SinglePass
+from anyorder.inference.answers import cell_name
 from anyorder.masking.order import Role
 from anyorder.masking.queries import ForwardDynamics, Future, NextAction
 

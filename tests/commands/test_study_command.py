@@ -3,7 +3,7 @@
 import pytest
 
 from anyorder.commands.ablate import ablate_parser
-from anyorder.commands.options import parse
+from anyorder.options import parse
 from anyorder.commands.study import study_parser
 from anyorder.errors import AnyOrderError
 

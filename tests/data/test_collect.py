@@ -13,7 +13,7 @@ import pytest
 from anyorder.data import collect as collect_module
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import ExpertSource
-from anyorder.data.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary
 from anyorder.data.manifest import Failure, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Attribute
 from anyorder.evaluation.baselines import Baselines, Copies
 from anyorder.masking.order import imitate, reconstruct
 from anyorder.types import Trajectory

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
-from anyorder.evaluation.rollout import FIRST_SEED
+from anyorder.acting.rollout import FIRST_SEED
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
 pytestmark = pytest.mark.usefixtures("short_episodes")

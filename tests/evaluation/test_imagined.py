@@ -8,10 +8,10 @@ import pytest
 from anyorder.evaluation.imagined import (
     NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
 )  # fmt: skip
-from anyorder.evaluation.imagined_pictures import Future, imagination_film, imagination_strip
-from anyorder.evaluation.tiles import WRONG
+from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
+from anyorder.pictures.tiles import WRONG
 from anyorder.evaluation.whereabouts import places, seen_before
-from anyorder.imagination import given, imagine
+from anyorder.acting.imagination import given, imagine
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from anyorder.data.grid import NUM_VALUES, WALL
-from anyorder.data.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, WALL
+from anyorder.elements.layout import Attribute
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.likelihood import CELL_GROUPS, POSITIONS, score
 from anyorder.evaluation.modes import Filtering, InOnePass

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.evaluation.modes import Filtering, InOnePass
 from anyorder.masking.order import Role
 from anyorder.masking.queries import HiddenCells

@@ -7,12 +7,13 @@ import pytest
 from rich.console import Console
 
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.corruptions import CORRUPTIONS, Corruption, Occlusion, Untold
-from anyorder.evaluation.robustness import FORMS, Agent, Arm, RobustnessScore, arms, compare, mcnemar
-from anyorder.evaluation.robustness_table import robustness_table
-from anyorder.evaluation.rollout import roll_out
-from anyorder.rebuilding import RebuildingPolicy
-from anyorder.stepwise import StepwisePolicy
+from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Occlusion, Untold
+from anyorder.evaluation.robustness import FORMS, Agent, Arm, RobustnessScore, arms, compare
+from anyorder.evaluation.outcomes import mcnemar
+from anyorder.evaluation.tables import robustness_table
+from anyorder.acting.rollout import roll_out
+from anyorder.acting.rebuilding import RebuildingPolicy
+from anyorder.acting.stepwise import StepwisePolicy
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
 SEEDS = [30_000_004, 30_000_002]

@@ -10,12 +10,12 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build import strategy_schedule
+from anyorder.build.runs import strategy_schedule
 from anyorder.cli import main
-from anyorder.commands.options import parse
+from anyorder.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig
-from anyorder.data.layout import Attribute, Kind
+from anyorder.elements.layout import Attribute, Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking import strategies
 from anyorder.masking.expressions import strategy_from
@@ -232,7 +232,7 @@ ORDERS = """
     from __future__ import annotations
     from collections.abc import Sequence
     from dataclasses import dataclass
-    from anyorder.data.layout import Kind
+    from anyorder.elements.layout import Kind
     from anyorder.masking.order import reconstruct
     from anyorder.masking.schedules import Rate
 

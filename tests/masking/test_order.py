@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Role, imitate, in_turn, look_ahead, own_level, reconstruct, sees_value, value_level
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build import strategy_schedule
+from anyorder.build.runs import strategy_schedule
 from anyorder.config import MaskingConfig
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.expressions import strategy_from
 from anyorder.masking.order import Role, sees_value
 from anyorder.masking.strategies import STRATEGIES

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.data.layout import Attribute, Kind
+from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking import strategies
 from anyorder.masking.order import Order, Role, own_level, reconstruct, value_level
@@ -11,7 +11,7 @@ from anyorder.masking.queries import (
     BackwardDynamics, ForwardDynamics, Future, GoalConditionedAction, HiddenCells, Infill, InverseDynamics, NextAction,
     RandomHiddenCells, Roles, Waypoints, know,
 )  # fmt: skip
-from anyorder.policy import Policy
+from anyorder.acting.policy import Policy
 
 LETTERS = {Role.DROPPED: ".", Role.CONTEXT: "c", Role.HIDDEN: "h", Role.TARGET: "?"}
 

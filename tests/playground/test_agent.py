@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from anyorder.envs import minigrid
-from anyorder.policy import Policy
-from anyorder.rebuilding import RebuildingPolicy
+from anyorder.acting.policy import Policy
+from anyorder.acting.rebuilding import RebuildingPolicy
 
 SEED = 30_000_004
 ACTIONS = [0, 2]

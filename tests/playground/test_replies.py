@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.layout import Attribute
-from anyorder.decoding import AlongRanks, ByConfidence, SinglePass
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.layout import Attribute
+from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass
 from anyorder.masking.order import Role, reconstruct
 from anyorder.masking.queries import ForwardDynamics, Future, NextAction
 from anyorder.masking.queries import QUERIES

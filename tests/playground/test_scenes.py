@@ -5,10 +5,10 @@ import pytest
 
 from anyorder.data.episodes import play_episode
 from anyorder.envs import minigrid
-from anyorder.evaluation.rollout import roll_out
-from anyorder.experts import make_expert
+from anyorder.acting.rollout import roll_out
+from anyorder.envs.experts import make_expert
 from anyorder.pages.views import uncoded
-from anyorder.policy import Policy
+from anyorder.acting.policy import Policy
 
 SEED = 30_000_004
 

@@ -1,4 +1,4 @@
-"""What cannot be loaded by one process alone is refused; two processes are in `tests/test_divided_training.py`."""
+"""What cannot be loaded by one process alone is refused; two processes are in `tests/training/test_divided_training.py`."""
 
 from types import SimpleNamespace
 

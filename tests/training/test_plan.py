@@ -5,7 +5,7 @@ import math
 import pytest
 
 from anyorder.config import TrainingConfig
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.training.plan import learning_rate_factor, plan_updates
 
 

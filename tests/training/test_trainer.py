@@ -13,12 +13,12 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors import safe_open
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import GridVocabulary
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction
-from anyorder.models.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.training import checkpoint, trainer
 from anyorder.training.journal import read_metrics
 from anyorder.training.loss import Weighting

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jsonargparse import ArgumentParser
 
-from anyorder.commands.options import parse
+from anyorder.options import parse
 from anyorder.commands.study import run_study, study_parser
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.commands.options import parse, parser
+from anyorder.options import parse, parser
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.experiments.judge import judge
-from anyorder.experiments.promises import check_promises, read_promises
+from anyorder.report.markdown import write_report
+from anyorder.build.judging import evaluated
+from anyorder.studies.promises import check_promises, read_promises
 
 
 def evaluate_parser() -> ArgumentParser:
@@ -45,3 +46,26 @@ def evaluate_command(arguments: Sequence[str]) -> None:
         console.print(table)
         if not kept:
             sys.exit(1)
+
+
+def judge(
+    checkpoint: Path,
+    config: EvaluationConfig,
+    env_id: str | None = None,
+    data: str | None = None,
+    folder: Path | None = None,
+) -> tuple[Findings | TextFindings, Path]:
+    """Evaluate a checkpoint and write the report of its run; returns the findings and the folder they are in.
+
+    Args:
+        checkpoint: weights of a run.
+        config: what is judged.
+        env_id: where episodes are played; None: where the training data came from.
+        data: data set folder with train and test splits; None: the one it was trained on.
+        folder: where results go; None: ``report`` in the run's folder.
+    """
+    run = checkpoint.absolute().parent.parent
+    folder = folder or run / "report"
+    findings, header = evaluated(checkpoint, config, folder, env_id, data)
+    write_report(folder, run, header, findings, config)
+    return findings, folder

@@ -9,7 +9,7 @@ from typing import Union
 
 from jsonargparse import ArgumentParser
 
-from anyorder.commands.options import parse, parser
+from anyorder.options import parse, parser
 from anyorder.data.importers.chats import ImportSpec, import_chats
 from anyorder.data.manifest import Manifest
 from anyorder.errors import AnyOrderError

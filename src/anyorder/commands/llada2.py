@@ -8,7 +8,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.commands.options import parse, parser
+from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
 
 ACTIONS = ("memory", "check", "merge", "split")
@@ -37,9 +37,9 @@ def llada2_command(arguments: Sequence[str]) -> None:
     if (chosen.action in ("merge", "split")) != (chosen.target is not None):
         raise AnyOrderError("merge and split take the new folder after the model's, memory and check take none")
     # Imported when asked for: transformers takes seconds.
-    from anyorder.models.llada2.checkpoint import check_tensors, expected_shapes, read_configuration
-    from anyorder.models.llada2.conversion import merge_experts, split_experts
-    from anyorder.models.llada2.memory import table
+    from anyorder.models.language.llada2.checkpoint import check_tensors, expected_shapes, read_configuration
+    from anyorder.models.language.llada2.conversion import merge_experts, split_experts
+    from anyorder.models.language.llada2.memory import table
 
     model = Path(chosen.model)
     if chosen.action == "memory":

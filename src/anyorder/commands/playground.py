@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.build import load_model
-from anyorder.commands.options import parse, parser
+from anyorder.build.runs import load_model
+from anyorder.options import parse, parser
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory

@@ -13,21 +13,21 @@ import torch
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.build import load_model
-from anyorder.chain_rule import log_likelihood
-from anyorder.commands.options import parse, parser
-from anyorder.data.batch import Batch, EncodedTrajectories
+from anyorder.build.runs import load_model
+from anyorder.inference.chain_rule import log_likelihood
+from anyorder.options import parse, parser
+from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.data.storage import read_split
-from anyorder.decoding import Decoder
+from anyorder.inference.decoding import Decoder
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.answer_tables import answer_tables, samples_table
-from anyorder.evaluation.answers import read_answer
-from anyorder.evaluation.futures import chain_of, ranked_samples
-from anyorder.evaluation.answer_picture import answer_picture
+from anyorder.pictures.answer_tables import answer_tables, samples_table
+from anyorder.inference.answers import read_answer
+from anyorder.inference.futures import chain_of, ranked_samples
+from anyorder.pictures.answer_picture import answer_picture
 from anyorder.files import read_json, replacing, write_json
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, Roles
-from anyorder.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
+from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.seeding import stream
 
 

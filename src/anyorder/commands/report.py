@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from anyorder.commands.options import parse, parser
+from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from anyorder.commands.collect import run_collect
-from anyorder.commands.options import parse, parser
+from anyorder.build.collecting import run_collect
+from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
-from anyorder.experiments.cluster import RayCluster
-from anyorder.experiments.engines import Cores
-from anyorder.experiments.results import RESULTS_FILE, results
-from anyorder.experiments.runner import run_all
-from anyorder.experiments.study_file import read_study
-from anyorder.experiments.summary import SUMMARY_FILE, write_summary
+from anyorder.studies.cluster import RayCluster
+from anyorder.studies.engines import Cores
+from anyorder.studies.results import RESULTS_FILE, results
+from anyorder.studies.runner import run_all
+from anyorder.studies.study_file import read_study
+from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
 from anyorder.files import write_json
 
 

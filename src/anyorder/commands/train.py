@@ -9,8 +9,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build import claim, strategy_schedule, training_job
-from anyorder.commands.options import parse, parser
+from anyorder.build.runs import claim, strategy_schedule, training_job
+from anyorder.options import parse, parser
 from anyorder.config import RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.training.launch import launch

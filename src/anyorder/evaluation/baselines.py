@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.batch import Batch, EncodedTrajectories
-from anyorder.data.grid import NUM_VALUES, GridVocabulary
-from anyorder.data.layout import Attribute, Layout
+from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.grid import NUM_VALUES, GridVocabulary
+from anyorder.elements.layout import Attribute, Layout
 from anyorder.masking.order import Order, sees_value
 
 FRAMES_PER_COUNT = 1024

@@ -12,27 +12,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import nn
 
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.bot import bot_length
-from anyorder.evaluation.corruptions import Occlusion
-from anyorder.evaluation.films import episode_film
 from anyorder.evaluation.findings import Findings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, InOnePass, Mode
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, outcomes
-from anyorder.evaluation.pictures import reconstruction_picture
-from anyorder.evaluation.reliability_plot import write_reliability
 from anyorder.evaluation.robustness import Agent, arms, compare
-from anyorder.evaluation.rollout import FIRST_SEED, roll_out
-from anyorder.files import replacing, write_json
+from anyorder.acting.rollout import FIRST_SEED, roll_out
+from anyorder.files import write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
-from anyorder.policy import TRIED_PENALTY, Policy
-from anyorder.seeding import stream
-from anyorder.stepwise import quickest_policy
+from anyorder.acting.policy import TRIED_PENALTY, Policy
+from anyorder.acting.stepwise import quickest_policy
 
 METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
 GROUPS = {
@@ -40,7 +35,6 @@ GROUPS = {
     "skills": ("accuracy", "task_success", "dynamics", "goals"),
 }
 """Several metrics under one name. ``dynamics`` and ``goals`` say something of models that were trained for them."""
-PICTURED_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -105,6 +99,11 @@ class EvaluationConfig:
         """Those asked for."""
         return GROUPS.get(self.metric, (self.metric,))
 
+    @property
+    def plays(self) -> bool:
+        """Whether episodes are played."""
+        return bool({"task_success", "robustness"} & set(self.metrics))
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -126,27 +125,19 @@ class Evaluation:
 
     def run(self, folder: Path) -> Findings:
         """Judge, and write ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json`` (what became of
-        each). Pictures are ``reconstruction.png`` with ``world_model_nll`` or ``accuracy``, ``reliability.png`` and ``.svg``
-        with these or ``dynamics``, and ``episodes.gif`` and ``.mp4`` with ``task_success`` or ``robustness``. Progress goes to stderr.
+        each). Progress goes to stderr.
 
         Raises:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
         """
         self.model.eval()
-        asked = self.config.metrics
         findings = Findings(self.env_id, {}, None, [])
         with _progress() as bars:
             findings = replace(findings, modes=self._modes(bars))
-            if findings.modes and self.config.pictures:
-                write_reliability(folder, {name: scores.calibration for name, scores in findings.modes.items()})
-            if "smoothing" in findings.modes and self.config.pictures:
-                self._picture(folder / "reconstruction.png")
-            if "goals" in asked:
+            if "goals" in self.config.metrics:
                 findings = replace(findings, goals=self._goals(bars))
-            if "task_success" in asked or "robustness" in asked:
+            if self.config.plays:
                 findings = self._episodes(findings, bars, folder)
-                if self.config.pictures and self.config.num_gif_episodes:
-                    self._film(folder)
         write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
 
@@ -171,8 +162,8 @@ class Evaluation:
         if {"world_model_nll", "accuracy"} & set(self.config.metrics):
             asked |= {
                 "forward": InOnePass(ForwardDynamics()),
-                "filtering": Filtering(self._cells()),
-                "smoothing": InOnePass(self._cells()),
+                "filtering": Filtering(self.cells()),
+                "smoothing": InOnePass(self.cells()),
                 "next_action": InOnePass(NextAction()),
             }
         if "dynamics" in self.config.metrics:
@@ -189,7 +180,7 @@ class Evaluation:
         return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, config.tried_penalty, advance)
 
     def _episodes(self, findings: Findings, bars: Progress, folder: Path) -> Findings:
-        config, policy = self.config, self._policy()
+        config, policy = self.config, self.policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
         write_json(folder / OUTCOMES_FILE, outcomes(clean))
@@ -203,27 +194,13 @@ class Evaluation:
             ])
         return findings
 
-    def _picture(self, path: Path) -> None:
-        """Of the test trajectory that fills the page best."""
-        lengths = self.test.lengths
-        chosen = min(range(len(lengths)), key=lambda i: abs(lengths[i] - PICTURED_FRAMES))
-        batch = self.test.batch([chosen])
-        order = self._cells()(batch.layout, stream(self.config.seed, "picture"))
-        with replacing(path) as temporary:
-            reconstruction_picture(self.model, batch, order, PICTURED_FRAMES).save(temporary, "PNG")
-
-    def _film(self, folder: Path) -> None:
-        """Of the first episodes, played with holes that the agent is told of."""
-        first, holes = self.config.first_seed, Occlusion(self.config.cell_rate)
-        seeds = range(first, first + self.config.num_gif_episodes)
-        played = roll_out(self._policy(), self.env_id, seeds, holes)
-        episode_film(self.model, played, holes).write(folder, "episodes")
-
-    def _policy(self) -> Policy:
+    def policy(self) -> Policy:
+        """What acts."""
         config = self.config
         return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)
 
-    def _cells(self) -> Cell:
+    def cells(self) -> Cell:
+        """Which cells are hidden, for the scores and the pictures."""
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
 
 

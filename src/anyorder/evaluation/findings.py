@@ -11,8 +11,8 @@ from rich.table import Table
 
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
-from anyorder.evaluation.robustness import RobustnessScore, success
-from anyorder.evaluation.robustness_table import robustness_table
+from anyorder.evaluation.outcomes import success
+from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.tables import (
     accuracy_table,
@@ -20,6 +20,7 @@ from anyorder.evaluation.tables import (
     goal_table,
     nll_table,
     position_table,
+    robustness_table,
     task_table,
 )
 from anyorder.types import Trajectory

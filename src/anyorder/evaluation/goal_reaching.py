@@ -10,10 +10,10 @@ from torch import nn
 
 from anyorder.data.episodes import ExpertSource
 from anyorder.envs.minigrid import View
-from anyorder.evaluation.robustness import success
-from anyorder.evaluation.rollout import roll_out
+from anyorder.evaluation.outcomes import success
+from anyorder.acting.rollout import roll_out
 from anyorder.evaluation.statistics import Proportion
-from anyorder.goals import Goal, GoalPolicy
+from anyorder.acting.goals import Goal, GoalPolicy
 from anyorder.types import Trajectory
 
 

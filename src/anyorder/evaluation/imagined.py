@@ -18,13 +18,13 @@ import torch
 from rich.table import Table
 from torch import nn
 
-from anyorder.data.grid import WALL
-from anyorder.decoding import Decoder, SinglePass
+from anyorder.elements.grid import WALL
+from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.whereabouts import seen_before
-from anyorder.imagination import Imagined, given, imagine
-from anyorder.policy import History
+from anyorder.acting.imagination import Imagined, given, imagine
+from anyorder.acting.policy import History
 from anyorder.seeding import stream
 from anyorder.types import Trajectory
 
@@ -125,7 +125,7 @@ def score_imagination(
         model: a grid model in evaluation mode.
         prefixes: of any episodes, at least one.
         horizon: H, at least 1.
-        decoder: see `anyorder.imagination.imagine`.
+        decoder: see `anyorder.acting.imagination.imagine`.
         seed: of a decoder that draws.
         on_batch: called with the number of prefixes of each batch, for progress bars.
 

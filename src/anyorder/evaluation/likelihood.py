@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.batch import Batch, EncodedTrajectories
-from anyorder.data.grid import NUM_VALUES, WALL
-from anyorder.data.layout import Kind
+from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.grid import NUM_VALUES, WALL
+from anyorder.elements.layout import Kind
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.calibration import Calibration, ConfidenceSums
 from anyorder.evaluation.modes import Mode

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import torch
 
-from anyorder.data.batch import Batch
-from anyorder.data.grid import GridLayout, grid_layout
-from anyorder.data.layout import Kind
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridLayout, grid_layout
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scipy.stats import binomtest
+
+from anyorder.evaluation.statistics import Proportion
 from anyorder.types import Trajectory
 
 OUTCOMES_FILE = "episodes.json"
@@ -20,3 +23,13 @@ def outcomes(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
         "length": [len(trajectory) for trajectory in trajectories],
         "actions": [trajectory.actions.tolist() for trajectory in trajectories],
     }
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided p of so uneven a split of the pairs that differ, were both sides equally likely; 1 if none differ."""
+    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+
+
+def success(trajectories: Sequence[Trajectory]) -> Proportion:
+    """The share of episodes that succeeded."""
+    return Proportion(sum(trajectory.success for trajectory in trajectories), len(trajectories))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.batch import Batch
-from anyorder.data.grid import GridShape
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridShape
 from anyorder.evaluation.baselines import Baselines
 from anyorder.masking.order import Order
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
 from torch import nn
 
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.corruptions import CORRUPTIONS, Corruption, Untold
-from anyorder.evaluation.rollout import roll_out
+from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
+from anyorder.acting.rollout import roll_out
+from anyorder.evaluation.outcomes import mcnemar, success
 from anyorder.evaluation.statistics import Proportion
-from anyorder.policy import Policy
-from anyorder.rebuilding import RebuildingPolicy
-from anyorder.stepwise import quickest_policy
+from anyorder.acting.policy import Policy
+from anyorder.acting.rebuilding import RebuildingPolicy
+from anyorder.acting.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 
@@ -153,16 +153,6 @@ class RobustnessScore:
 
 def _level(trajectory: Trajectory) -> tuple[str, int, str]:
     return trajectory.env_id, trajectory.seed, trajectory.mission
-
-
-def mcnemar(won: int, lost: int) -> float:
-    """Two-sided p of so uneven a split of the pairs that differ, were both sides equally likely; 1 if none differ."""
-    return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
-
-
-def success(trajectories: Sequence[Trajectory]) -> Proportion:
-    """The share of episodes that succeeded."""
-    return Proportion(sum(trajectory.success for trajectory in trajectories), len(trajectories))
 
 
 def compare(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import GroupScore, Scores
+from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 
 
@@ -84,6 +85,25 @@ def goal_table(score: GoalScore) -> Table:
     table = _table("Goals reached, mission untold", *columns)
     lengths = f"{score.mean_length:.1f}", f"{score.expert_length:.1f}"
     table.add_row(f"{score.success.count:,}", str(score.success), str(score.seen), *lengths)
+    return table
+
+
+def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
+    """Success under corruption, beside the clean arm on the same seeds."""
+    columns = ("corruption", "strength", "the agent is", "clean", "corrupted", "kept", "won / lost", "p")
+    table = _table("Success under corruption, same seeds; p: exact McNemar test", *columns)
+    for score in scores:
+        kept = "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}"
+        table.add_row(
+            score.kind.replace("_", " "),
+            f"{score.strength:g}",
+            FORMS[score.form].words,
+            str(score.clean),
+            str(score.corrupted),
+            kept,
+            f"{score.won} / {score.lost}",
+            f"{score.p_value:.2g}",
+        )
     return table
 
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyorder.data.layout import Kind
-from anyorder.data.text.elements import EncodedTexts
+from anyorder.elements.layout import Kind
+from anyorder.elements.text.elements import EncodedTexts
 from anyorder.evaluation.statistics import Proportion
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit

@@ -24,7 +24,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union
 
-from anyorder.data.layout import Attribute
+from anyorder.elements.layout import Attribute
 from anyorder.masking.schedules import Rate, schedule_from
 from anyorder.masking.strategies import Mixture, Strategy, strategy_class
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 
 
 class Role(IntEnum):

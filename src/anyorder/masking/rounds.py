@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Layout
+from anyorder.elements.layout import Layout
 from anyorder.masking.order import Order, Role
 
 GROUPS = ("element", "cell", "unit")

@@ -11,8 +11,8 @@ from torch import nn
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.playground.scene import Scene
-from anyorder.policy import History, Policy
-from anyorder.rebuilding import RebuildingPolicy
+from anyorder.acting.policy import History, Policy
+from anyorder.acting.rebuilding import RebuildingPolicy
 
 
 def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: bool) -> list[float]:

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.batch import Batch
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute, Layout
-from anyorder.decoding import Decoded
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Attribute, Layout
+from anyorder.inference.decoding import Decoded
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.answers import read_answer
+from anyorder.inference.answers import read_answer
 from anyorder.masking.order import Order
 from anyorder.masking.queries import Query, Roles
 from anyorder.playground.scene import Scene, digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
-from anyorder.questions import DecoderChoice, decoder_of, query_of
+from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.seeding import stream
 
 MOST_VALUES = 6
@@ -37,7 +37,7 @@ def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, A
 
     Returns:
         Plain values: ``roles`` of the order that was asked, a digit per element; ``targets``, see `_targets`; and
-        ``answer``, the same in words (`anyorder.evaluation.answers.Answer`).
+        ``answer``, the same in words (`anyorder.inference.answers.Answer`).
 
     Raises:
         AnyOrderError: for a question that cannot be asked of this scene.

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from anyorder.data.batch import Batch
-from anyorder.data.grid import Encoded, collate
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import Encoded, collate
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import reconstruct
 from anyorder.pages.world import World

@@ -9,17 +9,17 @@ import numpy as np
 from torch import nn
 
 from anyorder.data.episodes import ExpertSource
-from anyorder.data.grid import encode
+from anyorder.elements.grid import encode
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.rollout import roll_out
+from anyorder.acting.rollout import roll_out
 from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
 from anyorder.playground.wire import Live, Played, Recorded
-from anyorder.stepwise import quickest_policy
+from anyorder.acting.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 SCENES_REMEMBERED = 32

@@ -50,7 +50,7 @@ Source = Annotated[Recorded | Played | Live, Field(discriminator="kind")]
 
 
 class QueryOptions(_Message):
-    """Options of `anyorder.questions.QUERY_OPTIONS`; those that are not given stay away."""
+    """Options of `anyorder.inference.questions.QUERY_OPTIONS`; those that are not given stay away."""
 
     step: Number | None = None
     goal_step: Number | None = None
@@ -81,7 +81,7 @@ class AskRoles(_Message):
 
 
 class DecoderOptions(_Message):
-    """As `anyorder.questions.DecoderChoice`."""
+    """As `anyorder.inference.questions.DecoderChoice`."""
 
     name: str | None = None
     num_passes: Annotated[int, Field(ge=1, le=64)] = 8

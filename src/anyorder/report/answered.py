@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from anyorder.data.batch import Batch
-from anyorder.data.grid import AFTER_CELLS, GridVocabulary
-from anyorder.data.layout import Attribute
-from anyorder.decoding import ask
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import AFTER_CELLS, GridVocabulary
+from anyorder.elements.layout import Attribute
+from anyorder.inference.decoding import ask
 from anyorder.evaluation.modes import Mode
-from anyorder.evaluation.rebuild import raw_actions, raw_cells
+from anyorder.elements.grid import raw_actions, raw_cells
 from anyorder.masking.order import Role, imitate
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from rich.table import Table
 
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
-from anyorder.experiments.measures import NLLS, SHARES, in_points
-from anyorder.experiments.promises import lookup
+from anyorder.studies.measures import NLLS, SHARES, in_points
+from anyorder.studies.promises import lookup
 from anyorder.report.figures import curve_figures
 from anyorder.report.run import Run
 from anyorder.report.tables import html_table

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.likelihood import GroupScore, Scores
-from anyorder.evaluation.reliability_plot import IDEAL, MODEL, reliability_figure
+from anyorder.pictures.reliability_plot import IDEAL, MODEL, reliability_figure
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from anyorder.build import CONFIG_FILE, load_model
+from anyorder.build.runs import CONFIG_FILE, load_model
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from anyorder.data.storage import read_split
 from anyorder.evaluation.statistics import Proportion
-from anyorder.experiments.measures import SHARES
-from anyorder.experiments.promises import lookup
+from anyorder.studies.measures import SHARES
+from anyorder.studies.promises import lookup
 from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
 from anyorder.report.run import Run

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from anyorder.data.batch import EncodedTrajectories
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.evaluation.modes import Filtering, InOnePass, Mode
 from anyorder.masking.schedules import Rate

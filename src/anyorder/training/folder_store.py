@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
-from anyorder.models.pretrained import save
+from anyorder.models.language.pretrained import save
 from anyorder.training.checkpoint import FORMAT_VERSION
 from anyorder.training.stores import link_as_pt
 

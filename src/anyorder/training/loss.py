@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from anyorder.data.grid import object_elements
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.grid import object_elements
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 
 @dataclass(frozen=True)

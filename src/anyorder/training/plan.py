@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 
 from anyorder.config import TrainingConfig
-from anyorder.data.batch import ByLength
+from anyorder.elements.batch import ByLength
 from anyorder.seeding import stream
 
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from anyorder.config import TrainingConfig
-from anyorder.data.batch import Batch, EncodedTrajectories
-from anyorder.data.layout import Kind
+from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
@@ -45,7 +45,7 @@ def _nothing(model: nn.Module) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a training run needs, built by `anyorder.build`.
+    """All that a training run needs, built by `anyorder.build.runs`.
 
     Attributes:
         model: called as ``model(values, layout, order) -> logits [K, V]``.

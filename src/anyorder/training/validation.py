@@ -7,9 +7,9 @@ from collections import Counter
 import torch
 from torch import nn
 
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import object_elements
-from anyorder.data.layout import Kind
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import object_elements
+from anyorder.elements.layout import Kind
 from anyorder.masking.strategies import Strategy
 from anyorder.seeding import stream
 from anyorder.training.loss import LossSums, Weighting

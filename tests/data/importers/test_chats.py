@@ -7,7 +7,7 @@ import pytest
 
 from anyorder.data.importers.chats import ImportSpec, import_chats, split_of, task_of
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
-from anyorder.data.importers.storage import read_text_split
+from anyorder.data.text_storage import read_text_split
 from anyorder.data.manifest import MANIFEST, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Role, sees_value
 
 LETTERS = {Kind.MISSION: "m", Kind.OBSERVATION: "o", Kind.ACTION: "a", Kind.RETURN: "r"}

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from anyorder.data.batch import EncodedTrajectories
-from anyorder.data.grid import GridVocabulary
-from anyorder.data.layout import Attribute, Kind
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from strategy_settings import RATE, SETTINGS
 
-from anyorder.data.layout import Attribute, Kind
+from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (

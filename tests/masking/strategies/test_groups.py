@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyorder.data.layout import Attribute, Kind
+from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import ActionsOnly, AttributeWise, Cell, Mixed, ObservationsOnly, Token, Unit

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 import torch
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import Blocks, Permutation
 

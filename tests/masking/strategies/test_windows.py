@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anyorder.data.layout import Kind
+from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Future, Past, RandomAutoregressive
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, imitate, in_turn, look_ahead, reconstruct
 from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
 

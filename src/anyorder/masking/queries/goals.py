@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role, imitate
 from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
 

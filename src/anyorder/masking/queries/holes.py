@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, in_turn, reconstruct
 from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
 from anyorder.seeding import stream
@@ -41,7 +41,7 @@ class Future:
         step: 0 <= step < T.
         horizon: at least 1, step + horizon <= T; None: to the end of each trajectory (whose length then is known).
         autoregressive: True ranks the future in turn, as the strategy `NextStep`: each observation and action from
-            what comes before it alone, also the past. Decode it with `anyorder.decoding.AlongRanks`.
+            what comes before it alone, also the past. Decode it with `anyorder.inference.decoding.AlongRanks`.
     """
 
     step: Step

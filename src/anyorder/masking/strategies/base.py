@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
 

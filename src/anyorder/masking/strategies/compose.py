@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Attribute, Kind, Layout
+from anyorder.elements.layout import Attribute, Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import Strategy, episode, redraws, require_some, uniform_below

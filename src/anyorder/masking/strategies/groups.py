@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Attribute, Layout
+from anyorder.elements.layout import Attribute, Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import episode, until_some, whole_groups

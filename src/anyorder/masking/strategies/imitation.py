@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, imitate, in_turn
 from anyorder.masking.strategies.base import ask_for, episode, require_some
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Layout
+from anyorder.elements.layout import Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import ask_for, episode, random_places, until_some

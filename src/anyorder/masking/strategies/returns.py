@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 import torch
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role, imitate, in_turn
 from anyorder.masking.strategies.base import ask_for, require_some, uniform_below
 

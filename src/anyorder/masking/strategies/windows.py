@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.data.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import episode, num_actions, uniform_below, until_some, whole_groups

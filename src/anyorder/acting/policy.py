@@ -1,0 +1,183 @@
+"""Acting with a trained model: the whole history as context, the next action as the question.
+
+Legend: N episodes in progress, S cells of a view, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from copy import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anyorder.elements.grid import AFTER_CELLS, NUM_VALUES, Encoded, GridLayout, GridVocabulary, collate
+from anyorder.elements.layout import Attribute
+from anyorder.envs.minigrid import View
+from anyorder.masking.order import Order, Role, imitate
+
+TRIED_PENALTY = 4.0
+"""What agents act with unless told otherwise, see `Policy`."""
+FRAMES_PER_PASS = 256
+"""Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
+
+
+def passes(num_frames: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of histories that are asked together, the longest first, padded to at most `FRAMES_PER_PASS` frames."""
+    longest_first = sorted(range(len(num_frames)), key=num_frames.__getitem__, reverse=True)
+    while longest_first:
+        size = max(1, FRAMES_PER_PASS // num_frames[longest_first[0]])
+        yield longest_first[:size]
+        longest_first = longest_first[size:]
+
+
+class History:
+    """What an agent has seen and done so far.
+
+    Args:
+        vocabulary: of the model that will read it.
+        mission: the instruction.
+    """
+
+    def __init__(self, vocabulary: GridVocabulary, mission: str) -> None:
+        self.mission = mission
+        self._vocabulary = vocabulary
+        self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
+        self._frames: list[np.ndarray] = []
+        self._unknown: list[np.ndarray] = []
+        self._taken: Counter[tuple[bytes, int]] = Counter()
+
+    def __len__(self) -> int:
+        """Number of observations."""
+        return len(self._frames)
+
+    def observe(self, view: View, unknown: np.ndarray | None = None, unknown_direction: bool = False) -> None:
+        """Add an observation.
+
+        Args:
+            view: what the environment showed.
+            unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden. With a
+                third axis, ``[X, Y, 3]``, for single attributes.
+            unknown_direction: True if it cannot trust the direction either.
+        """
+        num_cells = view.image[..., 0].size
+        told = np.zeros(view.image.shape, bool) if unknown is None else unknown.reshape(*view.image.shape[:2], -1)
+        raw = np.concatenate([view.image.reshape(-1), [view.direction, 0, 0]]).astype(np.int64)
+        self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
+        attributes = np.broadcast_to(told, view.image.shape).reshape(-1)
+        self._unknown.append(np.concatenate([attributes, [unknown_direction, False, False]]))
+
+    def act(self, action: int, unknown: bool = False) -> None:
+        """Add the action taken after the last observation; ``unknown``: True if the agent is told that it may have been
+        another, it becomes hidden."""
+        self._taken[self._last_observation(), action] += 1
+        self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
+        self._unknown[-1][-1] = unknown
+
+    def tried(self) -> Tensor:
+        """float32 ``[7]``: how often each action was taken in the episode after exactly the last observation (view and
+        direction, the same of them unknown)."""
+        now = self._last_observation()
+        return torch.tensor([float(self._taken[now, action]) for action in range(NUM_VALUES[Attribute.ACTION])])
+
+    def _last_observation(self) -> bytes:
+        return np.where(self._unknown[-1], -1, self._frames[-1])[:1 - AFTER_CELLS].tobytes()
+
+    def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """One observation and the action after it.
+
+        Returns:
+            Values, int64 ``[3S + 3]``, and bool ``[3S + 3]``, True for the unknown ones.
+        """
+        return self._frames[number], self._unknown[number]
+
+    def words(self) -> Tensor:
+        """int64 ``[W]``: values of the mission's words."""
+        return self._words
+
+    def encoded(self) -> Encoded:
+        """The history with its next action still open."""
+        return Encoded(self.mission, self._words, torch.from_numpy(np.stack(self._frames)), len(self._frames))
+
+    def unknown(self) -> Tensor:
+        """bool ``[F, S]``; True for unknown cells."""
+        return self.unknown_elements()[:, :-AFTER_CELLS:3]
+
+    def unknown_elements(self) -> Tensor:
+        """bool ``[F, 3S + 3]``; True for unknown attributes of cells, directions and actions."""
+        return torch.from_numpy(np.stack(self._unknown))
+
+    def recent(self, num_frames: int | None) -> History:
+        """The last so many observations and what was done between them, for a model that reads no more; None: all."""
+        if num_frames is None or len(self) <= num_frames:
+            return self
+        known = copy(self)
+        known._frames, known._unknown = self._frames[-num_frames:], self._unknown[-num_frames:]
+        return known
+
+    def rebuilt(self, frames: Tensor) -> History:
+        """The same history with the values of ``frames`` (int64 ``[F, 3S + 3]``) in the place of unknown ones, which are
+        known from now on."""
+        known = copy(self)
+        known._frames = [np.where(*three) for three in zip(self._unknown, frames.numpy(), self._frames)]
+        known._unknown = [np.zeros_like(unknown) for unknown in self._unknown]
+        return known
+
+
+class Policy:
+    """The next action of a model that was trained in any order that includes imitation.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered.
+        seed: of those draws.
+        tried_penalty: nats that the log-probability of an action loses for every time it was taken in the episode after
+            exactly this observation. Experts never do in vain what they did before, so their demonstrations do not show
+            what to do then, and where nothing has changed, neither has the model's answer.
+    """
+
+    def __init__(self, model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> None:
+        self.model, self.temperature, self.tried_penalty = model, temperature, tried_penalty
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def start(self, mission: str) -> History:
+        """The empty history of a new episode."""
+        return History(self.model.vocabulary, mission)
+
+    def actions(self, histories: Sequence[History]) -> list[int]:
+        """The next action of each episode."""
+        logits = self.logits(histories) - self.tried_penalty * torch.stack([history.tried() for history in histories])
+        if self.temperature == 0.0:
+            return logits.argmax(dim=-1).tolist()
+        probabilities = (logits / self.temperature).softmax(dim=-1)
+        return torch.multinomial(probabilities, 1, generator=self._generator)[:, 0].tolist()
+
+    @torch.no_grad()
+    def logits(self, histories: Sequence[History]) -> Tensor:
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+        histories = [history.recent(self.model.max_frames) for history in histories]
+        logits: list[Tensor] = [torch.empty(0)] * len(histories)
+        for chosen in passes([len(history) for history in histories]):
+            for index, row in zip(chosen, self._pass([histories[i] for i in chosen])):
+                logits[index] = row
+        return torch.stack(logits).float()
+
+    def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
+        """What is asked of the histories: the next action and, since it costs nothing, all that are known."""
+        order = imitate(layout)
+        roles = layout.shape_of_grid.frames(order.roles)
+        for row, history in enumerate(histories):
+            roles[row, : len(history)][history.unknown_elements()] = Role.HIDDEN
+        return order
+
+    def _pass(self, histories: Sequence[History]) -> Tensor:
+        device = next(self.model.parameters()).device
+        values, layout = collate([history.encoded() for history in histories], *self.model.view)
+        order = self.order(layout, histories)
+        logits = self.model(values.to(device), layout.to(device), order.to(device)).cpu()
+        # Known actions of the past are answered too; the last one of each row is the question.
+        last = order.targets.sum(dim=1).cumsum(0) - 1
+        first = self.model.vocabulary.offsets[Attribute.ACTION]
+        return logits[last, first : first + self.model.vocabulary.sizes[Attribute.ACTION]]

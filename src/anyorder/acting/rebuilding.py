@@ -1,0 +1,81 @@
+"""Rebuilding before acting: what the agent is told is unknown is first decoded from what it knows, then acted upon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import collate
+from anyorder.inference.decoding import Decoder, SinglePass
+from anyorder.acting.policy import passes
+from anyorder.masking.order import reconstruct
+from anyorder.acting.policy import History, Policy
+
+
+class RebuildingPolicy(Policy):
+    """Acts as `Policy` does, on histories whose unknown cells, directions and actions have been rebuilt.
+
+    All of them are rebuilt anew at every step, from everything known up to that step, so what is seen later corrects
+    what was believed of the past (filtering of the present, smoothing of the past, nothing of the future).
+
+    Args:
+        model: that was also trained to rebuild observations.
+        temperature, seed, tried_penalty: as in `Policy`.
+        decoder: of the unknown elements; the most probable value of each by default.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        temperature: float = 0.0,
+        seed: int = 0,
+        tried_penalty: float = 0.0,
+        decoder: Decoder = SinglePass(),
+    ) -> None:
+        super().__init__(model, temperature, seed, tried_penalty)
+        self.decoder = decoder
+
+    def logits(self, histories: Sequence[History]) -> Tensor:
+        recent = [history.recent(self.model.max_frames) for history in histories]
+        return super().logits(rebuilt(self.model, recent, self.decoder))
+
+
+@torch.no_grad()
+def rebuilt(
+    model: nn.Module,
+    histories: Sequence[History],
+    decoder: Decoder = SinglePass(),
+    generator: torch.Generator | None = None,
+) -> list[History]:
+    """The histories with every unknown element decoded from the known ones; those without any stay as they are.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        histories: of any lengths, each with its next action still open.
+        decoder: one for targets of equal rank.
+        generator: of a decoder that draws, on the CPU.
+    """
+    generator = generator or torch.Generator().manual_seed(0)
+    whole = list(histories)
+    with_holes = [index for index, history in enumerate(histories) if history.unknown_elements().any()]
+    for chosen in passes([len(histories[index]) for index in with_holes]):
+        rows = [with_holes[number] for number in chosen]
+        for row, frames in zip(rows, _decode(model, [histories[row] for row in rows], decoder, generator)):
+            whole[row] = histories[row].rebuilt(frames[: len(histories[row])])
+    return whole
+
+
+def _decode(model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
+    """int64 ``[B, F, 3S + 3]``: all values, the unknown ones rebuilt."""
+    # The open action is nothing to rebuild from: it is left out.
+    encoded = [replace(one, num_actions=one.num_actions - 1) for one in (history.encoded() for history in histories)]
+    batch = Batch(*collate(encoded, *model.view))
+    shape = batch.layout.shape_of_grid
+    unknown = torch.zeros_like(batch.layout.present)
+    for row, history in enumerate(histories):
+        shape.frames(unknown)[row, : len(history)] = history.unknown_elements()
+    return shape.frames(decoder(model, batch, reconstruct(batch.layout, unknown), generator).values)

@@ -1,0 +1,330 @@
+"""Grid trajectories as elements: vocabulary, element order and layout.
+
+A trajectory becomes one row of elements: the mission's words, then for every step the observation (each cell's
+object, color and state, column by column as MiniGrid gives them), the direction, the return-to-go (what is still to be
+earned) and the action taken there (both padding at the last step).
+The regular order lets a model view a row as frames without any index arithmetic.
+
+Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 3) elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.types import Trajectory
+
+AFTER_CELLS = 3
+"""Elements of a frame that are not part of a grid square: direction, return, action."""
+NUM_RETURNS = 21
+"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
+UNKNOWN_WORD = "<unknown>"
+WALL = 2
+"""MiniGrid's object types above wall are objects; unseen, empty and wall are background. Objects come first in the
+numbering of values, so the two agree."""
+NUM_VALUES = {
+    Attribute.OBJECT: 11,
+    Attribute.COLOR: 6,
+    Attribute.STATE: 4,
+    Attribute.DIRECTION: 4,
+    Attribute.RETURN: NUM_RETURNS,
+    Attribute.ACTION: 7,
+}
+"""How many values MiniGrid gives each attribute (a state is a door's 0..2, or an agent's direction 0..3)."""
+
+
+@dataclass(frozen=True)
+class GridVocabulary:
+    """All values in one numbering, each attribute's in a range of its own.
+
+    Attributes:
+        words: mission words, the first is `UNKNOWN_WORD`.
+    """
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, trajectories: Iterable[Trajectory]) -> GridVocabulary:
+        """The vocabulary of a data set: every word of its missions, sorted."""
+        words = {word for trajectory in trajectories for word in trajectory.mission.split()}
+        return cls((UNKNOWN_WORD, *sorted(words)))
+
+    @property
+    def sizes(self) -> dict[Attribute, int]:
+        """Number of values of each attribute, in the order of their ranges."""
+        return {**NUM_VALUES, Attribute.WORD: len(self.words)}
+
+    @property
+    def offsets(self) -> dict[Attribute, int]:
+        """First value of each attribute's range."""
+        ends = np.cumsum([0, *self.sizes.values()])
+        return {attribute: int(start) for attribute, start in zip(self.sizes, ends)}
+
+    def __len__(self) -> int:
+        return sum(self.sizes.values())
+
+    def allowed(self) -> Tensor:
+        """bool ``[len(Attribute), V]``; True where a value belongs to the attribute."""
+        table = torch.zeros(len(Attribute), len(self), dtype=torch.bool)
+        for attribute, start in self.offsets.items():
+            table[attribute, start : start + self.sizes[attribute]] = True
+        return table
+
+    def frame_offsets(self, num_cells: int) -> np.ndarray:
+        """int64 ``[3S + 3]``: what to add to a frame's raw numbers (object, color, state, ..., direction, return,
+        action)."""
+        starts = self.offsets
+        cell = [starts[Attribute.OBJECT], starts[Attribute.COLOR], starts[Attribute.STATE]]
+        return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
+
+    def encode_mission(self, mission: str) -> list[int]:
+        """Values of the mission's words; a word never seen in training is `UNKNOWN_WORD`."""
+        number = {word: index for index, word in enumerate(self.words)}
+        start = self.offsets[Attribute.WORD]
+        return [start + number.get(word, 0) for word in mission.split()]
+
+
+@dataclass(frozen=True)
+class GridShape:
+    """What turns a row of elements back into words and frames.
+
+    Attributes:
+        num_words: W, of the longest mission in the batch.
+        num_frames: F, of the longest trajectory in the batch.
+        columns, rows: of the agent's view.
+    """
+
+    num_words: int
+    num_frames: int
+    columns: int
+    rows: int
+
+    @property
+    def num_cells(self) -> int:
+        """S."""
+        return self.columns * self.rows
+
+    @property
+    def num_elements(self) -> int:
+        """E."""
+        return self.num_words + self.num_frames * self.per_frame
+
+    @property
+    def per_frame(self) -> int:
+        """P = 3S + 3, elements of a frame."""
+        return 3 * self.num_cells + AFTER_CELLS
+
+    def words(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, W]``."""
+        return elements[:, : self.num_words]
+
+    def frames(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, 3S + 3]``, a view: the cells' attributes, the direction, the return, the action."""
+        return elements[:, self.num_words :].unflatten(1, (self.num_frames, self.per_frame))
+
+    def cells(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, S, 3]``, a view: (object, color, state)."""
+        return self.frames(elements)[..., :-AFTER_CELLS].unflatten(-1, (self.num_cells, 3))
+
+    def observations(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, 3S + 1]``, a view: the cells' attributes and the direction."""
+        return self.frames(elements)[..., :-2]
+
+    def directions(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view."""
+        return self.frames(elements)[..., -3]
+
+    def returns(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has none."""
+        return self.frames(elements)[..., -2]
+
+    def actions(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has no action."""
+        return self.frames(elements)[..., -1]
+
+
+@dataclass(frozen=True, eq=False)
+class GridLayout(Layout):
+    """A `Layout` whose rows are regular.
+
+    Attributes:
+        shape_of_grid: how to view a row as words and frames.
+    """
+
+    shape_of_grid: GridShape
+
+
+def grid_layout(
+    shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_words: Tensor, missions: tuple[str, ...]
+) -> GridLayout:
+    """The layout of trajectories with these lengths.
+
+    Args:
+        shape: of the batch.
+        num_frames: int64 ``[B]``.
+        num_actions: int64 ``[B]``: one less than frames for a whole trajectory; as many for one that goes on, whose
+            next action is an element too.
+        num_words: int64 ``[B]``.
+        missions: B instructions.
+    """
+    template = _template(shape)
+    exists = torch.empty(len(num_actions), shape.num_elements, dtype=torch.bool)
+    exists[:, : shape.num_words] = torch.arange(shape.num_words) < num_words[:, None]
+    step = torch.arange(shape.num_frames)
+    frames = shape.frames(exists)
+    frames[..., :-2] = (step < num_frames[:, None])[..., None]
+    frames[..., -2:] = (step < num_actions[:, None])[..., None]
+    rows = {name: tensor.expand(len(num_actions), -1) for name, tensor in template.items()}
+    rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
+    return GridLayout(
+        **rows,
+        num_cells=shape.num_words + shape.num_frames * (shape.num_cells + AFTER_CELLS),
+        num_units=1 + 3 * shape.num_frames,
+        missions=missions,
+        shape_of_grid=shape,
+    )
+
+
+def _template(shape: GridShape) -> dict[str, Tensor]:
+    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape."""
+    row = {name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in
+           ("kind", "attribute", "step", "cell", "unit")}
+    step = torch.arange(shape.num_frames)
+    words, per_frame = shape.num_words, shape.num_cells + AFTER_CELLS
+    first_cell = words + step * per_frame
+
+    shape.words(row["kind"])[:] = Kind.MISSION
+    shape.frames(row["kind"])[:] = Kind.OBSERVATION
+    shape.returns(row["kind"])[:] = Kind.RETURN
+    shape.actions(row["kind"])[:] = Kind.ACTION
+
+    shape.words(row["attribute"])[:] = Attribute.WORD
+    shape.cells(row["attribute"])[:] = torch.tensor([Attribute.OBJECT, Attribute.COLOR, Attribute.STATE])
+    shape.directions(row["attribute"])[:] = Attribute.DIRECTION
+    shape.returns(row["attribute"])[:] = Attribute.RETURN
+    shape.actions(row["attribute"])[:] = Attribute.ACTION
+
+    shape.words(row["step"])[:] = -1
+    shape.frames(row["step"])[:] = step[:, None]
+
+    shape.words(row["cell"])[:] = torch.arange(words)
+    shape.cells(row["cell"])[:] = (first_cell[:, None] + torch.arange(shape.num_cells))[..., None]
+    shape.directions(row["cell"])[:] = first_cell + shape.num_cells
+    shape.returns(row["cell"])[:] = first_cell + shape.num_cells + 1
+    shape.actions(row["cell"])[:] = first_cell + shape.num_cells + 2
+
+    shape.words(row["unit"])[:] = 0
+    shape.observations(row["unit"])[:] = 1 + 3 * step[:, None]
+    shape.returns(row["unit"])[:] = 2 + 3 * step
+    shape.actions(row["unit"])[:] = 3 + 3 * step
+    return {name: tensor[0] for name, tensor in row.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One trajectory, or the history of one that goes on, as values.
+
+    Attributes:
+        mission: the instruction.
+        words: int64 ``[W]``, of the mission.
+        frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
+        num_actions: F - 1 for a whole trajectory, F where the next action is still to come (its value is arbitrary).
+    """
+
+    mission: str
+    words: Tensor
+    frames: Tensor
+    num_actions: int
+
+
+def returns_to_go(rewards: np.ndarray) -> np.ndarray:
+    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` values; above 1 counts as 1."""
+    earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
+    # Rounded before it is cut into parts: a sum of float32 numbers is not exactly what it stands for.
+    return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
+
+
+def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
+    """A whole trajectory's values.
+
+    Raises:
+        ValueError: for a number that MiniGrid does not have; it would be read as another attribute's.
+    """
+    observed = np.moveaxis(trajectory.observations, -1, 0)
+    returns = returns_to_go(trajectory.rewards)
+    for attribute, raw in zip(NUM_VALUES, (*observed, trajectory.directions, returns, trajectory.actions)):
+        if raw.max() >= NUM_VALUES[attribute]:
+            raise ValueError(f"a {attribute.name.lower()} is below {NUM_VALUES[attribute]}, found {raw.max()}")
+    num_frames = len(trajectory) + 1
+    frames = np.zeros((num_frames, trajectory.observations[0].size + AFTER_CELLS), dtype=np.int64)
+    frames[:, :-AFTER_CELLS] = trajectory.observations.reshape(num_frames, -1)
+    frames[:, -3] = trajectory.directions
+    frames[:-1, -2] = returns
+    frames[:-1, -1] = trajectory.actions
+    return Encoded(
+        trajectory.mission,
+        torch.tensor(vocabulary.encode_mission(trajectory.mission), dtype=torch.int64),
+        torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - AFTER_CELLS) // 3)),
+        len(trajectory),
+    )
+
+
+def parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
+    """A trajectory as parts of at most ``max_frames`` frames (2 at least; None: the whole one).
+
+    Each begins with the last frame of the one before, so that every action is in one of them, with the observations
+    before and after it; only the last part may be shorter.
+    """
+    num_frames = len(encoded.frames)
+    if max_frames is None or num_frames <= max_frames:
+        return [encoded]
+    firsts = range(0, num_frames - 1, max_frames - 1)
+    pieces = [encoded.frames[first : first + max_frames] for first in firsts]
+    return [replace(encoded, frames=piece, num_actions=len(piece) - 1) for piece in pieces]
+
+
+def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor, GridLayout]:
+    """Pad trajectories to one batch: values int64 ``[B, E]`` (0 at padding) and their layout."""
+    num_words = torch.tensor([len(one.words) for one in encoded])
+    num_frames = torch.tensor([len(one.frames) for one in encoded])
+    num_actions = torch.tensor([one.num_actions for one in encoded])
+    shape = GridShape(int(num_words.max()), int(num_frames.max()), columns, rows)
+    values = torch.zeros(len(encoded), shape.num_elements, dtype=torch.int64)
+    all_frames = shape.frames(values)
+    for row, one in enumerate(encoded):
+        values[row, : len(one.words)] = one.words
+        all_frames[row, : len(one.frames)] = one.frames
+    layout = grid_layout(shape, num_frames, num_actions, num_words, tuple(one.mission for one in encoded))
+    return values.masked_fill_(~layout.present, 0), layout
+
+
+def object_elements(values: Tensor, layout: Layout) -> Tensor:
+    """bool ``[B, E]``; True for the object, color and state of a cell whose true object is above wall."""
+    is_object = (layout.attribute == Attribute.OBJECT) & layout.present & (values > WALL)
+    in_cell = torch.zeros(len(values), layout.num_cells, dtype=torch.bool, device=values.device)
+    in_cell = in_cell.scatter_reduce(1, layout.cell, is_object, reduce="amax")
+    return in_cell.gather(1, layout.cell) & (layout.attribute <= Attribute.STATE)
+
+
+def raw_cells(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
+    """uint8 ``[B, F, X, Y, 3]``: MiniGrid's (object, color, state); zero at padding."""
+    starts = [vocabulary.offsets[a] for a in (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)]
+    cells = (shape.cells(values) - torch.tensor(starts)).clamp(min=0)
+    return cells.unflatten(2, (shape.columns, shape.rows)).numpy().astype(np.uint8)
+
+
+def raw_actions(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
+    """int64 ``[B, F]``: MiniGrid's actions; -1 or less at padding and at a last frame."""
+    return (shape.actions(values) - vocabulary.offsets[Attribute.ACTION]).numpy()
+
+
+def mission_of(values: Tensor, vocabulary: GridVocabulary) -> str:
+    """The mission that word values (int64 ``[W]``) spell."""
+    first = vocabulary.offsets[Attribute.WORD]
+    return " ".join(vocabulary.words[value - first] for value in values.tolist())

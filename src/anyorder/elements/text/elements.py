@@ -1,0 +1,158 @@
+"""Text trajectories as elements: one token is one element.
+
+| layout | of a token |
+|---|---|
+| kind | of its turn; also of the marks around it |
+| attribute | WORD |
+| cell | its word (what white space separates); an end token or a mark's token is a cell alone |
+| unit | 0 for the mission, then one number for each turn |
+| step | environment time, as everywhere |
+| exempt | True for marks, and for turns that are not asked about |
+
+Marks have the kind, step and unit of their turn, so an order ranks and drops them with it, but they are always shown.
+A hidden word tells how many tokens it has, a hidden unit nothing but its room.
+
+Legend: B trajectories, E tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.elements.batch import Batch, ByLength
+from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.text.codec import TextCodec
+from anyorder.elements.text.form import ChatForm
+from anyorder.elements.text.units import TextUnit, TooLong, shorten, text_units
+from anyorder.types import TextTrajectory
+
+KINDS = {"mission": Kind.MISSION, "observation": Kind.OBSERVATION, "action": Kind.ACTION}
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedText:
+    """One trajectory as tokens.
+
+    Attributes:
+        mission: in words.
+        values: int64 ``[E]``.
+        places: name -> int64 ``[E]``: kind, step, cell, unit, exempt.
+        num_units: the mission and the turns after it.
+    """
+
+    mission: str
+    values: Tensor
+    places: dict[str, Tensor]
+    num_units: int
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def encode_text(
+    trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, limit: int | None = None
+) -> EncodedText:
+    """The tokens of a trajectory, of as much of it as fits; see `shorten`.
+
+    Args:
+        trajectory: whole.
+        codec: of the model's tokenizer.
+        form: how turns are told.
+        limit: in tokens; None keeps all.
+
+    Raises:
+        AnyOrderError: for a role that the form does not know; a `TooLong` one where no target fits.
+    """
+    units = text_units(trajectory, codec, form)
+    if limit is not None:
+        units = shorten(units, limit, trajectory.source)
+    return assemble(units, trajectory.mission, codec.end_id)
+
+
+def assemble(units: Sequence[TextUnit], mission: str, end_id: int) -> EncodedText:
+    """Units, in order, as elements."""
+    values: list[int] = []
+    rows: dict[str, list[int]] = {name: [] for name in ("kind", "step", "cell", "unit", "exempt")}
+    cell = number = 0
+    for unit in units:
+        number += unit.part != "mission"
+        filling = unit.room - len(unit.text)
+        values += [*unit.before, *unit.text.ids, *[end_id] * filling, *unit.after]
+        words = list(unit.text.words)
+        first = cell + len(unit.before)
+        after_words = first + (max(words) + 1 if words else 0)
+        cell = after_words + filling + len(unit.after)
+        rows["cell"] += [*range(first - len(unit.before), first), *(first + word for word in words)]
+        rows["cell"] += range(after_words, cell)
+        hidden = [not unit.asked and unit.part != "mission"] * unit.room
+        rows["exempt"] += [*[True] * len(unit.before), *hidden, *[True] * len(unit.after)]
+        for name, place in (("kind", int(KINDS[unit.part])), ("step", unit.step), ("unit", number)):
+            rows[name] += [place] * len(unit)
+    places = {name: torch.tensor(row, dtype=torch.int64) for name, row in rows.items()}
+    return EncodedText(mission, torch.tensor(values, dtype=torch.int64), places, number + 1)
+
+
+def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch:
+    """Trajectories padded on the right to the longest. Padding is a kind: its value is ``pad_id``, whatever else that
+    token may stand for."""
+    longest = max(map(len, encoded))
+
+    def padded(rows: Sequence[Tensor], filling: int) -> Tensor:
+        return torch.stack([torch.nn.functional.pad(row, (0, longest - len(row)), value=filling) for row in rows])
+
+    places = {name: padded([one.places[name] for one in encoded], 0) for name in encoded[0].places}
+    layout = Layout(
+        kind=places["kind"],
+        attribute=torch.full_like(places["kind"], int(Attribute.WORD)),
+        step=places["step"],
+        cell=places["cell"],
+        unit=places["unit"],
+        num_cells=1 + int(places["cell"].max()),
+        num_units=max(one.num_units for one in encoded),
+        missions=tuple(one.mission for one in encoded),
+        exempt=places["exempt"].bool(),
+    )
+    return Batch(padded([one.values for one in encoded], pad_id), layout)
+
+
+class EncodedTexts(ByLength):
+    """A split of a text data set as elements, ready to be batched; a batch's budget is in tokens.
+
+    Args:
+        encoded: its trajectories.
+        pad_id: of the codec.
+    """
+
+    counted_in = "tokens"
+
+    def __init__(self, encoded: Sequence[EncodedText], pad_id: int) -> None:
+        self._encoded, self._pad_id = list(encoded), pad_id
+        super().__init__([len(one) for one in self._encoded])
+
+    @classmethod
+    def of(
+        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int | None = None
+    ) -> EncodedTexts:
+        """All of the trajectories; arguments and errors are those of `encode_text`."""
+        return cls([encode_text(trajectory, codec, form, limit) for trajectory in trajectories], codec.pad_id)
+
+    @classmethod
+    def fitting(
+        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int
+    ) -> tuple[EncodedTexts, list[str]]:
+        """Those of the trajectories that have a target within the limit, and for each other one why it has none."""
+        encoded, left_out = [], []
+        for trajectory in trajectories:
+            try:
+                encoded.append(encode_text(trajectory, codec, form, limit))
+            except TooLong as error:
+                left_out.append(str(error))
+        return cls(encoded, codec.pad_id), left_out
+
+    def batch(self, index: Sequence[int]) -> Batch:
+        """The chosen trajectories, padded to the longest."""
+        return collate_text([self._encoded[i] for i in index], self._pad_id)

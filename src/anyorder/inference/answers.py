@@ -1,0 +1,179 @@
+"""What a model answered, beside what was true, in MiniGrid's words.
+
+Legend: E elements, F frames, X columns and Y rows of a view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import WALL, GridVocabulary
+from anyorder.elements.layout import Attribute
+from anyorder.inference.decoding import Decoded
+from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
+from anyorder.elements.grid import raw_cells
+from anyorder.masking.order import Order
+
+
+@dataclass(frozen=True)
+class ElementAnswer:
+    """One element that is not part of a grid square: an action, a direction, a return.
+
+    Attributes:
+        step: environment time.
+        attribute: ``action``, ``direction`` or ``return``.
+        answer, truth: an action's name, otherwise a number.
+        probability: of the answer when it was chosen.
+        distribution: of all values, where one pass answered.
+    """
+
+    step: int
+    attribute: str
+    answer: str
+    truth: str
+    probability: float
+    distribution: dict[str, float] | None
+
+    @property
+    def right(self) -> bool:
+        return self.answer == self.truth
+
+
+@dataclass(frozen=True)
+class CellAnswer:
+    """One grid square of which something was asked.
+
+    Attributes:
+        column, row: in the agent's view; the agent is in the middle of the last row and looks to row 0.
+        answer, truth: e.g. ``red ball``.
+        probability: product over the attributes that were asked for.
+        notable: True for an object in the answer or in truth, and for what changed since the step before.
+    """
+
+    column: int
+    row: int
+    answer: str
+    truth: str
+    probability: float
+    notable: bool
+
+    @property
+    def right(self) -> bool:
+        return self.answer == self.truth
+
+
+@dataclass(frozen=True, eq=False)
+class ViewAnswer:
+    """An observation of which at least one grid square was asked for.
+
+    Attributes:
+        step: environment time.
+        truth, answer: uint8 ``[X, Y, 3]``.
+        asked: bool ``[X, Y]``.
+        cells: those asked for.
+    """
+
+    step: int
+    truth: np.ndarray
+    answer: np.ndarray
+    asked: np.ndarray
+    cells: tuple[CellAnswer, ...]
+
+    @property
+    def num_right(self) -> int:
+        return sum(cell.right for cell in self.cells)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        cells = [asdict(cell) | {"right": cell.right} for cell in self.cells]
+        return {"step": self.step, "num_asked": len(cells), "num_right": self.num_right, "cells": cells}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything that was asked of one trajectory, by step."""
+
+    elements: tuple[ElementAnswer, ...]
+    views: tuple[ViewAnswer, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        elements = [asdict(element) | {"right": element.right} for element in self.elements]
+        return {"elements": elements, "observations": [view.to_json() for view in self.views]}
+
+
+def read_answer(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> Answer:
+    """Put an answer into words.
+
+    Args:
+        vocabulary: of the model.
+        batch: of one trajectory, with the true values.
+        order: what was asked.
+        decoded: what was answered.
+    """
+    return Answer(_elements(vocabulary, batch, order, decoded), _views(vocabulary, batch, order, decoded))
+
+
+USUAL = {0: (0, 0), 1: (0, 0), WALL: (COLORS.index("grey"), 0)}
+"""Color and state that MiniGrid gives to what is unseen, empty or wall."""
+
+
+def cell_name(cell: np.ndarray) -> str:
+    """``wall``, ``red ball``, ``open green door``; of a uint8 ``[3]``. Equal names are equal cells."""
+    kind, color, state = (int(number) for number in cell)
+    # Color and state of background are told only where they should not be.
+    if USUAL.get(kind) == (color, state):
+        return OBJECTS[kind]
+    # A state means something for doors alone; for the rest it is shown only where it should not be.
+    name = DOOR_STATES[state] + " " if OBJECTS[kind] == "door" and state < len(DOOR_STATES) else ""
+    return f"{name}{COLORS[color]} {OBJECTS[kind]}" + (f" (state {state})" if state and not name else "")
+
+
+def value_name(attribute: Attribute, number: int) -> str:
+    """An action's name; of everything else the number."""
+    return ACTIONS[number] if attribute == Attribute.ACTION else str(number)
+
+
+def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ElementAnswer, ...]:
+    layout, answers = batch.layout, []
+    for number, element in enumerate(order.targets[0].nonzero()[:, 0].tolist()):
+        attribute = Attribute(int(layout.attribute[0, element]))
+        if attribute <= Attribute.STATE or attribute == Attribute.WORD:
+            continue
+        start, size = vocabulary.offsets[attribute], vocabulary.sizes[attribute]
+        distribution = None
+        if decoded.logits is not None:
+            shares = decoded.logits[number, start : start + size].float().softmax(dim=0).tolist()
+            distribution = {value_name(attribute, value): share for value, share in enumerate(shares)}
+        answers.append(ElementAnswer(
+            int(layout.step[0, element]), attribute.name.lower(),
+            value_name(attribute, int(decoded.values[0, element]) - start),
+            value_name(attribute, int(batch.values[0, element]) - start),
+            float(decoded.probability[0, element]), distribution,
+        ))  # fmt: skip
+    return tuple(answers)
+
+
+def _views(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
+    shape = batch.layout.shape_of_grid
+    size = (shape.columns, shape.rows)
+    truth, answer = (raw_cells(values, shape, vocabulary)[0] for values in (batch.values, decoded.values))
+    asked = shape.cells(order.targets)[0].any(dim=-1).unflatten(-1, size).numpy()
+    sure = torch.where(shape.cells(order.targets), shape.cells(decoded.probability), 1.0).prod(dim=-1)[0]
+    sure = sure.unflatten(-1, size).numpy()
+    changed = np.zeros(asked.shape, bool)
+    changed[1:] = (truth[1:] != truth[:-1]).any(axis=-1)
+    notable = changed | (truth[..., 0] > WALL) | (answer[..., 0] > WALL)
+    return tuple(
+        ViewAnswer(step, truth[step], answer[step], asked[step], tuple(
+            CellAnswer(int(x), int(y), cell_name(answer[step, x, y]), cell_name(truth[step, x, y]),
+                       float(sure[step, x, y]), bool(notable[step, x, y]))
+            for x, y in np.argwhere(asked[step])
+        ))
+        for step in np.flatnonzero(asked.any(axis=(1, 2))).tolist()
+    )  # fmt: skip

@@ -1,0 +1,165 @@
+"""Exact log-likelihoods by the chain rule: the probability of a set of values is the product of each one's, given those
+before it. A model that were a joint distribution would give the same sum along every order; the spread over orders
+says how far it is from one.
+
+Values answered in the same pass, at the same rank, are independent given what they see. All sums are nats, float64.
+
+Legend: B trajectories, E elements, K targets, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from anyorder.elements.batch import Batch
+from anyorder.inference.decoding import ask, require_one_rank
+from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.rounds import in_round, rounds
+from anyorder.seeding import stream
+
+
+@dataclass(frozen=True, eq=False)
+class LogLikelihood:
+    """Nats, float64, on the CPU.
+
+    Attributes:
+        per_element: ``[B, E]``, log-probability of each target's value given what came before; 0 for everything else.
+    """
+
+    per_element: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """float64 ``[B]``: of all targets of a trajectory together; 0 without any."""
+        return self.per_element.sum(dim=1)
+
+
+class Chain(Protocol):
+    """A way along the targets of an order. The values of a batch are those whose likelihood is asked for."""
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood: ...
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """Along the ranks, in one forward pass: each target given the true values of the targets of lower rank. The chain
+    rule of the targets where no two of a trajectory have the same rank."""
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood:
+        order, values = order.to("cpu"), batch.values.cpu()
+        log_probabilities = ask(model, batch, order).double().log_softmax(dim=-1)
+        found = log_probabilities.gather(1, values[order.targets][:, None])[:, 0]
+        nothing = torch.zeros(values.shape, dtype=torch.float64)
+        return LogLikelihood(nothing.masked_scatter(order.targets, found))
+
+
+@dataclass(frozen=True)
+class PassByPass:
+    """One group of targets after the other, each then CONTEXT for the next, those still to come HIDDEN; for orders
+    whose targets have one rank.
+
+    Attributes:
+        group: what is answered at once: an ``element``, a ``cell`` or a ``unit``.
+        sequence: of the groups: ``time``, ``reverse``, ``random`` or numbers; see `anyorder.masking.rounds.rounds`.
+        seed: of random sequences.
+    """
+
+    group: str = "element"
+    sequence: str | Sequence[int] | Tensor = "time"
+    seed: int = 0
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood:
+        generator = stream(self.seed, "chain")
+        turn = rounds(batch.layout.to("cpu"), order.targets.cpu(), self.group, self.sequence, generator)
+        return along(model, batch, order, turn)
+
+
+def log_likelihood(model: nn.Module, batch: Batch, order: Order, chain: Chain = OnePass()) -> LogLikelihood:
+    """How probable the model finds the batch's values of the targets, given what the order shows.
+
+    Args:
+        model: any, in evaluation mode.
+        batch: whose values are judged.
+        order: what is asked.
+        chain: `OnePass` along ranks, or `PassByPass`.
+    """
+    return chain(model, batch, order)
+
+
+def along(model: nn.Module, batch: Batch, order: Order, turn: Tensor) -> LogLikelihood:
+    """The chain rule along rounds.
+
+    Args:
+        model, batch, order: as in `log_likelihood`; the targets of each trajectory have one rank.
+        turn: int64 ``[B, E]``, the round of each target; see `anyorder.masking.rounds.rounds`.
+    """
+    require_one_rank(order)
+    batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+    terms = torch.zeros(turn.shape, dtype=torch.float64)
+    for number in range(int(turn.max()) + 1):
+        rows = (turn == number).any(dim=1).nonzero()[:, 0]
+        terms[rows] += OnePass()(model, batch.rows(rows), in_round(order, turn, number).rows(rows)).per_element
+    return LogLikelihood(terms)
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """The log-likelihood of the same values along several orders, nats.
+
+    Attributes:
+        totals: float64 ``[N, B]``, one row per order.
+    """
+
+    totals: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """float64 ``[B]``."""
+        return self.totals.mean(dim=0)
+
+    @property
+    def std(self) -> Tensor:
+        """float64 ``[B]``: standard deviation over the orders drawn (divided by their number)."""
+        return self.totals.std(dim=0, correction=0)
+
+    @property
+    def min(self) -> Tensor:
+        """float64 ``[B]``."""
+        return self.totals.amin(dim=0)
+
+    @property
+    def max(self) -> Tensor:
+        """float64 ``[B]``."""
+        return self.totals.amax(dim=0)
+
+
+def spread_over_orders(
+    model: nn.Module,
+    batch: Batch,
+    elements: Tensor,
+    num_orders: int,
+    generator: torch.Generator,
+    group: str = "element",
+) -> Spread:
+    """The log-likelihood of ``elements`` given all the rest, along uniformly random permutations of their groups,
+    another for each trajectory.
+
+    Args:
+        model: any, in evaluation mode.
+        batch: whose values are judged.
+        elements: bool ``[B, E]``.
+        num_orders: at least 1.
+        generator: of the permutations, on the CPU.
+        group: what is answered at once: an ``element``, a ``cell`` or a ``unit``.
+    """
+    if num_orders < 1:
+        raise ValueError(f"num_orders is at least 1, found {num_orders}")
+    batch = Batch(batch.values.cpu(), batch.layout.to("cpu"))
+    order = reconstruct(batch.layout, elements.cpu())
+    turns = [rounds(batch.layout, order.targets, group, "random", generator) for _ in range(num_orders)]
+    return Spread(torch.stack([along(model, batch, order, turn).total for turn in turns]))

@@ -1,0 +1,218 @@
+"""From logits to values: what a model answers to a query, in one pass or in several that build on each other.
+
+No decoder reads the true value of a target: what a later pass sees in its place is what was decided before.
+
+Legend: B trajectories, E elements, K targets, V vocabulary, N units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from anyorder.elements.batch import Batch
+from anyorder.masking.order import Order, Role
+from anyorder.masking.rounds import in_round, rounds, rounds_of_ranks
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A model's answer, on the CPU.
+
+    Attributes:
+        values: int64 ``[B, E]``, the chosen value of each target, the batch's own value of everything else.
+        probability: float32 ``[B, E]``, of the chosen value under the model (not tempered) when it was chosen; 1 for
+            everything else.
+        logits: ``[K, V]``, of the targets in row-major order; None where there were several passes.
+    """
+
+    values: Tensor
+    probability: Tensor
+    logits: Tensor | None = None
+
+
+class Decoder(Protocol):
+    """Answers an order. All randomness comes from ``generator`` (on the CPU)."""
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded: ...
+
+
+@dataclass(frozen=True)
+class SinglePass:
+    """All targets at once, each independently of the others, from one forward pass.
+
+    Attributes:
+        temperature: 0 takes the most probable value; above, values are drawn from the distribution so tempered.
+        top_p: only the most probable values are drawn from, as few as reach this probability together (nucleus
+            sampling, Holtzman et al., 2020).
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+        require_one_rank(order)
+        logits = ask(model, batch, order)
+        chosen, probability = choose(logits, self.temperature, self.top_p, generator)
+        return _fill(batch, order.targets.cpu(), chosen, probability, logits)
+
+
+@dataclass(frozen=True)
+class ByConfidence:
+    """The masked-diffusion way: after each pass the values the model is most sure of become CONTEXT, and the rest is
+    asked again (MaskGIT, Chang et al., 2022; low-confidence remasking of LLaDA, Nie et al., 2025).
+
+    After pass i of n a trajectory with m targets has ceil(m * i / n) of them decided; confidence is the model's
+    probability of the value that was chosen.
+
+    Attributes:
+        num_passes: at least 1; with 1 it is `SinglePass`.
+        temperature, top_p: as in `SinglePass`.
+    """
+
+    num_passes: int = 8
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+        if self.num_passes < 1:
+            raise ValueError(f"num_passes is at least 1, found {self.num_passes}")
+        require_one_rank(order)
+        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        values, probability, roles = batch.values, torch.ones(order.roles.shape), order.roles
+        num_targets = order.targets.sum(dim=1, keepdim=True)
+        for number in range(1, self.num_passes + 1):
+            now = Order(roles, order.ranks)
+            quota = (num_targets * number + self.num_passes - 1) // self.num_passes
+            guess = SinglePass(self.temperature, self.top_p)(model, replace(batch, values=values), now, generator)
+            decided = _most_confident(guess.probability, now.targets, quota - num_targets + now.targets.sum(1, True))
+            values = torch.where(decided, guess.values, values)
+            probability = torch.where(decided, guess.probability, probability)
+            roles = roles.masked_fill(decided, Role.CONTEXT)
+        return Decoded(values, probability, guess.logits if self.num_passes == 1 else None)
+
+
+@dataclass(frozen=True)
+class UnitByUnit:
+    """One unit (a whole observation or action) after the other, each then CONTEXT for the next; those still to come
+    are HIDDEN.
+
+    Attributes:
+        order: ``time``, ``reverse``, ``random`` (another permutation for each trajectory), or a permutation of unit
+            numbers (`Layout.unit`): a sequence for all trajectories, or int64 ``[B, N]``.
+        decoder: for the elements of one unit.
+    """
+
+    order: str | Sequence[int] | Tensor = "time"
+    decoder: Decoder = field(default_factory=SinglePass)
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+        require_one_rank(order)
+        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        turn = rounds(batch.layout, order.targets, "unit", self.order, generator)
+        values, probability = batch.values.clone(), torch.ones(order.roles.shape)
+        for number in range(int(turn.max()) + 1):
+            rows = (turn == number).any(dim=1).nonzero()[:, 0]
+            now = in_round(order, turn, number).rows(rows)
+            answer = self.decoder(model, replace(batch, values=values).rows(rows), now, generator)
+            values[rows], probability[rows] = answer.values, probability[rows] * answer.probability
+        return Decoded(values, probability)
+
+
+@dataclass(frozen=True)
+class AlongRanks:
+    """Rank by rank: each value is chosen from what its rank may see, where the targets of lower ranks have the values
+    that were chosen for them. Each pass is a pass of the training order, so the joint distribution is the trained one.
+    Targets of equal rank are chosen independently of each other.
+
+    Attributes:
+        temperature, top_p: as in `SinglePass`.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        turn = rounds_of_ranks(order)
+        values, probability = batch.values.clone(), torch.ones(order.roles.shape)
+        for number in range(int(turn.max()) + 1):
+            rows = (turn == number).any(dim=1).nonzero()[:, 0]
+            part = order.rows(rows)
+            # Those of higher ranks are seen by nobody in this pass.
+            later = part.targets & (turn[rows] > number)
+            now = Order(part.roles.masked_fill(later, Role.HIDDEN), part.ranks)
+            logits = ask(model, replace(batch, values=values).rows(rows), now)
+            asked = turn[rows][now.targets] == number
+            chosen, sure = choose(logits[asked], self.temperature, self.top_p, generator)
+            values[turn == number], probability[turn == number] = chosen, sure
+        return Decoded(values, probability)
+
+
+def require_one_rank(order: Order) -> None:
+    """Raise a ValueError if the targets of a trajectory have several ranks: the later ones would read the true values
+    of the earlier ones."""
+    if bool((rounds_of_ranks(order) > 0).any()):
+        raise ValueError(
+            "the targets of a trajectory have several ranks, and later ones would see the true values of earlier ones;"
+            " decode with AlongRanks, or give them equal ranks"
+        )
+
+
+@torch.no_grad()
+def ask(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+    """Logits ``[K, V]`` of the targets, on the CPU; the model is asked where its parameters are."""
+    parameter = next(model.parameters(), None)
+    device = "cpu" if parameter is None else parameter.device
+    there = batch.to(device)
+    return model(there.values, there.layout, order.to(device)).cpu()
+
+
+def rebuild(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+    """int64 ``[B, E]`` on the CPU: the most probable value of each target, the true value of everything else."""
+    return batch.values.cpu().masked_scatter(order.targets.cpu(), ask(model, batch, order).argmax(dim=-1))
+
+
+def choose(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A value per row.
+
+    Args:
+        logits: ``[K, V]``.
+        temperature, top_p: as in `SinglePass`; the temperature is applied before the nucleus is cut.
+        generator: on the CPU; not used at temperature 0.
+
+    Returns:
+        int64 ``[K]``, and float32 ``[K]``: the untempered probability of each.
+    """
+    if temperature < 0 or not 0 < top_p <= 1:
+        raise ValueError(f"temperature is not negative and top_p in (0, 1], found {temperature} and {top_p}")
+    probabilities = logits.float().softmax(dim=-1)
+    if temperature == 0 or not len(logits):
+        chosen = logits.argmax(dim=-1)
+    else:
+        tempered = nucleus((logits.float() / temperature).softmax(dim=-1), top_p)
+        chosen = torch.multinomial(tempered, 1, generator=generator)[:, 0]
+    return chosen, probabilities.gather(1, chosen[:, None])[:, 0]
+
+
+def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
+    """The most probable values, as few as reach ``top_p`` together, the others at 0; ``[K, V]``, not normalised."""
+    ordered, index = probabilities.sort(dim=-1, descending=True)
+    outside = ordered.cumsum(dim=-1) - ordered >= top_p
+    outside[..., 0] = False
+    return probabilities.masked_fill(torch.zeros_like(outside).scatter_(-1, index, outside), 0.0)
+
+
+def _fill(batch: Batch, targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
+    sure = torch.ones(targets.shape).masked_scatter(targets, probability)
+    return Decoded(batch.values.cpu().masked_scatter(targets, chosen), sure, logits)
+
+
+def _most_confident(confidence: Tensor, open_: Tensor, number: Tensor) -> Tensor:
+    """bool ``[B, E]``: in each row the ``number`` (int64 ``[B, 1]``) most confident open ones, the first of equals."""
+    order = torch.where(open_, -confidence, torch.inf).argsort(dim=1, stable=True)
+    return (order.argsort(dim=1) < number) & open_

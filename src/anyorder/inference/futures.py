@@ -1,0 +1,68 @@
+"""Several answers to the same question, ranked by how probable the model finds each as a whole.
+
+Legend: N samples, E elements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from anyorder.inference.chain_rule import Chain, OnePass, PassByPass, log_likelihood
+from anyorder.elements.batch import Batch
+from anyorder.inference.decoding import Decoded, Decoder
+from anyorder.inference.answers import Answer, read_answer
+from anyorder.masking.order import Order
+from anyorder.masking.rounds import rounds_of_ranks
+
+
+@dataclass(frozen=True, eq=False)
+class RankedSample:
+    """One answer as a whole.
+
+    Attributes:
+        answer: in words.
+        decoded: one row.
+        log_likelihood: nats, of all its values together; see `chain_of`.
+        num_drawn: how many of the samples were this one.
+    """
+
+    answer: Answer
+    decoded: Decoded
+    log_likelihood: float
+    num_drawn: int
+
+
+def chain_of(order: Order) -> Chain:
+    """Along the ranks where targets have several; otherwise unit by unit in the order of time."""
+    return OnePass() if bool((rounds_of_ranks(order) > 0).any()) else PassByPass("unit", "time")
+
+
+def ranked_samples(
+    model: nn.Module, batch: Batch, order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
+) -> list[RankedSample]:
+    """Different answers, the most probable first.
+
+    Args:
+        model: a grid model, in evaluation mode.
+        batch, order: of one trajectory.
+        decoder: draws the samples, all in one batch.
+        num_samples: N.
+        generator: on the CPU.
+    """
+    copies = torch.zeros(num_samples, dtype=torch.int64)
+    many, orders = batch.rows(copies), order.rows(copies)
+    decoded = decoder(model, many, orders, generator)
+    _, which, counts = decoded.values.unique(dim=0, return_inverse=True, return_counts=True)
+    first = torch.tensor([int((which == number).nonzero()[0]) for number in range(len(counts))])
+    different = Batch(decoded.values[first], many.layout.rows(first))
+    likelihood = log_likelihood(model, different, orders.rows(first), chain_of(order)).total
+    samples = []
+    for number in likelihood.argsort(descending=True).tolist():
+        row = first[number : number + 1]
+        one = Decoded(decoded.values[row], decoded.probability[row])
+        answer = read_answer(model.vocabulary, batch, order, one)
+        samples.append(RankedSample(answer, one, float(likelihood[number]), int(counts[number])))
+    return samples

@@ -1,0 +1,234 @@
+"""The small model: a bidirectional transformer over grid trajectories that learns on a laptop CPU.
+
+Cells remember the frames before and after through kernels learned per transition (`transport`) and think under
+the mission's influence (`mission`); registers, one per frame, attend to its cells, to the mission, to actions and
+returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
+read from registers, actions and returns from readers, which look like registers and are seen by nobody (`visibility`).
+
+Legend: B trajectories, F frames, C forms of each, N = B*C*F, S cells of a view, W mission words, R registers and
+readers, E elements, K targets, H heads, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from anyorder.config import ModelConfig
+from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary
+from anyorder.elements.layout import Attribute
+from anyorder.errors import AnyOrderError
+from anyorder.masking.order import Order, Role
+from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
+from anyorder.models.parameters import ParameterGroup
+from anyorder.models.grid.registers import Reader
+from anyorder.models.grid.transport import Kernels, Links, Transport, link
+from anyorder.models.grid.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
+
+
+class GridTransformer(nn.Module):
+    """Rebuild what an order hides from what it shows.
+
+    Args:
+        config: sizes.
+        vocabulary: of the data set.
+        view: columns and rows of the agent's view.
+    """
+
+    max_frames = None
+    """Trajectories may be of any length."""
+
+    def __init__(self, config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
+        super().__init__()
+        if config.width % config.num_heads:
+            raise ValueError(f"num_heads divides width; found {config.num_heads} heads and width {config.width}")
+        self.config, self.vocabulary, self.view = config, vocabulary, tuple(view)
+        num_cells, dim = view[0] * view[1], config.width
+        self.first_action = vocabulary.offsets[Attribute.ACTION]
+        self.first_mask_symbol = len(vocabulary)
+        # One row per value, then one mask symbol per attribute, then the zero of what is dropped.
+        self.nothing = self.first_mask_symbol + len(Attribute)
+        self.embedding = _embedding(self.nothing + 1, dim, padding_idx=self.nothing)
+        self.arrival = _embedding(NUM_SYMBOLS + 1, dim)  # the last row: no frame before
+        self.cell_position = nn.Parameter(0.02 * torch.randn(num_cells, dim))
+        self.word_position = nn.Parameter(0.02 * torch.randn(config.max_words, dim))
+        self.kernels = Kernels(NUM_SYMBOLS, config.num_heads, num_cells)
+        self.mission = MissionEncoder(dim)
+        self.layers = nn.ModuleList(Layer(config, num_cells) for _ in range(config.num_layers))
+        self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.last_reader = Reader(dim, config.num_heads)
+        self.head = nn.Linear(dim, len(vocabulary))
+        self.register_buffer("allowed", vocabulary.allowed(), persistent=False)
+
+    def forward(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
+        """
+        Args:
+            values: int64 ``[B, E]``; true values, read only where the order shows them.
+            layout: of the batch.
+            order: roles and ranks; see `visibility` for the orders that are refused.
+
+        Returns:
+            Logits ``[K, V]`` of the targets, in row-major order of ``order.targets``; -inf for values that the
+            target's attribute cannot take.
+        """
+        shape = layout.shape_of_grid
+        self.check((shape.columns, shape.rows), shape.num_words)
+        two_forms = needs_values(layout, order)
+        if two_forms.all() or not two_forms.any():
+            return self._pass(values, layout, order, num_forms=1 + int(two_forms.any()))
+        # Value forms double the work, so trajectories that need none are computed apart.
+        parts = [rows.nonzero()[:, 0] for rows in (~two_forms, two_forms)]
+        logits = [
+            self._pass(values[index], layout.rows(index), order.rows(index), num_forms)
+            for num_forms, index in enumerate(parts, start=1)
+        ]
+        in_two_forms = two_forms[order.targets.nonzero()[:, 0]]
+        return torch.cat(logits)[in_two_forms.sort(stable=True).indices.argsort()]
+
+    def _pass(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
+        """`forward`, with every frame in so many forms."""
+        shape = layout.shape_of_grid
+        seen = visibility(shape.actions(values) - self.first_action, layout, order, num_forms)
+        symbols = self._symbols(values, layout, order, num_forms)
+        words = self.embedding(shape.words(symbols[:, 0])) + self.word_position[: shape.num_words]
+        mission = self.mission(words, seen.words).repeat_interleave(num_forms * shape.num_frames, dim=0)
+        lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
+        cells, registers = self._first(shape, symbols, seen)
+        links = link(self.kernels(), seen.sources, seen.symbols)
+        for layer in self.layers:
+            cells, registers = layer(cells, registers, lasting, mission, links, seen)
+        cells = self.cell_norm(cells)
+        read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
+        return self._answers(cells, registers + read, seen, layout, order)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The tables learn faster than the rest; only matrices decay."""
+        tables = [parameter for name, parameter in self.named_parameters() if "tables" in name]
+        known = {id(parameter) for parameter in tables}
+        rest = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        return [
+            ParameterGroup([p for p in rest if p.ndim >= 2], decays=True),
+            ParameterGroup([p for p in rest if p.ndim < 2], decays=False),
+            ParameterGroup(tables, decays=False, is_table=True),
+        ]
+
+    def check(self, view: tuple[int, int], num_words: int) -> None:
+        """Raise an AnyOrderError if the model is too small for a mission or was made for another view."""
+        if tuple(view) != self.view:
+            made, found = ("x".join(map(str, size)) for size in (self.view, view))
+            raise AnyOrderError(
+                f"this model was made for views of {made} cells, found {found}; choose an environment or data with those"
+            )
+        if num_words > self.config.max_words:
+            raise AnyOrderError(
+                f"this model reads missions of at most {self.config.max_words} words, found {num_words}; train one with"
+                " a higher model.max_words"
+            )
+
+    @torch.compiler.disable  # see `visibility`
+    def _symbols(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
+        """int64 ``[B, C, E]``: in the query form the value of CONTEXT and the mask symbol of its attribute for HIDDEN and
+        TARGET; in the value form the value of a TARGET too."""
+        mask = self.first_mask_symbol + layout.attribute
+        query = torch.where(order.roles == Role.CONTEXT, values, mask).masked_fill(order.roles == Role.DROPPED, self.nothing)
+        return torch.stack([query, torch.where(order.targets, values, query)][:num_forms], dim=1)
+
+    def _first(self, shape: GridShape, symbols: Tensor, seen: Visibility) -> tuple[Tensor, Tensor]:
+        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` before the first layer."""
+        symbols = symbols.flatten(0, 1)
+        direction = self.embedding(shape.directions(symbols))
+        starts = torch.arange(shape.num_frames, device=symbols.device) == 0
+        arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.symbols[0]))
+        met = direction + arrival.flatten(0, 1)
+        cells = functional.embedding_bag(
+            shape.cells(symbols).reshape(-1, 3), self.embedding.weight, mode="sum", padding_idx=self.nothing
+        )
+        cells = cells.view(-1, shape.num_cells, self.config.width) + self.cell_position
+        asked = self.embedding.weight[[self.first_mask_symbol + attribute for attribute in seen.readers]]
+        readers = asked[:, None] + self.arrival(torch.where(starts, NUM_SYMBOLS, seen.reader_symbol))
+        registers = torch.cat([met.view(len(readers), -1, self.config.width), readers.flatten(1, 2)], dim=1)
+        return cells + met.flatten(0, 1)[:, None], registers
+
+    def _answers(self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order) -> Tensor:
+        """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
+        for what they were sent for."""
+        shape = layout.shape_of_grid
+        row, element = order.targets.nonzero(as_tuple=True)
+        step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
+        first = self._first_register(shape, seen)[(place - 3 * shape.num_cells).clamp(min=0)]
+        in_cell = place < 3 * shape.num_cells
+        tokens = registers.new_empty(len(row), registers.shape[-1])
+        frame = row * seen.num_forms * shape.num_frames + step
+        tokens[in_cell] = cells[frame[in_cell], place[in_cell] // 3]
+        tokens[~in_cell] = registers[row[~in_cell], (first + step)[~in_cell]]
+        logits = self.head(tokens)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return logits.masked_fill(~self.allowed[layout.attribute[row, element]], -torch.inf)
+
+    def _first_register(self, shape: GridShape, seen: Visibility) -> Tensor:
+        """int64 ``[3]``: which register or reader answers for the direction, the return and the action of step 0."""
+        answers = {a: seen.num_registers + number * shape.num_frames for number, a in enumerate(seen.readers)}
+        return torch.tensor([0, answers.get(Attribute.RETURN, 0), answers.get(Attribute.ACTION, 0)], device=seen.keys.device)
+
+
+def whose_cells(cells: Tensor, seen: Visibility) -> list[tuple[Tensor, Tensor]]:
+    """Whose cells registers and readers read, see `Reader.forward`; ``cells`` is ``[N, S, D]``."""
+    by_form = cells.unflatten(0, (seen.cells.shape[0], seen.num_forms, -1))
+    own = [(by_form[:, form], seen.cells) for form in range(seen.num_forms)]
+    return own + [_in_form(by_form, form, seen.cells) for form in seen.reader_form.unbind(dim=1)]
+
+
+def _in_form(by_form: Tensor, form: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """``[B, C, F, S, D]`` in one form per frame (int64 ``[B, F]``; `NO_FRAME` shows nothing)."""
+    cells = by_form[:, 0]
+    if by_form.shape[1] > 1:
+        cells = torch.where((form == 1)[..., None, None], by_form[:, 1], cells)
+    return cells, present & (form != NO_FRAME)[..., None]
+
+
+class Layer(nn.Module):
+    """One round: registers and readers read and think, then cells exchange values, listen to their frame's register and
+    think."""
+
+    def __init__(self, config: ModelConfig, num_cells: int) -> None:
+        super().__init__()
+        dim = config.width
+        self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.reader = Reader(dim, config.num_heads)
+        self.register_think = _feed_forward(dim, config.register_expansion)
+        self.transport = Transport(dim, config.num_heads, num_cells)
+        self.tell = nn.Linear(dim, dim)
+        self.cell_think = ModulatedFeedForward(dim, config.cell_expansion)
+
+    def forward(
+        self,
+        cells: Tensor,
+        registers: Tensor,
+        lasting: Tensor,
+        mission: Tensor,
+        links: Links,
+        seen: Visibility,
+    ) -> tuple[Tensor, Tensor]:
+        """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
+        normed = self.cell_norm(cells)
+        registers = registers + self.reader(self.register_norm(registers), whose_cells(normed, seen), lasting, seen)
+        registers = registers + self.register_think(registers)
+        told = self.tell(registers[:, : seen.num_registers]).flatten(0, 1)
+        absent = None if seen.all_cells else ~seen.cells[:, None].expand(-1, seen.num_forms, -1, -1).flatten(0, 2)
+        cells = cells + self.transport(normed, absent, links) + told[:, None]
+        return cells + self.cell_think(cells, mission), registers
+
+
+def _embedding(num: int, width: int, padding_idx: int | None = None) -> nn.Embedding:
+    embedding = nn.Embedding(num, width, padding_idx=padding_idx)
+    nn.init.normal_(embedding.weight, std=0.3)
+    if padding_idx is not None:
+        nn.init.zeros_(embedding.weight[padding_idx])
+    return embedding
+
+
+def _feed_forward(width: int, expansion: int) -> nn.Module:
+    return nn.Sequential(
+        nn.LayerNorm(width), nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width)
+    )

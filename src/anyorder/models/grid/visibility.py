@@ -1,0 +1,214 @@
+"""From an order to who sees what in a grid trajectory: the one place where ranks become attention.
+
+Every *frame* (one observation) has a register, a token that sums it up. A frame can have two forms: the *query* form
+shows mask symbols in the place of targets and is scored, the *value* form shows their true values to those of a higher
+rank (the noisy and the clean copy of block diffusion, Arriola et al. 2025). An action or a return has no form of its own: those who may see its value find it as a *token*, and
+one that is asked for sends a *reader*, which looks at everything it may see and is seen by nobody.
+
+Frames, registers and readers stand at a level (see `anyorder.masking.order.own_level`) and see what stands at that
+level or below; where the value form of a frame can be seen, its query form is not looked at. A transition *symbol* is
+the action between two frames as the one that looks may see it: the action's value, or `UNKNOWN`.
+
+Legend: B trajectories, F frames, C forms of each (1: queries only, 2: queries, then values), S cells, W mission words,
+Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anyorder.elements.grid import NUM_VALUES, GridLayout, GridShape
+from anyorder.elements.layout import Attribute
+from anyorder.masking.order import NEVER, Order, Role, own_level, value_level
+
+UNKNOWN = NUM_VALUES[Attribute.ACTION]
+NUM_SYMBOLS = UNKNOWN + 1
+NO_FRAME = -1
+NO_TIME = -1
+SINGLES = {Attribute.ACTION: GridShape.actions, Attribute.RETURN: GridShape.returns}
+"""What is one element per step, and where it lies in a row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Visibility:
+    """What may be seen by whom. Boolean tensors are True where it may be seen.
+
+    Attributes:
+        num_forms: C.
+        cells: bool ``[B, F, S]``; the cell is in the input (as a value or as the mask symbol).
+        all_cells: True if no cell of any existing frame is dropped, so that nobody needs to look at ``cells``.
+        sources: int64 ``[2, B, C, F]``; number, below B*C*F, of the frame before, and of the one after, in the form that
+            this one may see, or `NO_FRAME`.
+        symbols: int64 ``[2, B, C, F]``; the transition before, and the one after the frame, as the frame sees it.
+        readers: which kinds of readers there are.
+        reader_form: int64 ``[B, Q, F]``; the form in which a reader sees the frame of its step, or `NO_FRAME`.
+        reader_symbol: int64 ``[B, Q, F]``; the transition before that frame, as the reader sees it.
+        tokens: which kinds of values are tokens.
+        keys: bool ``[B, R, K]``; what registers and readers may see: registers, then words, then tokens.
+        time: int64 ``[R]``, the step of each register and reader.
+        key_time: int64 ``[K]``, the step of what they look at; `NO_TIME` for words.
+        words: bool ``[B, W]``.
+    """
+
+    num_forms: int
+    cells: Tensor
+    all_cells: bool
+    sources: Tensor
+    symbols: Tensor
+    readers: tuple[Attribute, ...]
+    reader_form: Tensor
+    reader_symbol: Tensor
+    tokens: tuple[Attribute, ...]
+    keys: Tensor
+    time: Tensor
+    key_time: Tensor
+    words: Tensor
+
+    @property
+    def num_registers(self) -> int:
+        """C*F: registers come first among those that look, and among the keys."""
+        return self.sources.shape[2] * self.sources.shape[3]
+
+
+@torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
+def needs_values(layout: GridLayout, order: Order) -> Tensor:
+    """bool ``[B]``; True where somebody may see the true value of an observation that is asked for.
+
+    Raises:
+        ValueError: for an order the grid model cannot honour, saying which.
+    """
+    _refuse_what_cannot_be_honoured(layout, order)
+    shape = layout.shape_of_grid
+    looks = order.targets.clone()
+    shape.observations(looks)[:] |= shape.observations(order.roles) != Role.DROPPED
+    shape.words(looks)[:] = False
+    highest = torch.where(looks, order.ranks, -1).amax(dim=1)
+    asked = (shape.observations(order.roles) == Role.TARGET).any(dim=-1)
+    return (asked & (shape.observations(order.ranks)[..., 0] < highest[:, None])).any(dim=1)
+
+
+@torch.compiler.disable
+def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Visibility:
+    """Work out who may see what.
+
+    Args:
+        actions: int64 ``[B, F]``, the true actions 0..6 (anything at padding).
+        layout: of the batch.
+        order: roles and ranks, checked by `needs_values`.
+        num_forms: C; 2 where `needs_values`.
+    """
+    shape, frames = layout.shape_of_grid, _Frames.of(layout.shape_of_grid, order, num_forms)
+    asked = {a: bool((of(shape, order.roles) == Role.TARGET).any()) for a, of in SINGLES.items()}
+    levels = {a: value_level(of(shape, order.roles), of(shape, order.ranks)) for a, of in SINGLES.items()}
+    readers = tuple(a for a in SINGLES if asked[a])
+    tokens = tuple(a for a in SINGLES if bool((levels[a] < NEVER).any()))
+    none = frames.level[:, :0]
+    reader_level = torch.cat([none] + [own_level(SINGLES[a](shape, order.ranks)) for a in readers], dim=1)
+    looking = torch.cat([frames.looking().flatten(1), reader_level], dim=1)
+    by_reader = reader_level.unflatten(1, (len(readers), shape.num_frames))
+    token_level = torch.cat([none] + [levels[a] for a in tokens], dim=1)
+
+    def transition(action: Tensor, level: Tensor, own: Tensor) -> Tensor:
+        return torch.where(level[:, None] <= own, action[:, None], UNKNOWN)
+
+    before = _shift(actions, 1, UNKNOWN), _shift(levels[Attribute.ACTION], 1, NEVER)
+    words = shape.words(order.roles) != Role.DROPPED
+    cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
+    step = torch.arange(shape.num_frames, device=actions.device)
+    return Visibility(
+        num_forms=num_forms,
+        cells=cells,
+        all_cells=bool((cells | ~shape.frames(layout.present)[..., :1]).all()),
+        sources=torch.stack([frames.neighbour(1), frames.neighbour(-1)]),
+        symbols=torch.stack([
+            transition(*before, frames.looking()),
+            transition(actions, levels[Attribute.ACTION], frames.looking()),
+        ]),
+        readers=readers,
+        reader_form=frames.form(by_reader),
+        reader_symbol=transition(*before, by_reader),
+        tokens=tokens,
+        keys=torch.cat([
+            frames.registers(looking),
+            words[:, None].expand(-1, looking.shape[1], -1),
+            token_level[:, None] <= looking[..., None],
+        ], dim=2),
+        time=step.repeat(num_forms + len(readers)),
+        key_time=torch.cat([step.repeat(num_forms), torch.full_like(words[0], NO_TIME, dtype=step.dtype), step.repeat(len(tokens))]),
+        words=words,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """Frames and what others may see of them.
+
+    Attributes:
+        level: int32 ``[B, F]``, of the query form; the value form stands one higher.
+        exists: bool ``[B, F]``; True where something of the observation is not dropped.
+        has_values: bool ``[B, F]``; True where there is a value form. Even a frame without targets needs one beside
+            frames with some: its query form has seen their mask symbols.
+        num_forms: C.
+    """
+
+    level: Tensor
+    exists: Tensor
+    has_values: Tensor
+    num_forms: int
+
+    @classmethod
+    def of(cls, shape: GridShape, order: Order, num_forms: int) -> _Frames:
+        roles = shape.observations(order.roles)
+        exists = (roles != Role.DROPPED).any(dim=-1)
+        return cls(own_level(shape.observations(order.ranks)[..., 0]), exists, exists & (num_forms > 1), num_forms)
+
+    def looking(self) -> Tensor:
+        """int32 ``[B, C, F]``: the levels from which the frames look."""
+        return torch.stack([self.level, self.level + 1], dim=1)[:, : self.num_forms]
+
+    def form(self, looking: Tensor) -> Tensor:
+        """int64: 0 or 1, the form in which somebody at level ``looking`` (int32 ``[B, any, F or 1]``) sees each frame, or
+        `NO_FRAME`."""
+        sees_query = self.exists[:, None] & (self.level[:, None] <= looking)
+        sees_values = self.has_values[:, None] & (self.level[:, None] < looking)
+        return torch.where(sees_values, 1, torch.where(sees_query, 0, NO_FRAME))
+
+    def neighbour(self, by: int) -> Tensor:
+        """int64 ``[B, C, F]``: the number of the frame at t - ``by``, in the form that frame t may see."""
+        there = _Frames(*(_shift(t, by, 0) for t in (self.level, self.exists, self.has_values)), self.num_forms)
+        form = there.form(self.looking())
+        batch, frames = self.level.shape
+        row, step = torch.arange(batch, device=form.device)[:, None, None], torch.arange(frames, device=form.device)
+        number = (row * self.num_forms + form) * frames + step - by
+        return torch.where((form != NO_FRAME) & self.exists[:, None], number, NO_FRAME)
+
+    def registers(self, looking: Tensor) -> Tensor:
+        """bool ``[B, R, C*F]``: the registers that those at levels ``looking`` (int32 ``[B, R]``) may see."""
+        form = self.form(looking[..., None])
+        return torch.cat([form == number for number in range(self.num_forms)], dim=2)
+
+
+def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
+    """The value at frame t - by, and ``beyond`` the ends; ``[B, F] -> [B, F]``."""
+    shifted = torch.full_like(frames, beyond)
+    if by > 0:
+        shifted[:, by:] = frames[:, :-by]
+    else:
+        shifted[:, :by] = frames[:, -by:]
+    return shifted
+
+
+def _refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
+    shape = layout.shape_of_grid
+    ranks = shape.observations(order.ranks)
+    exists = shape.observations(layout.present)[..., 0]
+    if bool(((ranks != ranks[..., :1]).any(dim=-1) & exists).any()):
+        raise ValueError("the grid model needs one rank for all elements of an observation, found several in one")
+    words = shape.words(order.roles)
+    if bool((words == Role.TARGET).any()):
+        raise ValueError("the grid model cannot rebuild mission words; make them context, hidden or dropped")
+    if shape.num_words and bool((shape.words(order.ranks)[words != Role.DROPPED] > 0).any()):
+        raise ValueError("the grid model shows the mission to everything, so its rank must be 0")

@@ -1,0 +1,40 @@
+"""Decoders of transformers (Llama and its kin) as masked language models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from transformers import PreTrainedModel
+
+from anyorder.models.language.adapters import lora_config
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+ATTENTION = r".*\.self_attn\.[qkvo]_proj"
+ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
+
+
+def attend_in_both_directions(decoder: PreTrainedModel) -> None:
+    """Let it look ahead where no mask is given; its ``config.is_causal`` says the same of masks.
+
+    The embedding of padding learns, too: published models pad with the end of text.
+    """
+    for layer in decoder.layers:
+        layer.self_attn.is_causal = False
+    decoder.embed_tokens.padding_idx = None
+
+
+def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
+    """What to adapt; give it to ``model.add_adapter``.
+
+    Args:
+        rank, alpha, tokens: see `lora_config`.
+        experts: adapt the MLPs (these models have no experts) besides attention.
+
+    Raises:
+        AnyOrderError: when PEFT is not installed.
+    """
+    modules = ATTENTION_AND_MLPS if experts else ATTENTION
+    return lora_config(rank, alpha, tokens, embedding="embed_tokens", target_modules=modules)

@@ -1,0 +1,110 @@
+"""A model's answer for a terminal.
+
+Legend: X columns and Y rows of a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from anyorder.elements.grid import WALL
+from anyorder.envs.minigrid import COLORS, OBJECTS
+from anyorder.inference.answers import Answer, ElementAnswer, ViewAnswer
+from anyorder.inference.futures import RankedSample
+
+GLYPHS = {"unseen": " ", "empty": ".", "wall": "#", "floor": "_", "door": "D", "key": "K", "ball": "o", "box": "B",
+          "goal": "G", "lava": "~", "agent": "A"}  # fmt: skip
+STYLES = {"grey": "white", "purple": "magenta"}
+"""MiniGrid's colors that a terminal calls otherwise."""
+BAR = 30
+MOST_CELLS, MOST_SAMPLES = 24, 12
+
+
+def answer_tables(answer: Answer) -> Iterator[Table]:
+    """Tables of what was asked: elements, views, and the cells worth a look."""
+    alone = len(answer.elements) == 1 and answer.elements[0].distribution
+    if alone:
+        yield _distribution(answer.elements[0])
+    elif answer.elements:
+        yield _elements(answer.elements)
+    if answer.views:
+        yield _views(answer.views)
+        yield _cells(answer.views)
+
+
+def samples_table(samples: Sequence[RankedSample], truth: float) -> Table:
+    """Samples, the most probable first, beside what happened."""
+    table = Table(title=f"Samples by log-likelihood (what happened: {truth:.2f} nats)")
+    for name in ("rank", "nats", "drawn", "actions", "cells right"):
+        table.add_column(name, justify="left" if name == "actions" else "right")
+    for rank, sample in enumerate(samples[:MOST_SAMPLES], start=1):
+        actions = " ".join(element.answer for element in sample.answer.elements if element.attribute == "action")
+        asked = sum(len(view.cells) for view in sample.answer.views)
+        right = f"{sum(view.num_right for view in sample.answer.views)} of {asked}" if asked else "-"
+        table.add_row(str(rank), f"{sample.log_likelihood:.2f}", str(sample.num_drawn), actions or "-", right)
+    return table
+
+
+def _distribution(element: ElementAnswer) -> Table:
+    table = Table(title=f"{element.attribute} at step {element.step}: {element.answer}")
+    for name in (element.attribute, "probability", "", ""):
+        table.add_column(name, justify="right" if name == "probability" else "left")
+    for value, share in element.distribution.items():
+        style = "bold" if value == element.answer else None
+        truth = "◀ what happened" if value == element.truth else ""
+        table.add_row(value, f"{share:.1%}", "█" * round(BAR * share), truth, style=style)
+    return table
+
+
+def _elements(elements: Sequence[ElementAnswer]) -> Table:
+    right = sum(element.right for element in elements)
+    table = Table(title=f"Actions, directions and returns: {right} of {len(elements)} right")
+    for name in ("step", "what", "answer", "probability", "truth", ""):
+        table.add_column(name, justify="right" if name in ("step", "probability") else "left")
+    for e in elements:
+        table.add_row(str(e.step), e.attribute, e.answer, f"{e.probability:.1%}", e.truth, _mark(e.right))
+    return table
+
+
+def _views(views: Sequence[ViewAnswer]) -> Table:
+    num_asked, num_right = sum(len(view.cells) for view in views), sum(view.num_right for view in views)
+    table = Table(title=f"Views: {num_right} of {num_asked} asked cells right")
+    for name in ("step", "asked", "right", "what happened", "the answer (wrong cells in reverse)"):
+        table.add_column(name, justify="right" if name in ("step", "asked", "right") else "left")
+    for view in views:
+        wrong = view.asked & (view.truth != view.answer).any(axis=-1)
+        happened, answered = _drawn(view.truth, np.zeros_like(wrong)), _drawn(view.answer, wrong)
+        table.add_row(str(view.step), str(len(view.cells)), str(view.num_right), happened, answered, end_section=True)
+    return table
+
+
+def _cells(views: Sequence[ViewAnswer]) -> Table:
+    chosen = [(view.step, cell) for view in views for cell in view.cells if cell.notable or not cell.right]
+    more = f", {MOST_CELLS} of {len(chosen)}" if len(chosen) > MOST_CELLS else ""
+    table = Table(title=f"Asked cells that hold an object, changed or are wrong{more}")
+    for name in ("step", "column", "row", "answer", "probability", "truth", ""):
+        table.add_column(name, justify="left" if name in ("answer", "truth", "") else "right")
+    for step, cell in chosen[:MOST_CELLS]:
+        place = (str(step), str(cell.column), str(cell.row))
+        table.add_row(*place, cell.answer, f"{cell.probability:.1%}", cell.truth, _mark(cell.right))
+    return table
+
+
+def _drawn(view: np.ndarray, wrong: np.ndarray) -> Text:
+    """A view as characters, one line per row."""
+    text = Text()
+    for row in range(view.shape[1]):
+        for column in range(view.shape[0]):
+            kind, color, _ = view[column, row]
+            style = STYLES.get(COLORS[color], COLORS[color]) if kind > WALL else "dim"
+            text.append(GLYPHS[OBJECTS[kind]] + " ", style=style + (" reverse" if wrong[column, row] else ""))
+        text.append("\n" if row + 1 < view.shape[1] else "")
+    return text
+
+
+def _mark(right: bool) -> str:
+    return "[green]✓[/]" if right else "[red]✗[/]"

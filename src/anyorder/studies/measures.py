@@ -1,0 +1,241 @@
+"""What a study reads off its runs: scores of one arm over its seeds, and how two arms differ.
+
+Legend: S training seeds, N episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from anyorder.evaluation.statistics import (
+    Estimate,
+    Proportion,
+    mean_over_seeds,
+    mean_over_seeds_and_items,
+    success_difference,
+)
+from anyorder.studies.promises import lookup
+from anyorder.studies.runner import Outcome
+
+OWN_LEVEL = ""
+
+
+class Measure(Protocol):
+    """One column of a study's tables. Outcomes are of one arm, one level and one size, one per seed, none failed."""
+
+    name: str
+    higher_is_better: bool
+
+    def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+        """With ``text`` for people; None if a run has no such figure."""
+
+    def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
+        """``outcomes`` less ``reference``, which are of the same seeds in the same order; None as in `score`."""
+
+    def show(self, difference: Estimate) -> str:
+        """A difference, for people."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A proportion that runs only store as counts. Differences are paired by seed, with Student's interval over seeds.
+
+    Attributes:
+        name: of the column.
+        path: of the proportion in ``metrics.json``, with dots; or a function of the whole file.
+    """
+
+    name: str
+    path: str | Callable[[dict[str, Any]], dict[str, Any] | None]
+    higher_is_better: bool = True
+
+    def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+        return _pooled([self._found(outcome) for outcome in outcomes])
+
+    def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
+        pairs = [(self._found(ours), self._found(theirs)) for ours, theirs in zip(outcomes, reference, strict=True)]
+        if not all(ours and theirs for ours, theirs in pairs):
+            return None
+        return mean_over_seeds(np.array([ours["rate"] - theirs["rate"] for ours, theirs in pairs]))
+
+    def show(self, difference: Estimate) -> str:
+        return in_points(difference)
+
+    def _found(self, outcome: Outcome) -> dict[str, Any] | None:
+        metrics = outcome.metrics[OWN_LEVEL]
+        return self.path(metrics) if callable(self.path) else lookup(metrics, self.path)
+
+
+@dataclass(frozen=True)
+class Success:
+    """Task success. Differences are paired by seed and episode.
+
+    Attributes:
+        name: of the column.
+        env: that the runs have not seen; "" is their own level.
+    """
+
+    name: str
+    env: str = OWN_LEVEL
+    higher_is_better: bool = True
+
+    def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+        return _pooled([lookup(outcome.metrics.get(self.env, {}), "task_success.success") for outcome in outcomes])
+
+    def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
+        pair = _paired(outcomes, reference, self.env, "success")
+        return success_difference(*pair, _generator()) if pair else None
+
+    def show(self, difference: Estimate) -> str:
+        return in_points(difference)
+
+
+@dataclass(frozen=True)
+class EpisodeMean:
+    """The mean of a figure that every episode has. Intervals are bootstrapped over seeds and episodes, differences
+    paired by both.
+
+    Attributes:
+        name: of the column.
+        key: in ``episodes.json``.
+    """
+
+    name: str
+    key: str
+    higher_is_better: bool
+
+    def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+        pair = _paired(outcomes, outcomes, OWN_LEVEL, self.key)
+        return _told(mean_over_seeds_and_items(pair[0], _generator())) if pair else None
+
+    def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
+        pair = _paired(outcomes, reference, OWN_LEVEL, self.key)
+        return mean_over_seeds_and_items(pair[0] - pair[1], _generator()) if pair else None
+
+    def show(self, difference: Estimate) -> str:
+        return in_numbers(difference, "+")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A plain figure of each run, with Student's interval over seeds.
+
+    Attributes:
+        name: of the column.
+        path: in ``metrics.json``, with dots.
+    """
+
+    name: str
+    path: str
+    higher_is_better: bool = False
+
+    def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+        found = self._found(outcomes)
+        return _told(mean_over_seeds(found)) if found is not None else None
+
+    def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
+        ours, theirs = self._found(outcomes), self._found(reference)
+        return mean_over_seeds(ours - theirs) if ours is not None and theirs is not None else None
+
+    def show(self, difference: Estimate) -> str:
+        return in_numbers(difference, "+")
+
+    def _found(self, outcomes: Sequence[Outcome]) -> np.ndarray | None:
+        found = [lookup(outcome.metrics[OWN_LEVEL], self.path) for outcome in outcomes]
+        return np.array(found, dtype=float) if found and all(value is not None for value in found) else None
+
+
+SHARES = {
+    "task success": "task_success.success",
+    "next action": "next_action.groups.action.accuracy",
+    "hidden actions": "smoothing.groups.action.accuracy",
+    "hidden cells": "smoothing.groups.cell.accuracy",
+    "hidden object cells": "smoothing.groups.object_cell.accuracy",
+    "hidden changed cells": "smoothing.groups.changed_cell.accuracy",
+    "inverse dynamics": "inverse_dynamics.groups.action.accuracy",
+    "forward dynamics, changed cells": "forward_dynamics.groups.changed_cell.accuracy",
+    "goals reached": "goals.success",
+}
+"""Column -> where a run's metrics hold the proportion."""
+
+NLLS = {
+    "next action NLL": "next_action.groups.action.nll_per_element",
+    "forward NLL, changed cells": "forward.groups.changed_cell.nll_per_element",
+    "filtering NLL, changed cells": "filtering.groups.changed_cell.nll_per_element",
+    "smoothing NLL, changed cells": "smoothing.groups.changed_cell.nll_per_element",
+}
+"""Column -> where a run's metrics hold the NLL, in nats per element."""
+
+
+def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
+    """Everything that these runs may have been judged by."""
+    unseen = dict.fromkeys(env for outcome in outcomes for env in outcome.metrics if env != OWN_LEVEL)
+    corrupted = dict.fromkeys(_corruption(entry) for outcome in outcomes
+                              for entry in outcome.metrics[OWN_LEVEL].get("robustness", ()))  # fmt: skip
+    return [
+        Success("task success"),
+        EpisodeMean("reward", "reward", higher_is_better=True),
+        EpisodeMean("length", "length", higher_is_better=False),
+        *(Share(name, path) for name, path in SHARES.items() if name != "task success"),
+        *(Number(name, path) for name, path in NLLS.items()),
+        *(Share(f"success, {name}", _Corrupted(name)) for name in corrupted),
+        *(Success(f"success on {env}", env) for env in unseen),
+    ]
+
+
+@dataclass(frozen=True)
+class _Corrupted:
+    """Success under one corruption, in a run's metrics."""
+
+    name: str
+
+    def __call__(self, metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+        found = (entry["corrupted"] for entry in metrics.get("robustness", ()) if _corruption(entry) == self.name)
+        return next(found, None)
+
+
+def _corruption(entry: Mapping[str, Any]) -> str:
+    return f"{entry['kind'].replace('_', ' ')} {entry['strength']:g} {entry['form']}"
+
+
+def in_points(difference: Estimate) -> str:
+    """A difference of shares in percentage points: ``+1.2 [-0.3, 2.7]``."""
+    return in_numbers(Estimate(100 * difference.value, 100 * difference.low, 100 * difference.high), "+", 1)
+
+
+def in_numbers(estimate: Estimate, sign: str = "", digits: int = 3) -> str:
+    """``0.123 [0.100, 0.150]``, or the number alone where there is no interval."""
+    number = f"{estimate.value:{sign}.{digits}f}"
+    return f"{number} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]" if estimate.is_bounded else number
+
+
+def _pooled(shares: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Successes and counts added up over the seeds."""
+    if not shares or not all(shares):
+        return None
+    whole = Proportion(sum(share["successes"] for share in shares), sum(share["count"] for share in shares))
+    return {**whole.to_json(), "text": str(whole)}
+
+
+def _told(estimate: Estimate) -> dict[str, Any]:
+    return {**estimate.to_json(), "text": in_numbers(estimate)}
+
+
+def _paired(
+    outcomes: Sequence[Outcome], reference: Sequence[Outcome], env: str, key: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """float ``[S, N]`` of both; None unless all played the same episodes."""
+    played = [outcome.episodes.get(env) for outcome in (*outcomes, *reference)]
+    if not played or not all(played) or any(entry["seed"] != played[0]["seed"] for entry in played):
+        return None
+    values = np.array([entry[key] for entry in played], dtype=float)
+    return values[: len(outcomes)], values[len(outcomes) :]
+
+
+def _generator() -> np.random.Generator:
+    """Of the resamples: always the same, so that the same runs give the same intervals."""
+    return np.random.default_rng(0)

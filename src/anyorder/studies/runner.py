@@ -1,0 +1,160 @@
+"""Running a study: in parallel, resumable, and no run that fails costs another.
+
+Runs are independent, so they are spread over the cores of this machine, or of a cluster, one core each. A run that has its
+result files is never repeated; one that fails is reported. A run's folder says what it is of, and is never used for another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from anyorder.build.runs import claim, training_job
+from anyorder.errors import AnyOrderError, Interrupted
+from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.studies.effort import effort
+from anyorder.studies.engines import Cores, Engine, Lost
+from anyorder.build.judging import evaluated
+from anyorder.studies.study import Run, folder_name
+from anyorder.studies.success_curve import PlayedWhileTraining
+from anyorder.files import read_json, write_json
+from anyorder.training.trainer import train
+
+SETTINGS_FILE = "settings.json"
+"""What a run's folder is of."""
+EFFORT_FILE = "report/effort.json"
+"""Written last: a run that has it is finished."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run.
+
+    Attributes:
+        run: which.
+        effort: see `anyorder.studies.effort.effort`, and ``training_seconds`` and ``judging_seconds``.
+        metrics: environment -> content of ``metrics.json``; "" is the run's own level.
+        episodes: environment -> content of ``episodes.json``, where episodes were played.
+        error: why it failed; empty if it did not.
+    """
+
+    run: Run
+    effort: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    episodes: dict[str, dict[str, list]] = field(default_factory=dict)
+    error: str = ""
+
+
+def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
+    """Run what has no result yet; returns the outcomes in the order of ``runs``.
+
+    Args:
+        runs: of a study.
+        engine: does them.
+
+    Raises:
+        AnyOrderError: before anything runs, if a folder holds a run of other settings.
+    """
+    for run in runs:
+        _check_folder(run)
+    outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
+    waiting = [run for run in runs if str(run) not in outcomes]
+    columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
+               TextColumn("{task.fields[latest]}"))  # fmt: skip
+    started = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=7 * 24 * 3600) as progress:
+        task = progress.add_task("", total=len(runs), completed=len(outcomes), rate="", latest="")
+        for done, result in enumerate(engine(_run, waiting), start=1):
+            outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result
+            outcomes[str(outcome.run)] = outcome
+            rate = f"{3600 * done / (time.monotonic() - started):.1f}/h"
+            latest = f"{outcome.run}: {'FAILED' if outcome.error else 'done'}"
+            progress.update(task, advance=1, rate=rate, latest=latest)
+    # What comes back from another process is of a copy of the run.
+    return [replace(outcomes[str(run)], run=run) for run in runs]
+
+
+def result_files(run: Run) -> dict[str, Path]:
+    """Environment -> folder with what the run was judged by; "" is its own level."""
+    report = run.folder / "report"
+    return {"": report, **{env: report / folder_name(env) for env in run.test_on}}
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    settings = {
+        "config": asdict(run.config),
+        "data": {**asdict(run.level.data), "num_processes": None},
+        "evaluation": asdict(run.arm.evaluation),
+        "test_on": run.test_on,
+    }
+    if run.unseen_episodes != run.arm.evaluation.num_episodes:
+        settings["unseen_episodes"] = run.unseen_episodes
+    return json.loads(json.dumps(settings))
+
+
+def _check_folder(run: Run) -> None:
+    path = run.folder / SETTINGS_FILE
+    began = (run.folder / "checkpoints").exists()
+    if began and (not path.exists() or read_json(path) != _settings(run)):
+        raise AnyOrderError(
+            f"{run.folder} holds a run of other settings than the study now asks for; choose another --output_dir, or"
+            " remove that folder to run it anew"
+        )
+
+
+def _run(run: Run) -> Outcome:
+    torch.set_num_threads(1)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    log_file = run.folder / "log.txt"
+    with open(log_file, "a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        try:
+            write_json(run.folder / SETTINGS_FILE, _settings(run))
+            _train_and_judge(run)
+            return _read(run)
+        except Interrupted:  # a run that was told to stop did not fail, and the others are to stop as well
+            raise KeyboardInterrupt from None
+        except AnyOrderError as error:
+            return Outcome(run, error=str(error))
+        except Exception as error:  # a bug in one run must not cost the others; the log has all of it
+            traceback.print_exc(file=log)
+            return Outcome(run, error=f"{type(error).__name__}: {error}; see {log_file}")
+
+
+def _train_and_judge(run: Run) -> None:
+    started = time.monotonic()
+    claim(run.folder, run.config, resume=True)
+    job = training_job(run.config, run.folder, resume=True)
+    if run.curve_episodes:
+        judged = run.arm.evaluation
+        played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, judged.temperature, judged.tried_penalty)
+        job = replace(job, watch=played)
+    learned_from = effort(job)
+    train(job)
+    trained = time.monotonic()
+    own, *unseen = result_files(run).items()
+    checkpoint = run.folder / "checkpoints" / "best.pt"
+    evaluated(checkpoint, run.arm.evaluation, own[1])
+    for env, folder in unseen:
+        judged = replace(run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes)
+        evaluated(checkpoint, judged, folder, env)
+    seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
+    write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
+
+
+def _read(run: Run) -> Outcome:
+    folders = result_files(run)
+    metrics = {env: read_json(folder / "metrics.json") for env, folder in folders.items()}
+    played = {env: folder / OUTCOMES_FILE for env, folder in folders.items()}
+    episodes = {env: read_json(path) for env, path in played.items() if path.exists()}
+    return Outcome(run, read_json(run.folder / EFFORT_FILE), metrics, episodes)

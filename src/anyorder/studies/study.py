@@ -1,0 +1,138 @@
+"""A study: the same training with one thing changed, at several levels, data sizes and seeds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from anyorder.build.collecting import CollectOptions
+from anyorder.config import DataConfig, RunConfig
+from anyorder.evaluation.evaluate import EvaluationConfig
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where demonstrations come from and where episodes are played.
+
+    Attributes:
+        name: shown in tables.
+        data: how its data set is collected; all arms and sizes share it.
+        test_on: environments that the trained models also play, without having seen them.
+        arms: names of those that are trained here; None: all.
+    """
+
+    name: str
+    data: CollectOptions
+    test_on: tuple[str, ...] = ()
+    arms: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One variant.
+
+    Attributes:
+        name: shown in tables; its folders are named after it.
+        config: of the runs, but for data and seed.
+        evaluation: how its runs are judged; what arms have in common is judged on the same episodes.
+        test_on: in the place of the level's; None: the level's.
+    """
+
+    name: str
+    config: RunConfig
+    evaluation: EvaluationConfig
+    test_on: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and what it is judged by.
+
+    Attributes:
+        level, arm: of the study.
+        size: number of demonstrations; None: all.
+        seed: of training.
+        config: complete.
+        folder: of the run.
+        unseen_episodes: played on each environment of `test_on`.
+        curve_episodes: played at every validation while training, on seeds of the validation split; 0: none.
+    """
+
+    level: Level
+    size: int | None
+    arm: Arm
+    seed: int
+    config: RunConfig
+    folder: Path
+    unseen_episodes: int
+    curve_episodes: int = 0
+
+    @property
+    def test_on(self) -> tuple[str, ...]:
+        """Environments that the model plays without having seen them."""
+        return self.level.test_on if self.arm.test_on is None else self.arm.test_on
+
+    def __str__(self) -> str:
+        return f"{self.level.name}, {size_name(self.size)}, {self.arm.name}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is run and what is compared.
+
+    Attributes:
+        levels, sizes, arms, seeds: every combination is one run; a size is a number of demonstrations, None is all.
+        updates: size -> updates of its runs, the same for every arm; sizes that are not there train as configured.
+        comparisons: title -> names of arms; the first is what the others are compared with.
+        folder: where the runs go.
+        across: title -> (level, arm) by name, likewise, where what is compared was trained at different levels.
+        unseen_episodes: see `Run`; None: as many as on the own level.
+        curve_episodes: see `Run`.
+    """
+
+    levels: Sequence[Level]
+    sizes: Sequence[int | None]
+    arms: Sequence[Arm]
+    seeds: Sequence[int]
+    updates: Mapping[int | None, int]
+    comparisons: Mapping[str, Sequence[str]]
+    folder: Path
+    across: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    unseen_episodes: int | None = None
+    curve_episodes: int = 0
+
+    def arms_at(self, level: Level) -> list[Arm]:
+        """Those that are trained at a level."""
+        return [arm for arm in self.arms if level.arms is None or arm.name in level.arms]
+
+    def runs(self) -> list[Run]:
+        """All of them, the first seed of everything first: what is seen early is the whole picture."""
+        return [
+            self._run(level, size, arm, seed)
+            for seed in self.seeds
+            for level in self.levels
+            for size in self.sizes
+            for arm in self.arms_at(level)
+        ]
+
+    def _run(self, level: Level, size: int | None, arm: Arm, seed: int) -> Run:
+        # Runs are spread over the cores, one each.
+        num_updates = self.updates.get(size, arm.config.training.num_updates)
+        training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
+        config = replace(arm.config, data=DataConfig(level.data.output_dir, size), training=training)
+        parts = (level.name, size_name(size), arm.name, f"seed {seed}")
+        folder = self.folder.joinpath(*map(folder_name, parts))
+        unseen = self.unseen_episodes or arm.evaluation.num_episodes
+        return Run(level, size, arm, seed, config, folder, unseen, self.curve_episodes)
+
+
+def size_name(size: int | None) -> str:
+    """For people: ``2,000 demonstrations``."""
+    return "all demonstrations" if size is None else f"{size:,} demonstrations"
+
+
+def folder_name(name: str) -> str:
+    """A name as part of a path and of a link: letters, digits, points and dashes, ``_`` for everything else."""
+    return re.sub(r"[^\w.-]+", "_", name.replace(",", ""))

@@ -1,0 +1,205 @@
+"""Studies as YAML files write them.
+
+    base: changes to the default configuration that all arms share
+    levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
+    sizes: [200, 2000]      # demonstrations; null is all of them, and the default
+    updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
+    seeds: [0, 1, 2]
+    evaluation: settings of `anyorder evaluate`
+    unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
+    curve_episodes: 50      # at every validation while training, for the success curve; left out, none
+    arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's}
+    comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}, or {TITLE: [LEVEL: ARM, LEVEL: ARM, ...]}
+        across levels
+    quick: changes to the study for a first look
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from anyorder.build.runs import strategy_schedule
+from anyorder.build.collecting import CollectOptions, collect_parser
+from anyorder.options import parser
+from anyorder.config import RunConfig
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.studies.study import Arm, Level, Study, folder_name
+from anyorder.files import read_yaml
+
+REQUIRED = ("levels", "seeds", "arms", "comparisons")
+OPTIONAL = {
+    "base": {}, "sizes": [None], "updates": None, "evaluation": {}, "unseen_episodes": None, "curve_episodes": 0, "quick": {}
+}  # fmt: skip
+MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation")}
+"""What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
+WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
+"""Settings that are mappings by themselves: replaced, never merged."""
+
+
+def read_study(path: Path, quick: bool, folder: Path) -> Study:
+    """Read a study.
+
+    Args:
+        path: of the YAML file.
+        quick: True for its shorter form.
+        folder: where its runs go.
+
+    Raises:
+        AnyOrderError: naming the file, the key, what is allowed and what was found.
+    """
+    written = read_yaml(path)
+    if not isinstance(written, dict) or not set(REQUIRED) <= set(written) <= {*REQUIRED, *OPTIONAL}:
+        found = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
+        raise AnyOrderError(
+            f"{path}: a study has the keys {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; found {found}"
+        )
+    settings = merged({**OPTIONAL, **written}, written.get("quick") or {} if quick else {})
+    for key in ("levels", "arms", "comparisons", "base", "evaluation"):
+        _check_mapping(settings[key], f"{path}: {key}")
+    levels = [_level(name, spec, f"{path}: levels.{name}") for name, spec in settings["levels"].items()]
+    arms = [_arm(name, change, settings, f"{path}: arms.{name}") for name, change in settings["arms"].items()]
+    titled = settings["comparisons"]
+    across = {title: _places(entries, f"{path}: comparison {title}") for title, entries in titled.items()}
+    study = Study(
+        levels,
+        settings["sizes"],
+        arms,
+        settings["seeds"],
+        {},
+        {title: entries for title, entries in titled.items() if not across[title]},
+        folder,
+        {title: places for title, places in across.items() if places},
+        settings["unseen_episodes"],
+        settings["curve_episodes"],
+    )
+    _check(study, path)
+    return replace(study, updates=_updates(settings, path))
+
+
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """``change`` laid over ``base``, group by group; what is not a group, and `WHOLE`, is replaced."""
+    result = dict(base)
+    for key, value in change.items():
+        inside = isinstance(value, dict) and isinstance(result.get(key), dict) and key not in WHOLE
+        result[key] = merged(result[key], value) if inside else value
+    return result
+
+
+def _level(name: str, spec: Any, where: str) -> Level:
+    _check_mapping(spec, where)
+    options = dict(spec)
+    test_on = _names(options.pop("test_on", []), f"{where}.test_on")
+    arms = _names(options.pop("arms"), f"{where}.arms") if "arms" in options else None
+    if "data" in options:
+        options["output_dir"] = options.pop("data")
+    if missing := {"env", "output_dir"} - set(options):
+        named = " and ".join(sorted(missing)).replace("output_dir", "data")
+        raise AnyOrderError(f"{where} needs env and data; {named} missing")
+    return Level(name, CollectOptions(**_typed(collect_parser(), options, where).as_dict()), test_on, arms)
+
+
+def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:
+    change = dict(_check_mapping(change, where))
+    own = change.pop("evaluation", {})
+    test_on = _names(change.pop("test_on"), f"{where}.test_on") if "test_on" in change else None
+    for group, keys in MATCHED.items():
+        if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
+            raise AnyOrderError(f"{where}: arms are matched, so none changes {group}.{found[0]}; change it in base")
+    run = merged(settings["base"], change)
+    judged = merged({"pictures": False, **settings["evaluation"]}, own)
+    config = _typed_as(RunConfig, run, where)
+    try:
+        strategy_schedule(config.masking)
+    except AnyOrderError as error:
+        raise AnyOrderError(f"{where}: {error}") from None
+    return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"), test_on)
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise AnyOrderError(f"{where} is a list of names; found {value!r}")
+    return tuple(value)
+
+
+def _places(entries: Any, where: str) -> list[tuple[str, str]]:
+    """(level, arm) of each entry of a comparison across levels; none of one within them."""
+    if not isinstance(entries, list) or not all(isinstance(entry, (str, dict)) for entry in entries):
+        raise AnyOrderError(f"{where} is a list of arms, or of LEVEL: ARM; found {entries!r}")
+    places = [place for entry in entries if isinstance(entry, dict) for place in entry.items()]
+    if places and len(places) != len(entries):
+        raise AnyOrderError(f"{where} names a level for all of its arms or for none; found {entries!r}")
+    return places
+
+
+def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
+    """Size -> updates."""
+    found, sizes = settings["updates"], settings["sizes"]
+    if found is None:
+        return {}
+    updates = found if isinstance(found, dict) else dict.fromkeys(sizes, found)
+    if set(updates) != set(sizes) or not all(_is_count(number) and number for number in updates.values()):
+        raise AnyOrderError(
+            f"{path}: updates is a whole number of at least 1, or one for each of the sizes"
+            f" {', '.join(map(str, sizes))}; found {found}"
+        )
+    return updates
+
+
+def _check(study: Study, path: Path) -> None:
+    for title, parts in {"arms": study.arms, "levels": study.levels}.items():
+        names = [part.name for part in parts]
+        if len({folder_name(name) for name in names}) < len(names):
+            raise AnyOrderError(f"{path}: {title} need names that differ as folders; found {', '.join(names)}")
+    for key, values in {"sizes": study.sizes, "seeds": study.seeds}.items():
+        allowed = isinstance(values, list) and all(_is_count(v) or (v is None and key == "sizes") for v in values)
+        if not allowed or not values:
+            raise AnyOrderError(f"{path}: {key} is a list of whole numbers; found {values}")
+    for level in study.levels:
+        largest = max((size for size in study.sizes if size is not None), default=0)
+        if largest > level.data.num_episodes:
+            raise AnyOrderError(
+                f"{path}: sizes asks for {largest} demonstrations, levels.{level.name} has {level.data.num_episodes}; raise"
+                " its num_episodes"
+            )
+    known = {arm.name for arm in study.arms}
+    named = {f"comparison {title}": names for title, names in study.comparisons.items()}
+    for where, names in (named | {f"levels.{level.name}.arms": level.arms or () for level in study.levels}).items():
+        if unknown := [name for name in names if name not in known]:
+            raise AnyOrderError(f"{path}: {where} names unknown arms: {', '.join(unknown)}")
+    trained = {(level.name, arm.name) for level in study.levels for arm in study.arms_at(level)}
+    for title, places in study.across.items():
+        if unknown := [f"{level}: {arm}" for level, arm in places if (level, arm) not in trained]:
+            raise AnyOrderError(f"{path}: comparison {title} names what is not trained: {', '.join(unknown)}")
+    for key, value in {"unseen_episodes": study.unseen_episodes, "curve_episodes": study.curve_episodes}.items():
+        if not (_is_count(value) or (key == "unseen_episodes" and value is None)):
+            raise AnyOrderError(f"{path}: {key} is a whole number; found {value!r}")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise AnyOrderError(f"{where} is {{key: value, ...}}; found {value!r}")
+    return value
+
+
+def _typed_as(cls: type, settings: Mapping[str, Any], where: str) -> Any:
+    """Typed and checked by the same parser as a config file."""
+    reader = parser("study", "")
+    reader.add_class_arguments(cls, "it")
+    return _typed(reader, {"it": settings}, where).it
+
+
+def _typed(reader: ArgumentParser, settings: Mapping[str, Any], where: str) -> Any:
+    try:
+        return reader.instantiate(reader.parse_object(dict(settings)))
+    except Exception as error:  # jsonargparse raises several kinds
+        raise AnyOrderError(f"{where}: {' '.join(str(error).split())}") from None

@@ -1,0 +1,58 @@
+"""The experiments of a study as Markdown: per comparison the verdict, a table, and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anyorder.studies.summary.experiment_plots import write_experiment_plots
+
+HOW = """Per comparison: the verdict, then the arms beside each other. The winner has the highest score, and the 95% interval of its
+paired lead (by training seed and episode) over every other arm leaves out 0; otherwise the arms are not distinguishable.
+The best arm is chosen by the same episodes, and the intervals are not widened for that: of k equal arms, one wins in up to
+k times 2.5% of such comparisons. Comparisons across levels are decided on levels that none of the models was trained on.
+Plots are also there as SVG."""
+
+
+def verdict_section(experiments: Sequence[Mapping[str, Any]], folder: Path, parent: Path, link: str) -> list[str]:
+    """Parts of a page; plots are written into ``folder``.
+
+    Args:
+        experiments: see `anyorder.studies.verdicts.experiments`.
+        folder: for plots.
+        parent: of the page, which links are relative to.
+        link: to the file with the numbers.
+    """
+    if not experiments:
+        return []
+    parts = ["## Verdicts", HOW, *(f"- **{_title(one)}.** {one['verdict']}" for one in experiments)]
+    bullets = "\n".join(parts[2:])
+    return [*parts[:2], bullets, *(part for one in experiments for part in _experiment(one, folder, parent, link))]
+
+
+def _title(experiment: Mapping[str, Any]) -> str:
+    return f"{experiment['title']} ({experiment['where']})" if experiment["where"] else experiment["title"]
+
+
+def _experiment(experiment: Mapping[str, Any], folder: Path, parent: Path, link: str) -> list[str]:
+    plots = write_experiment_plots(folder, experiment)
+    pictures = [f"![{caption}]({png.relative_to(parent).as_posix()})\n\n*{caption}.*" for caption, png in plots.items()]
+    return [f"## {_title(experiment)}", experiment["verdict"], _table(experiment, link), *pictures]
+
+
+def _table(experiment: Mapping[str, Any], link: str) -> str:
+    rows, deciding = experiment["rows"], experiment["measure"]
+    columns = list(dict.fromkeys([deciding, *(name for row in rows for name in row["scores"])]))
+    header = ["arm", columns[0], f"lead of {experiment['best'] or 'the best'}", *columns[1:], "seeds"]
+    lines = [header, ["---"] * len(header)]
+    for row in rows:
+        scores = [_linked(row["scores"].get(name), link) for name in columns]
+        name = f"**{row['label']}**" if row["label"] == experiment["winner"] else row["label"]
+        lead = "" if row["label"] == experiment["best"] else _linked(row["lead"], link)
+        lines.append([name, scores[0], lead, *scores[1:], ", ".join(map(str, row["seeds"])) or "none"])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _linked(number: Mapping[str, Any] | None, link: str) -> str:
+    return "not measured" if number is None else f"[{number['text']}]({link})"

@@ -1,0 +1,60 @@
+"""From names and options to queries and decoders."""
+
+import pytest
+
+from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit
+from anyorder.errors import AnyOrderError
+from anyorder.masking.queries import QUERIES, Future, HiddenCells, InverseDynamics, RandomHiddenCells
+from anyorder.inference.questions import DECODERS, DecoderChoice, decoder_of, options_of, query_of
+
+
+@pytest.fixture(scope="module")
+def layout(make_batch):
+    return make_batch([4]).layout
+
+
+def test_every_query_has_options_that_can_be_given():
+    for name in QUERIES:
+        assert options_of(name), name
+    assert options_of("goal_conditioned") == {"step": True, "goal_step": True, "mission": False}
+    assert options_of("hidden_cells") == {"rate": True, "until": False}, "a seed is given apart"
+    assert HiddenCells not in QUERIES.values(), "its cells are no number"
+
+
+def test_a_query_gets_what_was_given():
+    query = query_of("inverse_dynamics", {"step": 2})
+    assert isinstance(query, InverseDynamics) and query.step == 2
+    query = query_of("future", {"step": 1, "autoregressive": True}, seed=5)
+    assert isinstance(query, Future) and (query.step, query.horizon, query.autoregressive) == (1, None, True)
+    query = query_of("hidden_cells", {"rate": 0.5}, seed=5)
+    assert isinstance(query, RandomHiddenCells) and (query.rate, query.seed) == (0.5, 5)
+
+
+@pytest.mark.parametrize(("name", "given", "said"), [
+    ("futures", {}, "~query is one of next_action, "), ("infill", {"start": 0}, "infill needs ~stop; its options are ~start, ~stop"),
+    ("infill", {"start": 0, "stop": 1, "step": 0}, "infill has no option ~step; it has ~start, ~stop"),
+])  # fmt: skip
+def test_options_are_called_as_the_user_writes_them(name, given, said):
+    with pytest.raises(AnyOrderError) as error:
+        query_of(name, given, dashes="~")
+    assert said in str(error.value)
+
+
+def test_the_decoder_fits_the_order(layout):
+    plain, ranked = Future(0)(layout), Future(0, autoregressive=True)(layout)
+    assert decoder_of(DecoderChoice(), plain) == SinglePass() and decoder_of(DecoderChoice(), ranked) == AlongRanks()
+    choice = DecoderChoice("confidence", num_passes=3, temperature=0.5, top_p=0.9)
+    assert decoder_of(choice, plain) == ByConfidence(3, 0.5, 0.9)
+    assert decoder_of(DecoderChoice("unit", unit_order="reverse"), plain) == UnitByUnit("reverse", SinglePass())
+    for name in DECODERS:
+        decoder_of(DecoderChoice(name), plain)
+
+
+@pytest.mark.parametrize(("name", "autoregressive", "said"), [
+    ("beam", False, "--decoder is one of single, confidence, unit, ranks; found beam"),
+    ("single", True, "give --decoder ranks, found single"),
+])  # fmt: skip
+def test_a_decoder_that_does_not_fit_is_refused(layout, name, autoregressive, said):
+    with pytest.raises(AnyOrderError) as error:
+        decoder_of(DecoderChoice(name), Future(0, autoregressive=autoregressive)(layout), dashes="--")
+    assert said in str(error.value)

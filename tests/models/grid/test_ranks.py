@@ -1,0 +1,120 @@
+"""Ranks in full: one pass with many targets says what one pass per target would say, in loss and gradient."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from anyorder.elements.layout import Kind
+from anyorder.masking.order import Order, Role, imitate, in_turn, reconstruct
+
+
+def permuted(layout):
+    """Every observation, return and action asked for, in an order of its own per trajectory."""
+    generator = torch.Generator().manual_seed(0)
+    ranks = torch.argsort(torch.rand(layout.shape[0], layout.num_units, generator=generator), dim=1).int() + 1
+    ranks = ranks.gather(1, layout.unit).masked_fill(layout.of_kind(Kind.MISSION), 0)
+    return Order(reconstruct(layout, ~layout.of_kind(Kind.MISSION)).roles, ranks)
+
+
+def in_blocks(layout):
+    """Blocks of two steps, one after the other; within a block some cells are asked for, the rest is shown."""
+    hidden = torch.rand(layout.shape, generator=torch.Generator().manual_seed(1)) < 0.6
+    order = reconstruct(layout, hidden & ~layout.of_kind(Kind.MISSION))
+    return Order(order.roles, (layout.step // 2 + 1).clamp(min=0).int())
+
+
+ORDERS = {
+    "next action": imitate,
+    "next observation": lambda layout: in_turn(reconstruct(layout, layout.of_kind(Kind.OBSERVATION)), layout),
+    "next step": lambda layout: in_turn(reconstruct(layout, ~layout.of_kind(Kind.MISSION)), layout),
+    "observations by step": lambda layout: Order(
+        reconstruct(layout, layout.of_kind(Kind.OBSERVATION)).roles, layout.step.clamp(min=0).int()
+    ),
+    "permutation": permuted,
+    "blocks": in_blocks,
+    "any order": lambda layout: Order(in_blocks(layout).roles, torch.zeros(layout.shape).int()),
+}
+
+
+def alone(order, layout, rank):
+    """The order in which only targets of this rank are asked: what is lower is shown, what is higher does not exist.
+    Ranks are spread out, so that what was seen above its own rank still is."""
+    lower, higher = order.ranks < rank, order.ranks > rank
+    roles = order.roles.clone()
+    roles[order.targets & lower] = Role.CONTEXT
+    roles[higher] = Role.DROPPED
+    asked = torch.zeros(len(roles), layout.num_units).scatter_reduce(1, layout.unit, order.targets.float(), "amax")
+    return Order(roles, 2 * order.ranks + (asked.gather(1, layout.unit).bool() & lower).int())
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_one_pass_says_what_one_pass_per_rank_says(make_batch, make_model, name):
+    batch, model = make_batch([4, 2, 3], view=(2, 2)), make_model((2, 2))
+    order = ORDERS[name](batch.layout)
+    truth = batch.values[order.targets]
+    loss = functional.cross_entropy(model(batch.values, batch.layout, order), truth, reduction="sum")
+    whole = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+
+    total = 0.0
+    for rank in order.ranks[order.targets].unique().tolist():
+        single = alone(order, batch.layout, rank)
+        logits = model(batch.values, batch.layout, single)
+        total = total + functional.cross_entropy(logits, batch.values[single.targets], reduction="sum")
+    torch.testing.assert_close(loss, total, rtol=1e-10, atol=1e-10)
+    parts = torch.autograd.grad(total, list(model.parameters()), allow_unused=True)
+    for one, other in zip(whole, parts):
+        assert (one is None) == (other is None)
+        if one is not None:
+            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_targets_of_one_rank_do_not_care_who_else_is_scored(make_batch, make_model, name):
+    batch, model = make_batch([3], view=(2, 2)), make_model((2, 2))
+    order = ORDERS[name](batch.layout)
+    highest = order.ranks[order.targets].amax()
+    chosen = order.targets & (order.ranks == highest)
+    one = chosen & (chosen.cumsum(dim=1) == 1)
+    others_hidden = Order(order.roles.masked_fill(chosen & ~one, int(Role.HIDDEN)), order.ranks)
+    logits = model(batch.values, batch.layout, order)[one[order.targets]]
+    torch.testing.assert_close(model(batch.values, batch.layout, others_hidden)[one[others_hidden.targets]], logits)
+
+
+def test_later_ranks_add_nothing(make_batch, make_model):
+    """Dropping what comes later changes no answer."""
+    batch, model = make_batch([4, 3], view=(2, 2)), make_model((2, 2))
+    for make in ORDERS.values():
+        order = make(batch.layout)
+        for rank in range(int(order.ranks.amax())):
+            early = Order(order.roles.masked_fill(order.ranks > rank, int(Role.DROPPED)), order.ranks)
+            kept = (order.ranks <= rank)[order.targets]
+            whole = model(batch.values, batch.layout, order)[kept]
+            torch.testing.assert_close(model(batch.values, batch.layout, early), whole)
+
+
+def test_a_mixture_of_one_and_two_forms_keeps_every_answer_in_its_place(make_batch, make_model):
+    batch, model = make_batch([3, 2, 4, 1], view=(2, 2)), make_model((2, 2))
+    orders = [permuted(batch.layout), reconstruct(batch.layout, batch.layout.step == 1)]
+    which = torch.tensor([0, 1, 0, 1])[:, None].bool()
+    mixed = Order(torch.where(which, orders[1].roles, orders[0].roles), torch.where(which, orders[1].ranks, orders[0].ranks))
+    together = model(batch.values, batch.layout, mixed)
+    rows = mixed.targets.nonzero()[:, 0]
+    for row in range(4):
+        index = torch.tensor([row])
+        apart = model(batch.values[index], batch.layout.rows(index), mixed.rows(index))
+        torch.testing.assert_close(together[rows == row], apart)
+
+
+def test_a_value_is_felt_by_all_that_come_later_in_the_order(make_batch, make_model, other_values):
+    """Even by what has nothing else to see: the first in time, asked last."""
+    batch, model = make_batch([3], view=(2, 2)), make_model((2, 2))
+    layout = batch.layout
+    order = permuted(layout)
+    reverse = Order(order.roles, torch.where(layout.kind == Kind.MISSION, 0, layout.num_units - layout.unit).int())
+    for rank in range(1, layout.num_units):
+        changed = other_values(batch, (reverse.ranks == rank) & layout.present)
+        before, after = (model(values, layout, reverse) for values in (batch.values, changed))
+        felt = ((before - after).nan_to_num().abs() > 1e-9).any(dim=1)
+        later = (reverse.ranks > rank)[reverse.targets]
+        exists = bool(((reverse.ranks == rank) & layout.present & ~layout.of_kind(Kind.MISSION)).any())
+        assert torch.equal(felt, later & exists), rank

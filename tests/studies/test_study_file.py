@@ -1,0 +1,119 @@
+"""What a study's file may say, and how it is told what it may not."""
+
+import pytest
+import yaml
+
+from anyorder.errors import AnyOrderError
+from anyorder.studies.study_file import merged, read_study
+
+STUDY = {
+    "base": {"training": {"learning_rate": 1e-3}},
+    "levels": {"Red": {"env": "BabyAI-GoToRedBall-v0", "data": "data/red", "num_episodes": 100}},
+    "sizes": [10, None],
+    "updates": 50,
+    "seeds": [3, 4],
+    "evaluation": {"num_episodes": 20},
+    "arms": {
+        "a": {"masking": {"mixture": {"next_action": 1}}},
+        "b": {"masking": {"mask_prob": 0.5}, "evaluation": {"metric": "dynamics"}},
+    },
+    "comparisons": {"Both": ["a", "b"]},
+    "quick": {"seeds": [3], "base": {"training": {"learning_rate": 2e-3}}},
+}
+
+
+@pytest.fixture
+def read(tmp_path):
+    """``read(change)``: STUDY with a change laid over it."""
+
+    def read(change=None, quick=False):
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(merged(STUDY, change or {}), sort_keys=False))
+        return read_study(tmp_path / "study.yaml", quick, tmp_path / "out")
+
+    return read
+
+
+def test_runs_are_all_combinations_with_their_settings(read, tmp_path):
+    runs = read().runs()
+    assert [(run.seed, run.size, run.arm.name) for run in runs] == [
+        (seed, size, arm) for seed in (3, 4) for size in (10, None) for arm in ("a", "b")
+    ]
+    first = runs[0]
+    assert first.folder == tmp_path / "out" / "Red" / "10_demonstrations" / "a" / "seed_3"
+    assert (first.config.data.path, first.config.data.num_demonstrations) == ("data/red", 10)
+    training = first.config.training
+    assert (training.seed, training.num_updates, training.learning_rate) == (3, 50, 1e-3)
+    assert (training.num_processes, training.num_threads) == (1, 1), "runs share the cores, one each"
+    assert first.config.masking.mixture == {"next_action": 1}, "a mixture is replaced, not merged"
+    assert [(arm.evaluation.metric, arm.evaluation.num_episodes) for arm in read().arms] == [("all", 20), ("dynamics", 20)]
+    assert len({run.folder for run in runs}) == len(runs)
+
+
+def test_an_arm_may_start_from_a_checkpoint(read):
+    arms = read({"arms": {"b": {"training": {"init_from": "outputs/all/checkpoints/best.pt"}}}}).arms
+    assert [arm.config.training.init_from for arm in arms] == [None, "outputs/all/checkpoints/best.pt"]
+
+
+def test_a_level_may_have_arms_and_an_arm_unseen_environments_of_its_own(read, tmp_path):
+    both = {"env": "BabyAI-GoToRedBall-v0+BabyAI-PickupLoc-v0", "data": "data/both", "num_episodes": 100}
+    change = {
+        "levels": {"Red": {"test_on": ["x"]}, "Both": {**both, "test_on": ["x", "y"], "arms": ["b"]}},
+        "arms": {"a": {"test_on": ["z"]}},
+        "sizes": [None],
+        "unseen_episodes": 7,
+        "comparisons": {"Levels": [{"Red": "a"}, {"Both": "b"}]},
+    }
+    study = read(change)
+    assert (study.comparisons, study.across) == ({"Both": ["a", "b"]}, {"Levels": [("Red", "a"), ("Both", "b")]})
+    runs = [run for run in study.runs() if run.seed == 3]
+    assert [(run.level.name, run.arm.name, run.test_on, run.unseen_episodes) for run in runs] == [
+        ("Red", "a", ("z",), 7), ("Red", "b", ("x",), 7), ("Both", "b", ("x", "y"), 7)
+    ]  # fmt: skip
+    assert {run.unseen_episodes for run in read().runs()} == {20} and runs[0].curve_episodes == 0
+
+
+def test_quick_changes_the_study(read):
+    quick = read(quick=True)
+    assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3
+
+
+def test_updates_may_differ_between_sizes(read):
+    runs = read({"updates": {10: 5, None: 60}}).runs()
+    assert {(run.size, run.config.training.num_updates) for run in runs} == {(10, 5), (None, 60)}
+
+
+def test_without_updates_epochs_count(read):
+    assert {run.config.training.num_updates for run in read({"updates": None}).runs()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"arm": {}}, ["a study has the keys levels, seeds, arms, comparisons and may have base", "found", "arm"]),
+        ({"arms": {"a": {"masking": {"mask_prop": 0.1}}}}, ["arms.a", "mask_prop"]),
+        ({"arms": {"a": {"masking": {"mixture": {"cel": 1}}}}}, ["the strategies are", "found cel"]),
+        ({"arms": {"a": {"data": {"path": "elsewhere"}}}}, ["arms.a: arms are matched, so none changes data.path"]),
+        ({"arms": {"a": {"training": {"num_updates": 9}}}}, ["none changes training.num_updates"]),
+        ({"arms": {"a": {"evaluation": {"metric": "luck"}}}}, ["arms.a: evaluation", "luck"]),
+        ({"arms": ["a"]}, ["arms is {key: value, ...}", "found ['a']"]),
+        ({"arms": {"a b": {}, "a_b": {}}}, ["arms need names that differ as folders"]),
+        ({"levels": {"Red": {"num_episode": 5}}}, ["levels.Red", "num_episode"]),
+        ({"levels": {"Blue": {"env": "x"}}}, ["levels.Blue needs env and data; data missing"]),
+        ({"sizes": 10}, ["sizes is a list of whole numbers", "found 10"]),
+        ({"sizes": [101]}, ["sizes asks for 101 demonstrations, levels.Red has 100"]),
+        ({"seeds": [None]}, ["seeds is a list of whole numbers"]),
+        ({"updates": 0}, ["updates is a whole number of at least 1, or one for each of the sizes 10, None; found 0"]),
+        ({"updates": {10: 5}}, ["one for each of the sizes 10, None", "found {10: 5}"]),
+        ({"levels": {"Red": {"arms": ["a", "c"]}}}, ["levels.Red.arms names unknown arms: c"]),
+        ({"levels": {"Red": {"test_on": "x"}}}, ["levels.Red.test_on is a list of names; found 'x'"]),
+        ({"comparisons": {"Both": [{"Red": "a"}, "b"]}}, ["names a level for all of its arms or for none"]),
+        ({"comparisons": {"Both": [{"Blue": "a"}, {"Red": "b"}]}}, ["comparison Both names what is not trained: Blue: a"]),
+        ({"comparisons": {"Both": 3}}, ["comparison Both is a list of arms, or of LEVEL: ARM; found 3"]),
+        ({"curve_episodes": None}, ["curve_episodes is a whole number; found None"]),
+        ({"comparisons": {"Both": ["a", "c"]}}, ["comparison Both names unknown arms: c"]),
+    ],
+)
+def test_what_is_wrong_is_said(read, change, parts):
+    with pytest.raises(AnyOrderError) as error:
+        read(change)
+    assert all(part in str(error.value) for part in ("study.yaml", *parts))
