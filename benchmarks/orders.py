@@ -13,15 +13,29 @@ from dataclasses import fields
 import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (
-    STRATEGIES, AtOnce, ByMission, Cell, ForwardDynamics, GoalConditioned, KnownReturns, Mixture, NextAction, NextStep,
-    Only, ReturnConditioned, Strategy, Waypoint, Window, WithoutMission,
-)  # fmt: skip
+    STRATEGIES,
+    AtOnce,
+    ByMission,
+    Cell,
+    ForwardDynamics,
+    GoalConditioned,
+    KnownReturns,
+    Mixture,
+    NextAction,
+    NextStep,
+    Only,
+    ReturnConditioned,
+    Strategy,
+    Waypoint,
+    Window,
+    WithoutMission,
+)
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
@@ -50,8 +64,11 @@ VARIANTS = {
 
 def strategies() -> dict[str, Strategy]:
     """Every strategy of the table, then some with other settings."""
-    alone = {name: cls(**{f.name: REQUIRED[f.name] for f in fields(cls) if f.name in REQUIRED})
-             for name, cls in STRATEGIES.items() if name not in COMPOSED}  # fmt: skip
+    alone = {
+        name: cls(**{f.name: REQUIRED[f.name] for f in fields(cls) if f.name in REQUIRED})
+        for name, cls in STRATEGIES.items()
+        if name not in COMPOSED
+    }
     return alone | COMPOSED | VARIANTS
 
 
@@ -90,10 +107,12 @@ def main() -> None:
     index = next(index for index in data.shuffled(128, stream(0, "benchmark")) if 10 <= len(index) <= 16)
     layout = data.batch(index).layout
     update = seconds_per_update(data, vocabulary, index)
-    print(f"{len(index)} trajectories, {layout.shape_of_grid.num_frames} frames, {layout.shape[1]} elements each;"
-          f" an update takes {1e3 * update:.1f} ms")  # fmt: skip
+    print(
+        f"{len(index)} trajectories, {layout.shape_of_grid.num_frames} frames, {layout.shape[1]} elements each;"
+        f" an update takes {1e3 * update:.1f} ms"
+    )
     for name, strategy in strategies().items():
-        seconds = median_seconds(lambda number: strategy(layout, stream(0, name, number)), 50)
+        seconds = median_seconds(lambda number, name=name, strategy=strategy: strategy(layout, stream(0, name, number)), 50)
         print(f"{name:22} {1e3 * seconds:5.2f} ms  {seconds / update:5.1%}")
 
 

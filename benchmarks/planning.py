@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
+from anyorder.acting.planning import GoalMatch, Novelty, Outcome, Planner, Search, Sum, Tried, UniformPolicy
+from anyorder.acting.policy import Policy
+from anyorder.acting.rollout import FIRST_SEED, roll_out
+from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.build.runs import load_model
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
-from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.evaluation.statistics import Proportion
 from anyorder.models.grid.grid_transformer import GridTransformer
-from anyorder.acting.planning import GoalMatch, Novelty, Outcome, Planner, Search, Sum, Tried, UniformPolicy
-from anyorder.acting.policy import Policy
-from anyorder.acting.stepwise import StepwisePolicy
 
 DEFAULTS = (1000, 100, FIRST_SEED)
 EPISODES_AT_ONCE = 500

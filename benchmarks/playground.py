@@ -21,15 +21,17 @@ from typing import Any
 import torch
 import uvicorn
 
-from anyorder.build.runs import load_model
 from anyorder.acting.rollout import FIRST_SEED
+from anyorder.build.runs import load_model
 from anyorder.playground.about import about
 from anyorder.playground.scenes import Scenes
 from anyorder.playground.server import application
 
 ROUNDS, LONG = 25, 63
-EPISODES = {"a short episode": {"kind": "played", "seed": FIRST_SEED, "player": "bot"},
-            f"{LONG + 1} views": {"kind": "live", "seed": FIRST_SEED, "actions": [0] * LONG}}  # fmt: skip
+EPISODES = {
+    "a short episode": {"kind": "played", "seed": FIRST_SEED, "player": "bot"},
+    f"{LONG + 1} views": {"kind": "live", "seed": FIRST_SEED, "actions": [0] * LONG},
+}
 CLICKS = """async ([rounds, last]) => {
     const times = [], count = () => Number(document.body.dataset.answers || 0);
     document.querySelector(`.strip-view[data-step="${last}"]`).click();
@@ -50,8 +52,10 @@ def main() -> None:
     model, header = load_model(checkpoint)
     scenes = Scenes(model, header["env_id"], [])
     server = uvicorn.Server(
-        uvicorn.Config(application(scenes, about(str(checkpoint), header["env_id"], 0, "test", model.view)), port=0,
-                       log_level="error"))  # fmt: skip
+        uvicorn.Config(
+            application(scenes, about(str(checkpoint), header["env_id"], 0, "test", model.view)), port=0, log_level="error"
+        )
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -71,7 +75,9 @@ def over_http(address: str, name: str, source: dict[str, Any]) -> None:
     shown, words = episode["roles"], episode["num_words"]
     per_frame = 3 * episode["columns"] * episode["rows"] + 3
     last = words + per_frame * (len(episode["frames"]) - 1)
-    cells = [words + per_frame * frame + 3 * cell for frame in range(len(episode["frames"])) for cell in range(per_frame // 3 - 1)]
+    cells = [
+        words + per_frame * frame + 3 * cell for frame in range(len(episode["frames"])) for cell in range(per_frame // 3 - 1)
+    ]
     draw = random.Random(0)
     questions: dict[str, Callable[[], set[int]]] = {
         "one cell": lambda: set(range(last + 3 * (start := draw.randrange(per_frame // 3 - 1)), last + 3 * start + 3)),

@@ -11,8 +11,8 @@ import time
 import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction

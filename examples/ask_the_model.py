@@ -1,6 +1,6 @@
 """Hide one object of a test trajectory and ask a trained model what was there.
 
-    python examples/ask_the_model.py outputs/quickstart/checkpoints/best.pt data/quickstart
+python examples/ask_the_model.py outputs/quickstart/checkpoints/best.pt data/quickstart
 """
 
 import sys
@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 
 from anyorder.build.runs import load_model
+from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import WALL, object_elements
 from anyorder.elements.layout import Attribute
-from anyorder.data.storage import read_split
 from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.masking.order import reconstruct
 
@@ -20,6 +20,7 @@ NAMES = {Attribute.OBJECT: OBJECTS, Attribute.COLOR: COLORS}
 
 
 def main(checkpoint: str, data: str) -> None:
+    """Ask about the first trajectory of the test split."""
     model, _ = load_model(Path(checkpoint))
     batch = EncodedTrajectories(read_split(Path(data), "test"), model.vocabulary).batch([0])
 

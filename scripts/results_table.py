@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from anyorder.evaluation.statistics import Proportion
+from anyorder.files import read_json
 from anyorder.studies.measures import SHARES
 from anyorder.studies.promises import lookup
-from anyorder.files import read_json
 
 
 def table(paths: list[Path]) -> str:

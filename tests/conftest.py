@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from anyorder.config import ModelConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.episodes import ExpertSource
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.types import Trajectory
 
 torch.set_num_threads(1)
+
+pytest_plugins = ["browser"]
 
 
 def pytest_collection_modifyitems(config, items):

@@ -12,25 +12,23 @@ from accelerate import DistributedType
 from accelerate.commands.config.config_args import load_config_from_file
 
 from anyorder.build.runs import strategy_schedule
-from anyorder.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.studies.promises import read_promises
-from anyorder.studies.study_file import read_study
 from anyorder.masking.strategies import Mixture
 from anyorder.models.language.llada2.checkpoint import expected_shapes, read_configuration
 from anyorder.models.language.pretrained import architecture_of
+from anyorder.options import parse
+from anyorder.studies.promises import read_promises
+from anyorder.studies.study_file import read_study
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODELS = sorted(CONFIGS.glob("models/*.yaml"))
 DIVIDED = CONFIGS / "accelerate" / "fsdp2.yaml"
 LLADA2 = sorted(CONFIGS.glob("models/llada2_*.yaml"))
 STUDIES = [CONFIGS / "ablations.yaml", *sorted(CONFIGS.glob("studies/*.yaml"))]
-RUNS = [
-    CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml")), *MODELS
-]  # fmt: skip
+RUNS = [CONFIGS / "base_config.yaml", CONFIGS / "quickstart.yaml", *sorted(CONFIGS.glob("experiments/*.yaml")), *MODELS]
 
 
 def read(path):
@@ -117,14 +115,18 @@ def test_a_study_compares_arms_that_are_matched(tmp_path, path, quick):
 def test_the_ablations_are_the_four_that_are_planned(tmp_path, quick):
     study = read_study(CONFIGS / "ablations.yaml", quick, tmp_path)
     assert [*study.comparisons, *study.across] == [
-        "Hiding rate", "Cell against attribute", "Scheduled against fixed", "Several environments"
-    ]  # fmt: skip
+        "Hiding rate",
+        "Cell against attribute",
+        "Scheduled against fixed",
+        "Several environments",
+    ]
     masking = {arm.name: arm.config.masking for arm in study.arms}
     rates = {title: [masking[name].mask_prob for name in names] for title, names in study.comparisons.items()}
     assert sorted(rates["Hiding rate"]) == [0.15, 0.30, 0.50]
     assert [set(masking[name].mixture) for name in study.comparisons["Cell against attribute"]] == [
-        {"cell", "next_action"}, {"attribute", "next_action"}
-    ]  # fmt: skip
+        {"cell", "next_action"},
+        {"attribute", "next_action"},
+    ]
     fixed, *scheduled = rates["Scheduled against fixed"]
     assert fixed == 0.30 and [key for rate in scheduled for key in rate] == ["linear", "cosine", "step"]
     played = {(run.level.data.env, run.test_on) for run in study.runs() if run.test_on}

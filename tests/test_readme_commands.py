@@ -6,30 +6,36 @@ from pathlib import Path
 
 import pytest
 
-from anyorder.commands.ablate import ablate_parser
 from anyorder.build.collecting import collect_parser
+from anyorder.commands.ablate import ablate_parser
 from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.imagine import imagine_parser
 from anyorder.commands.import_chats import import_parser
 from anyorder.commands.llada2 import llada2_parser
-from anyorder.options import parse
 from anyorder.commands.playground import playground_parser
 from anyorder.commands.query import query_parser
 from anyorder.commands.report import report_parser
 from anyorder.commands.study import study_parser
 from anyorder.commands.train import train_parser
+from anyorder.options import parse
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "EXPERIMENTS.md", *(ROOT / "docs").glob("*.md")]
 SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
-    "collect": collect_parser, "import": import_parser, "train": train_parser, "evaluate": evaluate_parser, "ablate": ablate_parser,
-    "study": study_parser, "query": query_parser, "imagine": imagine_parser,
-    "report": report_parser, "playground": playground_parser, "llada2": llada2_parser,
-}  # fmt: skip
-WRAPPERS = {
-    "scripts/generate_trajectories.py": "collect", "scripts/train.py": "train", "scripts/evaluate.py": "evaluate"
-}  # fmt: skip
+    "collect": collect_parser,
+    "import": import_parser,
+    "train": train_parser,
+    "evaluate": evaluate_parser,
+    "ablate": ablate_parser,
+    "study": study_parser,
+    "query": query_parser,
+    "imagine": imagine_parser,
+    "report": report_parser,
+    "playground": playground_parser,
+    "llada2": llada2_parser,
+}
+WRAPPERS = {"scripts/generate_trajectories.py": "collect", "scripts/train.py": "train", "scripts/evaluate.py": "evaluate"}
 PROGRAMS = ("anyorder ", "python scripts/", "python -m anyorder ", "bash ")
 
 

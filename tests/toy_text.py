@@ -10,9 +10,7 @@ from anyorder.models.language.llada import LLaDAConfig, LLaDAModelLM
 from anyorder.models.language.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
 
 PAD, MASK, VOCABULARY, LONGEST = 0, 22, 23, 48
-SIZES = dict(
-    vocab_size=VOCABULARY, hidden_size=16, num_attention_heads=2, max_position_embeddings=LONGEST, pad_token_id=PAD
-)
+SIZES = dict(vocab_size=VOCABULARY, hidden_size=16, num_attention_heads=2, max_position_embeddings=LONGEST, pad_token_id=PAD)
 """Values are drawn from 1..21."""
 
 
@@ -65,7 +63,8 @@ def bert(**options):
     torch.manual_seed(0)
     config = BertConfig(
         **SIZES | dict(num_hidden_layers=2, intermediate_size=32, initializer_range=0.3) | options,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     return BertForMaskedLM(config).double().eval()
 
@@ -78,7 +77,8 @@ def modern_bert(**options):
     layers = ["full_attention", "sliding_attention", "full_attention"]
     config = ModernBertConfig(
         **SIZES | tokens | dict(num_hidden_layers=3, intermediate_size=16, initializer_range=0.5) | options,
-        layer_types=layers, local_attention=4,
+        layer_types=layers,
+        local_attention=4,
     )
     return ModernBertForMaskedLM(config).double().eval()
 
@@ -90,7 +90,10 @@ def llada2(**options):
     experts = dict(num_experts=8, num_experts_per_tok=2, n_group=4, topk_group=2, num_shared_experts=1, moe_intermediate_size=8)
     config = LLaDA2MoeConfig(
         **SIZES | experts | dict(num_hidden_layers=3, intermediate_size=32, initializer_range=0.3) | options,
-        num_key_value_heads=1, first_k_dense_replace=1, partial_rotary_factor=0.5, attention_dropout=0.0,
+        num_key_value_heads=1,
+        first_k_dense_replace=1,
+        partial_rotary_factor=0.5,
+        attention_dropout=0.0,
         experts_implementation="eager",  # grouped matrix multiplication knows no double precision
     )
     return LLaDA2MoeModelLM(config).double().eval()

@@ -25,13 +25,15 @@ COMMANDS = {
 """Name -> module and function under `anyorder.commands`, and what it does. Imported when asked for: torch takes seconds,
 and collecting does not need it."""
 
-USAGE = "\n".join([
-    "usage: anyorder COMMAND [options]",
-    "",
-    *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
-    "",
-    "anyorder COMMAND --help lists the options of a command.",
-])
+USAGE = "\n".join(
+    [
+        "usage: anyorder COMMAND [options]",
+        "",
+        *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
+        "",
+        "anyorder COMMAND --help lists the options of a command.",
+    ]
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

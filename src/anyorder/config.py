@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Optional, Union
+from typing import Any, Literal
 
 from anyorder.errors import AnyOrderError
 
-RateSpec = Union[float, list[float], dict[str, list[float]]]
+RateSpec = float | list[float] | dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DataConfig:
     """
 
     path: str = "data/raw"
-    num_demonstrations: Optional[int] = None
+    num_demonstrations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class MaskingConfig:
             strategy ``attribute`` where it does not state its own.
     """
 
-    mixture: dict[str, Union[float, dict[str, Any]]] = field(default_factory=lambda: {"cell": 0.4, "next_step": 0.6})
+    mixture: dict[str, float | dict[str, Any]] = field(default_factory=lambda: {"cell": 0.4, "next_step": 0.6})
     mask_prob: RateSpec = 0.3
     attribute_probs: dict[str, RateSpec] = field(default_factory=dict)
 
@@ -106,20 +106,20 @@ class LanguageModelConfig:
         trust_remote_code: run modelling code that comes with the checkpoint. Read that code first.
     """
 
-    checkpoint: Optional[str] = None
-    architecture: Optional[dict[str, Any]] = None
+    checkpoint: str | None = None
+    architecture: dict[str, Any] | None = None
     pretrained: bool = True
-    tokenizer: Optional[str] = None
-    mask_token: Optional[str] = None
-    max_tokens: Optional[int] = None
-    max_frames: Optional[int] = None
+    tokenizer: str | None = None
+    mask_token: str | None = None
+    max_tokens: int | None = None
+    max_frames: int | None = None
     longest_run: int = 1
     chat_form: Literal["plain", "llada2"] = "plain"
     dropout: float = 0.0
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    attention: Optional[str] = None
+    attention: str | None = None
     gradient_checkpointing: bool = False
-    adapter: Optional[AdapterConfig] = None
+    adapter: AdapterConfig | None = None
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
@@ -165,9 +165,9 @@ class TrainingConfig:
     """
 
     seed: int = 0
-    init_from: Optional[str] = None
+    init_from: str | None = None
     num_epochs: int = 20
-    num_updates: Optional[int] = None
+    num_updates: int | None = None
     frames_per_batch: int = 128
     tokens_per_batch: int = 4096
     accumulation: int = 1
@@ -180,8 +180,8 @@ class TrainingConfig:
     object_weight: float = 3.0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
-    num_processes: Optional[int] = None
-    num_threads: Optional[int] = None
+    num_processes: int | None = None
+    num_threads: int | None = None
     num_validations: int = 5
     checkpoint_seconds: float = 60.0
 
@@ -215,5 +215,5 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    language_model: Optional[LanguageModelConfig] = None
+    language_model: LanguageModelConfig | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -5,6 +5,7 @@ Legend: T actions, T+1 observations, X columns and Y rows of the agent's view.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +124,7 @@ class TextTrajectory:
         episode = parts[parts.count("mission") :]
         if "mission" in episode:
             raise ValueError(f"the mission comes first, found {', '.join(parts)}")
-        if twice := [a for a, b in zip(episode, episode[1:]) if a == b]:
+        if twice := [a for a, b in itertools.pairwise(episode) if a == b]:
             raise ValueError(f"observations and actions take turns, found two {twice[0]}s in a row")
         if "action" not in episode:
             raise ValueError("a trajectory has at least one action, found none")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from anyorder.envs.minigrid import View
 from anyorder.acting.corruptions import (
     CORRUPTIONS,
     AttributeFlips,
@@ -15,6 +14,7 @@ from anyorder.acting.corruptions import (
     Untold,
     corruption_generator,
 )
+from anyorder.envs.minigrid import View
 
 SIZES = np.array([11, 6, 4])
 

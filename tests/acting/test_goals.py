@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from anyorder.acting.goals import Goal, GoalPolicy
+from anyorder.acting.rollout import roll_out
 from anyorder.elements.grid import collate
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.goal_reaching import last_observation, reach_goals
-from anyorder.acting.rollout import roll_out
-from anyorder.acting.goals import Goal, GoalPolicy
 from anyorder.masking.order import Role
 from anyorder.masking.strategies import GoalConditioned
 
@@ -56,7 +56,7 @@ def test_unknown_actions_are_hidden_and_the_next_one_is_still_the_question(model
     policy, goal = GoalPolicy(model), Goal(last_observation(trajectories[0]).view, 6)
     longest = max(trajectories, key=len)
     doubtful = play(policy.start("", goal), longest, 4, doubted={0, 2})
-    values, layout = collate([doubtful.encoded()], 7, 7)
+    _values, layout = collate([doubtful.encoded()], 7, 7)
     actions = layout.shape_of_grid.actions(policy.order(layout, [doubtful]).roles)[0, :4].tolist()
     assert actions == [Role.HIDDEN, Role.TARGET, Role.HIDDEN, Role.TARGET]
     known = play(policy.start("", goal), longest, 4)
@@ -78,7 +78,7 @@ def test_the_gap_does_not_exist_and_the_mission_is_untold(model, trajectories):
     history = play(policy.start("go to the red ball", Goal(last_observation(trajectories[0]).view, 6)), trajectories[1], 2)
     encoded = history.encoded()
     assert len(encoded.words) == 0 and len(encoded.frames) == 7 and encoded.num_actions == 2
-    values, layout = collate([encoded], 7, 7)
+    _values, layout = collate([encoded], 7, 7)
     order = policy.order(layout, [history])
     roles = layout.shape_of_grid.observations(order.roles)[0]
     assert (roles[[0, 1, 6]] == Role.CONTEXT).all() and (roles[2:6] == Role.DROPPED).all()
@@ -88,7 +88,8 @@ def test_the_gap_does_not_exist_and_the_mission_is_untold(model, trajectories):
 def test_another_goal_another_answer(model, trajectories):
     policy = GoalPolicy(model)
     first, second = (
-        policy.logits([play(policy.start("", Goal(last_observation(t).view, 5)), trajectories[0], 2)]) for t in trajectories[1:3]
+        policy.logits([play(policy.start("", Goal(last_observation(t).view, 5)), trajectories[0], 2)])
+        for t in trajectories[1:3]
     )
     assert not torch.allclose(first, second)
 

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from anyorder.elements.batch import Batch
-from anyorder.elements.grid import collate, encode
-from anyorder.inference.decoding import ByConfidence, SinglePass
-from anyorder.envs.minigrid import View
-from anyorder.evaluation.imagined import Prefix
 from anyorder.acting.imagination import given, imagine
-from anyorder.masking.strategies import ForwardDynamics, NextObservation
 from anyorder.acting.policy import Policy
 from anyorder.acting.stepwise import StepwisePolicy
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import collate, encode
+from anyorder.envs.minigrid import View
+from anyorder.evaluation.imagined import Prefix
+from anyorder.inference.decoding import ByConfidence, SinglePass
+from anyorder.masking.strategies import ForwardDynamics, NextObservation
 
 
 class Oracle(nn.Module):

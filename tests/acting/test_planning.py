@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from anyorder.elements.layout import Attribute
-from anyorder.envs.minigrid import View
-from anyorder.evaluation.imagined import Prefix
 from anyorder.acting.imagination import given, imagine, observation_offsets
 from anyorder.acting.planning import GoalMatch, Novelty, Planner, Return, Search, Sum, Tried, UniformPolicy, came_back
 from anyorder.acting.policy import History, Policy
 from anyorder.acting.stepwise import StepwisePolicy
+from anyorder.elements.layout import Attribute
+from anyorder.envs.minigrid import View
+from anyorder.evaluation.imagined import Prefix
 
 LEFT, RIGHT, FORWARD = 0, 1, 2
 FAVOURED = [0.2, 0.25, 0.4, 0.05, 0.04, 0.03, 0.03]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from anyorder.envs.minigrid import View
 from anyorder.acting.policy import History, Policy
 from anyorder.acting.stepwise import StepwisePolicy
+from anyorder.envs.minigrid import View
 
 LEFT, RIGHT, FORWARD = 0, 1, 2
 

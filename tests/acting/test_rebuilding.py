@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.elements.batch import EncodedTrajectories
-from anyorder.inference.decoding import ByConfidence
-from anyorder.envs.minigrid import View
-from anyorder.masking.order import reconstruct
 from anyorder.acting.policy import History, Policy
 from anyorder.acting.rebuilding import RebuildingPolicy, rebuilt
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.envs.minigrid import View
+from anyorder.inference.decoding import ByConfidence
+from anyorder.masking.order import reconstruct
 
 
 @pytest.fixture(scope="module")

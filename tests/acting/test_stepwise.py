@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.envs.minigrid import View
 from anyorder.acting.policy import Policy
 from anyorder.acting.stepwise import StepwisePolicy
-
+from anyorder.envs.minigrid import View
 
 NOTHING = np.zeros(100, bool)
 

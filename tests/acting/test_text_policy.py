@@ -7,14 +7,14 @@ import torch
 from toy_conversations import byte_level, conversation
 from transformers import BertConfig, BertForMaskedLM
 
-from anyorder.inference.chain_rule import PassByPass
+from anyorder.acting.text_policy import TextPolicy
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts, encode_text
 from anyorder.elements.text.form import ChatForm
 from anyorder.errors import AnyOrderError
+from anyorder.inference.chain_rule import PassByPass
 from anyorder.masking.strategies import NextAction
 from anyorder.models.language.masked_lm import MaskedLanguageModel
-from anyorder.acting.text_policy import TextPolicy
 from anyorder.training.loss import Weighting
 from anyorder.types import Turn
 
@@ -26,14 +26,22 @@ ANSWERS = {"a red ball": "go to the box", "a blue box": "open the door"}
 def policy():
     """A small BERT that was taught the two answers."""
     codec = TextCodec(byte_level(), mask_id=1, end_id=0)
-    said = [conversation(seen, done, again, ANSWERS[again])
-            for seen, done in ANSWERS.items() for again in ANSWERS]  # fmt: skip
+    said = [conversation(seen, done, again, ANSWERS[again]) for seen, done in ANSWERS.items() for again in ANSWERS]
     texts = EncodedTexts.of(said, codec, FORM)
     torch.manual_seed(0)
-    inner = BertForMaskedLM(BertConfig(
-        vocab_size=codec.size, max_position_embeddings=160, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=32, initializer_range=0.2, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    ))  # fmt: skip
+    inner = BertForMaskedLM(
+        BertConfig(
+            vocab_size=codec.size,
+            max_position_embeddings=160,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            initializer_range=0.2,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    )
     model, weighting = MaskedLanguageModel(inner, codec.mask_id), Weighting("target")
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     batch = texts.batch(range(len(texts)))

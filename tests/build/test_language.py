@@ -15,13 +15,13 @@ from toy_conversations import conversation
 
 from anyorder.build.runs import load_model, training_job
 from anyorder.cli import main
-from anyorder.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.storage import read_split
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.masking.strategies import NextAction
+from anyorder.options import parse
 from anyorder.report.run import read_run
 from anyorder.report.sections import films, learned_from
 from anyorder.training import trainer
@@ -30,16 +30,41 @@ from anyorder.training.journal import read_metrics
 SIZES = {"vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
 BERT = {"model_type": "bert", "max_position_embeddings": 256, **SIZES}
 MODERN_BERT = {
-    "model_type": "modernbert", "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0,
-    "cls_token_id": 0, "sep_token_id": 0, **SIZES,
-}  # fmt: skip
+    "model_type": "modernbert",
+    "max_position_embeddings": 256,
+    "pad_token_id": 0,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+    "cls_token_id": 0,
+    "sep_token_id": 0,
+    **SIZES,
+}
 LLADA2 = {
-    "model_type": "llada2_moe", "max_position_embeddings": 256, "num_key_value_heads": 1, "head_dim": 8, "num_experts": 4,
-    "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "num_shared_experts": 1, "moe_intermediate_size": 8,
-    "first_k_dense_replace": 1, "partial_rotary_factor": 0.5, "attention_dropout": 0.0, **SIZES,
-}  # fmt: skip
-LLADA = {"model_type": "llada", "d_model": 16, "mlp_hidden_size": 16, "n_layers": 2, "n_heads": 2, "n_kv_heads": 2,
-         "max_sequence_length": 256, "embedding_size": 1000}  # fmt: skip
+    "model_type": "llada2_moe",
+    "max_position_embeddings": 256,
+    "num_key_value_heads": 1,
+    "head_dim": 8,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "n_group": 2,
+    "topk_group": 1,
+    "num_shared_experts": 1,
+    "moe_intermediate_size": 8,
+    "first_k_dense_replace": 1,
+    "partial_rotary_factor": 0.5,
+    "attention_dropout": 0.0,
+    **SIZES,
+}
+LLADA = {
+    "model_type": "llada",
+    "d_model": 16,
+    "mlp_hidden_size": 16,
+    "n_layers": 2,
+    "n_heads": 2,
+    "n_kv_heads": 2,
+    "max_sequence_length": 256,
+    "embedding_size": 1000,
+}
 DREAM = {"model_type": "Dream", "max_position_embeddings": 256, "num_key_value_heads": 1, **SIZES}
 ARCHITECTURES = {"bert": BERT, "modernbert": MODERN_BERT, "llada2": LLADA2, "llada": LLADA, "dream": DREAM}
 FEW = ["--training.num_processes", "1", "--training.num_threads", "1", "--training.num_validations", "2"]
@@ -66,16 +91,40 @@ def chats(tmp_path_factory):
         turns[0]["value"] += f", task {number}"
         lines.append(json.dumps({"conversations": turns}))
     (folder / "chats.jsonl").write_text("\n".join(lines))
-    main(["import", "--input", str(folder / "chats.jsonl"), "--output_dir", str(folder / "data"), "--validation", "0.2",
-          "--test", "0.2"])  # fmt: skip
+    main(
+        [
+            "import",
+            "--input",
+            str(folder / "chats.jsonl"),
+            "--output_dir",
+            str(folder / "data"),
+            "--validation",
+            "0.2",
+            "--test",
+            "0.2",
+        ]
+    )
     return folder / "data"
 
 
 def options(data, folder, *more, **language_model):
     """Of ``anyorder train``."""
     settings = [f"--language_model.{name}={_written(value)}" for name, value in language_model.items()]
-    return ["--data.path", str(data), "--output_dir", str(folder), *settings, "--training.num_updates", "20",
-            "--training.frames_per_batch", "16", "--training.learning_rate", "1e-2", *FEW, *more]  # fmt: skip
+    return [
+        "--data.path",
+        str(data),
+        "--output_dir",
+        str(folder),
+        *settings,
+        "--training.num_updates",
+        "20",
+        "--training.frames_per_batch",
+        "16",
+        "--training.learning_rate",
+        "1e-2",
+        *FEW,
+        *more,
+    ]
 
 
 def _written(value):
@@ -149,9 +198,8 @@ def test_a_checkpoint_folder_is_the_model_that_was_trained(finished, grids):
 
 def test_a_run_that_goes_on_ends_as_one_that_was_not_interrupted(finished, grids, tmp_path, interrupted_after):
     folder, architecture = finished
-    with interrupted_after(10):
-        with pytest.raises(SystemExit):
-            train(grids, tmp_path / "run", architecture=architecture, max_frames=4)
+    with interrupted_after(10), pytest.raises(SystemExit):
+        train(grids, tmp_path / "run", architecture=architecture, max_frames=4)
     assert not (tmp_path / "run" / "checkpoints" / "last").exists()
     train(grids, tmp_path / "run", "--resume", architecture=architecture, max_frames=4)
     for name in ("best", "last"):
@@ -207,9 +255,8 @@ def test_an_adapter_that_goes_on_ends_as_one_that_was_not_interrupted(grids, tmp
     train(grids, tmp_path / "base", architecture=LLADA2, max_frames=4)
     adapted = dict(checkpoint=tmp_path / "base" / "checkpoints" / "best", adapter={"rank": 2}, max_frames=4)
     train(grids, tmp_path / "whole", **adapted)
-    with interrupted_after(10):
-        with pytest.raises(SystemExit):
-            train(grids, tmp_path / "run", **adapted)
+    with interrupted_after(10), pytest.raises(SystemExit):
+        train(grids, tmp_path / "run", **adapted)
     train(grids, tmp_path / "run", "--resume", **adapted)
     ours, theirs = (
         load_file(tmp_path / run / "checkpoints" / "last" / "adapter_model.safetensors") for run in ("run", "whole")
@@ -302,7 +349,7 @@ def test_a_model_without_weights_is_to_have_the_same(adapter, finished, grids, t
     for rank in "01":
         monkeypatch.setenv("RANK", rank)
         model = training_job(config, tmp_path / "run", resume=False).model
-        models.append({name: tensor for name, tensor in (*model.named_parameters(), *model.named_buffers())})
+        models.append(dict((*model.named_parameters(), *model.named_buffers())))
     of = [{name: (tensor.shape, tensor.dtype) for name, tensor in model.items()} for model in models]
     assert of[0] == of[1]
     if adapter:
@@ -341,8 +388,21 @@ def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
 
 def test_a_report_plays_what_the_model_can_read(tmp_path):
     """On a real level, where it plays episodes."""
-    main(["collect", "--num_episodes", "8", "--num_validation", "2", "--num_test", "3", "--num_processes", "1",
-          "--output_dir", str(tmp_path / "data")])  # fmt: skip
+    main(
+        [
+            "collect",
+            "--num_episodes",
+            "8",
+            "--num_validation",
+            "2",
+            "--num_test",
+            "3",
+            "--num_processes",
+            "1",
+            "--output_dir",
+            str(tmp_path / "data"),
+        ]
+    )
     train(tmp_path / "data", tmp_path / "run", architecture=LLADA2 | {"max_position_embeddings": 1024}, max_frames=12)
     run = read_run(tmp_path / "run")
     lengths = sorted(len(trajectory) for trajectory in read_split(run.data, "test"))

@@ -8,10 +8,10 @@ import torch
 
 from anyorder.build.runs import load_model, training_job
 from anyorder.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.collect import CollectSpec, collect
-from anyorder.elements.layout import Attribute
 from anyorder.data.storage import read_split
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.training import checkpoint
@@ -84,15 +84,19 @@ def test_new_words_leave_what_is_known_as_it_was(data, saved, tmp_path):
     words = earlier.model.vocabulary.words
     assert job.model.vocabulary.words == (*words, "a", "fetch")
     assert job.store.header["words"] == list(job.model.vocabulary.words)
-    asked_of_old = EncodedTrajectories(read_split(Path(earlier.store.header["config"]["data"]["path"]), "train"), job.model.vocabulary)
+    asked_of_old = EncodedTrajectories(
+        read_split(Path(earlier.store.header["config"]["data"]["path"]), "train"), job.model.vocabulary
+    )
     num_values = len(earlier.model.vocabulary)
     new, old = logits(job.model, asked_of_old), logits(earlier.model, earlier.train)
     assert torch.equal(new[:, :num_values], old) and torch.isneginf(new[:, num_values:]).all()
     before, after = earlier.model.embedding.weight, job.model.embedding.weight
-    by_word = {word: after[job.model.vocabulary.offsets[Attribute.WORD] + i] for i, word in
-               enumerate(job.model.vocabulary.words)}  # fmt: skip
-    assert all(torch.equal(by_word[word], before[earlier.model.vocabulary.offsets[Attribute.WORD] + i])
-               for i, word in enumerate(words))  # fmt: skip
+    by_word = {
+        word: after[job.model.vocabulary.offsets[Attribute.WORD] + i] for i, word in enumerate(job.model.vocabulary.words)
+    }
+    assert all(
+        torch.equal(by_word[word], before[earlier.model.vocabulary.offsets[Attribute.WORD] + i]) for i, word in enumerate(words)
+    )
     assert 0.1 < by_word["fetch"].std() < 0.6 and not torch.equal(by_word["a"], by_word["fetch"])
     assert torch.equal(after[-1], torch.zeros(16)) and torch.equal(after[-8:-1], before[-8:-1])
 

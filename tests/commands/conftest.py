@@ -22,8 +22,21 @@ training: {{num_epochs: 2, num_processes: 1, num_threads: 1}}
 def data_folder(tmp_path_factory):
     """30, 6 and 6 demonstrations."""
     folder = tmp_path_factory.mktemp("commands") / "data"
-    main(["collect", "--num_episodes", "30", "--num_validation", "6", "--num_test", "6", "--num_processes", "1",
-          "--output_dir", str(folder)])  # fmt: skip
+    main(
+        [
+            "collect",
+            "--num_episodes",
+            "30",
+            "--num_validation",
+            "6",
+            "--num_test",
+            "6",
+            "--num_processes",
+            "1",
+            "--output_dir",
+            str(folder),
+        ]
+    )
     return folder
 
 
@@ -50,8 +63,7 @@ def interrupt():
         command = [sys.executable, "-m", "anyorder", *map(str, arguments)]
         # A background job of a shell ignores Ctrl-C, and would hand that on.
         heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                                       preexec_fn=heed)  # fmt: skip
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed)
         try:
             deadline = time.monotonic() + 60
             while not when() and process.poll() is None and time.monotonic() < deadline:

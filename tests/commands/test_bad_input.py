@@ -57,7 +57,7 @@ def sentence(stderr):
         (["ablate", "--study", "nowhere.yaml"], ["no file nowhere.yaml"]),
         (["ablate", "--frob", "1"], ["unknown option frob", "study", "quick"]),
     ],
-)  # fmt: skip
+)
 def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
     monkeypatch.chdir(tmp_path)
     said = complaint(*arguments)
@@ -83,7 +83,7 @@ def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
         ("model: {num_heads: 5}", ["num_heads divides width", "5 heads"]),
         ("data: {num_demonstrations: 31}", ["num_demonstrations", "between 1 and the 30", "31"]),
     ],
-)  # fmt: skip
+)
 def test_wrong_configurations(complaint, tmp_path, data_folder, yaml, parts):
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml)

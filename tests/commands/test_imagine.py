@@ -6,11 +6,11 @@ import av
 import pytest
 from PIL import Image
 
+from anyorder.build.runs import load_model
 from anyorder.commands.imagine import imagine_command
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import random_prefixes, score_imagination
-from anyorder.build.runs import load_model
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_results_go_into_the_report_of_the_run(checkpoint, finished_run):
 
 
 @pytest.mark.parametrize(
-    "options, complaint",
+    ("options", "complaint"),
     [
         (["--episode", "6"], "episode is between 0 and 5"),
         (["--start", "1000"], "start: a start is between 0 and"),

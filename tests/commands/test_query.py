@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from anyorder.build.runs import load_model
-from anyorder.inference.chain_rule import PassByPass
 from anyorder.cli import main
+from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.layout import Attribute
-from anyorder.data.storage import read_split
-from anyorder.inference.decoding import SinglePass
 from anyorder.inference.answers import cell_name
+from anyorder.inference.chain_rule import PassByPass
+from anyorder.inference.decoding import SinglePass
 from anyorder.masking.order import Role
 from anyorder.masking.queries import ForwardDynamics, Future, NextAction
 
@@ -90,8 +90,20 @@ def test_the_next_view_is_told_cell_by_cell(ask, model, batch):
 
 @pytest.mark.parametrize("autoregressive", ["false", "true"])
 def test_futures_are_ranked_by_their_likelihood(ask, model, batch, autoregressive):
-    found, printed = ask("--query", "future", "--step", 0, "--horizon", 2, "--autoregressive", autoregressive,
-                         "--num_samples", 5, "--temperature", 1)  # fmt: skip
+    found, printed = ask(
+        "--query",
+        "future",
+        "--step",
+        0,
+        "--horizon",
+        2,
+        "--autoregressive",
+        autoregressive,
+        "--num_samples",
+        5,
+        "--temperature",
+        1,
+    )
     likelihoods = [sample["log_likelihood"] for sample in found["samples"]]
     assert likelihoods == sorted(likelihoods, reverse=True) and sum(s["num_drawn"] for s in found["samples"]) == 5
     assert found["elements"] == found["samples"][0]["elements"] and "Samples by log-likelihood" in printed
@@ -100,14 +112,17 @@ def test_futures_are_ranked_by_their_likelihood(ask, model, batch, autoregressiv
         assert found["truth_log_likelihood"] == pytest.approx(float(truth), rel=1e-5)
 
 
-@pytest.mark.parametrize("options", [
-    ["--query", "inverse_dynamics", "--step", 1],
-    ["--query", "backward_dynamics", "--step", 0],
-    ["--query", "goal_conditioned", "--step", 0, "--goal_step", 2, "--mission", "true"],
-    ["--query", "waypoints", "--step", 0, "--waypoints", "[1,2]"],
-    ["--query", "infill", "--start", 0, "--stop", 2, "--decoder", "unit", "--unit_order", "reverse"],
-    ["--query", "hidden_cells", "--rate", 0.3, "--until", 1, "--decoder", "confidence", "--num_passes", 3],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--query", "inverse_dynamics", "--step", 1],
+        ["--query", "backward_dynamics", "--step", 0],
+        ["--query", "goal_conditioned", "--step", 0, "--goal_step", 2, "--mission", "true"],
+        ["--query", "waypoints", "--step", 0, "--waypoints", "[1,2]"],
+        ["--query", "infill", "--start", 0, "--stop", 2, "--decoder", "unit", "--unit_order", "reverse"],
+        ["--query", "hidden_cells", "--rate", 0.3, "--until", 1, "--decoder", "confidence", "--num_passes", 3],
+    ],
+)
 def test_every_query_is_answered_and_drawn(ask, tmp_path, options):
     found, _ = ask(*options, "--picture", tmp_path / "p.png")
     assert found["elements"] or found["observations"]
@@ -127,22 +142,25 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
     assert [e["step"] for e in without["elements"]] == [1] and without["elements"] != by_name["elements"]
 
 
-@pytest.mark.parametrize(("options", "parts"), [
-    ([], ["--query is one of next_action, forward_dynamics", "--roles FILE"]),
-    (["--query", "next_move"], ["--query is one of next_action", "found next_move"]),
-    (["--query", "next_action"], ["next_action needs --step"]),
-    (["--query", "next_action", "--step", 999], ["step is between 0 and", "found 999"]),
-    (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
-    (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode is between 0 and 5", "found 6"]),
-    (["--query", "next_action", "--step", 0, "--split", "exam"], ["no split 'exam'", "train, validation, test"]),
-    (["--query", "next_action", "--step", 0, "--decoder", "beam"], ["single, confidence, unit, ranks", "found beam"]),
-    (["--query", "next_action", "--step", 0, "--num_samples", 3], ["--temperature 1"]),
-    (["--query", "next_action", "--step", 0, "--top_p", 0], ["top_p in (0, 1]"]),
-    (["--query", "future", "--step", 0, "--autoregressive", "true", "--decoder", "unit"], ["give --decoder ranks"]),
-    (["--query", "next_action", "--roles", "x.npy"], ["leave out --query"]),
-    (["--roles", "nowhere.npy"], ["nowhere.npy"]),
-    (["--roles", "nowhere.json"], ["no file nowhere.json"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ([], ["--query is one of next_action, forward_dynamics", "--roles FILE"]),
+        (["--query", "next_move"], ["--query is one of next_action", "found next_move"]),
+        (["--query", "next_action"], ["next_action needs --step"]),
+        (["--query", "next_action", "--step", 999], ["step is between 0 and", "found 999"]),
+        (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
+        (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode is between 0 and 5", "found 6"]),
+        (["--query", "next_action", "--step", 0, "--split", "exam"], ["no split 'exam'", "train, validation, test"]),
+        (["--query", "next_action", "--step", 0, "--decoder", "beam"], ["single, confidence, unit, ranks", "found beam"]),
+        (["--query", "next_action", "--step", 0, "--num_samples", 3], ["--temperature 1"]),
+        (["--query", "next_action", "--step", 0, "--top_p", 0], ["top_p in (0, 1]"]),
+        (["--query", "future", "--step", 0, "--autoregressive", "true", "--decoder", "unit"], ["give --decoder ranks"]),
+        (["--query", "next_action", "--roles", "x.npy"], ["leave out --query"]),
+        (["--roles", "nowhere.npy"], ["nowhere.npy"]),
+        (["--roles", "nowhere.json"], ["no file nowhere.json"]),
+    ],
+)
 def test_what_is_impossible_is_said_in_one_sentence(complaint, options, parts):
     said = complaint(*options)
     assert all(part in said for part in parts), said
@@ -153,10 +171,19 @@ def test_roles_of_another_length_are_said(complaint, tmp_path):
     assert "found torch.int64 [1, 3]" in complaint("--roles", tmp_path / "roles.json")
 
 
-@pytest.mark.parametrize(("cell", "name"), [
-    ([1, 0, 0], "empty"), ([2, 5, 0], "wall"), ([6, 0, 0], "red ball"), ([4, 1, 2], "locked green door"),
-    ([6, 0, 1], "red ball (state 1)"), ([2, 0, 0], "red wall"), ([1, 0, 1], "red empty (state 1)"), ([0, 0, 0], "unseen"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ([1, 0, 0], "empty"),
+        ([2, 5, 0], "wall"),
+        ([6, 0, 0], "red ball"),
+        ([4, 1, 2], "locked green door"),
+        ([6, 0, 1], "red ball (state 1)"),
+        ([2, 0, 0], "red wall"),
+        ([1, 0, 1], "red empty (state 1)"),
+        ([0, 0, 0], "unseen"),
+    ],
+)
 def test_cells_have_minigrids_names(cell, name):
     assert cell_name(np.array(cell, np.uint8)) == name
 

@@ -3,9 +3,9 @@
 import pytest
 
 from anyorder.commands.ablate import ablate_parser
-from anyorder.options import parse
 from anyorder.commands.study import study_parser
 from anyorder.errors import AnyOrderError
+from anyorder.options import parse
 
 LONG = """
 base: {{model: {{width: 16, num_layers: 1, num_heads: 2}}, training: {{frames_per_batch: 30}}}}

@@ -13,9 +13,9 @@ import pytest
 from anyorder.data import collect as collect_module
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import ExpertSource
-from anyorder.elements.grid import GridVocabulary
 from anyorder.data.manifest import Failure, read_manifest
 from anyorder.data.storage import read_split
+from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 
 SPEC = CollectSpec(num_episodes=25, num_validation=12, num_test=3)
@@ -181,8 +181,7 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     # A background job of a shell ignores Ctrl-C, and would hand that on.
     heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    process = subprocess.Popen(command, **pipes, text=True, start_new_session=True,
-                                   preexec_fn=heed)  # fmt: skip
+    process = subprocess.Popen(command, **pipes, text=True, start_new_session=True, preexec_fn=heed)
     try:
         deadline = time.monotonic() + 60
         while not (folder / "manifest.json").exists() and time.monotonic() < deadline:
@@ -205,7 +204,7 @@ def test_several_environments_take_turns_and_are_the_same_episodes_as_alone(tmp_
     both = read_split(tmp_path / "both", "train")
     assert [t.env_id for t in both] == [names[seed % 2] for seed in range(7)]
     for trajectory in both:
-        alone, = ExpertSource(trajectory.env_id, num_processes=1)([trajectory.seed])
+        (alone,) = ExpertSource(trajectory.env_id, num_processes=1)([trajectory.seed])
         assert (trajectory.mission, trajectory.actions.tolist()) == (alone.mission, alone.actions.tolist())
         assert (trajectory.observations == alone.observations).all()
     words = set(GridVocabulary.of(both).words)

@@ -9,9 +9,9 @@ import pytest
 
 from anyorder.data.episodes import ExpertSource, play_episode
 from anyorder.data.manifest import Failure
+from anyorder.envs.experts import make_expert
 from anyorder.envs.minigrid import make_env, read_view, reset
 from anyorder.errors import AnyOrderError
-from anyorder.envs.experts import make_expert
 from anyorder.types import Trajectory
 
 ENV_ID = "BabyAI-GoToRedBall-v0"

@@ -47,8 +47,14 @@ def test_each_value_belongs_to_exactly_one_attribute(vocabulary):
     allowed = vocabulary.allowed()
     assert allowed.shape == (len(Attribute), len(vocabulary))
     assert allowed.sum(dim=0).tolist() == [1] * len(vocabulary)
-    sizes = {Attribute.OBJECT: 11, Attribute.COLOR: 6, Attribute.STATE: 4, Attribute.DIRECTION: 4, Attribute.RETURN: 21,
-             Attribute.ACTION: 7}
+    sizes = {
+        Attribute.OBJECT: 11,
+        Attribute.COLOR: 6,
+        Attribute.STATE: 4,
+        Attribute.DIRECTION: 4,
+        Attribute.RETURN: 21,
+        Attribute.ACTION: 7,
+    }
     assert {a: int(allowed[a].sum()) for a in sizes} == sizes
 
 

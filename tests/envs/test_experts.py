@@ -5,9 +5,9 @@ import pytest
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
 from anyorder.data.episodes import play_episode
+from anyorder.envs.experts import EXPERTS, make_expert
 from anyorder.envs.minigrid import NUM_ACTIONS, make_env
 from anyorder.errors import AnyOrderError
-from anyorder.envs.experts import EXPERTS, make_expert
 
 ENV_ID = "BabyAI-GoToRedBall-v0"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from anyorder.envs import minigrid  # noqa: F401  (first: it silences what the next import prints)
+
 from minigrid.minigrid_env import MiniGridEnv  # isort: skip
 
 

@@ -1,5 +1,7 @@
 """The expected calibration error, by hand."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ def test_bins_are_open_below_and_closed_above():
         sums.add(torch.tensor([confidence], dtype=torch.float64), torch.tensor([True]))
         assert [b.count for b in sums.calibration().bins].index(1) == number
     bins = of([0.5], [True]).bins
-    assert (bins[0].low, bins[-1].high) == (0.0, 1.0) and all(a.high == b.low for a, b in zip(bins, bins[1:]))
+    assert (bins[0].low, bins[-1].high) == (0.0, 1.0) and all(a.high == b.low for a, b in itertools.pairwise(bins))
 
 
 def test_batches_add_up():

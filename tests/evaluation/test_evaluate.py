@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from anyorder.acting.rollout import FIRST_SEED
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
-from anyorder.acting.rollout import FIRST_SEED
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
 pytestmark = pytest.mark.usefixtures("short_episodes")
@@ -40,13 +41,14 @@ def test_everything_is_written_with_counts_intervals_and_seeds(evaluation, tmp_p
         assert set(action[predictor]) == {"rate", "low", "high", "successes", "count"}
     assert written["task_success"]["seeds"] == [FIRST_SEED, FIRST_SEED + 1]
     assert [(arm["kind"], arm["strength"], arm["form"]) for arm in written["robustness"]] == [
-        ("occlusion", 0.2, "untold"), ("occlusion", 0.2, "told")
-    ]  # fmt: skip
+        ("occlusion", 0.2, "untold"),
+        ("occlusion", 0.2, "told"),
+    ]
     assert {"clean", "corrupted", "share_kept", "won", "lost", "p_value"} <= set(written["robustness"][0])
     assert written["robustness"][0]["seeds"] == written["task_success"]["seeds"]
     pictures = {"reconstruction.png", "reliability.png", "reliability.svg", "episodes.gif", "episodes.mp4"}
     assert {path.name for path in tmp_path.iterdir()} == {"metrics.json", "episodes.json", *pictures}
-    console = Console(record=True, width=140, file=open("/dev/null", "w"))
+    console = Console(record=True, width=140, file=StringIO())
     for table in findings.tables(asked.config.metrics):
         console.print(table)
     text = console.export_text()

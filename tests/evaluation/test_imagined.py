@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anyorder.evaluation.imagined import (
-    NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
-)  # fmt: skip
+from anyorder.acting.imagination import given, imagine
+from anyorder.evaluation.imagined import NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
+from anyorder.evaluation.whereabouts import places, seen_before
 from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
 from anyorder.pictures.tiles import WRONG
-from anyorder.evaluation.whereabouts import places, seen_before
-from anyorder.acting.imagination import given, imagine
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +160,8 @@ def test_what_was_in_sight_is_what_was_seen(trajectories):
     trajectory = trajectories[0]
     seen, where = seen_before(trajectory, 1), places(trajectory)
     assert seen.shape == (len(trajectory) - 1, 7, 7) and seen.any() and not seen.all()
-    in_sight = {tuple(where[f, x, y]) for f in (0, 1) for x in range(7) for y in range(7)
-                if trajectory.observations[f, x, y, 0]}  # fmt: skip
+    in_sight = {
+        tuple(where[f, x, y]) for f in (0, 1) for x in range(7) for y in range(7) if trajectory.observations[f, x, y, 0]
+    }
     for step, x, y in np.ndindex(seen.shape):
         assert seen[step, x, y] == (tuple(where[step + 2, x, y]) in in_sight)

@@ -76,9 +76,7 @@ def test_filtering_never_sees_the_future(model, batch, other_values, step):
 
 def test_filtering_never_sees_what_was_hidden_earlier(model, batch, other_values):
     hidden = hidden_in(batch)
-    before, after = (
-        answers(model, Filtering(CELLS), batch, values) for values in (batch.values, other_values(batch, hidden))
-    )
+    before, after = (answers(model, Filtering(CELLS), batch, values) for values in (batch.values, other_values(batch, hidden)))
     assert torch.equal(before, after)
 
 

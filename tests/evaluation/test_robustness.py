@@ -1,19 +1,20 @@
 """Both arms play the same episodes, differ in nothing but the corruption, and are compared pair by pair."""
 
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from anyorder.errors import AnyOrderError
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Occlusion, Untold
-from anyorder.evaluation.robustness import FORMS, Agent, Arm, RobustnessScore, arms, compare
-from anyorder.evaluation.outcomes import mcnemar
-from anyorder.evaluation.tables import robustness_table
-from anyorder.acting.rollout import roll_out
 from anyorder.acting.rebuilding import RebuildingPolicy
+from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import StepwisePolicy
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.outcomes import mcnemar
+from anyorder.evaluation.robustness import FORMS, Agent, Arm, RobustnessScore, arms, compare
+from anyorder.evaluation.tables import robustness_table
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
 SEEDS = [30_000_004, 30_000_002]
@@ -87,7 +88,7 @@ def test_nothing_to_keep(outcomes):
     assert score.share_kept is None and (score.won, score.lost) == (1, 0)
 
 
-@pytest.mark.parametrize("won, lost, p", [(0, 0, 1.0), (3, 3, 1.0), (0, 6, 2 / 2**6), (6, 0, 2 / 2**6)])
+@pytest.mark.parametrize(("won", "lost", "p"), [(0, 0, 1.0), (3, 3, 1.0), (0, 6, 2 / 2**6), (6, 0, 2 / 2**6)])
 def test_mcnemar_is_exact(won, lost, p):
     assert mcnemar(won, lost) == pytest.approx(p)
 
@@ -104,9 +105,13 @@ def test_arms_of_different_episodes_are_not_compared(outcomes):
 def test_every_kind_strength_and_form_is_an_arm():
     asked = arms({"occlusion": [0.1, 0.3], "repeated_actions": [0.25]}, ["untold", "told"])
     assert [str(arm) for arm in asked] == [
-        "occlusion 0.1, untold", "occlusion 0.1, told", "occlusion 0.3, untold", "occlusion 0.3, told",
-        "repeated actions 0.25, untold", "repeated actions 0.25, told",
-    ]  # fmt: skip
+        "occlusion 0.1, untold",
+        "occlusion 0.1, told",
+        "occlusion 0.3, untold",
+        "occlusion 0.3, told",
+        "repeated actions 0.25, untold",
+        "repeated actions 0.25, told",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +130,7 @@ def test_what_cannot_be_played_is_refused(strengths, forms, message):
 def test_the_table_has_a_row_per_arm(outcomes):
     planned = arms({"dropped_frames": [0.1]}, FORMS)
     scores = [RobustnessScore.of(arm, outcomes("1110"), outcomes("1000")) for arm in planned]
-    console = Console(record=True, width=200, file=open("/dev/null", "w"))
+    console = Console(record=True, width=200, file=StringIO())
     console.print(robustness_table(scores))
     text = console.export_text()
     assert text.count("dropped frames") == 3 and text.count("33.3%") == 3 and text.count("0 / 2") == 3

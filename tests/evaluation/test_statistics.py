@@ -68,10 +68,14 @@ def test_one_seed_alone_has_no_interval_and_decides_nothing():
 @pytest.mark.parametrize(
     ("low", "high", "higher_is_better", "verdict"),
     [
-        (0.1, 0.2, True, "better"), (0.1, 0.2, False, "worse"), (-0.2, -0.1, True, "worse"), (-0.2, -0.1, False, "better"),
-        (-0.1, 0.2, True, "not distinguishable"), (0.0, 0.2, True, "not distinguishable"),
+        (0.1, 0.2, True, "better"),
+        (0.1, 0.2, False, "worse"),
+        (-0.2, -0.1, True, "worse"),
+        (-0.2, -0.1, False, "better"),
+        (-0.1, 0.2, True, "not distinguishable"),
+        (0.0, 0.2, True, "not distinguishable"),
     ],
-)  # fmt: skip
+)
 def test_a_difference_counts_when_its_interval_leaves_out_nothing(low, high, higher_is_better, verdict):
     assert Estimate((low + high) / 2, low, high).verdict(higher_is_better) == verdict
 
@@ -97,9 +101,16 @@ def test_the_same_generator_gives_the_same_interval():
     assert mean_over_seeds_and_items(values, generator()) == mean_over_seeds_and_items(values, generator())
 
 
-@pytest.mark.parametrize(("won", "lost", "verdict"), [
-    (3, 0, "not distinguishable"), (8, 0, "better"), (0, 8, "worse"), (8, 6, "not distinguishable"), (40, 15, "better"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("won", "lost", "verdict"),
+    [
+        (3, 0, "not distinguishable"),
+        (8, 0, "better"),
+        (0, 8, "worse"),
+        (8, 6, "not distinguishable"),
+        (40, 15, "better"),
+    ],
+)
 def test_success_is_compared_episode_by_episode(won, lost, verdict):
     """Of 500 episodes nearly all end the same; what counts are those that only one side won (McNemar: 3 to 0 has p
     0.25, 8 to 0 p 0.008, 8 to 6 p 0.79, 40 to 15 p 0.001)."""

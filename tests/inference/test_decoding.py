@@ -4,17 +4,23 @@ from dataclasses import replace
 
 import pytest
 import torch
+from exact_joint import ExactJoint
 
 from anyorder.elements.layout import Kind
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit, choose, nucleus
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.queries import Future, Infill, NextAction, RandomHiddenCells
-from exact_joint import ExactJoint
 
 EVERY = [
-    SinglePass(), ByConfidence(4), UnitByUnit("time"), UnitByUnit("reverse"), UnitByUnit("random", ByConfidence(2)),
-    AlongRanks(), SinglePass(1.0, 0.9), ByConfidence(3, temperature=1.0),
-]  # fmt: skip
+    SinglePass(),
+    ByConfidence(4),
+    UnitByUnit("time"),
+    UnitByUnit("reverse"),
+    UnitByUnit("random", ByConfidence(2)),
+    AlongRanks(),
+    SinglePass(1.0, 0.9),
+    ByConfidence(3, temperature=1.0),
+]
 
 
 def generator(seed=0):
@@ -81,9 +87,7 @@ def test_other_seeds_sample_something_else(model, batch):
     assert not torch.equal(first.values, second.values)
 
 
-@pytest.mark.parametrize(
-    "decoder", [SinglePass(), ByConfidence(3), UnitByUnit("time"), UnitByUnit("reverse"), AlongRanks()]
-)
+@pytest.mark.parametrize("decoder", [SinglePass(), ByConfidence(3), UnitByUnit("time"), UnitByUnit("reverse"), AlongRanks()])
 def test_neighbours_in_a_batch_change_nothing(model, batch, decoder):
     order = RandomHiddenCells(0.3)(batch.layout)  # other numbers of targets in other lengths
     together = decoder(model, batch, order, generator())
@@ -94,8 +98,9 @@ def test_neighbours_in_a_batch_change_nothing(model, batch, decoder):
         torch.testing.assert_close(alone.probability[0], together.probability[row])
 
 
-@pytest.mark.parametrize("decoder", [UnitByUnit("random", SinglePass(1.0)), UnitByUnit("time", SinglePass(1.0)),
-                                     ByConfidence(3, temperature=1.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "decoder", [UnitByUnit("random", SinglePass(1.0)), UnitByUnit("time", SinglePass(1.0)), ByConfidence(3, temperature=1.0)]
+)
 def test_what_was_decided_is_seen_by_what_is_decided_later(copies, decoder):
     batch, order = copies
     alone = actions(batch, SinglePass(1.0)(ExactJoint(joint_of_equals()), batch, order, generator()))
@@ -106,7 +111,7 @@ def test_what_was_decided_is_seen_by_what_is_decided_later(copies, decoder):
 
 
 def test_along_ranks_feeds_values_back_too(copies):
-    batch, order = copies
+    batch, _order = copies
     ranked = imitate(batch.layout)
     together = actions(batch, AlongRanks(1.0)(ExactJoint(joint_of_equals()), batch, ranked, generator()))
     assert bool((together == together[:, :1]).all()) and len(together.unique()) == 7
@@ -214,10 +219,19 @@ def test_temperature_and_top_p_shape_what_is_drawn():
     assert set(choose(logits, 0.0, 1.0, generator())[0].tolist()) == {0}
 
 
-@pytest.mark.parametrize("decoder", [
-    SinglePass(-1.0), SinglePass(1.0, 0.0), SinglePass(1.0, 1.5), ByConfidence(0),
-    UnitByUnit("sideways"), UnitByUnit([1, 1]), UnitByUnit([2]), UnitByUnit([99]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        SinglePass(-1.0),
+        SinglePass(1.0, 0.0),
+        SinglePass(1.0, 1.5),
+        ByConfidence(0),
+        UnitByUnit("sideways"),
+        UnitByUnit([1, 1]),
+        UnitByUnit([2]),
+        UnitByUnit([99]),
+    ],
+)
 def test_impossible_settings_are_said(model, batch, decoder):
     with pytest.raises(ValueError, match="found|twice|missing"):
         decoder(model, batch, Infill(1, 2)(batch.layout), generator())

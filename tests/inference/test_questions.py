@@ -2,10 +2,10 @@
 
 import pytest
 
-from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit
 from anyorder.errors import AnyOrderError
-from anyorder.masking.queries import QUERIES, Future, HiddenCells, InverseDynamics, RandomHiddenCells
+from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit
 from anyorder.inference.questions import DECODERS, DecoderChoice, decoder_of, options_of, query_of
+from anyorder.masking.queries import QUERIES, Future, HiddenCells, InverseDynamics, RandomHiddenCells
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,14 @@ def test_a_query_gets_what_was_given():
     assert isinstance(query, RandomHiddenCells) and (query.rate, query.seed) == (0.5, 5)
 
 
-@pytest.mark.parametrize(("name", "given", "said"), [
-    ("futures", {}, "~query is one of next_action, "), ("infill", {"start": 0}, "infill needs ~stop; its options are ~start, ~stop"),
-    ("infill", {"start": 0, "stop": 1, "step": 0}, "infill has no option ~step; it has ~start, ~stop"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("futures", {}, "~query is one of next_action, "),
+        ("infill", {"start": 0}, "infill needs ~stop; its options are ~start, ~stop"),
+        ("infill", {"start": 0, "stop": 1, "step": 0}, "infill has no option ~step; it has ~start, ~stop"),
+    ],
+)
 def test_options_are_called_as_the_user_writes_them(name, given, said):
     with pytest.raises(AnyOrderError) as error:
         query_of(name, given, dashes="~")
@@ -50,10 +54,13 @@ def test_the_decoder_fits_the_order(layout):
         decoder_of(DecoderChoice(name), plain)
 
 
-@pytest.mark.parametrize(("name", "autoregressive", "said"), [
-    ("beam", False, "--decoder is one of single, confidence, unit, ranks; found beam"),
-    ("single", True, "give --decoder ranks, found single"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "autoregressive", "said"),
+    [
+        ("beam", False, "--decoder is one of single, confidence, unit, ranks; found beam"),
+        ("single", True, "give --decoder ranks, found single"),
+    ],
+)
 def test_a_decoder_that_does_not_fit_is_refused(layout, name, autoregressive, said):
     with pytest.raises(AnyOrderError) as error:
         decoder_of(DecoderChoice(name), Future(0, autoregressive=autoregressive)(layout), dashes="--")

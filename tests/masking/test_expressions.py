@@ -12,7 +12,6 @@ import yaml
 
 from anyorder.build.runs import strategy_schedule
 from anyorder.cli import main
-from anyorder.options import parse
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig
 from anyorder.elements.layout import Attribute, Kind
@@ -21,6 +20,7 @@ from anyorder.masking import strategies
 from anyorder.masking.expressions import strategy_from
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import STRATEGIES
+from anyorder.options import parse
 from anyorder.training import checkpoint
 
 DEFAULTS = {"rate": {"linear": [0.2, 0.6]}, "rates": {"color": 0.9}}
@@ -59,16 +59,12 @@ def read(text, progress=0.0):
         ("{blocks: {length: 4}}", strategies.Blocks(4, fixed(0.2))),
         (
             "{only: {strategy: cell, kinds: [observation], attributes: [color, state], steps: [0, 4]}}",
-            strategies.Only(
-                strategies.Cell(fixed(0.2)), (Kind.OBSERVATION,), (Attribute.COLOR, Attribute.STATE), (0, 4)
-            ),
+            strategies.Only(strategies.Cell(fixed(0.2)), (Kind.OBSERVATION,), (Attribute.COLOR, Attribute.STATE), (0, 4)),
         ),
         ("{only: {strategy: next_step, kinds: null}}", strategies.Only(strategies.NextStep())),
         (
             "{by_mission: {cases: {go to: next_action, open: {cell: {rate: 0.5}}}, otherwise: past}}",
-            strategies.ByMission(
-                {"go to": strategies.NextAction(), "open": strategies.Cell(fixed(0.5))}, strategies.Past()
-            ),
+            strategies.ByMission({"go to": strategies.NextAction(), "open": strategies.Cell(fixed(0.5))}, strategies.Past()),
         ),
         (
             "{without_mission: {strategy: {only: {strategy: next_step, steps: [1, 2]}}, rate: 0.5}}",
@@ -76,9 +72,7 @@ def read(text, progress=0.0):
         ),
         (
             "{mixture: {cell: 1, past: 2.5, rest: {weight: 0, strategy: {unit: {rate: 0.5}}}}}",
-            strategies.Mixture(
-                (strategies.Cell(fixed(0.2)), strategies.Past(), strategies.Unit(fixed(0.5))), (1.0, 2.5, 0.0)
-            ),
+            strategies.Mixture((strategies.Cell(fixed(0.2)), strategies.Past(), strategies.Unit(fixed(0.5))), (1.0, 2.5, 0.0)),
         ),
     ],
 )
@@ -97,8 +91,13 @@ def test_stages_follow_one_another():
     """The rate runs over the whole of training, whichever stage it stands in."""
     text = "{stages: {first: next_observation, then: {stages: {first: cell, then: next_action, at: 0.75}}, at: 0.5}}"
     assert [type(read(text, progress)).__name__ for progress in (0.0, 0.49, 0.5, 0.74, 0.75, 1.0)] == [
-        "NextObservation", "NextObservation", "Cell", "Cell", "NextAction", "NextAction"
-    ]  # fmt: skip
+        "NextObservation",
+        "NextObservation",
+        "Cell",
+        "Cell",
+        "NextAction",
+        "NextAction",
+    ]
     assert read(text, 0.5) == strategies.Cell(fixed(0.4))
 
 
@@ -161,7 +160,7 @@ def test_a_chance_that_is_no_hidden_share_takes_no_default():
         ("{stages: {first: cell, then: past, at: soon}}", ["strategy.stages.at is a number", "found 'soon'"]),
         ("{stages: {first: cell, then: {blocks: {length: 0}}, at: 0.5}}", ["strategy.stages.then.blocks: ", "found 0"]),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_where_it_stands(text, parts):
     with pytest.raises(ValueError) as error:
         read(text)
@@ -173,10 +172,20 @@ def test_every_strategy_can_be_written_with_all_of_its_fields(name):
     """Each type of a field that a strategy of ours declares can be read, and none is forgotten."""
     cls = STRATEGIES[name]
     written = {
-        "rate": 0.25, "rates": {"color": 0.5}, "length": 2, "num_waypoints": 1, "mission": True, "history": False,
-        "strategy": "past", "kinds": ["action"], "attributes": ["action"], "steps": [0, 1],
-        "cases": {"go": "past"}, "otherwise": "future", "known": "episode",
-    }  # fmt: skip
+        "rate": 0.25,
+        "rates": {"color": 0.5},
+        "length": 2,
+        "num_waypoints": 1,
+        "mission": True,
+        "history": False,
+        "strategy": "past",
+        "kinds": ["action"],
+        "attributes": ["action"],
+        "steps": [0, 1],
+        "cases": {"go": "past"},
+        "otherwise": "future",
+        "known": "episode",
+    }
     hints = get_type_hints(cls)
     assert is_dataclass(cls) and all(field.name in hints for field in fields(cls))
     made = strategy_from({name: {field.name: written[field.name] for field in fields(cls)}}, {})(0.0)
@@ -199,8 +208,9 @@ NEAR = "{cell: 0.5, near: {weight: 0.5, strategy: {only: {strategy: {cell: {rate
 def test_the_command_line_and_a_file_say_the_same_in_plain_data(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(f"masking: {{mixture: {NEAR}}}")
-    from_file, from_line = (parse(train_parser(), arguments).masking
-                            for arguments in (["--config", str(path)], ["--masking.mixture", NEAR]))  # fmt: skip
+    from_file, from_line = (
+        parse(train_parser(), arguments).masking for arguments in (["--config", str(path)], ["--masking.mixture", NEAR])
+    )
     assert from_file == from_line
     assert asdict(from_line)["mixture"] == {
         "cell": 0.5,
@@ -215,13 +225,15 @@ def test_the_command_line_and_a_file_say_the_same_in_plain_data(tmp_path):
     ("masking", "parts"),
     [
         (MaskingConfig(mixture={"cel": 1.0}), ["masking.mixture: the strategies are", "found cel"]),
-        (MaskingConfig(mixture={"a": {"weight": 1, "strategy": {"cell": {"rat": 1}}}}),
-         ["masking.mixture.a.strategy.cell has rate", "found rat"]),
+        (
+            MaskingConfig(mixture={"a": {"weight": 1, "strategy": {"cell": {"rat": 1}}}}),
+            ["masking.mixture.a.strategy.cell has rate", "found rat"],
+        ),
         (MaskingConfig(mask_prob=2.0), ["masking.mask_prob: a rate is", "found 2.0"]),
         (MaskingConfig(attribute_probs={"color": 2.0}), ["masking.attribute_probs.color: a rate is", "found 2.0"]),
         (MaskingConfig(attribute_probs={"word": 0.5}), ["masking.attribute_probs knows object", "found word"]),
     ],
-)  # fmt: skip
+)
 def test_complaints_name_the_setting(masking, parts):
     with pytest.raises(AnyOrderError) as error:
         strategy_schedule(masking)
@@ -295,9 +307,7 @@ def test_a_strategy_of_another_package(installed, make_batch):
         strategy_schedule(MaskingConfig(mixture={"gone": 1.0}))
 
 
-@pytest.mark.parametrize(
-    ("name", "path"), [("cell", "masking.mixture"), ("only", "masking.mixture"), ("mixture", "masking")]
-)
+@pytest.mark.parametrize(("name", "path"), [("cell", "masking.mixture"), ("only", "masking.mixture"), ("mixture", "masking")])
 def test_a_name_that_is_taken_is_refused(installed, name, path):
     installed(f"[anyorder.strategies]\n{name} = somebodys_orders:Frames\n")
     with pytest.raises(AnyOrderError, match=f"{path}: .*somebodys_orders:Frames"):

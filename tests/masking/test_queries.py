@@ -3,15 +3,25 @@
 import pytest
 import torch
 
+from anyorder.acting.policy import Policy
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking import strategies
 from anyorder.masking.order import Order, Role, own_level, reconstruct, value_level
 from anyorder.masking.queries import (
-    BackwardDynamics, ForwardDynamics, Future, GoalConditionedAction, HiddenCells, Infill, InverseDynamics, NextAction,
-    RandomHiddenCells, Roles, Waypoints, know,
-)  # fmt: skip
-from anyorder.acting.policy import Policy
+    BackwardDynamics,
+    ForwardDynamics,
+    Future,
+    GoalConditionedAction,
+    HiddenCells,
+    Infill,
+    InverseDynamics,
+    NextAction,
+    RandomHiddenCells,
+    Roles,
+    Waypoints,
+    know,
+)
 
 LETTERS = {Role.DROPPED: ".", Role.CONTEXT: "c", Role.HIDDEN: "h", Role.TARGET: "?"}
 

@@ -56,7 +56,7 @@ def test_antithetic_rates_of_a_batch_are_equal_steps_apart_from_a_random_start()
     for drawn in (first, second):
         steps = (drawn.roll(-1) - drawn).remainder(0.4)
         assert steps.tolist() == pytest.approx([0.1] * 4, abs=1e-6)
-        assert ((0.2 <= drawn) & (drawn < 0.6)).all()
+        assert ((drawn >= 0.2) & (drawn < 0.6)).all()
     assert first[0] != second[0]
 
 
@@ -78,11 +78,30 @@ def test_antithetic_rates_hold_for_any_number_of_trajectories():
 
 
 WRONG = [
-    -0.1, 1.5, float("nan"), True, "0.3", None, [], [0.1, 2], ["0.1"], [[0.1]], {}, {"linear": 0.3}, {"linear": [0.1]},
-    {"linear": [0.1, 0.2, 0.3]}, {"linear": [0.1, 7]}, {"cosine": ["a", "b"]}, {"uniform": [0.1, None]}, {"step": []},
-    {"antithetic": [0.1]}, {"step": "0.1"}, {"ramp": [0.1, 0.2]}, {"linear": [0.1, 0.2], "step": [0.1]},
+    -0.1,
+    1.5,
+    float("nan"),
+    True,
+    "0.3",
+    None,
+    [],
+    [0.1, 2],
+    ["0.1"],
+    [[0.1]],
+    {},
+    {"linear": 0.3},
+    {"linear": [0.1]},
+    {"linear": [0.1, 0.2, 0.3]},
+    {"linear": [0.1, 7]},
+    {"cosine": ["a", "b"]},
+    {"uniform": [0.1, None]},
+    {"step": []},
+    {"antithetic": [0.1]},
+    {"step": "0.1"},
+    {"ramp": [0.1, 0.2]},
+    {"linear": [0.1, 0.2], "step": [0.1]},
     {"uniform": {"low": 0.1, "high": 0.2}},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("spec", WRONG, ids=str)

@@ -9,8 +9,6 @@ import pytest
 
 from anyorder.pages.page import Page, asset
 
-from browser import chromium, open_page  # noqa: F401  isort: skip
-
 EVIL = "</script><script>document.title = 'taken'</script>"
 
 
@@ -45,7 +43,7 @@ def test_nothing_shared_asks_for_anything_else():
 
 
 @pytest.mark.browser
-def test_a_browser_shows_data_as_text_and_keeps_the_chosen_colors(open_page, tmp_path):  # noqa: F811
+def test_a_browser_shows_data_as_text_and_keeps_the_chosen_colors(open_page, tmp_path):
     show = "document.querySelector('p').textContent = anyorder.data('some').text;"
     body = "<button data-theme-toggle></button><p></p>"
     scripts = [asset("theme.js"), asset("grid.js"), show]

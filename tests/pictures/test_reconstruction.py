@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.envs import minigrid
 from anyorder.acting.corruptions import DroppedFrames, Occlusion
-from anyorder.pictures.films import beliefs, episode_film, percepts
-from anyorder.pictures.reconstruction import reconstruction_picture
 from anyorder.elements.grid import mission_of, raw_actions, raw_cells
+from anyorder.envs import minigrid
 from anyorder.inference.decoding import rebuild
-from anyorder.pictures.tiles import HIDDEN, TILE, WRONG, draw_view, frame_cells
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell
+from anyorder.pictures.films import beliefs, episode_film, percepts
+from anyorder.pictures.reconstruction import reconstruction_picture
+from anyorder.pictures.tiles import HIDDEN, TILE, WRONG, draw_view, frame_cells
 from anyorder.seeding import stream
 
 

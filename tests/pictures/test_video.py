@@ -45,7 +45,7 @@ def test_a_gif_shows_each_page_for_its_time(folder, pages):
 
 def test_an_mp4_is_one_that_every_player_plays(folder):
     with av.open(str(folder / "film.mp4")) as film:
-        stream, = film.streams
+        (stream,) = film.streams
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (stream.width, stream.height) == (WIDTH + 1, HEIGHT + 1), "even"
         assert stream.average_rate == 10 and stream.frames == 5 + 7 + 18

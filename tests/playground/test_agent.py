@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from anyorder.envs import minigrid
 from anyorder.acting.policy import Policy
 from anyorder.acting.rebuilding import RebuildingPolicy
+from anyorder.envs import minigrid
 
 SEED = 30_000_004
 ACTIONS = [0, 2]

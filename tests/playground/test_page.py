@@ -7,8 +7,6 @@ import time
 import pytest
 import uvicorn
 
-from browser import chromium, open_page  # noqa: F401
-
 pytestmark = pytest.mark.browser
 CLICKS, MILLISECONDS = 15, 300
 
@@ -27,7 +25,7 @@ def address(app):
 
 
 @pytest.fixture
-def playground(open_page, address):  # noqa: F811
+def playground(open_page, address):
     def start(**options):
         page = open_page(address, **options)
         page.wait_for_selector("body[data-ready]")
@@ -124,7 +122,8 @@ def test_the_keyboard_does_what_the_mouse_does(playground):
 def test_every_control_has_a_name(playground):
     page = playground()
     unnamed = page.evaluate("""[...document.querySelectorAll("button, input, select, summary, [role=gridcell]")].filter((one) =>
-        !(one.getAttribute("aria-label") || one.textContent.trim() || (one.labels && one.labels.length))).map((one) => one.outerHTML)""")
+        !(one.getAttribute("aria-label") || one.textContent.trim() || (one.labels && one.labels.length)))
+        .map((one) => one.outerHTML)""")
     assert unnamed == []
 
 
@@ -218,7 +217,12 @@ def test_the_agent_steps_live(playground):
     shares = page.locator("#actions .value").all_inner_texts()
     assert len(shares) == 7
     answered(page, cell(page, 3, 5).click)
-    until(page, f"JSON.stringify([...document.querySelectorAll('#actions .value')].map((v) => v.textContent)) != {shares!r}".replace("'", '"'))
+    until(
+        page,
+        f"JSON.stringify([...document.querySelectorAll('#actions .value')].map((v) => v.textContent)) != {shares!r}".replace(
+            "'", '"'
+        ),
+    )
     page.click("[aria-label='take the action right']")
     until(page, "document.querySelectorAll('.strip-view').length == 2")
     assert "hidden" in page.locator(".strip-view").first.get_attribute("aria-label"), "what was hidden stays so"
@@ -265,7 +269,8 @@ def test_nothing_is_wider_than_the_screen(playground, width, scheme):
 
 def test_a_click_is_answered_within_the_blink_of_an_eye(playground):
     page = playground()
-    times = page.evaluate("""async (clicks) => {
+    times = page.evaluate(
+        """async (clicks) => {
         const times = [], count = () => Number(document.body.dataset.answers || 0);
         for (let number = 0; number < clicks; number++) {
             const before = count(), start = performance.now();
@@ -274,5 +279,7 @@ def test_a_click_is_answered_within_the_blink_of_an_eye(playground):
             times.push(performance.now() - start);
         }
         return times;
-    }""", CLICKS)  # fmt: skip
+    }""",
+        CLICKS,
+    )
     assert statistics.median(times) < MILLISECONDS

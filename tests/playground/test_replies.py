@@ -7,8 +7,7 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.layout import Attribute
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass
 from anyorder.masking.order import Role, reconstruct
-from anyorder.masking.queries import ForwardDynamics, Future, NextAction
-from anyorder.masking.queries import QUERIES
+from anyorder.masking.queries import QUERIES, ForwardDynamics, Future, NextAction
 from anyorder.playground.about import ASKS
 
 SOURCE = {"kind": "recorded", "number": 1}
@@ -75,9 +74,13 @@ def test_what_is_only_hidden_is_not_asked_but_missed(ask, batch, shown):
     assert [t["probability"] for t in removed["targets"]] != [t["probability"] for t in with_less["targets"]]
 
 
-@pytest.mark.parametrize(("name", "options", "query"), [
-    ("next_action", {"step": 1}, NextAction(1)), ("forward_dynamics", {"step": 0}, ForwardDynamics(0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "options", "query"),
+    [
+        ("next_action", {"step": 1}, NextAction(1)),
+        ("forward_dynamics", {"step": 0}, ForwardDynamics(0)),
+    ],
+)
 def test_a_query_is_the_packages_query(ask, model, batch, name, options, query):
     told = ask("answer", source=SOURCE, asked={"kind": "query", "name": name, "options": options})
     order = query(batch.layout)
@@ -106,27 +109,39 @@ def test_the_page_has_words_for_every_query(client):
     assert set(ASKS) == set(QUERIES) == {query["name"] for query in client.get("/api/about").json()["queries"]}
 
 
-@pytest.mark.parametrize("asks", [
-    {"name": "inverse_dynamics", "options": {"step": 0}}, {"name": "backward_dynamics", "options": {"step": 0}},
-    {"name": "goal_conditioned", "options": {"step": 0, "goal_step": 1, "mission": True}},
-    {"name": "waypoints", "options": {"step": 0, "waypoints": [1]}}, {"name": "hidden_cells", "options": {"rate": 0.5}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "asks",
+    [
+        {"name": "inverse_dynamics", "options": {"step": 0}},
+        {"name": "backward_dynamics", "options": {"step": 0}},
+        {"name": "goal_conditioned", "options": {"step": 0, "goal_step": 1, "mission": True}},
+        {"name": "waypoints", "options": {"step": 0, "waypoints": [1]}},
+        {"name": "hidden_cells", "options": {"rate": 0.5}},
+    ],
+)
 def test_every_other_query_is_answered(ask, asks):
     assert ask("answer", source=SOURCE, asked={"kind": "query", **asks})["targets"]
 
 
-@pytest.mark.parametrize(("asked", "decoder", "parts"), [
-    ({"kind": "roles", "roles": "111"}, {}, ["elements, found 3 roles", "load it again"]),
-    ({"kind": "roles", "roles": "114"}, {}, ["asked.roles.roles", "found 114"]),
-    ({"kind": "query", "name": "next_move"}, {}, ["query is one of next_action", "found next_move"]),
-    ({"kind": "query", "name": "next_action"}, {}, ["next_action needs step"]),
-    ({"kind": "query", "name": "next_action", "options": {"step": 99}}, {}, ["step is between 0 and", "found 99"]),
-    ({"kind": "query", "name": "next_action", "options": {"step": 10**30}}, {}, ["asked.query.options.step", "1000000"]),
-    ({"kind": "query", "name": "next_action", "options": {"step": 0, "rate": 0.3}}, {}, ["no option rate"]),
-    ({"kind": "query", "name": "infill", "options": {"start": 0, "stop": 1}}, {"name": "beam"}, ["decoder is one of"]),
-    ({"kind": "query", "name": "future", "options": {"step": 0, "autoregressive": True}}, {"name": "unit"}, ["decoder ranks"]),
-    ({"kind": "query", "name": "next_action", "options": {"step": 0}}, {"top_p": 0}, ["decoder.top_p", "greater than 0"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "decoder", "parts"),
+    [
+        ({"kind": "roles", "roles": "111"}, {}, ["elements, found 3 roles", "load it again"]),
+        ({"kind": "roles", "roles": "114"}, {}, ["asked.roles.roles", "found 114"]),
+        ({"kind": "query", "name": "next_move"}, {}, ["query is one of next_action", "found next_move"]),
+        ({"kind": "query", "name": "next_action"}, {}, ["next_action needs step"]),
+        ({"kind": "query", "name": "next_action", "options": {"step": 99}}, {}, ["step is between 0 and", "found 99"]),
+        ({"kind": "query", "name": "next_action", "options": {"step": 10**30}}, {}, ["asked.query.options.step", "1000000"]),
+        ({"kind": "query", "name": "next_action", "options": {"step": 0, "rate": 0.3}}, {}, ["no option rate"]),
+        ({"kind": "query", "name": "infill", "options": {"start": 0, "stop": 1}}, {"name": "beam"}, ["decoder is one of"]),
+        (
+            {"kind": "query", "name": "future", "options": {"step": 0, "autoregressive": True}},
+            {"name": "unit"},
+            ["decoder ranks"],
+        ),
+        ({"kind": "query", "name": "next_action", "options": {"step": 0}}, {"top_p": 0}, ["decoder.top_p", "greater than 0"]),
+    ],
+)
 def test_what_cannot_be_asked_is_said_in_one_sentence(refusal, asked, decoder, parts):
     said = refusal("answer", source=SOURCE, asked=asked, decoder=decoder)
     assert "\n" not in said and all(part in said for part in parts), said
@@ -139,5 +154,7 @@ def test_nothing_asked_is_said(refusal, shown):
 def test_mission_words_can_be_removed_but_not_asked(ask, refusal, batch, shown):
     words = range(batch.layout.shape_of_grid.num_words)
     asked = with_role(shown, cell(batch, 1, 3, 5), Role.TARGET)
-    assert "mission words" in refusal("answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.TARGET)})
+    assert "mission words" in refusal(
+        "answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.TARGET)}
+    )
     assert ask("answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.DROPPED)})["targets"]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from anyorder.acting.policy import Policy
+from anyorder.acting.rollout import roll_out
 from anyorder.data.episodes import play_episode
 from anyorder.envs import minigrid
-from anyorder.acting.rollout import roll_out
 from anyorder.envs.experts import make_expert
 from anyorder.pages.views import uncoded
-from anyorder.acting.policy import Policy
 
 SEED = 30_000_004
 
@@ -79,15 +79,18 @@ def test_an_episode_that_ended_does_not_go_on(ask, refusal):
     assert again["outcome"] == "running"
 
 
-@pytest.mark.parametrize(("source", "parts"), [
-    ({"kind": "recorded", "number": 8}, ["0 to 7", "found 8"]),
-    ({"kind": "recorded", "number": -1}, ["source.recorded.number", "greater than or equal to 0", "found -1"]),
-    ({"kind": "recorded", "number": "1"}, ["source.recorded.number", "valid integer", "found 1"]),
-    ({"kind": "dreamt"}, ["source", "'recorded', 'played', 'live'"]),
-    ({"kind": "live", "seed": 1, "actions": [7]}, ["actions.0", "less than 7", "found 7"]),
-    ({"kind": "live", "seed": 1, "actions": [0], "cheat": 1}, ["cheat", "not permitted"]),
-    ({"kind": "played", "seed": 2**31, "player": "bot"}, ["seed", "less than or equal to 2147483647"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ({"kind": "recorded", "number": 8}, ["0 to 7", "found 8"]),
+        ({"kind": "recorded", "number": -1}, ["source.recorded.number", "greater than or equal to 0", "found -1"]),
+        ({"kind": "recorded", "number": "1"}, ["source.recorded.number", "valid integer", "found 1"]),
+        ({"kind": "dreamt"}, ["source", "'recorded', 'played', 'live'"]),
+        ({"kind": "live", "seed": 1, "actions": [7]}, ["actions.0", "less than 7", "found 7"]),
+        ({"kind": "live", "seed": 1, "actions": [0], "cheat": 1}, ["cheat", "not permitted"]),
+        ({"kind": "played", "seed": 2**31, "player": "bot"}, ["seed", "less than or equal to 2147483647"]),
+    ],
+)
 def test_what_is_not_there_is_said(refusal, source, parts):
     said = refusal("episode", source=source)
     assert all(part in said for part in parts), said

@@ -50,9 +50,16 @@ def test_only_json_is_understood(client):
     assert client.post("/api/episode", content=body, headers={"content-type": "application/json"}).status_code == 200
 
 
-@pytest.mark.parametrize(("body", "part"), [
-    ("{", "Invalid JSON"), ("[]", "should be an object"), ("{}", "Field required"), ('{"source": NaN}', "source"), ("\xff", "Invalid JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        ("{", "Invalid JSON"),
+        ("[]", "should be an object"),
+        ("{}", "Field required"),
+        ('{"source": NaN}', "source"),
+        ("\xff", "Invalid JSON"),
+    ],
+)
 def test_broken_requests_get_a_sentence(client, body, part):
     response = client.post("/api/episode", content=body.encode("latin-1"), headers={"content-type": "application/json"})
     assert response.status_code == 422 and part in response.json()["error"] and len(response.json()["error"]) < 300

@@ -12,12 +12,48 @@ def run_folder(tmp_path_factory):
     """The folder of a run, evaluated on six episodes."""
     folder = tmp_path_factory.mktemp("report")
     data, run = str(folder / "data"), folder / "a run"
-    main(["collect", "--num_episodes", "8", "--num_validation", "3", "--num_test", "3", "--num_processes", "1",
-          "--output_dir", data])  # fmt: skip
-    main(["train", "--data.path", data, "--training.num_updates", "12", "--training.num_validations", "1", *SMALL,
-          "--output_dir", str(run)])  # fmt: skip
-    main(["evaluate", "--checkpoint", str(run / "checkpoints" / "best.safetensors"), "--num_episodes", "6",
-          "--pictures", "false", "--robustness", "{occlusion: [0.3]}"])  # fmt: skip
+    main(
+        [
+            "collect",
+            "--num_episodes",
+            "8",
+            "--num_validation",
+            "3",
+            "--num_test",
+            "3",
+            "--num_processes",
+            "1",
+            "--output_dir",
+            data,
+        ]
+    )
+    main(
+        [
+            "train",
+            "--data.path",
+            data,
+            "--training.num_updates",
+            "12",
+            "--training.num_validations",
+            "1",
+            *SMALL,
+            "--output_dir",
+            str(run),
+        ]
+    )
+    main(
+        [
+            "evaluate",
+            "--checkpoint",
+            str(run / "checkpoints" / "best.safetensors"),
+            "--num_episodes",
+            "6",
+            "--pictures",
+            "false",
+            "--robustness",
+            "{occlusion: [0.3]}",
+        ]
+    )
     return run
 
 

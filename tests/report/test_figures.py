@@ -22,10 +22,21 @@ BINS = [Bin(0.0, 0.5, 0, None, None), Bin(0.5, 1.0, 10, 0.8, 0.9)]
 CALIBRATION = Calibration(0.1, 10, 0.8, 0.9, BINS)
 SCORES = Scores(3, 0.3, {"cell": GROUP, "object_cell": GROUP, "object": GROUP}, {}, CALIBRATION)
 ROBUST = [
-    RobustnessScore("dropped_frames", strength, form, (30_000_000, 30_000_009), Proportion(9, 10), Proportion(won, 10), won / 9, 0, 9 - won, 0.5)
+    RobustnessScore(
+        "dropped_frames",
+        strength,
+        form,
+        (30_000_000, 30_000_009),
+        Proportion(9, 10),
+        Proportion(won, 10),
+        won / 9,
+        0,
+        9 - won,
+        0.5,
+    )
     for strength, won in ((0.3, 4), (0.1, 8))
     for form in ("untold", "told")
-]  # fmt: skip
+]
 
 
 class Ids(HTMLParser):
@@ -41,9 +52,12 @@ class Ids(HTMLParser):
 def everything():
     runs = {"one": RECORDS, "two": RECORDS}
     return [
-        *curve_figures({"one": RECORDS}, " of one"), *curve_figures(runs), *accuracy_figures({"forward": SCORES}, ""),
-        *robustness_figures(ROBUST, ""), *reliability_figures({"forward": CALIBRATION}, ""),
-    ]  # fmt: skip
+        *curve_figures({"one": RECORDS}, " of one"),
+        *curve_figures(runs),
+        *accuracy_figures({"forward": SCORES}, ""),
+        *robustness_figures(ROBUST, ""),
+        *reliability_figures({"forward": CALIBRATION}, ""),
+    ]
 
 
 def test_every_color_is_the_pages():
@@ -83,7 +97,9 @@ def test_accuracy_stands_where_it_is():
     assert "object cells" in drawing and "most frequent value" in drawing
     # Both rows have the same figures, so a series stands at the same place in both; its marker in the legend is alone.
     markers = re.findall(r'<use xlink:href="#\w+" x="([\d.]+)" y="[\d.]+" style="[^"]*var\(--series-(\d)\)', drawing)
-    model, frequent, copy = (float(place) for series in "123" for place in {x for x, s in markers if markers.count((x, s)) == 2 and s == series})
+    model, frequent, copy = (
+        float(place) for series in "123" for place in {x for x, s in markers if markers.count((x, s)) == 2 and s == series}
+    )
     assert (model - frequent) / (frequent - copy) == pytest.approx(40 / 30, rel=1e-3), "90, 50 and 20%"
     assert accuracy_figures({"next_action": Scores(3, 0.3, {"action": GROUP}, {}, CALIBRATION)}, "") == []
 

@@ -1,7 +1,6 @@
 """The page in a headless browser: it plays, from a file, without a complaint."""
 
 import pytest
-from browser import chromium, open_page  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
@@ -62,8 +61,10 @@ def test_a_cell_that_is_pointed_at_is_read(page):
 
 
 def test_every_control_has_a_name(page):
-    unnamed = page().evaluate("""[...document.querySelectorAll("button, input, select, summary, [role=gridcell]")].filter((one) =>
-        !(one.getAttribute("aria-label") || one.textContent.trim() || (one.labels && one.labels.length))).map((one) => one.outerHTML)""")
+    unnamed = page().evaluate("""[...document.querySelectorAll("button, input, select, summary, [role=gridcell]")]
+        .filter((one) =>
+        !(one.getAttribute("aria-label") || one.textContent.trim() || (one.labels && one.labels.length)))
+        .map((one) => one.outerHTML)""")
     assert unnamed == []
 
 

@@ -30,8 +30,12 @@ def test_it_is_one_file_that_asks_for_nothing(report):
 
 def test_every_figure_of_the_tables_is_on_it(report, run_folder):
     page, metrics = report.read_text(), read_json(run_folder / "report" / "metrics.json")
-    shares = [group[key] for mode in ("forward", "filtering", "smoothing", "next_action")
-              for group in metrics[mode]["groups"].values() for key in ("accuracy", "most_frequent", "copy_last")]
+    shares = [
+        group[key]
+        for mode in ("forward", "filtering", "smoothing", "next_action")
+        for group in metrics[mode]["groups"].values()
+        for key in ("accuracy", "most_frequent", "copy_last")
+    ]
     shares += [metrics["task_success"]["success"], *(score["corrupted"] for score in metrics["robustness"])]
     assert len(shares) > 30
     for share in shares:
@@ -50,7 +54,14 @@ def test_every_script_is_allowed_by_its_hash_and_no_other(report):
 
 def test_it_says_what_was_learned_from(report):
     page = report.read_text()
-    for text in ("BabyAI-GoToRedBall-v0", "8 of 8", "steps; seeds 0 to 7", "3 validation, 3 test", "cell 0.4, next_step 0.6", "12 updates"):
+    for text in (
+        "BabyAI-GoToRedBall-v0",
+        "8 of 8",
+        "steps; seeds 0 to 7",
+        "3 validation, 3 test",
+        "cell 0.4, next_step 0.6",
+        "12 updates",
+    ):
         assert text in page
 
 

@@ -39,8 +39,18 @@ def run_study(study_file):
 
     def run(*options):
         with pytest.raises(SystemExit) as ending:
-            main(["study", "--study", str(study_file), "--output_dir", str(study_file.parent / "out"),
-                  "--num_workers", "1", *options])  # fmt: skip
+            main(
+                [
+                    "study",
+                    "--study",
+                    str(study_file),
+                    "--output_dir",
+                    str(study_file.parent / "out"),
+                    "--num_workers",
+                    "1",
+                    *options,
+                ]
+            )
         return ending.value.code
 
     return run

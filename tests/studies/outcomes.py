@@ -38,8 +38,12 @@ def share(successes, count):
 
 def played(won, first_seed=100):
     """Content of episodes.json: True or False for each episode."""
-    return {"seed": list(range(first_seed, first_seed + len(won))), "success": list(won), "reward": [0.5] * len(won),
-            "length": [7] * len(won)}  # fmt: skip
+    return {
+        "seed": list(range(first_seed, first_seed + len(won))),
+        "success": list(won),
+        "reward": [0.5] * len(won),
+        "length": [7] * len(won),
+    }
 
 
 def outcome(run, episodes, groups=None, robustness=()):
@@ -52,10 +56,12 @@ def outcome(run, episodes, groups=None, robustness=()):
         robustness: entries of metrics.json.
     """
     metrics = {env: {"task_success": {"success": share(sum(won), len(won))}} for env, won in episodes.items()}
-    metrics[""]["smoothing"] = {"groups": {
-        name: {"accuracy": share(right, count), "most_frequent": share(base, count)}
-        for name, (right, base, count) in (groups or {}).items()
-    }}  # fmt: skip
+    metrics[""]["smoothing"] = {
+        "groups": {
+            name: {"accuracy": share(right, count), "most_frequent": share(base, count)}
+            for name, (right, base, count) in (groups or {}).items()
+        }
+    }
     metrics[""]["robustness"] = list(robustness)
     return Outcome(run, {}, metrics, {env: played(won) for env, won in episodes.items()})
 

@@ -57,7 +57,7 @@ def test_both_machines_work(cluster):
 def test_a_worker_that_dies_costs_no_other_and_is_tried_again(cluster, tmp_path):
     results = list(RayCluster(cluster.address)(partial(dangerous, tmp_path), range(5)))
     assert sorted(result for result in results if not isinstance(result, Lost)) == [0, 2, 3, 4]
-    lost, = (result for result in results if isinstance(result, Lost))
+    (lost,) = (result for result in results if isinstance(result, Lost))
     assert lost.item == 1 and lost.reason == "its worker died 2 times (WorkerCrashedError)"
 
 
@@ -65,7 +65,7 @@ def test_a_study_runs_there_and_repeats_nothing(cluster, study_file, run_study):
     out = study_file.parent / "out"
     assert run_study("--quick", "--cluster", cluster.address) == 2, "one arm is broken"
     found = json.loads((out / "quick" / "results.json").read_text())
-    table, = found["tables"]
+    (table,) = found["tables"]
     assert [row["arm"] for row in table["rows"] if row["runs"]] == ["cell, mixed", "imitation"]
     assert [entry["run"] for entry in found["failed"]] == ["Red, 4 demonstrations, broken, seed 0"]
     before = {path: path.stat().st_mtime_ns for path in out.rglob("effort.json")}

@@ -7,10 +7,14 @@ import pytest
 from outcomes import make_study, outcome, runs_of, share
 from PIL import Image
 
-from anyorder.studies.summary.experiment_plots import (
-    attributes_figure, curves_figure, rates_figure, robustness_figure, write_experiment_plots
-)  # fmt: skip
 from anyorder.studies.plotted import plotted
+from anyorder.studies.summary.experiment_plots import (
+    attributes_figure,
+    curves_figure,
+    rates_figure,
+    robustness_figure,
+    write_experiment_plots,
+)
 from anyorder.studies.summary.print_style import COLORS, bar, line
 
 LABELS = ["low", "middle", "high"]
@@ -19,8 +23,13 @@ WON = {"low": (10, 12), "middle": (14, 14), "high": (8, 18)}
 
 
 def corrupted(strength, successes):
-    return {"kind": "occlusion", "strength": strength, "form": "told", "clean": share(16, 20),
-            "corrupted": share(successes, 20)}  # fmt: skip
+    return {
+        "kind": "occlusion",
+        "strength": strength,
+        "form": "told",
+        "clean": share(16, 20),
+        "corrupted": share(successes, 20),
+    }
 
 
 @pytest.fixture
@@ -38,9 +47,13 @@ def entries(study):
             run.folder.mkdir(parents=True)
             records = [
                 {"update": update, "section": section, "loss": loss * (1 + run.seed)} | ({"success": 0.5} if played else {})
-                for update, section, loss, played in [(5, "train", 2.0, 0), (5, "validation", 1.5, 1), (10, "train", 1.0, 0),
-                                                      (10, "validation", 0.75, 1)]
-            ]  # fmt: skip
+                for update, section, loss, played in [
+                    (5, "train", 2.0, 0),
+                    (5, "validation", 1.5, 1),
+                    (10, "train", 1.0, 0),
+                    (10, "validation", 0.75, 1),
+                ]
+            ]
             (run.folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
             episodes = {"": [number < won for number in range(20)]}
             groups = {"object": (RIGHT[label], 50, 100), "action": (40, 30, 50)}
@@ -103,10 +116,9 @@ def test_bars_stand_beside_what_guessing_reaches(data):
     heights = [[bar.get_height() for bar in container] for container in axes.containers if hasattr(container, "patches")]
     assert np.allclose(heights, [[0.6, 0.8], [0.7, 0.8], [0.8, 0.8]])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["object", "action"]
-    bases = [segment[0, 1] for lines in axes.collections for segment in lines.get_segments()
-             if segment[0, 1] == segment[1, 1]]  # fmt: skip
+    bases = [segment[0, 1] for lines in axes.collections for segment in lines.get_segments() if segment[0, 1] == segment[1, 1]]
     assert np.allclose(bases, [0.5, 0.6] * 3), "the most frequent value's"
-    legend, = figure.legends
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.texts] == [*LABELS, "most frequent value"]
 
 
@@ -131,7 +143,7 @@ def test_every_plot_is_there_for_screen_and_print_and_always_the_same(data, tmp_
         assert svg.read_bytes() == other.with_suffix(".svg").read_bytes() and b"</text>" in svg.read_bytes()
         picture = Image.open(png)
         assert min(picture.size) >= 500 and len(picture.convert("RGB").getcolors(2**24)) > 20
-    nothing = write_experiment_plots(tmp_path / "c", experiment | {"plotted": dict.fromkeys(data, [])})
+    nothing = write_experiment_plots(tmp_path / "c", experiment | {"plotted": {name: [] for name in data}})
     assert nothing == {} and not (tmp_path / "c").exists()
 
 

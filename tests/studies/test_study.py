@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from anyorder.data.storage import read_split
-from anyorder.studies.efficiency import Measurement, demonstrations_needed
 from anyorder.evaluation.statistics import Proportion
+from anyorder.studies.efficiency import Measurement, demonstrations_needed
 from anyorder.studies.summary.efficiency_plot import efficiency_figure
 
 GOOD_RUNS = {
@@ -38,7 +38,7 @@ def finished(out):
 
 
 def row(found, size, arm):
-    table, = (table for table in found["tables"] if table["size"] == size)
+    (table,) = (table for table in found["tables"] if table["size"] == size)
     return next(row for row in table["rows"] if row["arm"] == arm)
 
 
@@ -108,7 +108,7 @@ def test_differences_are_paired_and_four_episodes_decide_nothing(out, found):
     for table in found["tables"]:
         with_cells, broken = table["comparisons"]
         assert (with_cells["reference"], broken["rows"][0]["differences"]) == ("imitation", {})
-        compared, = with_cells["rows"]
+        (compared,) = with_cells["rows"]
         assert compared["arm"] == "cell, mixed" and compared["seeds"] == [0, 1]
         assert set(compared["differences"]) == {"task success", "reward", "length", "success on BabyAI-GoToObj-v0"}
         cell, imitation = (row(found, table["size"], arm)["scores"] for arm in ("cell, mixed", "imitation"))

@@ -67,8 +67,10 @@ def test_a_level_may_have_arms_and_an_arm_unseen_environments_of_its_own(read, t
     assert (study.comparisons, study.across) == ({"Both": ["a", "b"]}, {"Levels": [("Red", "a"), ("Both", "b")]})
     runs = [run for run in study.runs() if run.seed == 3]
     assert [(run.level.name, run.arm.name, run.test_on, run.unseen_episodes) for run in runs] == [
-        ("Red", "a", ("z",), 7), ("Red", "b", ("x",), 7), ("Both", "b", ("x", "y"), 7)
-    ]  # fmt: skip
+        ("Red", "a", ("z",), 7),
+        ("Red", "b", ("x",), 7),
+        ("Both", "b", ("x", "y"), 7),
+    ]
     assert {run.unseen_episodes for run in read().runs()} == {20} and runs[0].curve_episodes == 0
 
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.acting.rollout import roll_out
-from anyorder.studies.success_curve import PlayedWhileTraining
 from anyorder.acting.stepwise import StepwisePolicy
+from anyorder.data.collect import SPLIT_OFFSETS
+from anyorder.studies.success_curve import PlayedWhileTraining
 
 ENV_ID = "BabyAI-GoToRedBall-v0"
 

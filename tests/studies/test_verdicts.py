@@ -79,7 +79,9 @@ def test_without_an_arm_there_is_no_verdict(study):
 
 def test_other_episodes_are_not_compared(study):
     outcomes = [
-        replace(o, episodes={env: {**played, "seed": [seed + 1 for seed in played["seed"]]} for env, played in o.episodes.items()})
+        replace(
+            o, episodes={env: {**played, "seed": [seed + 1 for seed in played["seed"]]} for env, played in o.episodes.items()}
+        )
         if o.run.arm.name == "low" or o.run.level.name == "Two"
         else o
         for o in finished(study, ALIKE | {("Red", "low"): 0.9})
@@ -114,7 +116,7 @@ def test_the_page_says_it_all(study, tmp_path):
     for entry in found:
         assert page.count(entry["verdict"]) == 2, "at the top and at its table"
     table = next(part for part in parts if part.startswith("| arm | task success | lead of low |"))
-    winner, = (line for line in table.splitlines() if line.startswith("| **low**"))
+    (winner,) = (line for line in table.splitlines() if line.startswith("| **low**"))
     assert f"[{Proportion(90, 100)}](plots/results.json)" in winner and "| 0, 1 |" in winner
     assert "[+40.0 [" in table and (tmp_path / "plots" / "rate_red_rates.svg").exists()
     assert verdict_section([], tmp_path, tmp_path, "") == []

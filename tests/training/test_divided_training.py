@@ -16,17 +16,50 @@ from anyorder.data.collect import CollectSpec, collect
 from anyorder.training.journal import read_metrics
 
 LLADA2 = {
-    "model_type": "llada2_moe", "vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "intermediate_size": 16, "max_position_embeddings": 256, "num_key_value_heads": 1, "head_dim": 8, "num_experts": 4,
-    "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "num_shared_experts": 1, "moe_intermediate_size": 8,
-    "first_k_dense_replace": 1, "partial_rotary_factor": 0.5, "attention_dropout": 0.0,
-}  # fmt: skip
+    "model_type": "llada2_moe",
+    "vocab_size": 1000,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 256,
+    "num_key_value_heads": 1,
+    "head_dim": 8,
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "n_group": 2,
+    "topk_group": 1,
+    "num_shared_experts": 1,
+    "moe_intermediate_size": 8,
+    "first_k_dense_replace": 1,
+    "partial_rotary_factor": 0.5,
+    "attention_dropout": 0.0,
+}
 
 
 def command(data, folder, num_updates, *more):
-    return ["train", "--data.path", str(data), "--output_dir", str(folder), "--training.num_updates", str(num_updates),
-            "--training.frames_per_batch", "24", "--training.learning_rate", "3e-3", "--training.num_validations", "2",
-            "--training.num_processes", "1", "--training.num_threads", "1", "--language_model.max_frames", "4", *more]  # fmt: skip
+    return [
+        "train",
+        "--data.path",
+        str(data),
+        "--output_dir",
+        str(folder),
+        "--training.num_updates",
+        str(num_updates),
+        "--training.frames_per_batch",
+        "24",
+        "--training.learning_rate",
+        "3e-3",
+        "--training.num_validations",
+        "2",
+        "--training.num_processes",
+        "1",
+        "--training.num_threads",
+        "1",
+        "--language_model.max_frames",
+        "4",
+        *more,
+    ]
 
 
 def in_two_processes(arguments, loads_once):
@@ -34,8 +67,9 @@ def in_two_processes(arguments, loads_once):
     asked = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": str(loads_once).lower()}
     script = str(Path(__file__).parent / "parallel_training.py")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
-    done = subprocess.run([*torchrun, *arguments], env=os.environ | asked | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-                          timeout=100)  # fmt: skip
+    done = subprocess.run(
+        [*torchrun, *arguments], env=os.environ | asked | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 0, done.stderr[-4000:]
 
 

@@ -13,7 +13,7 @@ def test_each_epoch_sees_every_trajectory_once(encoded):
     config = TrainingConfig(num_epochs=3, frames_per_batch=20, accumulation=2)
     batches = [batch for update in plan_updates(encoded, config) for batch in update]
     per_epoch = len(batches) // 3
-    epochs = [sorted(sum(batches[i * per_epoch : (i + 1) * per_epoch], [])) for i in range(3)]
+    epochs = [sorted(index for batch in batches[i * per_epoch : (i + 1) * per_epoch] for index in batch) for i in range(3)]
     assert epochs == [list(range(len(encoded)))] * 3
     assert batches[:per_epoch] != batches[per_epoch : 2 * per_epoch], "every epoch is shuffled anew"
 

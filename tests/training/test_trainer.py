@@ -98,7 +98,7 @@ def test_what_is_watched_is_recorded_and_changes_no_weight(make_job, uninterrupt
     assert weights == alone and [{k: v for k, v in line.items() if k != "success"} for line in records] == without
 
 
-@pytest.mark.parametrize("signalled, done", [(0, 10), (15, 20), (19, 20), (35, 40)])
+@pytest.mark.parametrize(("signalled", "done"), [(0, 10), (15, 20), (19, 20), (35, 40)])
 def test_a_run_that_was_interrupted_ends_as_if_it_had_not_been(make_job, uninterrupted, signalled, done):
     """Interrupted early, late, and where a validation falls (after update 20). The processes agree on stopping every
     tenth update, so the run goes on to the next of those."""
@@ -152,9 +152,15 @@ def test_metrics_name_each_update_once_per_section(uninterrupted):
     _, metrics = uninterrupted
     sections = [(line["section"], line["update"]) for line in metrics]
     assert sections == [
-        ("train", 10), ("train", 20), ("validation", 20), ("train", 30), ("validation", 30), ("train", 40),
-        ("train", 45), ("validation", 45),
-    ]  # fmt: skip
+        ("train", 10),
+        ("train", 20),
+        ("validation", 20),
+        ("train", 30),
+        ("validation", 30),
+        ("train", 40),
+        ("train", 45),
+        ("validation", 45),
+    ]
 
 
 def test_resuming_a_run_that_never_began_begins_it(make_job, uninterrupted):
@@ -245,9 +251,14 @@ def test_accumulated_parts_equal_one_whole(make_job, plain_descent, parts):
 
 def _train_in_process(rank, job, port):
     os.environ |= {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+        "OMP_NUM_THREADS": "1",
+    }
     for state in (PartialState, AcceleratorState, GradientState):
         state._reset_state()
     train(job)

@@ -1,0 +1,1 @@
+"""Acting with a trained model: policies of every kind, planning, imagination, rollouts, corruptions."""

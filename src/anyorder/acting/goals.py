@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from anyorder.acting.policy import History, Policy
 from anyorder.elements.grid import Encoded, GridLayout, GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role
-from anyorder.acting.policy import History, Policy
 
 
 @dataclass(frozen=True)

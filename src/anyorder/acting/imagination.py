@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from anyorder.acting.policy import History, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import Encoded, collate
 from anyorder.elements.layout import Attribute
-from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.envs.minigrid import View
+from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import Order, Role
 from anyorder.masking.queries import ForwardDynamics
-from anyorder.acting.policy import History, passes
 
 CELL_ATTRIBUTES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
 

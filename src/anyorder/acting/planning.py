@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
+from anyorder.acting.policy import History, Policy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import NUM_RETURNS, NUM_VALUES, collate
 from anyorder.elements.layout import Attribute, Kind
-from anyorder.inference.decoding import ask
 from anyorder.envs.minigrid import View
-from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
+from anyorder.inference.decoding import ask
 from anyorder.masking.order import in_turn, reconstruct
-from anyorder.acting.policy import History, Policy
 
 
 class Outcome(Protocol):

@@ -83,7 +83,7 @@ class History:
         return torch.tensor([float(self._taken[now, action]) for action in range(NUM_VALUES[Attribute.ACTION])])
 
     def _last_observation(self) -> bytes:
-        return np.where(self._unknown[-1], -1, self._frames[-1])[:1 - AFTER_CELLS].tobytes()
+        return np.where(self._unknown[-1], -1, self._frames[-1])[: 1 - AFTER_CELLS].tobytes()
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """One observation and the action after it.

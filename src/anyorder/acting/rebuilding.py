@@ -8,12 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from anyorder.acting.policy import History, Policy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import collate
 from anyorder.inference.decoding import Decoder, SinglePass
-from anyorder.acting.policy import passes
 from anyorder.masking.order import reconstruct
-from anyorder.acting.policy import History, Policy
 
 
 class RebuildingPolicy(Policy):

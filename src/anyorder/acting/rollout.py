@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import gymnasium as gym
 import numpy as np
 
-from anyorder.envs import minigrid
-from anyorder.envs.minigrid import View
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.goals import Goal
 from anyorder.acting.policy import History, Policy
+from anyorder.envs import minigrid
+from anyorder.envs.minigrid import View
 from anyorder.types import Trajectory
 
 FIRST_SEED = 30_000_000

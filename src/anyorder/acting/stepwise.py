@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anyorder.acting.policy import History, Policy
 from anyorder.elements.grid import AFTER_CELLS
 from anyorder.elements.layout import Attribute
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN
-from anyorder.acting.policy import History, Policy
 
 EPISODES_PER_PASS = 256
 
@@ -52,9 +52,7 @@ class _Memory:
         return (self.keys_values.shape[1] - self.num_words + 1) // 2
 
 
-def quickest_policy(
-    model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0
-) -> Policy:
+def quickest_policy(model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> Policy:
     """Arguments as of `Policy`: stepwise for the grid model, the whole history at every step for others."""
     kind = StepwisePolicy if isinstance(model, GridTransformer) else Policy
     return kind(model, temperature, seed, tried_penalty)
@@ -129,8 +127,10 @@ class StepwisePolicy(Policy):
         pairs = [history.frame(number) for history, number in zip(histories, numbers)]
         frames = torch.from_numpy(np.stack([values for values, _ in pairs])).to(device)
         unknown = torch.from_numpy(np.stack([unknown for _, unknown in pairs])).to(device)
-        taken = [_symbol(*history.frame(number - 1), model.first_action) if number else NUM_SYMBOLS
-                 for history, number in zip(histories, numbers)]  # fmt: skip
+        taken = [
+            _symbol(*history.frame(number - 1), model.first_action) if number else NUM_SYMBOLS
+            for history, number in zip(histories, numbers)
+        ]
         arrival = torch.tensor(np.array(taken, dtype=np.int64), device=device)
 
         masks = model.first_mask_symbol + _attributes(frames.shape[1], device)
@@ -171,8 +171,8 @@ class _Past:
 
     @classmethod
     def of(cls, histories: Sequence[_RememberedHistory], taken: Tensor) -> _Past:
-        """Stack what cells remember, ``[N, L, H, S, d]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action before
-        the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register. Unknown actions
+        """Stack what cells remember, ``[N, L, H, S, d]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action
+        before the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register. Unknown actions
         keep their place, and nobody looks there."""
         memories = [history.memory for history in histories]
         num_keys = [memory.keys_values.shape[1] for memory in memories]

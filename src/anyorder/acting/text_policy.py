@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from anyorder.inference.chain_rule import Chain, OnePass, log_likelihood
 from anyorder.elements.batch import Batch
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import collate_text, encode_text
 from anyorder.elements.text.form import ChatForm
-from anyorder.inference.decoding import ByConfidence, Decoder
 from anyorder.errors import AnyOrderError
+from anyorder.inference.chain_rule import Chain, OnePass, log_likelihood
+from anyorder.inference.decoding import ByConfidence, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.queries import NextAction
 from anyorder.types import TextTrajectory, Turn

@@ -1,0 +1,1 @@
+"""Where configurations become objects: runs, language models, collecting, judging."""

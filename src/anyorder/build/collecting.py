@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from jsonargparse import ArgumentParser
 
-from anyorder.data.episodes import EpisodeSource
 from anyorder.data.collect import CollectSpec, collect
+from anyorder.data.episodes import EpisodeSource
 from anyorder.data.manifest import Manifest
 from anyorder.envs.experts import EXPERTS
 from anyorder.errors import AnyOrderError
@@ -43,8 +42,8 @@ class CollectOptions:
     seed: int = 0
     noise: float = 0.0
     time_limit: float = 10.0
-    checkpoint: Optional[str] = None
-    num_processes: Optional[int] = None
+    checkpoint: str | None = None
+    num_processes: int | None = None
 
 
 def collect_parser() -> ArgumentParser:
@@ -62,9 +61,15 @@ def run_collect(options: CollectOptions) -> Manifest:
         raise AnyOrderError("--policy checkpoint goes with --checkpoint FILE, and the other way round")
     policy = options.policy if options.checkpoint is None else f"checkpoint {options.checkpoint}"
     spec = CollectSpec(
-        options.env, policy, options.num_episodes, options.num_validation, options.num_test, options.seed,
-        options.noise, options.time_limit,
-    )  # fmt: skip
+        options.env,
+        policy,
+        options.num_episodes,
+        options.num_validation,
+        options.num_test,
+        options.seed,
+        options.noise,
+        options.time_limit,
+    )
     source = _checkpoint_source(Path(options.checkpoint), options.env) if options.checkpoint else None
     manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source)
     for name, split in manifest.splits.items():

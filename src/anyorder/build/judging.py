@@ -9,8 +9,8 @@ import torch
 
 from anyorder.build.runs import demonstrations, load_model
 from anyorder.config import DataConfig
-from anyorder.elements.batch import EncodedTrajectories
 from anyorder.data.storage import read_split
+from anyorder.elements.batch import EncodedTrajectories
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings
 from anyorder.pictures.evaluation import write_pictures

@@ -12,22 +12,22 @@ import torch
 from torch import nn
 from transformers import PretrainedConfig
 
+from anyorder.build.task import Task, chosen_demonstrations
 from anyorder.config import AdapterConfig, DataConfig, LanguageModelConfig, RunConfig
-from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.data.text_storage import read_text_split
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
+from anyorder.data.text_storage import read_text_split
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts
 from anyorder.elements.text.form import LLADA2, PLAIN, ChatForm
-from anyorder.models.grid_text.grid_text import GridText
 from anyorder.elements.text.tokenizers import read_tokenizer
 from anyorder.errors import AnyOrderError
 from anyorder.models.grid_text.grid_as_text import GridAsText
+from anyorder.models.grid_text.grid_text import GridText
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.models.language.pretrained import Pretrained, checkpoint_folder, mask_id, pretrained, read_architecture
-from anyorder.build.task import Task, chosen_demonstrations
 from anyorder.training.divided import loads_weights
 from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting

@@ -11,11 +11,12 @@ import torch
 import yaml
 from torch import nn
 
+from anyorder.build.task import Task, chosen_demonstrations
 from anyorder.config import DataConfig, MaskingConfig, ModelConfig, RunConfig
-from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 from anyorder.masking.expressions import strategy_from
@@ -23,7 +24,6 @@ from anyorder.masking.schedules import schedule_from
 from anyorder.masking.strategies import Strategy
 from anyorder.masking.strategies.groups import OF_FRAMES
 from anyorder.models.grid.grid_transformer import GridTransformer
-from anyorder.build.task import Task, chosen_demonstrations
 from anyorder.training import checkpoint
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
@@ -147,9 +147,7 @@ def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, v
     sizes, asked = asdict(earlier.config), asdict(config)
     if differing := [name for name in sizes if sizes[name] != asked[name]]:
         has, wants = (", ".join(f"model.{name} {found[name]}" for name in differing) for found in (sizes, asked))
-        raise AnyOrderError(
-            f"training.init_from: {path} has {has}, this run asks for {wants}; set what the checkpoint has"
-        )
+        raise AnyOrderError(f"training.init_from: {path} has {has}, this run asks for {wants}; set what the checkpoint has")
 
 
 def _copy_weights(earlier: GridTransformer, model: GridTransformer) -> None:

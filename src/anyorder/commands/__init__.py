@@ -1,0 +1,1 @@
+"""The command line: what is asked for, in a few lines each."""

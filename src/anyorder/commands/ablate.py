@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from jsonargparse import ArgumentParser
 
-from anyorder.options import parse
 from anyorder.commands.study import run_study, study_parser
+from anyorder.options import parse
 
 
 def ablate_parser() -> ArgumentParser:

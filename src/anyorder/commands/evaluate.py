@@ -10,10 +10,10 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.options import parse, parser
-from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.report.markdown import write_report
 from anyorder.build.judging import evaluated
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.options import parse, parser
+from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
 
 

@@ -11,12 +11,12 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.build.runs import load_model
-from anyorder.options import parse, parser
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
-from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
 from anyorder.files import replacing, write_json
+from anyorder.options import parse, parser
+from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
 from anyorder.types import Trajectory
 
 

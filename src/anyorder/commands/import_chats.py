@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
 
 from jsonargparse import ArgumentParser
 
-from anyorder.options import parse, parser
 from anyorder.data.importers.chats import ImportSpec, import_chats
 from anyorder.data.manifest import Manifest
 from anyorder.errors import AnyOrderError
+from anyorder.options import parse, parser
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class ImportOptions:
         skip_bad_lines: leave lines out that are wrong and list them in the manifest.
     """
 
-    input: Union[str, list[str]]
+    input: str | list[str]
     output_dir: str
     format: str = "auto"
     validation: float = 0.05

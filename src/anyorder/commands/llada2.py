@@ -8,8 +8,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
+from anyorder.options import parse, parser
 
 ACTIONS = ("memory", "check", "merge", "split")
 

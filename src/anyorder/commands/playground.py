@@ -14,9 +14,9 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.runs import load_model
-from anyorder.options import parse, parser
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
+from anyorder.options import parse, parser
 from anyorder.types import Trajectory
 
 

@@ -14,20 +14,20 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.build.runs import load_model
-from anyorder.inference.chain_rule import log_likelihood
-from anyorder.options import parse, parser
-from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.data.storage import read_split
-from anyorder.inference.decoding import Decoder
+from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.errors import AnyOrderError
-from anyorder.pictures.answer_tables import answer_tables, samples_table
-from anyorder.inference.answers import read_answer
-from anyorder.inference.futures import chain_of, ranked_samples
-from anyorder.pictures.answer_picture import answer_picture
 from anyorder.files import read_json, replacing, write_json
+from anyorder.inference.answers import read_answer
+from anyorder.inference.chain_rule import log_likelihood
+from anyorder.inference.decoding import Decoder
+from anyorder.inference.futures import chain_of, ranked_samples
+from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, Roles
-from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
+from anyorder.options import parse, parser
+from anyorder.pictures.answer_picture import answer_picture
+from anyorder.pictures.answer_tables import answer_tables, samples_table
 from anyorder.seeding import stream
 
 
@@ -39,8 +39,12 @@ def query_parser() -> ArgumentParser:
     add("--query", type=str, help=f"what is asked: {', '.join(QUERIES)}")
     for name, (kind, text) in QUERY_OPTIONS.items():
         add(f"--{name}", type=kind | None, help=text)
-    add("--roles", type=str, help="instead of --query: .npy or .json file of one role per element (0 dropped,"
-        ' 1 context, 2 hidden, 3 target), or .json {"roles": [...], "ranks": [...]}')  # fmt: skip
+    add(
+        "--roles",
+        type=str,
+        help="instead of --query: .npy or .json file of one role per element (0 dropped,"
+        ' 1 context, 2 hidden, 3 target), or .json {"roles": [...], "ranks": [...]}',
+    )
     add("--data", type=str, help="data set folder; default: the one it was trained on")
     add("--split", type=str, default="test", help="train, validation or test")
     add("--episode", type=int, default=0, help="number in the split, from 0")
@@ -78,15 +82,21 @@ def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dic
     decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
     generator = stream(chosen.seed, "query")
     truth = float(log_likelihood(model, batch, order, chain_of(order)).total)
-    asked = {"query": chosen.query or "roles", "split": chosen.split, "episode": chosen.episode,
-             "mission": batch.layout.missions[0], "truth_log_likelihood": truth}  # fmt: skip
+    asked = {
+        "query": chosen.query or "roles",
+        "split": chosen.split,
+        "episode": chosen.episode,
+        "mission": batch.layout.missions[0],
+        "truth_log_likelihood": truth,
+    }
     console.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
     if chosen.num_samples > 1:
         samples = ranked_samples(model, batch, order, decoder, chosen.num_samples, generator)
         console.print(samples_table(samples, truth))
         decoded, answer = samples[0].decoded, samples[0].answer
-        asked["samples"] = [{"log_likelihood": s.log_likelihood, "num_drawn": s.num_drawn, **s.answer.to_json()}
-                            for s in samples]  # fmt: skip
+        asked["samples"] = [
+            {"log_likelihood": s.log_likelihood, "num_drawn": s.num_drawn, **s.answer.to_json()} for s in samples
+        ]
     else:
         decoded = decoder(model, batch, order, generator)
         answer = read_answer(model.vocabulary, batch, order, decoded)
@@ -128,8 +138,9 @@ def _roles(path: Path) -> Query:
             content, ranks = content["roles"], content.get("ranks")
         return Roles(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
     except (KeyError, TypeError, ValueError) as error:
-        raise AnyOrderError(f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found"
-                            f" something else ({error})") from None  # fmt: skip
+        raise AnyOrderError(
+            f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found something else ({error})"
+        ) from None
 
 
 def _trajectory(chosen: Any, folder: Path, vocabulary: Any) -> Batch:

@@ -10,9 +10,9 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
+from anyorder.options import parse, parser
 
 
 def report_parser() -> ArgumentParser:
@@ -36,8 +36,14 @@ def report_command(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     runs = [read_run(Path(folder)) for folder in chosen.runs]
     output = Path(chosen.output) if chosen.output else runs[0].folder / "report" / "report.html"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("playing what the page shows", total=num_parts(runs))
         page = report_page(runs, chosen.num_shown, lambda: bars.advance(task))

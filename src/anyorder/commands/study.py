@@ -11,15 +11,15 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from anyorder.build.collecting import run_collect
-from anyorder.options import parse, parser
 from anyorder.errors import AnyOrderError
+from anyorder.files import write_json
+from anyorder.options import parse, parser
 from anyorder.studies.cluster import RayCluster
 from anyorder.studies.engines import Cores
 from anyorder.studies.results import RESULTS_FILE, results
 from anyorder.studies.runner import run_all
 from anyorder.studies.study_file import read_study
 from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
-from anyorder.files import write_json
 
 
 def study_parser(command: str = "study", default: str | None = None) -> ArgumentParser:
@@ -35,8 +35,13 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
     options.add_argument("--output_dir", type=str, default=None, help="for runs and summary; default: outputs/NAME")
     options.add_argument("--quick", action="store_true", help="the study's shorter form, for a first look")
     options.add_argument("--num_workers", type=int, default=None, help="runs at a time; default: one per core")
-    options.add_argument("--cluster", type=str, default=None, help="spread the runs over the Ray cluster at this address"
-                         " (HOST:PORT, or auto) instead; its machines share this folder")  # fmt: skip
+    options.add_argument(
+        "--cluster",
+        type=str,
+        default=None,
+        help="spread the runs over the Ray cluster at this address"
+        " (HOST:PORT, or auto) instead; its machines share this folder",
+    )
     return options
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from anyorder.build.runs import claim, strategy_schedule, training_job
-from anyorder.options import parse, parser
 from anyorder.config import RunConfig
 from anyorder.data.manifest import read_manifest
+from anyorder.options import parse, parser
 from anyorder.training.launch import launch
 from anyorder.training.trainer import train
 

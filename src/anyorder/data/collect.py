@@ -159,9 +159,7 @@ def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[
         yield result
 
 
-def _commit(
-    folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]
-) -> Manifest:
+def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]) -> Manifest:
     """Write a shard, then the manifest that lists it; give that manifest."""
     trajectories = [result for result in outcome if isinstance(result, Trajectory)]
     shard = write_shard(folder / f"{name}-{seeds[0]:08d}.parquet", seeds, trajectories)

@@ -23,8 +23,8 @@ import numpy as np
 
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
-from anyorder.errors import AnyOrderError
 from anyorder.envs.experts import Expert, make_expert
+from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)

@@ -1,0 +1,1 @@
+"""Trajectories as tensors: elements, their layout, batches."""

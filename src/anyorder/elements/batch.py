@@ -82,9 +82,7 @@ class EncodedTrajectories(ByLength):
         max_frames: longer trajectories are cut into parts of so many frames, see `parts`; None: none is.
     """
 
-    def __init__(
-        self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary, max_frames: int | None = None
-    ) -> None:
+    def __init__(self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary, max_frames: int | None = None) -> None:
         self.view = trajectories[0].observations.shape[1:3]
         whole = [encode(trajectory, vocabulary) for trajectory in trajectories]
         self._encoded = [part for encoded in whole for part in parts(encoded, max_frames)]

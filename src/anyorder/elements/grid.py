@@ -193,8 +193,9 @@ def grid_layout(
 
 def _template(shape: GridShape) -> dict[str, Tensor]:
     """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape."""
-    row = {name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in
-           ("kind", "attribute", "step", "cell", "unit")}
+    row = {
+        name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in ("kind", "attribute", "step", "cell", "unit")
+    }
     step = torch.arange(shape.num_frames)
     words, per_frame = shape.num_words, shape.num_cells + AFTER_CELLS
     first_cell = words + step * per_frame

@@ -1,0 +1,1 @@
+"""Environments and the experts that play them."""

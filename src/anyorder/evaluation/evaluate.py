@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import nn
 
+from anyorder.acting.policy import TRIED_PENALTY, Policy
+from anyorder.acting.rollout import FIRST_SEED, roll_out
+from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
@@ -22,12 +25,9 @@ from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, InOnePass, Mode
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, outcomes
 from anyorder.evaluation.robustness import Agent, arms, compare
-from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.files import write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
-from anyorder.acting.policy import TRIED_PENALTY, Policy
-from anyorder.acting.stepwise import quickest_policy
 
 METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
 GROUPS = {
@@ -62,9 +62,7 @@ class EvaluationConfig:
         seed: of what is hidden.
     """
 
-    metric: Literal[
-        "all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"
-    ] = "all"
+    metric: Literal["all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"] = "all"
     num_episodes: int = 500
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
@@ -188,10 +186,13 @@ class Evaluation:
             findings = replace(findings, task_success=TaskScore.of(clean, bot_length(self.env_id, seeds)))
         if "robustness" in config.metrics:
             agent = Agent(self.model, config.temperature, config.seed, config.tried_penalty)
-            findings = replace(findings, robustness=[
-                compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
-                for arm in arms(config.robustness, config.robustness_forms)
-            ])
+            findings = replace(
+                findings,
+                robustness=[
+                    compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
+                    for arm in arms(config.robustness, config.robustness_forms)
+                ],
+            )
         return findings
 
     def policy(self) -> Policy:

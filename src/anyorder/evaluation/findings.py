@@ -76,13 +76,15 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts, intervals and seeds."""
-        return _plain({
-            "env_id": self.env_id,
-            **self.modes,
-            **({"task_success": self.task_success} if self.task_success else {}),
-            **({"robustness": self.robustness} if self.robustness else {}),
-            **({"goals": self.goals} if self.goals else {}),
-        })
+        return _plain(
+            {
+                "env_id": self.env_id,
+                **self.modes,
+                **({"task_success": self.task_success} if self.task_success else {}),
+                **({"robustness": self.robustness} if self.robustness else {}),
+                **({"goals": self.goals} if self.goals else {}),
+            }
+        )
 
     def tables(self, metrics: Collection[str]) -> list[Table]:
         """One table per metric (see `anyorder.evaluation.evaluate.METRICS`)."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from anyorder.acting.goals import Goal, GoalPolicy
+from anyorder.acting.rollout import roll_out
 from anyorder.data.episodes import ExpertSource
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.outcomes import success
-from anyorder.acting.rollout import roll_out
 from anyorder.evaluation.statistics import Proportion
-from anyorder.acting.goals import Goal, GoalPolicy
 from anyorder.types import Trajectory
 
 

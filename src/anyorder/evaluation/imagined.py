@@ -18,13 +18,13 @@ import torch
 from rich.table import Table
 from torch import nn
 
+from anyorder.acting.imagination import Imagined, given, imagine
+from anyorder.acting.policy import History
 from anyorder.elements.grid import WALL
-from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.whereabouts import seen_before
-from anyorder.acting.imagination import Imagined, given, imagine
-from anyorder.acting.policy import History
+from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.seeding import stream
 from anyorder.types import Trajectory
 

@@ -146,9 +146,7 @@ class _Tally:
     def scores(self, num_trajectories: int, num_elements: int) -> Scores:
         """``num_elements``: of all observations and actions, asked for or not."""
         groups = _with_questions({name: self._sums[name].sum(dim=0) for name in (*_ATTRIBUTES, *CELL_GROUPS)})
-        positions = {
-            name: _with_questions(dict(zip(POSITIONS, self._sums[name]))) for name in CELL_GROUPS if name in groups
-        }
+        positions = {name: _with_questions(dict(zip(POSITIONS, self._sums[name]))) for name in CELL_GROUPS if name in groups}
         calibration = self._confidence.calibration()
         asked = sum(groups[name].num_elements for name in _MASKABLE if name in groups)
         return Scores(num_trajectories, asked / num_elements, groups, positions, calibration)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from anyorder.errors import AnyOrderError
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
-from anyorder.acting.rollout import roll_out
-from anyorder.evaluation.outcomes import mcnemar, success
-from anyorder.evaluation.statistics import Proportion
 from anyorder.acting.policy import Policy
 from anyorder.acting.rebuilding import RebuildingPolicy
+from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.outcomes import mcnemar, success
+from anyorder.evaluation.statistics import Proportion
 from anyorder.types import Trajectory
 
 

@@ -38,8 +38,7 @@ class Proportion:
     def __post_init__(self) -> None:
         if self.count < 1 or not 0 <= self.successes <= self.count:
             raise ValueError(
-                "a proportion needs 0 <= successes <= count and count >= 1,"
-                f" found {self.successes} of {self.count}"
+                f"a proportion needs 0 <= successes <= count and count >= 1, found {self.successes} of {self.count}"
             )
 
     @property

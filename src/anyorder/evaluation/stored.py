@@ -29,8 +29,7 @@ def read_findings(path: Path) -> tuple[Findings, EvaluationConfig]:
         return findings_from(content), EvaluationConfig(**content["config"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnyOrderError(
-            f"{path} is damaged or of another version ({type(error).__name__}: {error}); make it anew with"
-            " `anyorder evaluate`"
+            f"{path} is damaged or of another version ({type(error).__name__}: {error}); make it anew with `anyorder evaluate`"
         ) from None
 
 

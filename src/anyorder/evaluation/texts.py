@@ -27,9 +27,7 @@ KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
 def questions(unit_rate: float) -> dict[str, Strategy]:
     """What is asked of the test split, by name: every action and every observation from its own past, and whole turns
     hidden at random, past and future visible."""
-    return {
-        "next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))
-    }  # fmt: skip
+    return {"next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))}
 
 
 @dataclass(frozen=True)

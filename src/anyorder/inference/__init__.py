@@ -1,0 +1,1 @@
+"""From a question to an answer: decoding, the chain rule, queries by name, futures."""

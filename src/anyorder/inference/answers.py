@@ -12,11 +12,10 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import WALL, GridVocabulary
+from anyorder.elements.grid import WALL, GridVocabulary, raw_cells
 from anyorder.elements.layout import Attribute
-from anyorder.inference.decoding import Decoded
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
-from anyorder.elements.grid import raw_cells
+from anyorder.inference.decoding import Decoded
 from anyorder.masking.order import Order
 
 
@@ -150,12 +149,16 @@ def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: D
         if decoded.logits is not None:
             shares = decoded.logits[number, start : start + size].float().softmax(dim=0).tolist()
             distribution = {value_name(attribute, value): share for value, share in enumerate(shares)}
-        answers.append(ElementAnswer(
-            int(layout.step[0, element]), attribute.name.lower(),
-            value_name(attribute, int(decoded.values[0, element]) - start),
-            value_name(attribute, int(batch.values[0, element]) - start),
-            float(decoded.probability[0, element]), distribution,
-        ))  # fmt: skip
+        answers.append(
+            ElementAnswer(
+                int(layout.step[0, element]),
+                attribute.name.lower(),
+                value_name(attribute, int(decoded.values[0, element]) - start),
+                value_name(attribute, int(batch.values[0, element]) - start),
+                float(decoded.probability[0, element]),
+                distribution,
+            )
+        )
     return tuple(answers)
 
 
@@ -170,10 +173,22 @@ def _views(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Deco
     changed[1:] = (truth[1:] != truth[:-1]).any(axis=-1)
     notable = changed | (truth[..., 0] > WALL) | (answer[..., 0] > WALL)
     return tuple(
-        ViewAnswer(step, truth[step], answer[step], asked[step], tuple(
-            CellAnswer(int(x), int(y), cell_name(answer[step, x, y]), cell_name(truth[step, x, y]),
-                       float(sure[step, x, y]), bool(notable[step, x, y]))
-            for x, y in np.argwhere(asked[step])
-        ))
+        ViewAnswer(
+            step,
+            truth[step],
+            answer[step],
+            asked[step],
+            tuple(
+                CellAnswer(
+                    int(x),
+                    int(y),
+                    cell_name(answer[step, x, y]),
+                    cell_name(truth[step, x, y]),
+                    float(sure[step, x, y]),
+                    bool(notable[step, x, y]),
+                )
+                for x, y in np.argwhere(asked[step])
+            ),
+        )
         for step in np.flatnonzero(asked.any(axis=(1, 2))).tolist()
-    )  # fmt: skip
+    )

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from anyorder.inference.chain_rule import Chain, OnePass, PassByPass, log_likelihood
 from anyorder.elements.batch import Batch
-from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.inference.answers import Answer, read_answer
+from anyorder.inference.chain_rule import Chain, OnePass, PassByPass, log_likelihood
+from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from anyorder.inference.decoding import AlongRanks, ByConfidence, Decoder, SinglePass, UnitByUnit
 from anyorder.errors import AnyOrderError
+from anyorder.inference.decoding import AlongRanks, ByConfidence, Decoder, SinglePass, UnitByUnit
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query
 from anyorder.masking.rounds import rounds_of_ranks

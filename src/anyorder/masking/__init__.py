@@ -1,0 +1,1 @@
+"""Roles and ranks: orders, schedules, strategies, queries."""

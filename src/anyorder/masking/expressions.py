@@ -71,7 +71,7 @@ class _Reader:
         if isinstance(spec, str):
             return self.named(spec, {}, path)
         if isinstance(spec, Mapping) and len(spec) == 1:
-            (name, values), = spec.items()
+            ((name, values),) = spec.items()
             return self.named(name, {} if values is None else values, path)
         raise _wrong(path, "is the name of a strategy or {name: {field: value, ...}}", spec)
 

@@ -70,9 +70,7 @@ def _numbers(layout: Layout, group: str) -> tuple[Tensor, int]:
     raise ValueError(f"a group is one of {', '.join(GROUPS)}; found {group!r}")
 
 
-def _places(
-    num_rows: int, num_groups: int, sequence: str | Sequence[int] | Tensor, generator: torch.Generator
-) -> Tensor:
+def _places(num_rows: int, num_groups: int, sequence: str | Sequence[int] | Tensor, generator: torch.Generator) -> Tensor:
     """int64 ``[B, N]``: when each group comes, ``N`` for one that the sequence does not name."""
     number = torch.arange(num_groups).expand(num_rows, -1)
     if isinstance(sequence, str):

@@ -117,7 +117,7 @@ def schedule_from(spec: RateSpec) -> Schedule:
     if _are_rates(spec):
         return constant(Rate(choices=tuple(spec)))
     if isinstance(spec, dict) and len(spec) == 1:
-        (name, rates), = spec.items()
+        ((name, rates),) = spec.items()
         if name in SHAPES and _are_rates(rates) and (name == "step" or len(rates) == 2):
             return SHAPES[name](*rates)
     raise ValueError(

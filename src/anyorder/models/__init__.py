@@ -1,0 +1,1 @@
+"""What rebuilds: a model for grids, language models, and grids told to language models."""

@@ -43,25 +43,27 @@ class Page:
     def html(self) -> str:
         """The whole file."""
         scripts = [f"\n{script.strip()}\n" for script in self.scripts]
-        return "\n".join([
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{self._policy(scripts)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<title>{escape(self.title)}</title>",
-            *(f"<style>\n{style.strip()}\n</style>" for style in self.styles),
-            "</head>",
-            "<body>",
-            self.body,
-            *(_data_block(name, value) for name, value in self.data.items()),
-            *(f"<script>{script}</script>" for script in scripts),
-            "</body>",
-            "</html>",
-            "",
-        ])
+        return "\n".join(
+            [
+                "<!doctype html>",
+                '<html lang="en">',
+                "<head>",
+                '<meta charset="utf-8">',
+                f'<meta http-equiv="Content-Security-Policy" content="{self._policy(scripts)}">',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                '<link rel="icon" href="data:,">',
+                f"<title>{escape(self.title)}</title>",
+                *(f"<style>\n{style.strip()}\n</style>" for style in self.styles),
+                "</head>",
+                "<body>",
+                self.body,
+                *(_data_block(name, value) for name, value in self.data.items()),
+                *(f"<script>{script}</script>" for script in scripts),
+                "</body>",
+                "</html>",
+                "",
+            ]
+        )
 
     def _policy(self, scripts: Sequence[str]) -> str:
         hashes = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)

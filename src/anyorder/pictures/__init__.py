@@ -1,0 +1,1 @@
+"""What is drawn: films, tiles, plots, tables of answers."""

@@ -12,20 +12,17 @@ from PIL import Image
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary, raw_actions, raw_cells
 from anyorder.envs.minigrid import ACTIONS
-from anyorder.elements.grid import raw_actions, raw_cells
-from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.masking.order import Order, Role
+from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 
 MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 
 Drawn = tuple[Image.Image, Text]
 
 
-def answer_picture(
-    vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor, max_frames: int = 8
-) -> Image.Image:
+def answer_picture(vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor, max_frames: int = 8) -> Image.Image:
     """Three rows of views: what happened, what the model was shown, what it answered (right cells framed green, wrong
     ones red), the actions below. Steps of which nothing is shown or asked are left out.
 
@@ -39,8 +36,9 @@ def answer_picture(
     story = _Story(vocabulary, batch, order, values)
     steps = story.steps(max_frames)
     columns, rows = (TILE * size for size in story.truth.shape[1:3])
-    page = Image.new("RGB", (2 * MARGIN + max(len(steps), 2) * (columns + GAP) - GAP,
-                             MARGIN + TITLE + 3 * (TITLE + rows + CAPTION)), PAPER)  # fmt: skip
+    page = Image.new(
+        "RGB", (2 * MARGIN + max(len(steps), 2) * (columns + GAP) - GAP, MARGIN + TITLE + 3 * (TITLE + rows + CAPTION)), PAPER
+    )
     write(page, (MARGIN, MARGIN / 2), Text(f"“{batch.layout.missions[0]}”", INK, 20))
     top = MARGIN + TITLE
     for title, draw in story.lines():

@@ -16,8 +16,19 @@ from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.inference.answers import Answer, ElementAnswer, ViewAnswer
 from anyorder.inference.futures import RankedSample
 
-GLYPHS = {"unseen": " ", "empty": ".", "wall": "#", "floor": "_", "door": "D", "key": "K", "ball": "o", "box": "B",
-          "goal": "G", "lava": "~", "agent": "A"}  # fmt: skip
+GLYPHS = {
+    "unseen": " ",
+    "empty": ".",
+    "wall": "#",
+    "floor": "_",
+    "door": "D",
+    "key": "K",
+    "ball": "o",
+    "box": "B",
+    "goal": "G",
+    "lava": "~",
+    "agent": "A",
+}
 STYLES = {"grey": "white", "purple": "magenta"}
 """MiniGrid's colors that a terminal calls otherwise."""
 BAR = 30

@@ -13,17 +13,16 @@ import torch
 from PIL import Image
 from torch import nn
 
+from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
+from anyorder.acting.policy import History
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import Encoded, collate, raw_cells
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
-from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
-from anyorder.elements.grid import raw_cells
 from anyorder.inference.decoding import rebuild
+from anyorder.masking.order import reconstruct
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
-from anyorder.masking.order import reconstruct
-from anyorder.acting.policy import History
 from anyorder.types import Trajectory
 
 MARGIN, TITLE = 16, 24

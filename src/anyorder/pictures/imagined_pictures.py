@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 from torch import nn
 
+from anyorder.acting.imagination import given, imagine
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.evaluation.imagined import Prefix
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
-from anyorder.acting.imagination import given, imagine
 
 MARGIN, LINE, LABEL = 14, 22, 84
 DIRECTIONS = ("east", "south", "west", "north")

@@ -12,12 +12,12 @@ from PIL import Image
 from torch import nn
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.grid import mission_of, raw_actions, raw_cells
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import ACTIONS
-from anyorder.elements.grid import mission_of, raw_actions, raw_cells
 from anyorder.inference.decoding import rebuild
-from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.masking.order import Order, Role
+from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 
 MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 

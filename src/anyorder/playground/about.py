@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from anyorder.acting.rollout import FIRST_SEED
 from anyorder.elements.grid import WALL
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
-from anyorder.acting.rollout import FIRST_SEED
+from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, UNIT_ORDERS, options_of
 from anyorder.masking.queries import QUERIES
 from anyorder.playground.wire import HIGHEST_SEED
-from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, UNIT_ORDERS, options_of
 
 DIRECTIONS = ("east", "south", "west", "north")
 ASKS = {

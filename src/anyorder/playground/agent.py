@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from anyorder.acting.policy import History, Policy
+from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.playground.scene import Scene
-from anyorder.acting.policy import History, Policy
-from anyorder.acting.rebuilding import RebuildingPolicy
 
 
 def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: bool) -> list[float]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from torch import nn
 
+from anyorder.acting.policy import History
 from anyorder.elements.grid import Encoded
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.pages.world import World
 from anyorder.playground.scene import Scene
-from anyorder.acting.policy import History
 
 
 class LiveEnvironment:

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute, Layout
-from anyorder.inference.decoding import Decoded
 from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import read_answer
+from anyorder.inference.decoding import Decoded
+from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import Query, Roles
 from anyorder.playground.scene import Scene, digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
-from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.seeding import stream
 
 MOST_VALUES = 6

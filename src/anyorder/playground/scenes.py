@@ -8,18 +8,18 @@ from functools import lru_cache
 import numpy as np
 from torch import nn
 
+from anyorder.acting.rollout import roll_out
+from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.episodes import ExpertSource
-from anyorder.elements.grid import encode
 from anyorder.data.manifest import Failure
+from anyorder.elements.grid import encode
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
-from anyorder.acting.rollout import roll_out
 from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
 from anyorder.playground.wire import Live, Played, Recorded
-from anyorder.acting.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 SCENES_REMEMBERED = 32

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, GridVocabulary
+from anyorder.elements.grid import AFTER_CELLS, GridVocabulary, raw_actions, raw_cells
 from anyorder.elements.layout import Attribute
-from anyorder.inference.decoding import ask
 from anyorder.evaluation.modes import Mode
-from anyorder.elements.grid import raw_actions, raw_cells
+from anyorder.inference.decoding import ask
 from anyorder.masking.order import Role, imitate
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from rich.table import Table
 
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
-from anyorder.studies.measures import NLLS, SHARES, in_points
-from anyorder.studies.promises import lookup
 from anyorder.report.figures import curve_figures
 from anyorder.report.run import Run
 from anyorder.report.tables import html_table
+from anyorder.studies.measures import NLLS, SHARES, in_points
+from anyorder.studies.promises import lookup
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -53,7 +53,9 @@ def comparison_table(runs: Mapping[str, Run]) -> Table:
         table.add_column(name, justify="right")
     for name, run in runs.items():
         found = [(words, lookup(run.metrics, path)) for path, words in columns.values()]
-        table.add_row(name, run.played_on, f"{run.num_updates:,}", *("" if value is None else words(value) for words, value in found))
+        table.add_row(
+            name, run.played_on, f"{run.num_updates:,}", *("" if value is None else words(value) for words, value in found)
+        )
     return table
 
 
@@ -76,9 +78,7 @@ def success_less(run: Run, reference: Run) -> Estimate | None:
     ours, theirs = run.outcomes, reference.outcomes
     if not ours or not theirs or run.played_on != reference.played_on or ours["seed"] != theirs["seed"]:
         return None
-    return success_difference(
-        np.array([ours["success"]]), np.array([theirs["success"]]), np.random.default_rng(0)
-    )
+    return success_difference(np.array([ours["success"]]), np.array([theirs["success"]]), np.random.default_rng(0))
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from anyorder.acting.corruptions import Corruption, Occlusion
+from anyorder.acting.rollout import roll_out
+from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS, level_of
-from anyorder.acting.corruptions import Corruption, Occlusion
-from anyorder.pictures.films import percepts
 from anyorder.evaluation.modes import Filtering, InOnePass, Mode
-from anyorder.acting.rollout import roll_out
 from anyorder.masking.order import reconstruct
 from anyorder.masking.strategies import ForwardDynamics
 from anyorder.pages.views import bits, frame
+from anyorder.pictures.films import percepts
 from anyorder.report.answered import action_chances, answered, unknown_elements
 from anyorder.report.replay import replay
 from anyorder.report.run import Run
 from anyorder.report.trajectories import rebuilt_frame, spread
-from anyorder.acting.stepwise import quickest_policy
 from anyorder.types import Trajectory
 
 PLAYED_PER_SHOWN = 10

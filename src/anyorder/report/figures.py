@@ -16,9 +16,9 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.likelihood import GroupScore, Scores
-from anyorder.pictures.reliability_plot import IDEAL, MODEL, reliability_figure
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
+from anyorder.pictures.reliability_plot import IDEAL, MODEL, reliability_figure
 
 SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
 INK, LINE = "#00b001", "#00b002"
@@ -26,12 +26,30 @@ THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES,
 THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
 """Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
 FONTS = {
-    "font.size": 9, "axes.titlesize": 10, "axes.titlelocation": "left", "svg.fonttype": "none", "font.family": "sans-serif",
-    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "xtick.color": INK, "ytick.color": INK,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": LINE, "axes.facecolor": "none",
-    "figure.facecolor": "none", "legend.frameon": False, "legend.labelcolor": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "lines.linewidth": 1.8, "axes.grid": True, "axes.axisbelow": True, "grid.linewidth": 0.8,
-}  # fmt: skip
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": LINE,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": LINE,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.8,
+}
 SIZE = 4.3, 2.9
 LOSS_TICKS = 1, 1.5, 2, 3, 5
 CURVES = {
@@ -113,8 +131,7 @@ def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
     return [
         figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {_words(name)}{salt}")
         for name, scores in modes.items()
-        if (groups := {words: scores.groups[key] for key, words in GROUPS.items() if key in scores.groups})
-        and len(groups) > 1
+        if (groups := {words: scores.groups[key] for key, words in GROUPS.items() if key in scores.groups}) and len(groups) > 1
     ]
 
 
@@ -126,8 +143,15 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
         rates = [100 * getattr(group, name).rate for group in groups.values()]
         axes.plot(rates, places, marker, color=color, markersize=5, label=label, markerfacecolor="none")
     model = [group.accuracy for group in groups.values()]
-    axes.errorbar([100 * share.rate for share in model], places, xerr=_spread(model), fmt="o", color=SERIES[0],
-                  markersize=6, label="model, 95%")  # fmt: skip
+    axes.errorbar(
+        [100 * share.rate for share in model],
+        places,
+        xerr=_spread(model),
+        fmt="o",
+        color=SERIES[0],
+        markersize=6,
+        label="model, 95%",
+    )
     axes.set(yticks=list(places), yticklabels=list(groups), xlim=(-3, 103), ylim=(len(groups) - 0.5, -0.5))
     axes.grid(False, axis="x")
     _legend_above(figure, axes, 3)
@@ -152,8 +176,17 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
         arm = sorted((score for score in scores if score.form == form), key=lambda score: score.strength)
         shares = [arm[0].clean, *(score.corrupted for score in arm)]
         strengths = [0.0, *(score.strength for score in arm)]
-        axes.errorbar(strengths, [100 * share.rate for share in shares], yerr=_spread(shares), fmt="o-", color=color,
-                      markersize=4, capsize=2, elinewidth=1, label=FORMS[form].words)  # fmt: skip
+        axes.errorbar(
+            strengths,
+            [100 * share.rate for share in shares],
+            yerr=_spread(shares),
+            fmt="o-",
+            color=color,
+            markersize=4,
+            capsize=2,
+            elinewidth=1,
+            label=FORMS[form].words,
+        )
     axes.set(xlabel="strength", ylim=(-3, 103))
     _legend_above(figure, axes, 1)
     return figure
@@ -193,5 +226,12 @@ def _spread(shares: Sequence[Proportion]) -> list[list[float]]:
 
 
 def _legend_above(figure: Figure, axes: Axes, columns: int) -> None:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, fontsize=8,
-                  handletextpad=0.3, columnspacing=1.0, borderpad=0)  # fmt: skip
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside upper left",
+        ncols=columns,
+        fontsize=8,
+        handletextpad=0.3,
+        columnspacing=1.0,
+        borderpad=0,
+    )

@@ -75,15 +75,17 @@ def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence
     navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in links)
     title = f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
     levels = " and ".join(dict.fromkeys(run.env_id for run in runs))
-    return "\n".join([
-        '<header class="top"><strong>anyorder</strong>'
-        f'<nav aria-label="sections">{navigation}</nav><button type="button" data-theme-toggle></button></header>',
-        "<main>",
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="lead">Trained any-order on {escape(levels)}: one model that acts, foresees and fills in.</p>',
-        *parts,
-        "</main>",
-    ])
+    return "\n".join(
+        [
+            '<header class="top"><strong>anyorder</strong>'
+            f'<nav aria-label="sections">{navigation}</nav><button type="button" data-theme-toggle></button></header>',
+            "<main>",
+            f"<h1>{escape(title)}</h1>",
+            f'<p class="lead">Trained any-order on {escape(levels)}: one model that acts, foresees and fills in.</p>',
+            *parts,
+            "</main>",
+        ]
+    )
 
 
 def _own(name: str) -> str:

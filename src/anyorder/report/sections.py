@@ -11,13 +11,13 @@ from rich.table import Table
 
 from anyorder.data.storage import read_split
 from anyorder.evaluation.statistics import Proportion
-from anyorder.studies.measures import SHARES
-from anyorder.studies.promises import lookup
 from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
 from anyorder.report.run import Run
 from anyorder.report.tables import html_table
 from anyorder.report.trajectories import questions, trajectory_groups
+from anyorder.studies.measures import SHARES
+from anyorder.studies.promises import lookup
 
 LEGEND = (
     '<p class="legend" aria-hidden="true"><span><i class="key-hidden"></i>hidden</span><span><i class="key-right"></i>'
@@ -112,9 +112,7 @@ def headlines(run: Run) -> str:
     """The shares that most readers look for, each with its interval; the tables below have the rest."""
     found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
     pairs = [
-        (name, *_rate_and_interval(Proportion(share["successes"], share["count"])))
-        for name, share in found.items()
-        if share
+        (name, *_rate_and_interval(Proportion(share["successes"], share["count"]))) for name, share in found.items() if share
     ]
     return facts(pairs) + f'<p class="note">{escape(_explained(run))}</p>' if pairs else ""
 
@@ -127,8 +125,8 @@ def _explained(run: Run) -> str:
         words.append(f"Success is over episodes of {run.played_on}, seeds {first:,} to {last:,}.")
     if smoothing := run.findings.modes.get("smoothing"):
         words.append(
-            f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was hidden"
-            " of it is, with past and future visible."
+            f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was"
+            " hidden of it is, with past and future visible."
         )
     return " ".join([*words, "In brackets: 95% Wilson intervals. Baselines are under “Findings in detail”."])
 
@@ -155,7 +153,8 @@ def _folded(table: Table, shown: bool) -> str:
     """Long tables open when they are asked for, but one is ``shown``."""
     if len(table.rows) <= FEW_ROWS:
         return html_table(table)
-    return f"<details{' open' * shown}><summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>{html_table(table)}</details>"
+    summary = f"<summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>"
+    return f"<details{' open' * shown}>{summary}{html_table(table)}</details>"
 
 
 def _plots(figures: list[str]) -> str:

@@ -44,11 +44,17 @@ def questions(cell_rate: float) -> list[Question]:
     hidden = f"{cell_rate:.0%} of the cells and actions are hidden."
     return [
         Question("Fill in", f"{hidden} The model sees the rest of the past and of the future (smoothing).", InOnePass(cells)),
-        Question("Fill in, live", f"{hidden} At each step the model sees only what came before and what is left of the"
-                 " present view (filtering).", Filtering(cells)),
-        Question("Predict", "Each view is hidden as a whole. The model sees the views and actions before it (forward"
-                 " dynamics).", InOnePass(ForwardDynamics())),
-    ]  # fmt: skip
+        Question(
+            "Fill in, live",
+            f"{hidden} At each step the model sees only what came before and what is left of the present view (filtering).",
+            Filtering(cells),
+        ),
+        Question(
+            "Predict",
+            "Each view is hidden as a whole. The model sees the views and actions before it (forward dynamics).",
+            InOnePass(ForwardDynamics()),
+        ),
+    ]
 
 
 def trajectory_groups(

@@ -132,8 +132,7 @@ def demonstrations_needed(measurements: Sequence[Measurement], rate: float = 0.9
     sizes = sorted({measurement.num_demonstrations for measurement in measurements})
     if len(sizes) < 2:
         raise ValueError(
-            "success at two or more numbers of demonstrations is needed to fit a curve, found"
-            f" {len(sizes)}; measure more"
+            f"success at two or more numbers of demonstrations is needed to fit a curve, found {len(sizes)}; measure more"
         )
     curves, weights = _posterior(measurements)
     median, (low, high) = _quantiles(_crossing(curves, rate), weights)

@@ -13,8 +13,8 @@ NUM_SAMPLED = 100
 
 
 def effort(job: Job) -> dict[str, float]:
-    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames`` (or ``tokens``), and per update
-    ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
+    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames`` (or ``tokens``), and per
+    update ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
     orders that they drew."""
     plan = plan_updates(job.train, job.config)
     seen = [trajectory for update in plan for batch in update for trajectory in batch]

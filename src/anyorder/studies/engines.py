@@ -56,6 +56,7 @@ class Cores:
 
     def _in_parallel(self, work: Work, items: dict[int, Any], begun: list[int]) -> Iterator[tuple[int, Any]]:
         """Numbers are appended to ``begun`` as the items are handed out, one to each worker at a time."""
+
         def tasks() -> Iterator[Any]:
             for number, item in items.items():
                 begun.append(number)

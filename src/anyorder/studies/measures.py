@@ -174,8 +174,9 @@ NLLS = {
 def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
     """Everything that these runs may have been judged by."""
     unseen = dict.fromkeys(env for outcome in outcomes for env in outcome.metrics if env != OWN_LEVEL)
-    corrupted = dict.fromkeys(_corruption(entry) for outcome in outcomes
-                              for entry in outcome.metrics[OWN_LEVEL].get("robustness", ()))  # fmt: skip
+    corrupted = dict.fromkeys(
+        _corruption(entry) for outcome in outcomes for entry in outcome.metrics[OWN_LEVEL].get("robustness", ())
+    )
     return [
         Success("task success"),
         EpisodeMean("reward", "reward", higher_is_better=True),

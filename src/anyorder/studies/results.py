@@ -124,9 +124,7 @@ def _comparison(
     return {"title": title, "reference": reference, "rows": rows}
 
 
-def _differences(
-    outcomes: Sequence[Outcome], reference: Sequence[Outcome], columns: Sequence[Measure]
-) -> dict[str, Any]:
+def _differences(outcomes: Sequence[Outcome], reference: Sequence[Outcome], columns: Sequence[Measure]) -> dict[str, Any]:
     """Paired over the seeds that both have; those of a failed run are left out."""
     ours, theirs = ({outcome.run.seed: outcome for outcome in some} for some in (outcomes, reference))
     seeds = [seed for seed in ours if seed in theirs]

@@ -19,15 +19,15 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from anyorder.build.judging import evaluated
 from anyorder.build.runs import claim, training_job
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.files import read_json, write_json
 from anyorder.studies.effort import effort
 from anyorder.studies.engines import Cores, Engine, Lost
-from anyorder.build.judging import evaluated
 from anyorder.studies.study import Run, folder_name
 from anyorder.studies.success_curve import PlayedWhileTraining
-from anyorder.files import read_json, write_json
 from anyorder.training.trainer import train
 
 SETTINGS_FILE = "settings.json"
@@ -69,9 +69,16 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
         _check_folder(run)
     outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
     waiting = [run for run in runs if str(run) not in outcomes]
-    columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False),
-               TextColumn("{task.fields[latest]}"))  # fmt: skip
+    columns = (
+        TextColumn("runs"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.fields[latest]}"),
+    )
     started = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=7 * 24 * 3600) as progress:
         task = progress.add_task("", total=len(runs), completed=len(outcomes), rate="", latest="")

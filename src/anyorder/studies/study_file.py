@@ -1,17 +1,17 @@
 """Studies as YAML files write them.
 
-    base: changes to the default configuration that all arms share
-    levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
-    sizes: [200, 2000]      # demonstrations; null is all of them, and the default
-    updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
-    seeds: [0, 1, 2]
-    evaluation: settings of `anyorder evaluate`
-    unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
-    curve_episodes: 50      # at every validation while training, for the success curve; left out, none
-    arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's}
-    comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}, or {TITLE: [LEVEL: ARM, LEVEL: ARM, ...]}
-        across levels
-    quick: changes to the study for a first look
+base: changes to the default configuration that all arms share
+levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
+sizes: [200, 2000]      # demonstrations; null is all of them, and the default
+updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
+seeds: [0, 1, 2]
+evaluation: settings of `anyorder evaluate`
+unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
+curve_episodes: 50      # at every validation while training, for the success curve; left out, none
+arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's}
+comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}, or {TITLE: [LEVEL: ARM, LEVEL: ARM, ...]}
+    across levels
+quick: changes to the study for a first look
 """
 
 from __future__ import annotations
@@ -23,20 +23,29 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build.runs import strategy_schedule
 from anyorder.build.collecting import CollectOptions, collect_parser
-from anyorder.options import parser
+from anyorder.build.runs import strategy_schedule
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.studies.study import Arm, Level, Study, folder_name
 from anyorder.files import read_yaml
+from anyorder.options import parser
+from anyorder.studies.study import Arm, Level, Study, folder_name
 
 REQUIRED = ("levels", "seeds", "arms", "comparisons")
 OPTIONAL = {
-    "base": {}, "sizes": [None], "updates": None, "evaluation": {}, "unseen_episodes": None, "curve_episodes": 0, "quick": {}
-}  # fmt: skip
-MATCHED = {"data": None, "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation")}
+    "base": {},
+    "sizes": [None],
+    "updates": None,
+    "evaluation": {},
+    "unseen_episodes": None,
+    "curve_episodes": 0,
+    "quick": {},
+}
+MATCHED = {
+    "data": None,
+    "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation"),
+}
 """What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
 WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
 """Settings that are mappings by themselves: replaced, never merged."""

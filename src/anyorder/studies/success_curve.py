@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from anyorder.data.collect import SPLIT_OFFSETS
-from anyorder.evaluation.outcomes import success
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
+from anyorder.data.collect import SPLIT_OFFSETS
+from anyorder.evaluation.outcomes import success
 
 SUCCESS = "success"
 """Its name among the validation scores."""

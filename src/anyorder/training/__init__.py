@@ -1,0 +1,1 @@
+"""Loss, plan of updates, trainer, and what a run writes down."""

@@ -53,9 +53,7 @@ class CheckpointFolder:
             link_as_pt(self._folder / name, name)
         accelerator.wait_for_everyone()
 
-    def save_state(
-        self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]
-    ) -> None:
+    def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
         state = _tensors(accelerator.unwrap_model(model), optimizer)
         target = self._folder / "state"
         new = target.with_name("state.new")
@@ -97,8 +95,10 @@ def read_header(folder: Path) -> dict[str, Any]:
         AnyOrderError: for a folder that no run wrote, or one of another version.
     """
     if not (folder / HEADER_FILE).is_file():
-        raise AnyOrderError(f"{folder} is not a checkpoint of a run ({HEADER_FILE} is missing); train one with: anyorder"
-                            f" train --language_model.checkpoint {folder}")  # fmt: skip
+        raise AnyOrderError(
+            f"{folder} is not a checkpoint of a run ({HEADER_FILE} is missing); train one with: anyorder"
+            f" train --language_model.checkpoint {folder}"
+        )
     header = read_json(folder / HEADER_FILE)
     if header.get("format_version") != FORMAT_VERSION:
         raise AnyOrderError(

@@ -82,13 +82,16 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
         signal.signal(signal.SIGINT, before)
 
 
-def _child(
-    rank: int, function: Callable[[], object], world: int, threads: int, port: int, failures: SimpleQueue
-) -> None:
+def _child(rank: int, function: Callable[[], object], world: int, threads: int, port: int, failures: SimpleQueue) -> None:
     os.environ |= {
-        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
-    }  # fmt: skip
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+    }
     torch.set_num_threads(threads)
     warnings.filterwarnings("ignore")  # as the command line does in its own process
     try:

@@ -10,11 +10,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from anyorder.elements.grid import object_elements
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
+
 
 @dataclass(frozen=True)
 class LossSums:
@@ -64,7 +65,7 @@ class Weighting:
             logits: ``[K, V]`` of the targets in row-major order.
             values: int64 ``[B, E]``, true values.
         """
-        nll = F.cross_entropy(logits, values[order.targets], reduction="none")
+        nll = functional.cross_entropy(logits, values[order.targets], reduction="none")
         weights, groups = self.weights(values, layout, order), self.groups(layout, order)
         zeros, weights = nll.new_zeros(len(Kind)), weights.to(nll.dtype)
         return LossSums(zeros.index_add(0, groups, weights * nll), zeros.index_add(0, groups, weights))

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-
 SHORT = {"action_accuracy": "actions", "observation_accuracy": "elements", "object_accuracy": "objects"}
 
 
@@ -41,6 +40,12 @@ class TrainingProgress:
 @contextmanager
 def training_progress(total: int, done: int, counted_in: str, visible: bool) -> Iterator[TrainingProgress]:
     """Show a bar while the block runs."""
-    columns = (BarColumn(bar_width=12), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    columns = (
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), disable=not visible) as bar:
         yield TrainingProgress(bar, total, done, counted_in)

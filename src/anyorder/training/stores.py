@@ -26,9 +26,7 @@ class Store(Protocol):
     def save_weights(self, accelerator: Accelerator, model: nn.Module, name: str) -> None:
         """Under a name: ``best`` or ``last``."""
 
-    def save_state(
-        self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]
-    ) -> None:
+    def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
         """All that changes in training; ``progress`` is JSON."""
 
     def load_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
@@ -61,9 +59,7 @@ class OneFile:
         checkpoint.save(self._folder / f"{name}.safetensors", accelerator.unwrap_model(model).state_dict(), self.header)
         link_as_pt(self._folder / f"{name}.safetensors", name)
 
-    def save_state(
-        self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]
-    ) -> None:
+    def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
         if accelerator.is_main_process:
             tensors = checkpoint.training_tensors(accelerator.unwrap_model(model), optimizer)
             checkpoint.save(self._state_file, tensors, progress)

@@ -101,9 +101,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
 class _Run:
     """One run in progress."""
 
-    def __init__(
-        self, job: Job, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def __init__(self, job: Job, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.job, self.accelerator, self.model, self.optimizer = job, accelerator, model, optimizer
         self.forward = torch.compile(model, dynamic=True) if job.config.compile else model
         self.peak_rates = [group["lr"] for group in optimizer.param_groups]
@@ -260,7 +258,7 @@ def _on_signal() -> Iterator[list[int]]:
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:
-        if signal.SIGINT == number and number in received:
+        if number == signal.SIGINT and number in received:
             raise KeyboardInterrupt
         received.append(number)
 

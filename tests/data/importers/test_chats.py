@@ -7,9 +7,9 @@ import pytest
 
 from anyorder.data.importers.chats import ImportSpec, import_chats, split_of, task_of
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
-from anyorder.data.text_storage import read_text_split
 from anyorder.data.manifest import MANIFEST, read_manifest
 from anyorder.data.storage import read_split
+from anyorder.data.text_storage import read_text_split
 from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory, Turn
 
@@ -72,9 +72,13 @@ def told(trajectory):
 def test_eto(tmp_path):
     found = read_one(tmp_path, ETO)
     assert told(found) == [
-        ("mission", "user", False), ("mission", "assistant", False), ("observation", "user", True),
-        ("action", "assistant", True), ("observation", "user", True), ("action", "assistant", True),
-    ]  # fmt: skip
+        ("mission", "user", False),
+        ("mission", "assistant", False),
+        ("observation", "user", True),
+        ("action", "assistant", True),
+        ("observation", "user", True),
+        ("action", "assistant", True),
+    ]
     assert [turn.text for turn in found.turns] == [turn["value"] for turn in ETO["conversations"]]
     assert found.source == "chat.jsonl:1" and json.loads(found.others) == {"line": {"id": "webshop-1"}}
     assert found.steps == (-1, -1, 0, 0, 1, 1) and len(found) == 2
@@ -83,28 +87,45 @@ def test_eto(tmp_path):
 def test_agentgym(tmp_path):
     found = read_one(tmp_path, AGENTGYM)
     assert told(found) == [
-        ("mission", "user", False), ("mission", "assistant", False), ("observation", "user", True),
-        ("action", "assistant", False), ("observation", "user", True), ("action", "assistant", True),
-    ]  # fmt: skip
+        ("mission", "user", False),
+        ("mission", "assistant", False),
+        ("observation", "user", True),
+        ("action", "assistant", False),
+        ("observation", "user", True),
+        ("action", "assistant", True),
+    ]
 
 
 def test_openai_with_tools(tmp_path):
     found = read_one(tmp_path, OPENAI)
     assert told(found) == [
-        ("mission", "system", False), ("mission", "system", False), ("mission", "user", False),
-        ("action", "assistant", True), ("observation", "tool", True), ("action", "assistant", False),
-        ("observation", "user", True), ("action", "assistant", True),
-    ]  # fmt: skip
+        ("mission", "system", False),
+        ("mission", "system", False),
+        ("mission", "user", False),
+        ("action", "assistant", True),
+        ("observation", "tool", True),
+        ("action", "assistant", False),
+        ("observation", "user", True),
+        ("action", "assistant", True),
+    ]
     call = '<tool_call>\n{"name": "search", "arguments": {"query": "play"}}\n</tool_call>'
     assert [turn.text for turn in found.turns] == [
-        'Tools: [{"type": "function", "function": {"name": "search"}}]', "Answer with tools.", "Who wrote the play?",
-        f"{call}\n{call}", "one result\nanother", "Let me think.", "Well?", "A poet.",
-    ]  # fmt: skip
+        'Tools: [{"type": "function", "function": {"name": "search"}}]',
+        "Answer with tools.",
+        "Who wrote the play?",
+        f"{call}\n{call}",
+        "one result\nanother",
+        "Let me think.",
+        "Well?",
+        "A poet.",
+    ]
     others = json.loads(found.others)
     assert others["joined"] == [[4, 5]], "what was joined is on record"
     assert others["turns"] == {
-        "3": {"tool_call_ids": ["call_1", "call_2"]}, "4": {"tool_call_id": "call_1"}, "5": {"tool_call_id": "call_2"}
-    }  # fmt: skip
+        "3": {"tool_call_ids": ["call_1", "call_2"]},
+        "4": {"tool_call_id": "call_1"},
+        "5": {"tool_call_id": "call_2"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,7 +168,7 @@ WRONG = {
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
     "nobody acts": (turns("go"), "at least one action, found none"),
     "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about, found none"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -204,7 +225,7 @@ def test_what_is_written_is_read_back_exactly_and_the_same_bytes_each_time(tmp_p
     for file in (tmp_path / "data").iterdir():
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
     assert read_manifest(tmp_path / "data") == manifest and manifest.complete
-    lines = [found for found in read_chat(path, "sharegpt")]
+    lines = list(read_chat(path, "sharegpt"))
     stored = [t for name in manifest.splits for t in read_text_split(tmp_path / "data", name)]
     assert sorted(stored, key=lambda t: t.source) == sorted(lines, key=lambda t: t.source)
     with pytest.raises(AnyOrderError, match="holds a data set already"):
@@ -236,8 +257,10 @@ def test_attempts_at_one_task_lie_in_one_split(tmp_path):
 
 def test_shares_and_seed_of_the_split():
     spec, other = ImportSpec(validation=0.1, test=0.2), ImportSpec(validation=0.1, test=0.2, seed=1)
-    all_of = [TextTrajectory(str(n), (Turn("mission", "user", str(n), False), Turn("action", "assistant", "a", True)))
-              for n in range(4000)]  # fmt: skip
+    all_of = [
+        TextTrajectory(str(n), (Turn("mission", "user", str(n), False), Turn("action", "assistant", "a", True)))
+        for n in range(4000)
+    ]
     splits = [split_of(one, spec) for one in all_of]
     assert abs(splits.count("test") / 4000 - 0.2) < 0.04 and abs(splits.count("validation") / 4000 - 0.1) < 0.03
     assert splits != [split_of(one, other) for one in all_of]

@@ -36,12 +36,19 @@ def test_every_token_knows_its_turn(llada_codec):
     assert [said(batch, 0, 1 + number, llada_codec) for number in range(5)] == texts
     kinds = [(int(layout.kind[0, e]), int(layout.step[0, e])) for e in range(layout.shape[1])]
     assert list(dict.fromkeys(kinds)) == [
-        (Kind.MISSION, -1), (Kind.OBSERVATION, 0), (Kind.ACTION, 0), (Kind.OBSERVATION, 1), (Kind.ACTION, 1),
+        (Kind.MISSION, -1),
+        (Kind.OBSERVATION, 0),
+        (Kind.ACTION, 0),
+        (Kind.OBSERVATION, 1),
+        (Kind.ACTION, 1),
         (Kind.OBSERVATION, 2),
-    ]  # fmt: skip
+    ]
     opening, human, assistant, end = (
-        "<role>SYSTEM</role>detailed thinking off<|role_end|>", "<role>HUMAN</role>", "<role>ASSISTANT</role>", "<|role_end|>"
-    )  # fmt: skip
+        "<role>SYSTEM</role>detailed thinking off<|role_end|>",
+        "<role>HUMAN</role>",
+        "<role>ASSISTANT</role>",
+        "<|role_end|>",
+    )
     turns = (human + end, human + end, assistant + end, human + end, assistant + end, human + end)
     assert marks(batch, llada_codec) == opening + "".join(turns)
 
@@ -51,8 +58,13 @@ def marks(batch, codec):
 
 
 def test_marks_are_those_of_the_chat_template(llada_codec):
-    said = [("mission", "system", "be brief"), ("mission", "system", "be kind"), ("observation", "user", "where is it"),
-            ("action", "assistant", "look"), ("observation", "tool", "a box")]  # fmt: skip
+    said = [
+        ("mission", "system", "be brief"),
+        ("mission", "system", "be kind"),
+        ("observation", "user", "where is it"),
+        ("action", "assistant", "look"),
+        ("observation", "tool", "a box"),
+    ]
     told = TextTrajectory("toy:1", tuple(Turn(part, role, text, part != "mission") for part, role, text in said))
     assert marks(batch_of([told], llada_codec, LLADA2), llada_codec) == (
         "<role>SYSTEM</role>\ndetailed thinking off<|role_end|><role>SYSTEM</role><|role_end|><role>HUMAN</role><|role_end|>"
@@ -129,7 +141,11 @@ def test_what_does_not_fit_goes_in_whole_steps_the_oldest_first(llada_codec, len
     try:
         kept = shorten(units, limit, "toy:1")
     except AnyOrderError as error:
-        assert f"more than the {limit} there are" in str(error) and str(error).startswith("toy:1")
+        complaint = str(error)
+    else:
+        complaint = ""
+    if complaint:
+        assert f"more than the {limit} there are" in complaint and complaint.startswith("toy:1")
         asked = [u.step for u in units if u.asked and u.part == "action"] or [u.step for u in units if u.asked]
         assert sum(len(u) for u in units if u.step < 0 or u.step >= asked[-1]) > limit
         return

@@ -43,8 +43,9 @@ class Told:
     def sees(self, name):
         """Names of the units whose true value this one may see."""
         own = torch.tensor(self.units[name][1])
-        return [other for other, (role, rank) in self.units.items()
-                if bool(sees_value(torch.tensor(role), torch.tensor(rank), own))]  # fmt: skip
+        return [
+            other for other, (role, rank) in self.units.items() if bool(sees_value(torch.tensor(role), torch.tensor(rank), own))
+        ]
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,25 @@ from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import (
-    AtOnce, BackwardDynamics, ByMission, Cell, ForwardDynamics, GoalConditioned, InverseDynamics, Mixture, NextAction,
-    NextObservation, NextReturn, NextStep, Only, Past, Permutation, Unit, Window, WithoutMission,
-)  # fmt: skip
+    AtOnce,
+    BackwardDynamics,
+    ByMission,
+    Cell,
+    ForwardDynamics,
+    GoalConditioned,
+    InverseDynamics,
+    Mixture,
+    NextAction,
+    NextObservation,
+    NextReturn,
+    NextStep,
+    Only,
+    Past,
+    Permutation,
+    Unit,
+    Window,
+    WithoutMission,
+)
 
 
 def fixed(rate):

@@ -10,8 +10,16 @@ from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (
-    STRATEGIES, AtOnce, Blocks, Cell, GoalConditioned, KnownReturns, ReturnConditioned, Waypoint, Window,
-)  # fmt: skip
+    STRATEGIES,
+    AtOnce,
+    Blocks,
+    Cell,
+    GoalConditioned,
+    KnownReturns,
+    ReturnConditioned,
+    Waypoint,
+    Window,
+)
 
 
 def built(cls, settings, rate):
@@ -29,10 +37,22 @@ CASES = {name: built(cls, SETTINGS.get(name, {}), RATE) for name, cls in STRATEG
     "plan": AtOnce(Waypoint(1, mission=True, history=False)),
 }
 FIXED = [
-    "next_action", "next_observation", "next_step", "forward_dynamics", "inverse_dynamics", "backward_dynamics",
-    "goal_conditioned", "goal_without_history", "return_conditioned", "returns_of_the_episode", "first_return",
-    "next_return", "only", "by_mission", "at_once",
-]  # fmt: skip
+    "next_action",
+    "next_observation",
+    "next_step",
+    "forward_dynamics",
+    "inverse_dynamics",
+    "backward_dynamics",
+    "goal_conditioned",
+    "goal_without_history",
+    "return_conditioned",
+    "returns_of_the_episode",
+    "first_return",
+    "next_return",
+    "only",
+    "by_mission",
+    "at_once",
+]
 ABOUT_RETURNS = ["return_conditioned", "returns_of_the_episode", "first_return", "next_return", "value"]
 DROP_THE_MISSION = ["goal_conditioned", "waypoint", "without_mission"]
 every = pytest.mark.parametrize("name", CASES)
@@ -118,9 +138,23 @@ def test_trajectories_without_actions_work_or_are_refused(make_batch, name):
     layout = make_batch([2, 1], view=(1, 1)).layout
     lone = layout.step[1] >= 1
     layout.kind[1][lone | (layout.kind[1] == Kind.ACTION) | (layout.kind[1] == Kind.RETURN)] = Kind.PADDING
-    works = {"cell", "token", "unit", "attribute", "observations_only", "mixed", "next_observation", "next_step",
-             "permutation", "blocks", "antithetic_blocks", "only", "without_mission", "window",
-             "window_of_cells"}  # fmt: skip
+    works = {
+        "cell",
+        "token",
+        "unit",
+        "attribute",
+        "observations_only",
+        "mixed",
+        "next_observation",
+        "next_step",
+        "permutation",
+        "blocks",
+        "antithetic_blocks",
+        "only",
+        "without_mission",
+        "window",
+        "window_of_cells",
+    }
     if name in works:
         targets = CASES[name](layout, seeded()).targets
         assert (layout.kind[1][targets[1]] == Kind.OBSERVATION).all() and targets[1].any()

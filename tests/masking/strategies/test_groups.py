@@ -11,9 +11,14 @@ from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import ActionsOnly, AttributeWise, Cell, Mixed, ObservationsOnly, Token, Unit
 
 GROUPS = {
-    "cell": (Cell, "cell"), "token": (Token, None), "attribute": (AttributeWise, None), "unit": (Unit, "unit"),
-    "mixed": (Mixed, "unit"), "actions_only": (ActionsOnly, "unit"), "observations_only": (ObservationsOnly, "unit"),
-}  # fmt: skip
+    "cell": (Cell, "cell"),
+    "token": (Token, None),
+    "attribute": (AttributeWise, None),
+    "unit": (Unit, "unit"),
+    "mixed": (Mixed, "unit"),
+    "actions_only": (ActionsOnly, "unit"),
+    "observations_only": (ObservationsOnly, "unit"),
+}
 """Name -> class, and the field of the layout that numbers what is hidden together (None: every element alone)."""
 ELIGIBLE = {"actions_only": [Kind.ACTION], "observations_only": [Kind.OBSERVATION]}
 every = pytest.mark.parametrize("name", GROUPS)
@@ -86,8 +91,15 @@ def test_the_hidden_share_is_the_rate(make_batch, assert_share, name, rate):
 def test_groups_of_a_trajectory_are_hidden_independently(make_batch, name):
     layout = copies(make_batch([12], view=(2, 1)).layout, 2000)
     hidden = GROUPS[name][0](fixed(0.5))(layout, seeded()).targets[:, one_of_each_group(name, layout)].double()
-    num_groups = {"cell": 13 * 3 + 12, "token": 13 * 7 + 12, "attribute": 13 * 7 + 12, "unit": 13 + 12,
-                  "mixed": 13 + 12, "actions_only": 12, "observations_only": 13}  # fmt: skip
+    num_groups = {
+        "cell": 13 * 3 + 12,
+        "token": 13 * 7 + 12,
+        "attribute": 13 * 7 + 12,
+        "unit": 13 + 12,
+        "mixed": 13 + 12,
+        "actions_only": 12,
+        "observations_only": 13,
+    }
     assert hidden.shape[1] == num_groups[name]
     correlation = torch.corrcoef(hidden.T) - torch.eye(hidden.shape[1])
     assert correlation.abs().max() < 5.5 / 2000**0.5

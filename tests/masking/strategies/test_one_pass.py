@@ -3,9 +3,20 @@
 import pytest
 
 from anyorder.masking.strategies import (
-    AtOnce, BackwardDynamics, ForwardDynamics, GoalConditioned, InverseDynamics, KnownReturns, NextAction,
-    NextObservation, NextReturn, NextStep, ReturnConditioned, Waypoint, Window,
-)  # fmt: skip
+    AtOnce,
+    BackwardDynamics,
+    ForwardDynamics,
+    GoalConditioned,
+    InverseDynamics,
+    KnownReturns,
+    NextAction,
+    NextObservation,
+    NextReturn,
+    NextStep,
+    ReturnConditioned,
+    Waypoint,
+    Window,
+)
 
 BY_HAND = {
     NextAction(): "mC0 o0C1 r0D a0T3 o1C4 r1D a1T6 o2C7",

@@ -63,9 +63,24 @@ def test_a_mark_has_the_rank_of_its_turn_and_goes_with_it(layout, name):
                 assert dropped.all() or not dropped.any()
 
 
-WHOLE = ["unit", "mixed", "actions_only", "observations_only", "next_action", "next_observation", "next_step",
-         "forward_dynamics", "inverse_dynamics", "backward_dynamics", "past", "future", "random_autoregressive",
-         "goal_conditioned", "waypoint", "permutation"]  # fmt: skip
+WHOLE = [
+    "unit",
+    "mixed",
+    "actions_only",
+    "observations_only",
+    "next_action",
+    "next_observation",
+    "next_step",
+    "forward_dynamics",
+    "inverse_dynamics",
+    "backward_dynamics",
+    "past",
+    "future",
+    "random_autoregressive",
+    "goal_conditioned",
+    "waypoint",
+    "permutation",
+]
 
 
 @pytest.mark.parametrize("name", WHOLE)

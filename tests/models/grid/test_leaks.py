@@ -93,9 +93,7 @@ def test_in_imitation_an_action_is_felt_later_and_only_later(make_batch, make_mo
 
 @pytest.mark.parametrize("attribute", [Attribute.OBJECT, Attribute.COLOR, Attribute.STATE, Attribute.DIRECTION])
 @pytest.mark.parametrize("step", range(6))
-def test_in_imitation_an_observation_is_felt_at_its_step_and_later(
-    make_batch, make_model, other_values, step, attribute
-):
+def test_in_imitation_an_observation_is_felt_at_its_step_and_later(make_batch, make_model, other_values, step, attribute):
     batch, model = make_batch([5]), make_model()
     values = other_values(batch, (batch.layout.attribute == attribute) & (batch.layout.step == step))
     felt = moved(model, batch, imitate(batch.layout), values).tolist()

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.elements.grid import Encoded, collate
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, NextAction, NextObservation
-from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.training.loss import Weighting
 
 

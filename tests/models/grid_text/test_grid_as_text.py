@@ -5,12 +5,11 @@ import torch
 from toy_conversations import wordpiece
 from toy_text import bert
 
+from anyorder.acting.policy import Policy
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.elements.text.codec import TextCodec
-from anyorder.models.grid_text.grid_text import GridText
-from anyorder.models.grid_text.grid_tokens import NUM_CELLS, add_grid_tokens
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import reconstruct
@@ -18,12 +17,18 @@ from anyorder.masking.queries import NextAction as AskAction
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import AttributeWise, Cell, NextAction, NextStep, Permutation
 from anyorder.models.grid_text.grid_as_text import GridAsText
+from anyorder.models.grid_text.grid_text import GridText
+from anyorder.models.grid_text.grid_tokens import NUM_CELLS, add_grid_tokens
 from anyorder.models.language.masked_lm import MaskedLanguageModel
-from anyorder.acting.policy import Policy
 from anyorder.training.loss import Weighting
 
-STRATEGIES = {"cell": Cell(Rate(0.4, 0.4)), "attribute": AttributeWise(Rate(0.4, 0.4)), "next_action": NextAction(),
-              "next_step": NextStep(), "permutation": Permutation()}  # fmt: skip
+STRATEGIES = {
+    "cell": Cell(Rate(0.4, 0.4)),
+    "attribute": AttributeWise(Rate(0.4, 0.4)),
+    "next_action": NextAction(),
+    "next_step": NextStep(),
+    "permutation": Permutation(),
+}
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,26 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.elements.text.codec import TextCodec
-from anyorder.models.grid_text.grid_reading import read_grid
-from anyorder.models.grid_text.grid_text import GridText
-from anyorder.models.grid_text.grid_tokens import GridTokens, add_grid_tokens, token_names
 from anyorder.envs import minigrid
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role, reconstruct, sees_value
 from anyorder.masking.schedules import Rate, schedule_from
 from anyorder.masking.strategies import (
-    AttributeWise, BackwardDynamics, Cell, ForwardDynamics, GoalConditioned, NextAction, NextStep, Permutation, Token,
-    Unit, Waypoint,
-)  # fmt: skip
+    AttributeWise,
+    BackwardDynamics,
+    Cell,
+    ForwardDynamics,
+    GoalConditioned,
+    NextAction,
+    NextStep,
+    Permutation,
+    Token,
+    Unit,
+    Waypoint,
+)
+from anyorder.models.grid_text.grid_reading import read_grid
+from anyorder.models.grid_text.grid_text import GridText
+from anyorder.models.grid_text.grid_tokens import GridTokens, add_grid_tokens, token_names
 from anyorder.types import Trajectory
 
 LEVELS = sorted(name for name in gymnasium.registry if name.startswith("BabyAI-"))
@@ -37,10 +46,18 @@ CODECS = {"bert": codec_of(wordpiece(), "[MASK]", "[SEP]"), "llada": codec_of(by
 RUNS = [1, 7, 49]
 RATE = Rate(0.3, 0.3)
 STRATEGIES = {
-    "cell": Cell(RATE), "attribute": AttributeWise(RATE, {Attribute.COLOR: Rate(0.6, 0.6)}), "unit": Unit(RATE),
-    "token": Token(RATE), "next_action": NextAction(), "next_step": NextStep(), "forward": ForwardDynamics(),
-    "backward": BackwardDynamics(), "goal": GoalConditioned(), "waypoint": Waypoint(1), "permutation": Permutation(),
-}  # fmt: skip
+    "cell": Cell(RATE),
+    "attribute": AttributeWise(RATE, {Attribute.COLOR: Rate(0.6, 0.6)}),
+    "unit": Unit(RATE),
+    "token": Token(RATE),
+    "next_action": NextAction(),
+    "next_step": NextStep(),
+    "forward": ForwardDynamics(),
+    "backward": BackwardDynamics(),
+    "goal": GoalConditioned(),
+    "waypoint": Waypoint(1),
+    "permutation": Permutation(),
+}
 
 
 def all_shown(layout):
@@ -71,10 +88,16 @@ def few_random_steps(env_id, seed, num_steps=4):
         if terminated or truncated:
             break
     return Trajectory(
-        env_id, seed, views[0].mission, np.stack([view.image for view in views]),
-        np.array([view.direction for view in views], np.uint8), np.array(actions, np.uint8),
-        np.zeros(len(actions), np.float32), False, True,
-    )  # fmt: skip
+        env_id,
+        seed,
+        views[0].mission,
+        np.stack([view.image for view in views]),
+        np.array([view.direction for view in views], np.uint8),
+        np.array(actions, np.uint8),
+        np.zeros(len(actions), np.float32),
+        False,
+        True,
+    )
 
 
 def test_there_are_96_levels():
@@ -204,8 +227,9 @@ def test_hidden_cells_share_and_rate_are_the_grids(encoded):
 def test_runs_shorten_what_is_shown(encoded):
     batch = encoded.batch(range(8))
     order = NextAction()(batch.layout, torch.Generator())
-    sizes = {n: int(GridText(CODECS["bert"], n).write(batch.values, batch.layout, order).batch.layout.present.sum())
-             for n in RUNS}  # fmt: skip
+    sizes = {
+        n: int(GridText(CODECS["bert"], n).write(batch.values, batch.layout, order).batch.layout.present.sum()) for n in RUNS
+    }
     frames = sum(encoded.lengths)
     mission = sum(len(CODECS["bert"].encode(m)) for m in batch.layout.missions)
     assert sizes[1] == mission + frames * (1 + 49 + 1) + (frames - 8)

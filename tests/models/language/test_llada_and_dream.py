@@ -49,9 +49,7 @@ def test_logits_are_those_of_the_published_code(published):
     if name == "dream":
         attention = torch.zeros(recorded["allowed"].shape).masked_fill(~recorded["allowed"], -torch.inf)
         with torch.no_grad():
-            logits = model(
-                input_ids=recorded["tokens"], attention_mask=attention, position_ids=recorded["positions"]
-            ).logits
+            logits = model(input_ids=recorded["tokens"], attention_mask=attention, position_ids=recorded["positions"]).logits
         torch.testing.assert_close(logits, recorded["masked_logits"], atol=1e-5, rtol=0)
 
 
@@ -73,8 +71,9 @@ def test_the_embedding_of_padding_learns(published):
     assert model.get_input_embeddings().weight.grad[model.config.pad_token_id].abs().sum() > 0
 
 
-@pytest.mark.parametrize("choice", [{"block_type": "sequential"}, {"alibi": True}, {"weight_tying": True},
-                                    {"bias_for_layer_norm": True}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "choice", [{"block_type": "sequential"}, {"alibi": True}, {"weight_tying": True}, {"bias_for_layer_norm": True}], ids=str
+)
 def test_a_llada_that_cannot_be_honoured_is_refused(choice):
     settings = json.loads((REFERENCE / "llada.json").read_text())
     (key,) = choice
@@ -89,9 +88,11 @@ def test_dreams_tokenizer_is_read_without_its_code(tmp_path):
     maker.save_model(str(tmp_path))
     mask = {"content": "<|mask|>", "special": True, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False}
     settings = {
-        "tokenizer_class": "DreamTokenizer", "auto_map": {"AutoTokenizer": ["tokenization_dream.DreamTokenizer", None]},
-        "mask_token": "<|mask|>", "added_tokens_decoder": {str(maker.get_vocab_size()): mask},
-    }  # fmt: skip
+        "tokenizer_class": "DreamTokenizer",
+        "auto_map": {"AutoTokenizer": ["tokenization_dream.DreamTokenizer", None]},
+        "mask_token": "<|mask|>",
+        "added_tokens_decoder": {str(maker.get_vocab_size()): mask},
+    }
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
     (tmp_path / "config.json").write_text((REFERENCE / "dream.json").read_text())
     found = read_tokenizer(tmp_path)

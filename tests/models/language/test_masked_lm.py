@@ -31,9 +31,12 @@ from anyorder.masking.order import Order, Role, reconstruct, sees_value
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 
 MODELS = {
-    "bert": (bert, 1e-10), "modern_bert": (modern_bert, 1e-5), "llada2": (llada2, 1e-5), "llada": (llada, 1e-5),
+    "bert": (bert, 1e-10),
+    "modern_bert": (modern_bert, 1e-5),
+    "llada2": (llada2, 1e-5),
+    "llada": (llada, 1e-5),
     "dream": (dream, 1e-5),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -90,9 +93,7 @@ def test_padding_changes_nothing(wrapped, padding, num_ranks):
     more = Order(torch.zeros(padded.shape, dtype=torch.uint8), torch.ones(padded.shape, dtype=torch.int32))
     for wide, narrow in ((more_values, values), (more.roles, order.roles), (more.ranks, order.ranks)):
         wide[padded.present] = narrow[layout.present]
-    torch.testing.assert_close(
-        model(more_values, padded, more), model(values, layout, order), atol=tolerance, rtol=0
-    )
+    torch.testing.assert_close(model(more_values, padded, more), model(values, layout, order), atol=tolerance, rtol=0)
 
 
 def permutation_order(layout, seed):

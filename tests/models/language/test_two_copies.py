@@ -79,7 +79,7 @@ def test_targets_see_each_element_in_the_form_that_the_law_allows(num_ranks, see
             values = int((seen & forms.shows_value[row]).sum())
             symbols = int((seen & ~forms.shows_value[row]).sum())
             assert values == sees_value(role, rank, own)
-            assert symbols == (role == H and rank <= own or role == T and rank == own)
+            assert symbols == ((role == H and rank <= own) or (role == T and rank == own))
 
 
 @settings(max_examples=100, deadline=None)

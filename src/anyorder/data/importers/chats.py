@@ -14,8 +14,8 @@ from rich.progress import track
 from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
-from anyorder.data.text_storage import write_text_shard
 from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
+from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
 from anyorder.types import TextTrajectory

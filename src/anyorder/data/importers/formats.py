@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +51,20 @@ class Conversation:
 
 
 ROLES = {
-    "system": "system", "developer": "system", "human": "user", "user": "user", "gpt": "assistant",
-    "chatgpt": "assistant", "assistant": "assistant", "model": "assistant", "function_call": "assistant", "tool": "tool",
-    "function": "tool", "observation": "tool", "function_response": "tool",
-}  # fmt: skip
+    "system": "system",
+    "developer": "system",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "function_call": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "function_response": "tool",
+}
 """How files call who speaks."""
 
 
@@ -76,9 +87,7 @@ def openai(line: Mapping[str, Any]) -> Conversation:
     return Conversation((*tools, *messages), others)
 
 
-FORMATS: dict[str, Callable[[Mapping[str, Any]], Conversation]] = {
-    "sharegpt": sharegpt, "agentgym": sharegpt, "openai": openai
-}  # fmt: skip
+FORMATS: dict[str, Callable[[Mapping[str, Any]], Conversation]] = {"sharegpt": sharegpt, "agentgym": sharegpt, "openai": openai}
 
 
 def detect(line: Mapping[str, Any]) -> str:
@@ -136,10 +145,8 @@ def _call(number: int, call: Any) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise BadLine(f"expected a function with a name in the tool_calls of turn {number}, found {_brief(call)}")
     arguments = function.get("arguments", {})
-    try:
+    with suppress(json.JSONDecodeError):  # a model's broken JSON is what it said
         arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
-    except json.JSONDecodeError:
-        pass  # a model's broken JSON is what it said
     return {"name": function["name"], "arguments": arguments}
 
 

@@ -53,9 +53,7 @@ class EncodedText:
         return len(self.values)
 
 
-def encode_text(
-    trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, limit: int | None = None
-) -> EncodedText:
+def encode_text(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, limit: int | None = None) -> EncodedText:
     """The tokens of a trajectory, of as much of it as fits; see `shorten`.
 
     Args:

@@ -82,5 +82,5 @@ LLADA2 = ChatForm(
     first_system=("<role>SYSTEM</role>", "\ndetailed thinking off<|role_end|>"),
     opening="<role>SYSTEM</role>detailed thinking off<|role_end|>",
 )
-"""The marks of the chat template of LLaDA2's family (Ling 2.0), with thinking off. What several tools say in a row is one turn here
-(`anyorder import` joins it line by line) in one pair of tags, where the template has a pair for each."""
+"""The marks of the chat template of LLaDA2's family (Ling 2.0), with thinking off. What several tools say in a row is one turn
+here (`anyorder import` joins it line by line) in one pair of tags, where the template has a pair for each."""

@@ -24,8 +24,10 @@ def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
-        raise AnyOrderError(f"could not read a tokenizer from {folder} ({reason}); copy tokenizer.json and"
-                            " tokenizer_config.json there, or name another language_model.tokenizer") from None  # fmt: skip
+        raise AnyOrderError(
+            f"could not read a tokenizer from {folder} ({reason}); copy tokenizer.json and"
+            " tokenizer_config.json there, or name another language_model.tokenizer"
+        ) from None
     if not getattr(found, "is_fast", False):
         raise AnyOrderError(f"a fast tokenizer is needed (tokenizer.json), found {type(found).__name__} in {folder}")
     return found
@@ -42,8 +44,6 @@ def make_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=[END, MASK], initial_alphabet=alphabet, show_progress=False
-    )
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[END, MASK], initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, pad_token=END, mask_token=MASK)

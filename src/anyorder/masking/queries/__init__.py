@@ -13,9 +13,21 @@ from anyorder.masking.queries.holes import Future, HiddenCells, Infill, RandomHi
 from anyorder.masking.queries.parts import Query, know
 
 __all__ = [
-    "QUERIES", "BackwardDynamics", "ForwardDynamics", "Future", "GoalConditionedAction", "HiddenCells", "Infill",
-    "InverseDynamics", "NextAction", "Query", "RandomHiddenCells", "Roles", "Waypoints", "know",
-]  # fmt: skip
+    "QUERIES",
+    "BackwardDynamics",
+    "ForwardDynamics",
+    "Future",
+    "GoalConditionedAction",
+    "HiddenCells",
+    "Infill",
+    "InverseDynamics",
+    "NextAction",
+    "Query",
+    "RandomHiddenCells",
+    "Roles",
+    "Waypoints",
+    "know",
+]
 
 QUERIES: dict[str, type] = {
     "next_action": NextAction,

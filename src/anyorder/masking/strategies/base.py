@@ -112,9 +112,7 @@ def redraws(targets: Callable[[], Tensor]) -> Iterator[Tensor]:
         if not len(empty):
             return
         yield empty
-    raise ValueError(
-        f"a trajectory had nothing hidden in {MAX_REDRAWS} draws; the rate is too low for its length, raise it"
-    )
+    raise ValueError(f"a trajectory had nothing hidden in {MAX_REDRAWS} draws; the rate is too low for its length, raise it")
 
 
 def require_some(eligible: Tensor) -> None:

@@ -188,9 +188,7 @@ class AtOnce:
         return Order(order.roles, torch.zeros_like(order.ranks))
 
 
-def _each_its_own(
-    strategies: Sequence[Strategy], chosen: Tensor, layout: Layout, generator: torch.Generator
-) -> Order:
+def _each_its_own(strategies: Sequence[Strategy], chosen: Tensor, layout: Layout, generator: torch.Generator) -> Order:
     """Orders of the strategies with the numbers ``chosen``, int64 ``[B]``, one for each trajectory."""
     roles = torch.empty(layout.shape, dtype=torch.uint8)
     ranks = torch.empty(layout.shape, dtype=torch.int32)

@@ -21,10 +21,10 @@ from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
-from anyorder.models.parameters import ParameterGroup
 from anyorder.models.grid.registers import Reader
 from anyorder.models.grid.transport import Kernels, Links, Transport, link
 from anyorder.models.grid.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
+from anyorder.models.parameters import ParameterGroup
 
 
 class GridTransformer(nn.Module):

@@ -60,10 +60,13 @@ class Reader(nn.Module):
         batch, num, width = registers.shape
         cell_query = self.cell_query(registers).view(batch, num, self.num_heads, width) * width**-0.5
         parts = cell_query.split([len(mask[0]) for _, mask in cells], dim=1)
-        cell_scores = torch.cat([
-            (query @ read.transpose(2, 3)).masked_fill(~mask[:, :, None], -torch.inf)
-            for query, (read, mask) in zip(parts, cells)
-        ], dim=1)  # fmt: skip
+        cell_scores = torch.cat(
+            [
+                (query @ read.transpose(2, 3)).masked_fill(~mask[:, :, None], -torch.inf)
+                for query, (read, mask) in zip(parts, cells)
+            ],
+            dim=1,
+        )
 
         others = torch.cat([registers[:, : seen.num_registers], lasting], dim=1)
         keys, values = self.keys_values(others).view(batch, -1, 2, self.num_heads, width // self.num_heads).unbind(2)

@@ -2,8 +2,9 @@
 
 Every *frame* (one observation) has a register, a token that sums it up. A frame can have two forms: the *query* form
 shows mask symbols in the place of targets and is scored, the *value* form shows their true values to those of a higher
-rank (the noisy and the clean copy of block diffusion, Arriola et al. 2025). An action or a return has no form of its own: those who may see its value find it as a *token*, and
-one that is asked for sends a *reader*, which looks at everything it may see and is seen by nobody.
+rank (the noisy and the clean copy of block diffusion, Arriola et al. 2025). An action or a return has no form of its own: those
+who may see its value find it as a *token*, and one that is asked for sends a *reader*, which looks at everything it may see
+and is seen by nobody.
 
 Frames, registers and readers stand at a level (see `anyorder.masking.order.own_level`) and see what stands at that
 level or below; where the value form of a frame can be seen, its query form is not looked at. A transition *symbol* is
@@ -123,23 +124,30 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int
         cells=cells,
         all_cells=bool((cells | ~shape.frames(layout.present)[..., :1]).all()),
         sources=torch.stack([frames.neighbour(1), frames.neighbour(-1)]),
-        symbols=torch.stack([
-            transition(*before, frames.looking()),
-            transition(actions, levels[Attribute.ACTION], frames.looking()),
-        ]),
+        symbols=torch.stack(
+            [
+                transition(*before, frames.looking()),
+                transition(actions, levels[Attribute.ACTION], frames.looking()),
+            ]
+        ),
         readers=readers,
         reader_form=frames.form(by_reader),
         reader_symbol=transition(*before, by_reader),
         tokens=tokens,
-        keys=torch.cat([
-            frames.registers(looking),
-            words[:, None].expand(-1, looking.shape[1], -1),
-            token_level[:, None] <= looking[..., None],
-        ], dim=2),
+        keys=torch.cat(
+            [
+                frames.registers(looking),
+                words[:, None].expand(-1, looking.shape[1], -1),
+                token_level[:, None] <= looking[..., None],
+            ],
+            dim=2,
+        ),
         time=step.repeat(num_forms + len(readers)),
-        key_time=torch.cat([step.repeat(num_forms), torch.full_like(words[0], NO_TIME, dtype=step.dtype), step.repeat(len(tokens))]),
+        key_time=torch.cat(
+            [step.repeat(num_forms), torch.full_like(words[0], NO_TIME, dtype=step.dtype), step.repeat(len(tokens))]
+        ),
         words=words,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Grids as tokens of a language model."""

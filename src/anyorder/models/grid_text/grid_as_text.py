@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
-from anyorder.models.grid_text.grid_text import GridText, Written
-from anyorder.models.grid_text.grid_tokens import CELL, NUM_CELLS
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
+from anyorder.models.grid_text.grid_text import GridText, Written
+from anyorder.models.grid_text.grid_tokens import CELL, NUM_CELLS
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.models.parameters import ParameterGroup
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from anyorder.elements.grid import NUM_VALUES, WALL, GridLayout
 from anyorder.elements.layout import Attribute
-from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, SHORTEST_RUN
 from anyorder.masking.order import Order, Role
+from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, SHORTEST_RUN
 
 
 @dataclass(frozen=True, eq=False)

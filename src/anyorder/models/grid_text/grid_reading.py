@@ -10,8 +10,8 @@ import numpy as np
 from anyorder.elements.grid import NUM_VALUES
 from anyorder.elements.layout import Attribute
 from anyorder.elements.text.codec import TextCodec
-from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, LENGTHS, NUM_CELLS, NUM_SINGLE, SHORTEST_RUN, GridTokens
 from anyorder.errors import AnyOrderError
+from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, LENGTHS, NUM_CELLS, NUM_SINGLE, SHORTEST_RUN, GridTokens
 
 
 @dataclass(frozen=True, eq=False)

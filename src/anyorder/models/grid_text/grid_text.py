@@ -33,10 +33,10 @@ from anyorder.elements.batch import Batch
 from anyorder.elements.grid import NUM_VALUES, WALL, GridLayout
 from anyorder.elements.layout import Attribute, Layout
 from anyorder.elements.text.codec import TextCodec, Tokens
-from anyorder.models.grid_text.grid_form import CellForm, cell_form
-from anyorder.models.grid_text.grid_tokens import LONGEST_RUN, GridTokens
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
+from anyorder.models.grid_text.grid_form import CellForm, cell_form
+from anyorder.models.grid_text.grid_tokens import LONGEST_RUN, GridTokens
 
 CELL_PLACES = 3
 """Places of a cell in the widest form: the whole cell, its run or its object; its color; its state."""
@@ -134,9 +134,7 @@ def _of_mission(missions: list[Tokens], order: Order) -> tuple[Tensor, ...]:
     return token, exists, source, torch.zeros_like(exists), torch.ones_like(token)
 
 
-def _of_frames(
-    values: Tensor, layout: GridLayout, order: Order, form: CellForm, tokens: GridTokens
-) -> tuple[Tensor, ...]:
+def _of_frames(values: Tensor, layout: GridLayout, order: Order, form: CellForm, tokens: GridTokens) -> tuple[Tensor, ...]:
     shape = layout.shape_of_grid
     source = torch.arange(shape.num_elements)[None]
     present = shape.frames(order.roles) != Role.DROPPED
@@ -151,9 +149,7 @@ def _of_frames(
     sources = places(shape.directions(source), [*at.unbind(-1)], shape.frames(source)[..., -3:])
     cells = shape.cells(order.roles) != Role.DROPPED
     partly = [cells[..., number] & ~whole for number in range(3)]
-    exists = places(
-        present[..., :-2].any(dim=-1), [whole & is_head | partly[0], partly[1], partly[2]], present[..., -3:]
-    )
+    exists = places(present[..., :-2].any(dim=-1), [whole & is_head | partly[0], partly[1], partly[2]], present[..., -3:])
     single = tokens.single + values
     cell = tokens.first + _cell_numbers(shape.cells(values))
     background = shape.cells(values)[..., 0].clamp(0, WALL)
@@ -182,9 +178,7 @@ def _cell_numbers(cells: Tensor) -> Tensor:
     return number
 
 
-def _packed(
-    wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missions: list[Tokens], pad_id: int
-) -> Written:
+def _packed(wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missions: list[Tokens], pad_id: int) -> Written:
     """Only what exists, on the left."""
     length = int(wide.exists.sum(dim=1).max())
     kept = wide.exists.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :length]

@@ -35,8 +35,12 @@ def token_names() -> list[str]:
     """Of all tokens, in the order of their ids. They are made of words, whose embeddings are a good place to start."""
     states = range(NUM_VALUES[Attribute.STATE])
     cells = [f"<cell {o} {c} {s}>" for o in OBJECTS for c in COLORS for s in states]
-    values = {Attribute.OBJECT: OBJECTS, Attribute.COLOR: COLORS, Attribute.ACTION: ACTIONS,
-              Attribute.DIRECTION: ("east", "south", "west", "north")}  # fmt: skip
+    values = {
+        Attribute.OBJECT: OBJECTS,
+        Attribute.COLOR: COLORS,
+        Attribute.ACTION: ACTIONS,
+        Attribute.DIRECTION: ("east", "south", "west", "north"),
+    }
     single = [
         f"<{attribute.name.lower()} {values[attribute][number] if attribute in values else number}>"
         for attribute, size in NUM_VALUES.items()

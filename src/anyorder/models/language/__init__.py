@@ -1,0 +1,1 @@
+"""Masked language models in two copies, on transformers' blocks."""

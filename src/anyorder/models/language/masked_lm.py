@@ -20,8 +20,8 @@ from transformers import PreTrainedModel
 from anyorder.elements.layout import Layout
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
-from anyorder.models.parameters import ParameterGroup
 from anyorder.models.language.two_copies import two_copies
+from anyorder.models.parameters import ParameterGroup
 
 
 class MaskedLanguageModel(nn.Module):
@@ -85,9 +85,7 @@ class MaskedLanguageModel(nn.Module):
         logits = logits.to(at_least_float32)
         return logits if self.answers else logits.index_fill(1, self.never, -torch.inf)
 
-    def logits(
-        self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: tuple[Tensor, Tensor]
-    ) -> Tensor:
+    def logits(self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: tuple[Tensor, Tensor]) -> Tensor:
         """What the wrapped model says where it is ``asked``.
 
         Args:

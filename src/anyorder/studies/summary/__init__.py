@@ -1,0 +1,1 @@
+"""A study's results as a page of tables and plots."""

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from anyorder.studies.summary.print_style import bar, legend_below, line, panels, printed, write_both
 from anyorder.studies.study import folder_name
+from anyorder.studies.summary.print_style import bar, legend_below, line, panels, printed, write_both
 
 CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)", "success": "task success"}
 LOSS_TICKS = (1, 1.5, 2, 3, 5)
@@ -83,8 +83,15 @@ def rates_figure(labels: Sequence[str], points: Sequence[Mapping[str, Any]]) -> 
     places = [point["rate"] for point in points]
     _intervals(panel, places, [point["success"] for point in points], line(0), "pooled, 95%")
     for point in points:
-        panel.plot([point["rate"]] * len(point["by_seed"]), point["by_seed"], "x", color="black", markersize=4.5, zorder=4,
-                   label="a seed" if point is points[0] else None)  # fmt: skip
+        panel.plot(
+            [point["rate"]] * len(point["by_seed"]),
+            point["by_seed"],
+            "x",
+            color="black",
+            markersize=4.5,
+            zorder=4,
+            label="a seed" if point is points[0] else None,
+        )
     panel.set(xlabel="hiding rate in training", ylabel="task success", xticks=places)
     panel.margins(x=0.12)
     legend_below(figure, labels)
@@ -100,13 +107,32 @@ def attributes_figure(labels: Sequence[str], entries: Sequence[Mapping[str, Any]
     for number, entry in enumerate(entries):
         places = [place - 0.4 + (number + 0.5) * width for place in range(len(attributes))]
         shares = [entry["shares"][name]["accuracy"] for name in attributes]
-        panel.bar(places, [share["rate"] for share in shares], width, label=entry["label"], linewidth=0.4,
-                  **bar(labels.index(entry["label"])))  # fmt: skip
-        panel.errorbar(places, [share["rate"] for share in shares], _spread(shares), fmt="none", ecolor="black",
-                       elinewidth=0.8, capsize=1.5)  # fmt: skip
+        panel.bar(
+            places,
+            [share["rate"] for share in shares],
+            width,
+            label=entry["label"],
+            linewidth=0.4,
+            **bar(labels.index(entry["label"])),
+        )
+        panel.errorbar(
+            places,
+            [share["rate"] for share in shares],
+            _spread(shares),
+            fmt="none",
+            ecolor="black",
+            elinewidth=0.8,
+            capsize=1.5,
+        )
         base = [entry["shares"][name]["most_frequent"]["rate"] for name in attributes]
-        panel.hlines(base, [place - width / 2 for place in places], [place + width / 2 for place in places],
-                     color="black", linewidth=1.6, label=BASELINE)  # fmt: skip
+        panel.hlines(
+            base,
+            [place - width / 2 for place in places],
+            [place + width / 2 for place in places],
+            color="black",
+            linewidth=1.6,
+            label=BASELINE,
+        )
     panel.set(xticks=range(len(attributes)), xticklabels=attributes, ylabel="accuracy when hidden", ylim=(0, 1.02))
     panel.grid(visible=False, axis="x")
     legend_below(figure, labels)
@@ -134,8 +160,9 @@ def robustness_figure(labels: Sequence[str], points: Sequence[Mapping[str, Any]]
 def _intervals(
     panel: Axes, places: Sequence[float], shares: Sequence[Mapping[str, Any]], style: dict[str, Any], label: str | None
 ) -> None:
-    panel.errorbar(places, [share["rate"] for share in shares], _spread(shares), label=label, capsize=2, elinewidth=0.9,
-                   **style)  # fmt: skip
+    panel.errorbar(
+        places, [share["rate"] for share in shares], _spread(shares), label=label, capsize=2, elinewidth=0.9, **style
+    )
 
 
 def _spread(shares: Sequence[Mapping[str, Any]]) -> list[list[float]]:

@@ -24,10 +24,18 @@ PANEL_INCHES = (3.4, 2.6)
 HANDLE_INCHES, CHARACTER_INCHES = 0.8, 0.075
 """Of an entry of a legend: its line with the space around, and a letter."""
 FONTS = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9, "legend.fontsize": 8.5,
-    "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "svg.fonttype": "none", "hatch.linewidth": 0.6,
-    "axes.spines.top": False, "axes.spines.right": False,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "svg.fonttype": "none",
+    "hatch.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
 
 
 def line(number: int) -> dict[str, Any]:
@@ -60,8 +68,7 @@ def legend_below(figure: Figure, first: Sequence[str]) -> None:
     handles = {label: known[label] for label in dict.fromkeys([*first, *known]) if label in known}
     inches = HANDLE_INCHES + CHARACTER_INCHES * max(map(len, handles))
     columns = max(1, min(len(handles), int(figure.get_figwidth() / inches)))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False,
-                  handlelength=3.2)  # fmt: skip
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2)
 
 
 def printed() -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from anyorder.studies.summary.efficiency_plot import write_efficiency_plot
-from anyorder.studies.study import Study, size_name
-from anyorder.studies.summary.verdict_section import verdict_section
 from anyorder.files import replacing
+from anyorder.studies.study import Study, size_name
+from anyorder.studies.summary.efficiency_plot import write_efficiency_plot
+from anyorder.studies.summary.verdict_section import verdict_section
 
 SUMMARY_FILE = "RESULTS_SUMMARY.md"
 HOW = """Rates are pooled over the seeds, with 95% Wilson intervals; these take episodes and elements as independent, so they
@@ -99,8 +99,7 @@ def _comparison(comparison: Mapping[str, Any], link: str) -> str:
     rows = comparison["rows"]
     columns = list(dict.fromkeys(name for row in rows for name in row["differences"]))
     cells = [
-        [row["arm"], *(_cell(row["differences"].get(name), link) for name in columns), _listed(row["seeds"])]
-        for row in rows
+        [row["arm"], *(_cell(row["differences"].get(name), link) for name in columns), _listed(row["seeds"])] for row in rows
     ]
     title = f"### {comparison['title']}: differences to {comparison['reference']}"
     return f"{title}\n\n" + _markdown(["arm", *columns, "seeds"], cells)

@@ -15,12 +15,32 @@ from anyorder.models.language.llada2 import LLaDA2MoeConfig
 from anyorder.models.language.llada2.checkpoint import expected_shapes, load
 
 MINI = dict(
-    vocab_size=157184, hidden_size=2048, intermediate_size=5120, num_hidden_layers=20, num_attention_heads=16,
-    num_key_value_heads=4, head_dim=128, use_bias=False, use_qkv_bias=False, rms_norm_eps=1e-6, rope_theta=600000,
-    partial_rotary_factor=0.5, rotary_dim=64, rope_scaling=None, pad_token_id=156892, num_experts=256,
-    num_experts_per_tok=8, num_shared_experts=1, n_group=8, topk_group=4, routed_scaling_factor=2.5,
-    moe_intermediate_size=512, first_k_dense_replace=1, score_function="sigmoid", max_position_embeddings=32768,
-)  # fmt: skip
+    vocab_size=157184,
+    hidden_size=2048,
+    intermediate_size=5120,
+    num_hidden_layers=20,
+    num_attention_heads=16,
+    num_key_value_heads=4,
+    head_dim=128,
+    use_bias=False,
+    use_qkv_bias=False,
+    rms_norm_eps=1e-6,
+    rope_theta=600000,
+    partial_rotary_factor=0.5,
+    rotary_dim=64,
+    rope_scaling=None,
+    pad_token_id=156892,
+    num_experts=256,
+    num_experts_per_tok=8,
+    num_shared_experts=1,
+    n_group=8,
+    topk_group=4,
+    routed_scaling_factor=2.5,
+    moe_intermediate_size=512,
+    first_k_dense_replace=1,
+    score_function="sigmoid",
+    max_position_embeddings=32768,
+)
 """LLaDA2.0-mini, as published."""
 
 
@@ -158,4 +178,3 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(AnyOrderError, match="could not read"):
         load(tmp_path)
-

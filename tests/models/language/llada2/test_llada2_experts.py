@@ -82,4 +82,4 @@ def test_training_moves_router_and_experts():
         torch.nn.init.normal_(parameter, std=0.2)
     block(torch.randn(2, 8, 64)).square().sum().backward()
     assert block.gate.weight.grad.abs().sum() > 0
-    assert ((block.experts.gate_up_proj.grad.abs().sum(dim=(1, 2)) > 0).sum() > 4)
+    assert (block.experts.gate_up_proj.grad.abs().sum(dim=(1, 2)) > 0).sum() > 4

@@ -32,9 +32,13 @@ def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequen
     """
     modules = f"({ATTENTION}|{MLPS})" if experts else ATTENTION
     return lora_config(
-        rank, alpha, tokens, embedding="word_embeddings", target_modules=modules,
+        rank,
+        alpha,
+        tokens,
+        embedding="word_embeddings",
+        target_modules=modules,
         target_parameters=EXPERTS if experts else None,
-    )  # fmt: skip
+    )
 
 
 def merge(base: Path, adapter: Path, target: Path) -> None:

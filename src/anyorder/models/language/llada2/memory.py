@@ -129,8 +129,7 @@ def memory(
     """
     cost, learns = COSTS[training], training != "inference"
     weights, gradients, optimizer = (
-        (count.total * model + count.adapters * adapter) / num_gpus
-        for model, adapter in zip(cost.of_model, cost.of_adapters)
+        (count.total * model + count.adapters * adapter) / num_gpus for model, adapter in zip(cost.of_model, cost.of_adapters)
     )
     experts = config.num_experts_per_tok * (2 * config.hidden_size + 4 * (config.moe_intermediate_size or 0))
     numbers = 8 * config.hidden_size + 4 * config.num_attention_heads * config.head_dim + experts
