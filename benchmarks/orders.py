@@ -14,7 +14,7 @@ import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.data.episodes import ExpertSource
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import AntitheticRate, Rate
@@ -104,11 +104,11 @@ def main() -> None:
     trajectories = list(ExpertSource("BabyAI-GoToRedBall-v0", num_processes=1)(range(200)))
     vocabulary = GridVocabulary.of(trajectories)
     data = EncodedTrajectories(trajectories, vocabulary)
-    index = next(index for index in data.shuffled(128, stream(0, "benchmark")) if 10 <= len(index) <= 16)
+    index = next(index for index in data.shuffled(Budget(128, "frames"), stream(0, "benchmark")) if 10 <= len(index) <= 16)
     layout = data.batch(index).layout
     update = seconds_per_update(data, vocabulary, index)
     print(
-        f"{len(index)} trajectories, {layout.shape_of_grid.num_frames} frames, {layout.shape[1]} elements each;"
+        f"{len(index)} trajectories, {layout.grid.num_frames} frames, {layout.shape[1]} elements each;"
         f" an update takes {1e3 * update:.1f} ms"
     )
     for name, strategy in strategies().items():

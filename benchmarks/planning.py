@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
-from anyorder.acting.planning import GoalMatch, Novelty, Outcome, Planner, Search, Sum, Tried, UniformPolicy
-from anyorder.acting.policy import Policy
+from anyorder.acting.planning import GoalMatch, Novelty, Objective, Planner, Search, Sum, Tried, UniformPolicy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.acting.stepwise import StepwisePolicy
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.statistics import Proportion
@@ -52,11 +52,11 @@ def compare_success(model: GridTransformer, env_id: str, seeds: range) -> None:
             print(f"{'':20s} against plain: {better} won, {worse} lost, p = {p:.4f} (exact McNemar)")
 
 
-def planner(model: GridTransformer, outcome: Outcome, temperature: float) -> Planner:
+def planner(model: GridTransformer, outcome: Objective, temperature: float) -> Planner:
     return Planner(StepwisePolicy(model), outcome, temperature=temperature)
 
 
-def play(name: str, policy: Policy, env_id: str, seeds: range) -> np.ndarray:
+def play(name: str, policy: ModelPolicy, env_id: str, seeds: range) -> np.ndarray:
     """bool, per seed: success."""
     started = time.perf_counter()
     played = []
@@ -74,9 +74,9 @@ def compare_goals(model: GridTransformer, env_id: str, seeds: range) -> None:
     """Reaching the view after a few random moves, whatever the mission says."""
     goals = {seed: random_goal(env_id, seed) for seed in seeds}
     arms = {
-        "plain policy": lambda goal, seed: Policy(model),
+        "plain policy": lambda goal, seed: ModelPolicy(model),
         "uniform": lambda goal, seed: UniformPolicy(model, seed=seed),
-        "planned, its own": lambda goal, seed: Planner(Policy(model, 3.0, seed), GoalMatch(goal), TO_A_GOAL),
+        "planned, its own": lambda goal, seed: Planner(ModelPolicy(model, 3.0, seed), GoalMatch(goal), TO_A_GOAL),
         "planned, uniform": lambda goal, seed: Planner(UniformPolicy(model, seed=seed), GoalMatch(goal), TO_A_GOAL),
     }
     for name, make in arms.items():
@@ -99,7 +99,7 @@ def random_goal(env_id: str, seed: int) -> View:
             return views[-1]
 
 
-def reaches(policy: Policy, env_id: str, seed: int, goal: View) -> bool:
+def reaches(policy: ModelPolicy, env_id: str, seed: int, goal: View) -> bool:
     """True if the goal's view is seen within `MOVES_ALLOWED` moves."""
     env = minigrid.make_env(env_id)
     view = minigrid.reset(env, seed)

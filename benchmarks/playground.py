@@ -22,7 +22,7 @@ import torch
 import uvicorn
 
 from anyorder.acting.rollout import FIRST_SEED
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.playground.about import about
 from anyorder.playground.scenes import Scenes
 from anyorder.playground.server import application

@@ -12,7 +12,7 @@ import torch
 
 from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.data.episodes import ExpertSource
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction
@@ -30,7 +30,7 @@ def frames_per_second(data: EncodedTrajectories, vocabulary: GridVocabulary, con
     optimizer = make_optimizer(model, TrainingConfig())
     strategy, weighting = Mixture([Cell(Rate(0.3, 0.3)), NextAction()], [0.5, 0.5]), Weighting("kind", 3.0)
     rates, shares = [], []
-    for number, index in enumerate(data.shuffled(128, stream(0, "benchmark"))[:25]):
+    for number, index in enumerate(data.shuffled(Budget(128, "frames"), stream(0, "benchmark"))[:25]):
         start = time.perf_counter()
         batch = data.batch(index)
         before = time.perf_counter()

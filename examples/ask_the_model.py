@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import WALL, object_elements

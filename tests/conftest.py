@@ -7,14 +7,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from toy_conversations import byte_level, wordpiece
 
 from anyorder.config import ModelConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute
+from anyorder.elements.text.codec import TextCodec
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.types import Trajectory
+
+from minigrid.minigrid_env import MiniGridEnv  # isort: skip  (after anyorder.envs, which silences what it prints)
 
 torch.set_num_threads(1)
 
@@ -109,3 +113,37 @@ def make_model():
         return model
 
     return make
+
+
+@pytest.fixture(scope="module")
+def short_episodes():
+    """Twelve steps at most."""
+    before = MiniGridEnv.reset
+
+    def reset(self, **options):
+        outcome = before(self, **options)
+        self.max_steps = 12
+        return outcome
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MiniGridEnv, "reset", reset)
+        yield
+
+
+@pytest.fixture(scope="session")
+def bert_codec():
+    tokenizer = wordpiece()
+    ids = [tokenizer.token_to_id(token) for token in ("[MASK]", "[SEP]", "[PAD]")]
+    return TextCodec(tokenizer, *ids)
+
+
+@pytest.fixture(scope="session")
+def llada_codec():
+    """Its padding equals its end."""
+    tokenizer = byte_level()
+    return TextCodec(tokenizer, tokenizer.token_to_id("<|mask|>"), tokenizer.token_to_id("<|endoftext|>"))
+
+
+@pytest.fixture(params=["bert", "llada"])
+def codec(request):
+    return request.getfixturevalue(f"{request.param}_codec")

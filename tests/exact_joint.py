@@ -23,7 +23,7 @@ class ExactJoint(nn.Module):
         self.first, self.size = vocabulary.offsets[Attribute.ACTION], len(vocabulary) + 10
 
     def forward(self, values, layout, order):
-        shape, number = layout.shape_of_grid, self.joint.ndim
+        shape, number = layout.grid, self.joint.ndim
         actions, roles, ranks = (shape.actions(t)[:, :number] for t in (values, order.roles, order.ranks))
         self.passes.append(roles.clone())
         rows = []

@@ -11,14 +11,14 @@ import yaml
 from accelerate import DistributedType
 from accelerate.commands.config.config_args import load_config_from_file
 
-from anyorder.build.runs import strategy_schedule
+from anyorder.build.masking import strategy_schedule
+from anyorder.build.pretrained import architecture_of
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.masking.strategies import Mixture
 from anyorder.models.language.llada2.checkpoint import expected_shapes, read_configuration
-from anyorder.models.language.pretrained import architecture_of
 from anyorder.options import parse
 from anyorder.studies.promises import read_promises
 from anyorder.studies.study_file import read_study

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -86,6 +87,37 @@ def upward(module):
 
 def test_no_module_imports_from_a_higher_floor():
     assert {module: found for module in sorted(MODULES) if (found := upward(module))} == {}
+
+
+def public_names(module):
+    """Functions, classes and constants that a module defines at its top."""
+    for node in ast.parse(MODULES[module].read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        else:
+            continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_name_means_one_thing_in_the_whole_package():
+    homes = defaultdict(list)
+    for module in MODULES:
+        for name in public_names(module):
+            homes[name].append(module)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_no_file_is_longer_than_400_lines():
+    assert {str(path): n for path in MODULES.values() if (n := len(path.read_text().splitlines())) > 400} == {}
+
+
+def test_what_lies_below_elements_knows_no_tensors():
+    below = [f"anyorder.{module}" for module in MODULES if module.partition(".")[0] in FLOORS[: FLOORS.index("elements")]]
+    run = f"import sys, {', '.join(below)}; sys.exit('torch' in sys.modules)"
+    assert len(below) > 10 and subprocess.run([sys.executable, "-c", run]).returncode == 0
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -198,10 +198,6 @@ class TrainingConfig:
             if getattr(self, name) < 0:
                 raise AnyOrderError(f"training.{name} is not negative, found {getattr(self, name)}")
 
-    def budget(self, counted_in: str) -> int:
-        """Of one batch, in ``frames`` or ``tokens``."""
-        return {"frames": self.frames_per_batch, "tokens": self.tokens_per_batch}[counted_in]
-
 
 @dataclass(frozen=True)
 class RunConfig:

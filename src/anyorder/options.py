@@ -11,7 +11,9 @@ from jsonargparse import ArgumentParser
 
 from anyorder.errors import AnyOrderError
 
-UNKNOWN = r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
+UNKNOWN_OPTION = (
+    r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
+)
 """How jsonargparse says that there is no such option."""
 
 
@@ -43,7 +45,7 @@ def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) ->
     if unknown := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
         group, key = unknown.groups()
         message = f"unknown key {group}.{key}; allowed in {group}: {', '.join(_keys(options, group))}"
-    elif unknown := re.search(UNKNOWN, message):
+    elif unknown := re.search(UNKNOWN_OPTION, message):
         message = f"unknown option {unknown[1]}; allowed: {', '.join(_keys(options, unknown[1].rpartition('.')[0]))}"
     elif bad := re.search(r'Parser key "([\w.]+)"', message):
         message = message.replace(bad[0] + ":", f"{bad[1]}:")

@@ -57,7 +57,7 @@ def test_unknown_actions_are_hidden_and_the_next_one_is_still_the_question(model
     longest = max(trajectories, key=len)
     doubtful = play(policy.start("", goal), longest, 4, doubted={0, 2})
     _values, layout = collate([doubtful.encoded()], 7, 7)
-    actions = layout.shape_of_grid.actions(policy.order(layout, [doubtful]).roles)[0, :4].tolist()
+    actions = layout.grid.actions(policy.order(layout, [doubtful]).roles)[0, :4].tolist()
     assert actions == [Role.HIDDEN, Role.TARGET, Role.HIDDEN, Role.TARGET]
     known = play(policy.start("", goal), longest, 4)
     together = policy.logits([doubtful, known])
@@ -80,7 +80,7 @@ def test_the_gap_does_not_exist_and_the_mission_is_untold(model, trajectories):
     assert len(encoded.words) == 0 and len(encoded.frames) == 7 and encoded.num_actions == 2
     _values, layout = collate([encoded], 7, 7)
     order = policy.order(layout, [history])
-    roles = layout.shape_of_grid.observations(order.roles)[0]
+    roles = layout.grid.observations(order.roles)[0]
     assert (roles[[0, 1, 6]] == Role.CONTEXT).all() and (roles[2:6] == Role.DROPPED).all()
     assert order.targets.sum() == 2 and (layout.kind[order.targets] == Kind.ACTION).all()
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from anyorder.acting.imagination import given, imagine
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import collate, encode
@@ -25,7 +25,7 @@ class Oracle(nn.Module):
         self.truth = {t.mission: encode(t, vocabulary).frames for t in trajectories}
 
     def forward(self, values, layout, order):
-        shape = layout.shape_of_grid
+        shape = layout.grid
         true = torch.zeros_like(values)
         for frames, mission in zip(shape.frames(true), layout.missions):
             known = self.truth[mission][: len(frames)]
@@ -99,7 +99,7 @@ def test_together_or_one_by_one(model, trajectories, monkeypatch):
     begun = prefixes(trajectories)
     histories, actions = [p.history(model) for p in begun], np.stack([p.actions(3) for p in begun])
     together = imagine(model, histories, given(actions), 3)
-    monkeypatch.setattr("anyorder.acting.imagination.FRAMES_PER_PASS", 1)
+    monkeypatch.setattr("anyorder.acting.policy.FRAMES_PER_PASS", 1)
     same(together, imagine(model, histories, given(actions), 3))
     for row in range(len(begun)):
         alone = imagine(model, histories[row : row + 1], given(actions[row : row + 1]), 3)
@@ -109,7 +109,7 @@ def test_together_or_one_by_one(model, trajectories, monkeypatch):
 
 def test_actions_can_come_from_the_model_itself(model, trajectories):
     begun = prefixes(trajectories)
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     found = imagine(model, [p.history(model) for p in begun], lambda h, number: whole.actions(h), 3)
     again = imagine(model, [p.history(model) for p in begun], given(found.actions), 3)
     same(found, again)
@@ -149,7 +149,7 @@ def test_a_decoder_of_several_passes_has_no_logits_and_decides_everything(model,
 
 def test_cells_that_cannot_be_trusted_are_not_read(model, trajectories):
     def answer(image):
-        history = Policy(model).start(trajectories[0].mission)
+        history = ModelPolicy(model).start(trajectories[0].mission)
         unknown = np.zeros((7, 7), bool)
         unknown[2, 3] = True
         history.observe(View(image, int(trajectories[0].directions[0]), ""), unknown)

@@ -7,7 +7,7 @@ from torch import nn
 
 from anyorder.acting.imagination import given, imagine, observation_offsets
 from anyorder.acting.planning import GoalMatch, Novelty, Planner, Return, Search, Sum, Tried, UniformPolicy, came_back
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
@@ -28,7 +28,7 @@ class Corridor(nn.Module):
         self.nowhere = nn.Parameter(torch.zeros(1))  # where a policy asks it: on the CPU
 
     def forward(self, values, layout, order):
-        shape, first, size = layout.shape_of_grid, self.vocabulary.offsets, len(self.vocabulary)
+        shape, first, size = layout.grid, self.vocabulary.offsets, len(self.vocabulary)
         frames = shape.frames(values)
         if shape.observations(order.targets).any():
             self.num_imagined += len(values)
@@ -78,8 +78,8 @@ def histories(model, trajectories):
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_without_weight_it_is_the_plain_policy(model, histories, temperature):
-    plain = Policy(model, temperature, seed=3)
-    planner = Planner(Policy(model), Novelty(), Search(weight=0, certain=1.1), temperature, seed=3)
+    plain = ModelPolicy(model, temperature, seed=3)
+    planner = Planner(ModelPolicy(model), Novelty(), Search(weight=0, certain=1.1), temperature, seed=3)
     for _ in range(5):
         assert planner.actions(histories) == plain.actions(histories)
     torch.testing.assert_close(planner.logits(histories), plain.logits(histories).log_softmax(dim=-1))
@@ -87,16 +87,16 @@ def test_without_weight_it_is_the_plain_policy(model, histories, temperature):
 
 def test_it_avoids_what_is_known_to_change_nothing(corridor):
     history = episode(corridor, 1)
-    assert Policy(corridor).actions([history]) == [FORWARD]
+    assert ModelPolicy(corridor).actions([history]) == [FORWARD]
     always = Search(weight=4, num_actions=3, certain=1.1)
-    assert Planner(Policy(corridor), Novelty(), always).actions([history]) == [RIGHT]
+    assert Planner(ModelPolicy(corridor), Novelty(), always).actions([history]) == [RIGHT]
     came_from_the_right = episode(corridor, 2, LEFT, 1)
-    assert Planner(Policy(corridor), Novelty(), always).actions([came_from_the_right]) == [LEFT]
+    assert Planner(ModelPolicy(corridor), Novelty(), always).actions([came_from_the_right]) == [LEFT]
 
 
 def test_scores_are_log_probabilities_and_expected_repeats(corridor):
     history = episode(corridor, 2, LEFT, 1, FORWARD, 1)
-    scores = Planner(Policy(corridor), Novelty(), Search(weight=2, num_actions=3)).logits([history])[0]
+    scores = Planner(ModelPolicy(corridor), Novelty(), Search(weight=2, num_actions=3)).logits([history])[0]
     repeats = torch.tensor([0.0, 1, 2, 2, 2, 2, 2])  # what was not imagined counts as the worst that was
     torch.testing.assert_close(scores, torch.tensor(FAVOURED).log() - 2 * repeats, atol=1e-4, rtol=1e-4)
 
@@ -104,21 +104,21 @@ def test_scores_are_log_probabilities_and_expected_repeats(corridor):
 def test_nothing_is_imagined_where_the_policy_is_certain_and_the_place_is_new(corridor):
     new, again = episode(corridor, 1, RIGHT, 2), episode(corridor, 1, FORWARD, 1)
     assert not came_back(new) and came_back(again)
-    planner = Planner(Policy(corridor), Novelty(), Search(num_actions=2, certain=0.3))
+    planner = Planner(ModelPolicy(corridor), Novelty(), Search(num_actions=2, certain=0.3))
     planner.actions([new, new])
     assert corridor.num_imagined == 0
     planner.actions([new, again])
     assert corridor.num_imagined == 2
-    Planner(Policy(corridor), Novelty(), Search(num_actions=2, certain=0.5)).actions([new])
+    Planner(ModelPolicy(corridor), Novelty(), Search(num_actions=2, certain=0.5)).actions([new])
     assert corridor.num_imagined == 4
 
 
 def test_deeper_plans_reach_a_goal_behind_a_detour(corridor):
     history = episode(corridor, 1)
     close = Search(weight=50, num_actions=3, certain=1.1)
-    assert Planner(Policy(corridor), GoalMatch(at(0)), close).actions([history]) == [LEFT]
+    assert Planner(ModelPolicy(corridor), GoalMatch(at(0)), close).actions([history]) == [LEFT]
     far = Search(weight=50, num_actions=3, depth=2, num_samples=40, certain=1.1)
-    drawing = Policy(corridor, temperature=1.0, seed=0)
+    drawing = ModelPolicy(corridor, temperature=1.0, seed=0)
     assert Planner(drawing, GoalMatch(at(3)), far).actions([history]) == [RIGHT], "right and right again, in a sample"
 
 
@@ -180,7 +180,7 @@ def test_cells_never_seen_do_not_make_a_view_new(corridor):
 def test_a_remembering_policy_plans_the_same(model, trajectories):
     search = Search(weight=3, depth=2, certain=1.1)
     scores = []
-    for policy in (Policy(model), StepwisePolicy(model)):
+    for policy in (ModelPolicy(model), StepwisePolicy(model)):
         planner = Planner(policy, Novelty(), search)
         history = planner.start(trajectories[0].mission)
         for step in range(3):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.envs.minigrid import View
 
@@ -72,6 +72,6 @@ def test_without_attempts_the_penalty_changes_no_draw(make_model, vocabulary, vi
     for _ in range(50):
         histories.append(History(vocabulary, views[0].mission))
         histories[-1].observe(views[0])
-    plain, cautious = (Policy(model, 100.0, seed=3, tried_penalty=penalty) for penalty in (0.0, 4.0))
+    plain, cautious = (ModelPolicy(model, 100.0, seed=3, tried_penalty=penalty) for penalty in (0.0, 4.0))
     drawn = plain.actions(histories)
     assert cautious.actions(histories) == drawn and len(set(drawn)) > 1

@@ -1,4 +1,4 @@
-"""What is rebuilt comes from what is known, up to now."""
+"""What is fill_in comes from what is known, up to now."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.acting.policy import History, Policy
-from anyorder.acting.rebuilding import RebuildingPolicy, rebuilt
+from anyorder.acting.policy import History, ModelPolicy
+from anyorder.acting.rebuilding import RebuildingPolicy, fill_in
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import ByConfidence
@@ -58,14 +58,14 @@ def test_known_values_stay_and_unknown_ones_are_the_models(model, longest, vocab
     num_frames = len(longest) + 1
     holes = Holes(num_frames)
     history = play(vocabulary, longest, num_frames, holes)
-    (whole,) = rebuilt(model, [history])
+    (whole,) = fill_in(model, [history])
     unknown = history.unknown_elements()
     assert unknown[:, :-3:3].sum() == holes.cells.sum() and unknown[:, -3:].sum() == 4
     assert not whole.unknown_elements().any() and history.unknown_elements().any(), "the history given stays as it is"
     assert torch.equal(whole.encoded().frames[~unknown], history.encoded().frames[~unknown])
     batch = EncodedTrajectories([longest], vocabulary).batch([0])
     hidden = torch.zeros_like(batch.layout.present)
-    batch.layout.shape_of_grid.frames(hidden)[0] = unknown
+    batch.layout.grid.frames(hidden)[0] = unknown
     order = reconstruct(batch.layout, hidden)
     expected = model(batch.values, batch.layout, order).argmax(dim=-1)
     assert whole.encoded().frames[unknown].tolist() == expected.tolist()
@@ -83,27 +83,27 @@ def test_what_lies_under_the_unknown_changes_nothing(model, longest, vocabulary,
 
 
 def test_the_future_is_not_there(model, longest, vocabulary):
-    """A rebuilt prefix depends on the prefix alone, whatever else is rebuilt in the same pass."""
+    """A fill_in prefix depends on the prefix alone, whatever else is fill_in in the same pass."""
     holes = Holes(len(longest) + 1)
     prefix = play(vocabulary, longest, 4, holes)
     for num_frames in (5, len(longest) + 1):
-        together = rebuilt(model, [play(vocabulary, longest, num_frames, holes), prefix])[1]
-        assert torch.equal(together.encoded().frames, rebuilt(model, [prefix])[0].encoded().frames)
+        together = fill_in(model, [play(vocabulary, longest, num_frames, holes), prefix])[1]
+        assert torch.equal(together.encoded().frames, fill_in(model, [prefix])[0].encoded().frames)
     acted = play(vocabulary, longest, 4, holes)
-    acted.act(5)  # an action that is still open when the prefix is rebuilt
+    acted.act(5)  # an action that is still open when the prefix is fill_in
     assert torch.equal(
-        rebuilt(model, [acted])[0].encoded().frames[:, :-1], rebuilt(model, [prefix])[0].encoded().frames[:, :-1]
+        fill_in(model, [acted])[0].encoded().frames[:, :-1], fill_in(model, [prefix])[0].encoded().frames[:, :-1]
     )
 
 
 def test_where_everything_is_known_it_is_the_policy(model, trajectories, vocabulary):
     histories = [play(vocabulary, trajectory, 3) for trajectory in trajectories[:3]]
-    assert rebuilt(model, histories) == histories
-    assert torch.equal(RebuildingPolicy(model).logits(histories), Policy(model).logits(histories))
+    assert fill_in(model, histories) == histories
+    assert torch.equal(RebuildingPolicy(model).logits(histories), ModelPolicy(model).logits(histories))
 
 
 def test_it_acts_on_what_it_rebuilt(model, longest, vocabulary):
     history = play(vocabulary, longest, 5, Holes(6))
-    expected = Policy(model).logits(rebuilt(model, [history]))
+    expected = ModelPolicy(model).logits(fill_in(model, [history]))
     assert torch.equal(RebuildingPolicy(model).logits([history]), expected)
-    assert not torch.equal(Policy(model).logits([history]), expected)
+    assert not torch.equal(ModelPolicy(model).logits([history]), expected)

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from anyorder.acting.corruptions import CORRUPTIONS, Occlusion, RepeatedActions, Untold
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rollout import FIRST_SEED, policy_source, roll_out
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.data.collect import SEEDS_PER_SPLIT, SPLIT_OFFSETS
 from anyorder.elements.layout import Attribute
-from anyorder.pictures.films import replay
+from anyorder.pictures.films import episode_frames
 
 ENV_ID = "MiniGrid-DoorKey-5x5-v0"
 pytestmark = pytest.mark.usefixtures("short_episodes")
@@ -27,28 +27,28 @@ def test_seeds_are_not_those_of_data_sets():
 
 
 def test_one_whole_episode_per_seed_in_order(model):
-    trajectories = roll_out(Policy(model), ENV_ID, SEEDS)
+    trajectories = roll_out(ModelPolicy(model), ENV_ID, SEEDS)
     assert [t.seed for t in trajectories] == SEEDS
     assert all(t.terminated or t.truncated for t in trajectories)
     assert all(len(t.observations) == len(t.actions) + 1 for t in trajectories)
 
 
 def test_what_is_recorded_is_the_truth_and_can_be_replayed(model):
-    for trajectory in roll_out(Policy(model, temperature=1.0), ENV_ID, SEEDS, Untold(Occlusion(0.6))):
-        frames = list(replay(trajectory, 100))  # compares each view with the record
+    for trajectory in roll_out(ModelPolicy(model, temperature=1.0), ENV_ID, SEEDS, Untold(Occlusion(0.6))):
+        frames = list(episode_frames(trajectory, 100))  # compares each view with the record
         assert len(frames) == len(trajectory) + 1
         assert (trajectory.observations != 0).any(axis=(1, 2, 3)).all()
 
 
 def test_a_replay_that_differs_is_refused(model):
-    (trajectory,) = roll_out(Policy(model), ENV_ID, SEEDS[:1])
+    (trajectory,) = roll_out(ModelPolicy(model), ENV_ID, SEEDS[:1])
     trajectory.observations.flags.writeable = True
     trajectory.observations[1, 0, 0, 0] ^= 1
     with pytest.raises(ValueError, match="step 1"):
-        list(replay(trajectory, 100))
+        list(episode_frames(trajectory, 100))
 
 
-class Witness(Policy):
+class Witness(ModelPolicy):
     """Keeps the first observations that reach it, the histories that it acts on, and what it chooses."""
 
     first = None
@@ -100,32 +100,32 @@ def test_repeated_actions_are_recorded_as_executed_and_remembered_as_chosen(mode
         assert (frames[:, -1] - model.vocabulary.offsets[Attribute.ACTION]).tolist() == chosen
         executed = trajectory.actions.tolist()
         assert executed == [executed[t - 1] if again else chosen[t] for t, again in enumerate(repeated)]
-        list(replay(trajectory, 100))  # what was recorded as executed leads to what was recorded as seen
+        list(episode_frames(trajectory, 100))  # what was recorded as executed leads to what was recorded as seen
     assert any(trajectory.actions.tolist() != policy.chosen[id(h)] for trajectory, h in zip(played, policy.histories))
 
 
 def test_an_episode_does_not_depend_on_its_company(model):
-    together = roll_out(Policy(model), ENV_ID, SEEDS, Occlusion(0.5))
-    alone = [roll_out(Policy(model), ENV_ID, [seed], Occlusion(0.5))[0] for seed in SEEDS]
+    together = roll_out(ModelPolicy(model), ENV_ID, SEEDS, Occlusion(0.5))
+    alone = [roll_out(ModelPolicy(model), ENV_ID, [seed], Occlusion(0.5))[0] for seed in SEEDS]
     assert [t.actions.tolist() for t in together] == [t.actions.tolist() for t in alone]
 
 
 def test_every_end_is_reported(model):
     ends = []
-    roll_out(Policy(model), ENV_ID, SEEDS, on_finish=lambda: ends.append(1))
+    roll_out(ModelPolicy(model), ENV_ID, SEEDS, on_finish=lambda: ends.append(1))
     assert len(ends) == len(SEEDS)
 
 
 def test_a_policy_is_an_episode_source(model):
-    played = list(policy_source(Policy(model), ENV_ID, batch=2)(SEEDS))
-    expected = roll_out(Policy(model), ENV_ID, SEEDS)
+    played = list(policy_source(ModelPolicy(model), ENV_ID, batch=2)(SEEDS))
+    expected = roll_out(ModelPolicy(model), ENV_ID, SEEDS)
     assert [t.actions.tolist() for t in played] == [t.actions.tolist() for t in expected]
 
 
 def test_where_environments_take_turns_a_seed_says_whose_it_is(model):
     both = roll_out(StepwisePolicy(model), f"{ENV_ID}+BabyAI-OpenDoor-v0", SEEDS)
     assert [t.env_id for t in both] == ["BabyAI-OpenDoor-v0", ENV_ID, "BabyAI-OpenDoor-v0"]
-    assert FIRST_SEED % 2 == 0 and len(list(replay(both[0], 100))) == len(both[0]) + 1
+    assert FIRST_SEED % 2 == 0 and len(list(episode_frames(both[0], 100))) == len(both[0]) + 1
 
 
 def test_words_never_seen_are_one_unknown_word_and_can_be_played(model, vocabulary):

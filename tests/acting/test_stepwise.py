@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.envs.minigrid import View
 
@@ -30,7 +30,7 @@ def model(make_model, vocabulary):
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 def test_logits_are_those_of_the_whole_history_at_every_step(model, trajectories, rate):
     holes = np.random.default_rng(0).random((100, 7, 7)) < rate
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     longest = max(trajectories, key=len)
     full, remembered = (policy.start(longest.mission) for policy in (whole, stepwise))
     for num_frames in range(1, len(longest) + 1):
@@ -44,7 +44,7 @@ def test_unknown_directions_and_actions_are_hidden_from_both(model, trajectories
     draws = np.random.default_rng(1)
     holes, lost, doubted = draws.random((100, 7, 7)) < 0.2, draws.random(100) < rate, draws.random(100) < rate
     holes[2], lost[2] = True, True  # a whole frame
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     longest = max(trajectories, key=len)
     full, remembered = (policy.start(longest.mission) for policy in (whole, stepwise))
     for num_frames in range(1, len(longest) + 1):
@@ -54,7 +54,7 @@ def test_unknown_directions_and_actions_are_hidden_from_both(model, trajectories
 
 
 def test_some_doubt_their_actions_and_others_do_not(model, trajectories):
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     doubts = [np.arange(100) % 2 == 0, NOTHING, ~NOTHING]
     full, remembered = (
         [play(policy.start(t.mission), t, n, doubted=d) for t, n, d in zip(trajectories, (5, 4, 3), doubts)]
@@ -63,7 +63,7 @@ def test_some_doubt_their_actions_and_others_do_not(model, trajectories):
     torch.testing.assert_close(stepwise.logits(remembered), whole.logits(full), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("policy_type", [Policy, StepwisePolicy])
+@pytest.mark.parametrize("policy_type", [ModelPolicy, StepwisePolicy])
 def test_what_lies_under_the_unknown_changes_no_logit(model, trajectories, policy_type):
     """And what lies beside it does."""
     trajectory, steps = max(trajectories, key=len), np.arange(100)
@@ -90,7 +90,7 @@ def test_what_lies_under_the_unknown_changes_no_logit(model, trajectories, polic
 
 
 def test_histories_of_different_lengths_and_missions_go_together(model, trajectories):
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     missions = ["go to the red ball", "ball", ""]
     histories = []
     for policy in (whole, stepwise):
@@ -106,7 +106,7 @@ def test_asking_twice_changes_nothing(model, trajectories):
 
 
 def test_past_the_longest_distance_in_time(model, trajectories):
-    whole, stepwise = Policy(model), StepwisePolicy(model)
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
     full, remembered = whole.start("go to the red ball"), stepwise.start("go to the red ball")
     for history in (full, remembered):
         for step in range(80):

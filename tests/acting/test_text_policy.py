@@ -12,7 +12,7 @@ from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts, encode_text
 from anyorder.elements.text.form import ChatForm
 from anyorder.errors import AnyOrderError
-from anyorder.inference.chain_rule import PassByPass
+from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.masking.strategies import NextAction
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.training.loss import Weighting
@@ -66,7 +66,7 @@ def test_it_writes_what_it_was_taught(policy, seen):
 
 
 @pytest.mark.parametrize("seen", ANSWERS)
-@pytest.mark.parametrize("more", [{}, {"chain": PassByPass("element")}])
+@pytest.mark.parametrize("more", [{}, {"chain": ChainByRounds("element")}])
 def test_it_chooses_among_what_is_admissible(policy, seen, more):
     admissible = ["pick up the key", *ANSWERS.values()]
     assert policy.choose(history(seen), admissible, **more) == ANSWERS[seen]

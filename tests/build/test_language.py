@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from toy_conversations import conversation
 
-from anyorder.build.runs import load_model, training_job
+from anyorder.build.checkpoints import load_model
+from anyorder.build.runs import training_job
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
@@ -269,11 +270,11 @@ def test_long_trajectories_are_learned_in_parts(make_trajectory, vocabulary):
     encoded = EncodedTrajectories(trajectories, vocabulary, max_frames=4)
     assert encoded.lengths == [3, 4, 4, 2]
     whole = EncodedTrajectories(trajectories, vocabulary).batch([1])
-    shape = whole.layout.shape_of_grid
+    shape = whole.layout.grid
     for number, first in ((1, 0), (2, 3), (3, 6)):
         part = encoded.batch([number])
-        frames = part.layout.shape_of_grid.frames(part.values)[0]
-        there = part.layout.shape_of_grid.frames(part.layout.present)[0]
+        frames = part.layout.grid.frames(part.values)[0]
+        there = part.layout.grid.frames(part.layout.present)[0]
         expected = shape.frames(whole.values)[0, first : first + len(frames)]
         assert torch.equal(frames[there], expected[there])
         assert there[:-1].all() and not there[-1, -2:].any()

@@ -124,7 +124,7 @@ def test_a_run_may_start_from_another(finished_run, tiny_yaml, tmp_path):
             str(tmp_path),
         ]
     )
-    started, earlier = (checkpoint.load(path) for path in (tmp_path / "checkpoints" / "best.pt", best))
+    started, earlier = (checkpoint.load_checkpoint(path) for path in (tmp_path / "checkpoints" / "best.pt", best))
     assert started.header["config"]["training"]["init_from"] == str(best)
     assert all(torch.allclose(started.tensors[name], tensor, atol=1e-6) for name, tensor in earlier.tensors.items())
 

@@ -6,7 +6,7 @@ import av
 import pytest
 from PIL import Image
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.commands.imagine import imagine_command
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError

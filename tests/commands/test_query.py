@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.cli import main
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.layout import Attribute
 from anyorder.inference.answers import cell_name
-from anyorder.inference.chain_rule import PassByPass
+from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.inference.decoding import SinglePass
 from anyorder.masking.order import Role
-from anyorder.masking.queries import ForwardDynamics, Future, NextAction
+from anyorder.masking.queries import ForwardDynamicsQuery, FutureQuery, NextActionQuery
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def complaint(checkpoint, capsys):
 def test_the_next_action_comes_with_its_distribution(ask, model, batch):
     found, printed = ask("--query", "next_action", "--step", 1)
     with torch.no_grad():
-        logits = model(batch.values, batch.layout, NextAction(1)(batch.layout))[0]
+        logits = model(batch.values, batch.layout, NextActionQuery(1)(batch.layout))[0]
     start = model.vocabulary.offsets[Attribute.ACTION]
     expected = logits[start : start + 7].softmax(dim=0)
     (action,) = found["elements"]
@@ -78,10 +78,10 @@ def test_the_next_action_comes_with_its_distribution(ask, model, batch):
 
 def test_the_next_view_is_told_cell_by_cell(ask, model, batch):
     found, printed = ask("--query", "forward_dynamics", "--step", 0)
-    order = ForwardDynamics(0)(batch.layout)
+    order = ForwardDynamicsQuery(0)(batch.layout)
     answer = SinglePass()(model, batch, order, torch.Generator()).values
     (view,) = found["observations"]
-    cells = batch.layout.shape_of_grid.cells(answer == batch.values).all(dim=-1)[0, 1]
+    cells = batch.layout.grid.cells(answer == batch.values).all(dim=-1)[0, 1]
     assert view["step"] == 1 and view["num_asked"] == 49 == len(view["cells"])
     assert view["num_right"] == int(cells.sum()) == sum(cell["right"] for cell in view["cells"])
     assert all(0 < cell["probability"] <= 1 for cell in view["cells"])
@@ -108,7 +108,7 @@ def test_futures_are_ranked_by_their_likelihood(ask, model, batch, autoregressiv
     assert likelihoods == sorted(likelihoods, reverse=True) and sum(s["num_drawn"] for s in found["samples"]) == 5
     assert found["elements"] == found["samples"][0]["elements"] and "Samples by log-likelihood" in printed
     if autoregressive == "false":
-        truth = PassByPass("unit", "time")(model, batch, Future(0, 2)(batch.layout)).total
+        truth = ChainByRounds("unit", "time")(model, batch, FutureQuery(0, 2)(batch.layout)).total
         assert found["truth_log_likelihood"] == pytest.approx(float(truth), rel=1e-5)
 
 
@@ -131,7 +131,7 @@ def test_every_query_is_answered_and_drawn(ask, tmp_path, options):
 
 
 def test_any_roles_from_a_file(ask, batch, tmp_path):
-    order = NextAction(1)(batch.layout)
+    order = NextActionQuery(1)(batch.layout)
     np.save(tmp_path / "roles.npy", order.roles.numpy())
     both = {"roles": order.roles[0].tolist(), "ranks": order.ranks[0].tolist()}
     (tmp_path / "roles.json").write_text(json.dumps(both))

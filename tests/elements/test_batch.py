@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 
 
@@ -24,7 +24,10 @@ def encode_lengths(make_trajectory):
 @given(lengths=st.lists(st.integers(2, 20), min_size=1, max_size=60), budget=st.integers(1, 50), seed=st.integers(0, 9))
 def test_an_epoch_holds_every_trajectory_once_and_keeps_its_budget(encode_lengths, lengths, budget, seed):
     data = encode_lengths(lengths)
-    for batches in (data.shuffled(budget, torch.Generator().manual_seed(seed)), data.in_order(budget)):
+    for batches in (
+        data.shuffled(Budget(budget, "frames"), torch.Generator().manual_seed(seed)),
+        data.in_order(Budget(budget, "frames")),
+    ):
         assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
         for batch in batches:
             assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
@@ -32,7 +35,7 @@ def test_an_epoch_holds_every_trajectory_once_and_keeps_its_budget(encode_length
 
 def test_little_is_padding(encode_lengths):
     lengths = torch.randint(2, 40, (400,), generator=torch.Generator().manual_seed(0)).tolist()
-    batches = encode_lengths(lengths).shuffled(128, torch.Generator().manual_seed(0))
+    batches = encode_lengths(lengths).shuffled(Budget(128, "frames"), torch.Generator().manual_seed(0))
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
     assert padded < 1.1 * sum(lengths)
     assert len(batches) < 1.2 * sum(lengths) / 128, "most of the budget is used"
@@ -40,13 +43,13 @@ def test_little_is_padding(encode_lengths):
 
 def test_the_generator_alone_decides_the_batches(encode_lengths):
     data = encode_lengths([2 + i % 17 for i in range(90)])
-    once, again, other = (data.shuffled(40, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    once, again, other = (data.shuffled(Budget(40, "frames"), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert once == again
     assert once != other
 
 
 def test_batches_do_not_come_sorted_by_length(encode_lengths):
     data = encode_lengths([2 + i % 17 for i in range(90)])
-    longest = [data.lengths[batch[-1]] for batch in data.shuffled(40, torch.Generator().manual_seed(1))]
+    longest = [data.lengths[batch[-1]] for batch in data.shuffled(Budget(40, "frames"), torch.Generator().manual_seed(1))]
     assert longest != sorted(longest)
-    assert data.in_order(40) == data.in_order(40)
+    assert data.in_order(Budget(40, "frames")) == data.in_order(Budget(40, "frames"))

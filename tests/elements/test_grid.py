@@ -12,7 +12,7 @@ from anyorder.elements.layout import Attribute
 
 
 def assert_recovered(trajectory, row, values, layout, vocabulary):
-    shape, starts, length = layout.shape_of_grid, vocabulary.offsets, len(trajectory)
+    shape, starts, length = layout.grid, vocabulary.offsets, len(trajectory)
     attributes = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
     cells = shape.cells(values)[row, : length + 1] - torch.tensor([starts[a] for a in attributes])
     assert np.array_equal(cells.reshape(trajectory.observations.shape), trajectory.observations)

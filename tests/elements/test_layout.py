@@ -80,7 +80,7 @@ def test_objects_are_what_is_above_a_wall(batch):
 def test_chosen_rows_keep_their_lengths(make_batch):
     layout = make_batch([3, 1, 2]).layout
     rows = layout.rows(torch.tensor([2, 0]))
-    assert torch.equal(rows.kind, layout.kind[[2, 0]]) and rows.shape_of_grid == layout.shape_of_grid
+    assert torch.equal(rows.kind, layout.kind[[2, 0]]) and rows.grid == layout.grid
 
 
 def test_chosen_rows_keep_their_missions(make_trajectory):

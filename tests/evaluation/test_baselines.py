@@ -46,7 +46,7 @@ def test_most_frequent_values(data):
     for attribute, value in expected.items():
         assert baselines.most_frequent[attribute] == START[attribute] + value
     layout = data.batch([0]).layout
-    assert (layout.shape_of_grid.actions(baselines.frequent(layout)) == START[Attribute.ACTION] + 2).all()
+    assert (layout.grid.actions(baselines.frequent(layout)) == START[Attribute.ACTION] + 2).all()
 
 
 def test_nll_is_of_the_share_with_one_added_to_each_count(data):
@@ -62,7 +62,7 @@ def test_nll_is_of_the_share_with_one_added_to_each_count(data):
 
 def test_copy_takes_the_latest_earlier_visible_frame(data):
     batch = data.batch([0])
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     hidden = torch.zeros_like(batch.layout.present)
     shape.cells(hidden)[0, [0, 2, 4, 5], 0, 0] = True
     copied = Baselines.of(data, VOCABULARY).copied(batch, reconstruct(batch.layout, hidden)).values
@@ -73,7 +73,7 @@ def test_copy_takes_the_latest_earlier_visible_frame(data):
 
 def test_the_future_is_never_copied(data):
     batch = data.batch([0])
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     hidden = torch.zeros_like(batch.layout.present)
     shape.directions(hidden)[0, :4] = True
     copied = Baselines.of(data, VOCABULARY).copied(batch, reconstruct(batch.layout, hidden)).values
@@ -83,7 +83,7 @@ def test_the_future_is_never_copied(data):
 def test_true_actions_of_lower_rank_are_copied(data):
     batch = data.batch([0])
     copied = Baselines.of(data, VOCABULARY).copied(batch, imitate(batch.layout)).values
-    actions = batch.layout.shape_of_grid.actions(copied)[0, :5] - START[Attribute.ACTION]
+    actions = batch.layout.grid.actions(copied)[0, :5] - START[Attribute.ACTION]
     assert actions.tolist() == [2, *ACTIONS[:4]]
 
 
@@ -95,7 +95,7 @@ def test_copying_is_as_sure_as_values_are_kept(data):
     assert baselines.kept[Attribute.ACTION] == pytest.approx((1 + 1) / (4 + 2)), "2, 2, 0, 2, 1"
 
     batch = data.batch([0])
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     hidden = torch.zeros_like(batch.layout.present)
     shape.cells(hidden)[0, [0, 2, 3], 0, 0] = True
     copies = baselines.copied(batch, reconstruct(batch.layout, hidden))
@@ -110,7 +110,7 @@ def test_copying_gives_a_distribution(data):
     baselines = Baselines.of(data, VOCABULARY)
     start, size = START[Attribute.OBJECT], VOCABULARY.sizes[Attribute.OBJECT]
     batch = data.batch([0]).rows(torch.zeros(size, dtype=torch.int64))
-    cells = batch.layout.shape_of_grid.cells
+    cells = batch.layout.grid.cells
     cells(batch.values)[:, 1, 0, 0] = torch.arange(start, start + size)
     hidden = torch.zeros_like(batch.layout.present)
     cells(hidden)[:, 1, 0, 0] = True

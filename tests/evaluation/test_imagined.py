@@ -8,7 +8,7 @@ import pytest
 from anyorder.acting.imagination import given, imagine
 from anyorder.evaluation.imagined import NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
 from anyorder.evaluation.whereabouts import places, seen_before
-from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
+from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.pictures.tiles import WRONG
 
 
@@ -97,7 +97,7 @@ def test_the_true_future_is_not_shown(model, trajectories):
     observations = trajectory.observations.copy()
     observations[2:] = (observations[2:] + 1) % (11, 6, 4)
     other = replace(trajectory, observations=observations)
-    one, two = (Future.of(model, Prefix(t, 1), 2) for t in (trajectory, other))
+    one, two = (ImaginedFuture.of(model, Prefix(t, 1), 2) for t in (trajectory, other))
     assert np.array_equal(one.observations, two.observations) and np.array_equal(one.directions, two.directions)
 
 
@@ -122,9 +122,9 @@ def test_the_table_has_a_row_per_horizon_and_group(model, trajectories):
 
 def test_pictures_frame_what_is_wrong(model, trajectories):
     prefix = Prefix(trajectories[0], 1)
-    wrong = Future.of(model, prefix, 3)
+    wrong = ImaginedFuture.of(model, prefix, 3)
     truth = slice(2, 5)
-    right = Future(prefix, trajectories[0].observations[truth], trajectories[0].directions[truth])
+    right = ImaginedFuture(prefix, trajectories[0].observations[truth], trajectories[0].directions[truth])
 
     def red(picture):
         return int((np.array(picture.convert("RGB")) == WRONG).all(axis=-1).sum())
@@ -139,7 +139,7 @@ def test_pictures_frame_what_is_wrong(model, trajectories):
 
 def test_a_film_ends_with_its_episode(model, trajectories):
     last = len(trajectories[0]) - 1
-    assert len(Future.of(model, Prefix(trajectories[0], last), 5).observations) == 1
+    assert len(ImaginedFuture.of(model, Prefix(trajectories[0], last), 5).observations) == 1
 
 
 def test_places_agree_with_what_the_views_show(trajectories):

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from anyorder.elements.batch import Budget
 from anyorder.elements.grid import NUM_VALUES, WALL
 from anyorder.elements.layout import Attribute
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.likelihood import CELL_GROUPS, POSITIONS, score
-from anyorder.evaluation.modes import Filtering, InOnePass
+from anyorder.evaluation.modes import Filtering, WholeTrajectory
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, NextAction, NextReturn
@@ -52,14 +53,15 @@ def baselines(encoded, vocabulary):
     return Baselines.of(encoded, vocabulary)
 
 
+BUDGET = Budget(64, "frames")
 CELLS = Cell(Rate(0.3, 0.3))
-CELL = InOnePass(CELLS)
-WORLD_MODEL = {"forward": InOnePass(ForwardDynamics()), "filtering": Filtering(CELLS), "smoothing": CELL}
+CELL = WholeTrajectory(CELLS)
+WORLD_MODEL = {"forward": WholeTrajectory(ForwardDynamics()), "filtering": Filtering(CELLS), "smoothing": CELL}
 
 
 def test_equal_logits_give_the_logarithm_of_the_number_of_values(encoded, vocabulary, baselines):
-    modes = CELL, InOnePass(NextReturn())
-    groups, returns = (score(Constant(vocabulary), encoded, mode, baselines, 64, seed=0).groups for mode in modes)
+    modes = CELL, WholeTrajectory(NextReturn())
+    groups, returns = (score(Constant(vocabulary), encoded, mode, baselines, BUDGET, seed=0).groups for mode in modes)
     groups["return"] = returns["return"]
     for attribute, num_values in NUM_VALUES.items():
         assert groups[attribute.name.lower()].nll_per_element == pytest.approx(math.log(num_values), abs=1e-6)
@@ -69,24 +71,24 @@ def test_equal_logits_give_the_logarithm_of_the_number_of_values(encoded, vocabu
 
 
 def test_the_truth_scores_one(encoded, vocabulary, baselines):
-    for mode in (*WORLD_MODEL.values(), InOnePass(NextAction())):
-        for group in score(Oracle(vocabulary), encoded, mode, baselines, 64, seed=0).groups.values():
+    for mode in (*WORLD_MODEL.values(), WholeTrajectory(NextAction())):
+        for group in score(Oracle(vocabulary), encoded, mode, baselines, BUDGET, seed=0).groups.values():
             assert group.accuracy.rate == 1.0
             assert group.nll_per_element == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_cell_is_right_only_with_all_its_attributes(encoded, vocabulary, baselines):
-    groups = score(WrongColor(vocabulary), encoded, CELL, baselines, 64, seed=0).groups
+    groups = score(WrongColor(vocabulary), encoded, CELL, baselines, BUDGET, seed=0).groups
     assert groups["object"].accuracy.rate == groups["state"].accuracy.rate == 1.0
     assert groups["color"].accuracy.rate == groups["cell"].accuracy.rate == groups["object_cell"].accuracy.rate == 0.0
 
 
 def test_counts_are_those_of_the_targets(encoded, vocabulary, baselines):
-    scores = score(Constant(vocabulary), encoded, CELL, baselines, 10_000, seed=3)
-    batch = encoded.batch(encoded.in_order(10_000)[0])
+    scores = score(Constant(vocabulary), encoded, CELL, baselines, Budget(10_000, "frames"), seed=3)
+    batch = encoded.batch(encoded.in_order(Budget(10_000, "frames"))[0])
     order = CELLS(batch.layout, stream(3, "evaluation", 0))
-    hidden = batch.layout.shape_of_grid.cells(order.targets)[..., 0]
-    truth = batch.layout.shape_of_grid.cells(batch.values)
+    hidden = batch.layout.grid.cells(order.targets)[..., 0]
+    truth = batch.layout.grid.cells(batch.values)
     changed = torch.zeros_like(hidden)
     for frame in range(1, truth.shape[1]):
         changed[:, frame] = (truth[:, frame] != truth[:, frame - 1]).any(dim=-1)
@@ -94,12 +96,12 @@ def test_counts_are_those_of_the_targets(encoded, vocabulary, baselines):
     assert counts["cell"] == counts["object"] == hidden.sum()
     assert counts["object_cell"] == (hidden & (truth[..., 0] > WALL)).sum()
     assert counts["changed_cell"] == (hidden & changed).sum()
-    assert counts["action"] == batch.layout.shape_of_grid.actions(order.targets).sum()
+    assert counts["action"] == batch.layout.grid.actions(order.targets).sum()
     assert scores.hidden_fraction == pytest.approx(0.3, abs=0.03)
 
 
 def test_baselines_answer_the_same_questions(encoded, vocabulary, baselines):
-    groups = score(Constant(vocabulary), encoded, CELL, baselines, 64, seed=0).groups
+    groups = score(Constant(vocabulary), encoded, CELL, baselines, BUDGET, seed=0).groups
     for group in groups.values():
         assert group.accuracy.count == group.most_frequent.count == group.copy_last.count
     assert groups["state"].most_frequent.rate == 1.0, "nothing but a door has a state in GoToRedBall"
@@ -107,13 +109,13 @@ def test_baselines_answer_the_same_questions(encoded, vocabulary, baselines):
 
 
 def test_next_action_asks_for_every_action_and_nothing_else(encoded, vocabulary, baselines, trajectories):
-    scores = score(Constant(vocabulary), encoded, InOnePass(NextAction()), baselines, 64, seed=0)
+    scores = score(Constant(vocabulary), encoded, WholeTrajectory(NextAction()), baselines, BUDGET, seed=0)
     assert set(scores.groups) == {"action"}
     assert scores.groups["action"].accuracy.count == sum(len(trajectory) for trajectory in trajectories)
 
 
 def test_equal_seeds_give_equal_scores(encoded, vocabulary, baselines):
-    scores = [score(Constant(vocabulary), encoded, CELL, baselines, 64, seed=seed) for seed in (5, 5, 6)]
+    scores = [score(Constant(vocabulary), encoded, CELL, baselines, BUDGET, seed=seed) for seed in (5, 5, 6)]
     assert scores[0] == scores[1] != scores[2]
 
 
@@ -125,13 +127,13 @@ def test_what_is_hidden_does_not_reach_the_grid_model(encoded, vocabulary, basel
     start = torch.tensor([vocabulary.offsets[attribute] for attribute in Attribute])[batch.layout.attribute]
     other = torch.where(order.roles == Role.TARGET, start, batch.values)
     assert torch.equal(model(batch.values, batch.layout, order), model(other, batch.layout, order))
-    assert score(model, encoded, CELL, baselines, 64, seed=0).groups["object"].accuracy.rate < 0.9
+    assert score(model, encoded, CELL, baselines, BUDGET, seed=0).groups["object"].accuracy.rate < 0.9
 
 
 def test_filtering_and_smoothing_ask_for_the_same_cells(encoded, vocabulary, baselines):
     """So the baselines, which look at the past alone, score the same in both."""
     modes = WORLD_MODEL["filtering"], WORLD_MODEL["smoothing"]
-    filtering, smoothing = (score(Constant(vocabulary), encoded, mode, baselines, 64, seed=0) for mode in modes)
+    filtering, smoothing = (score(Constant(vocabulary), encoded, mode, baselines, BUDGET, seed=0) for mode in modes)
     assert set(smoothing.groups) - set(filtering.groups) == {"action"}
     for name, group in filtering.groups.items():
         other = smoothing.groups[name]
@@ -142,14 +144,14 @@ def test_filtering_and_smoothing_ask_for_the_same_cells(encoded, vocabulary, bas
 
 
 def test_forward_asks_for_every_observation_but_the_first(encoded, vocabulary, baselines, trajectories):
-    scores = score(Constant(vocabulary), encoded, WORLD_MODEL["forward"], baselines, 64, seed=0)
+    scores = score(Constant(vocabulary), encoded, WORLD_MODEL["forward"], baselines, BUDGET, seed=0)
     assert scores.groups["cell"].accuracy.count == 49 * sum(len(trajectory) for trajectory in trajectories)
     assert "0" not in scores.positions["cell"] and "action" not in scores.groups
 
 
 @pytest.mark.parametrize("name", WORLD_MODEL)
 def test_positions_add_up_to_the_whole(encoded, vocabulary, baselines, make_model, name):
-    scores = score(make_model((7, 7), vocabulary), encoded, WORLD_MODEL[name], baselines, 64, seed=0)
+    scores = score(make_model((7, 7), vocabulary), encoded, WORLD_MODEL[name], baselines, BUDGET, seed=0)
     assert set(scores.positions) == set(CELL_GROUPS)
     for group, positions in scores.positions.items():
         whole, parts = scores.groups[group], positions.values()
@@ -164,7 +166,7 @@ def test_positions_add_up_to_the_whole(encoded, vocabulary, baselines, make_mode
 
 
 def test_positions_are_steps_of_the_episode(encoded, vocabulary, baselines, trajectories):
-    positions = score(Constant(vocabulary), encoded, WORLD_MODEL["forward"], baselines, 64, seed=0).positions["cell"]
+    positions = score(Constant(vocabulary), encoded, WORLD_MODEL["forward"], baselines, BUDGET, seed=0).positions["cell"]
     last = {"0": 0, "1-2": 2, "3-5": 5, "6-10": 10, "11+": 10_000}
     for name, first in POSITIONS.items():
         steps = [step for trajectory in trajectories for step in range(1, len(trajectory) + 1)]
@@ -186,7 +188,7 @@ class Hedging(Oracle):
 
 
 def test_a_known_miscalibration_is_found(encoded, vocabulary, baselines):
-    scores = score(Hedging(vocabulary), encoded, CELL, baselines, 64, seed=0)
+    scores = score(Hedging(vocabulary), encoded, CELL, baselines, BUDGET, seed=0)
     found = scores.calibration
     by_attribute = [scores.groups[name] for name in ("object", "color", "state", "direction", "action")]
     right = sum(group.accuracy.successes for group in by_attribute)
@@ -199,7 +201,7 @@ def test_a_known_miscalibration_is_found(encoded, vocabulary, baselines):
 
 
 def test_the_truth_is_calibrated_and_equal_logits_say_one_over_the_number_of_values(encoded, vocabulary, baselines):
-    assert score(Oracle(vocabulary), encoded, CELL, baselines, 64, seed=0).calibration.expected_calibration_error < 1e-6
-    found = score(Constant(vocabulary), encoded, InOnePass(NextAction()), baselines, 64, seed=0).calibration
+    assert score(Oracle(vocabulary), encoded, CELL, baselines, BUDGET, seed=0).calibration.expected_calibration_error < 1e-6
+    found = score(Constant(vocabulary), encoded, WholeTrajectory(NextAction()), baselines, BUDGET, seed=0).calibration
     assert found.mean_confidence == pytest.approx(1 / 7)
     assert found.expected_calibration_error == pytest.approx(abs(found.accuracy - 1 / 7))

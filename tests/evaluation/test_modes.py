@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from anyorder.elements.layout import Kind
-from anyorder.evaluation.modes import Filtering, InOnePass
+from anyorder.evaluation.modes import Filtering, WholeTrajectory
 from anyorder.masking.order import Role
-from anyorder.masking.queries import HiddenCells
+from anyorder.masking.queries import HiddenCellsQuery
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics
 from anyorder.seeding import stream
@@ -42,8 +42,8 @@ def rows_of(part, batch):
     """Which trajectories of the batch a part has: those with its last step, if not all."""
     if len(part.values) == len(batch.values):
         return torch.arange(len(part.values))
-    lengths = batch.layout.shape_of_grid.directions(batch.layout.kind == Kind.OBSERVATION).sum(dim=1)
-    rows = (lengths >= part.layout.shape_of_grid.num_frames).nonzero()[:, 0]
+    lengths = batch.layout.grid.directions(batch.layout.kind == Kind.OBSERVATION).sum(dim=1)
+    rows = (lengths >= part.layout.grid.num_frames).nonzero()[:, 0]
     assert len(rows) == len(part.values), "something is hidden in each of these"
     return rows
 
@@ -69,7 +69,7 @@ def test_filtering_never_sees_the_future(model, batch, other_values, step):
     assert torch.equal(before, after)
     for part, order in Filtering(CELLS)(batch, stream(0, "test")):
         seen = order.roles != Role.DROPPED
-        time = part.layout.shape_of_grid.num_frames - 1
+        time = part.layout.grid.num_frames - 1
         assert not (seen & part.layout.of_kind(Kind.ACTION) & (part.layout.step >= time)).any()
         assert int(part.layout.step.max()) == time
 
@@ -93,7 +93,7 @@ def test_filtering_sees_the_present_and_the_past(model, batch, other_values):
 
 
 def test_filtering_is_smoothing_at_the_last_step(model, batch):
-    filtering, smoothing = (answers(model, mode(CELLS), batch, batch.values) for mode in (Filtering, InOnePass))
+    filtering, smoothing = (answers(model, mode(CELLS), batch, batch.values) for mode in (Filtering, WholeTrajectory))
     layout = batch.layout
     last = torch.where(layout.of_kind(Kind.OBSERVATION), layout.step, -1).amax(dim=1, keepdim=True)
     at_last = (layout.step == last) & layout.of_kind(Kind.OBSERVATION)
@@ -107,9 +107,9 @@ def test_filtering_answers_as_the_query_for_hidden_cells(model, make_batch):
     batch = make_batch([5, 5])
     order = CELLS(batch.layout, stream(0, "test"))
     hidden = order.targets & batch.layout.of_kind(Kind.OBSERVATION)
-    found = answers(model, Filtering(lambda layout, generator: HiddenCells(hidden)(layout)), batch, batch.values)
+    found = answers(model, Filtering(lambda layout, generator: HiddenCellsQuery(hidden)(layout)), batch, batch.values)
     for step in range(6):
-        asked = HiddenCells(hidden, until=step)(batch.layout)
+        asked = HiddenCellsQuery(hidden, until=step)(batch.layout)
         logits = model(batch.values, batch.layout, asked)
         at = batch.layout.step[asked.targets] == step
         expected = logits[at].masked_fill(logits[at].isinf(), 0.0)
@@ -117,7 +117,7 @@ def test_filtering_answers_as_the_query_for_hidden_cells(model, make_batch):
 
 
 def test_forward_sees_the_past_alone(model, batch, other_values):
-    mode, layout = InOnePass(ForwardDynamics()), batch.layout
+    mode, layout = WholeTrajectory(ForwardDynamics()), batch.layout
     now = layout.step == 2
     before, without_past, without_future = (
         answers(model, mode, batch, other_values(batch, changed))[now]

@@ -1,4 +1,4 @@
-"""Both arms play the same episodes, differ in nothing but the corruption, and are compared pair by pair."""
+"""Both robustness_arms play the same episodes, differ in nothing but the corruption, and are compared pair by pair."""
 
 from dataclasses import replace
 from io import StringIO
@@ -13,7 +13,7 @@ from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import mcnemar
-from anyorder.evaluation.robustness import FORMS, Agent, Arm, RobustnessScore, arms, compare
+from anyorder.evaluation.robustness import FORMS, RobustnessAgent, RobustnessArm, RobustnessScore, compare, robustness_arms
 from anyorder.evaluation.tables import robustness_table
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("short_episodes")
 
 @pytest.fixture(scope="module")
 def agent(make_model, vocabulary):
-    return Agent(make_model((7, 7), vocabulary), temperature=1.0)
+    return RobustnessAgent(make_model((7, 7), vocabulary), temperature=1.0)
 
 
 def actions(trajectories):
@@ -34,8 +34,8 @@ def actions(trajectories):
 @pytest.mark.parametrize("form", FORMS)
 def test_without_strength_every_arm_is_the_clean_one(agent, kind, form):
     clean = roll_out(StepwisePolicy(agent.model, 1.0), ENV_ID, SEEDS)
-    assert actions(agent.play(Arm(kind, 0.0, form), ENV_ID, SEEDS)) == actions(clean)
-    score = compare(agent, clean, Arm(kind, 0.0, form), ENV_ID)
+    assert actions(agent.play(RobustnessArm(kind, 0.0, form), ENV_ID, SEEDS)) == actions(clean)
+    score = compare(agent, clean, RobustnessArm(kind, 0.0, form), ENV_ID)
     assert score.corrupted == score.clean and (score.won, score.lost, score.p_value) == (0, 0, 1.0)
     assert score.seeds == (SEEDS[0], SEEDS[1])
 
@@ -50,7 +50,7 @@ def test_an_arm_plays_the_seeds_of_the_clean_one_with_its_corruption(agent, monk
     clean = roll_out(StepwisePolicy(agent.model, 1.0), ENV_ID, SEEDS)
     monkeypatch.setattr("anyorder.evaluation.robustness.roll_out", recording)
     for form in FORMS:
-        compare(agent, clean, Arm("occlusion", 0.5, form), ENV_ID)
+        compare(agent, clean, RobustnessArm("occlusion", 0.5, form), ENV_ID)
     assert played == [
         (StepwisePolicy, ENV_ID, SEEDS, Untold(Occlusion(0.5))),
         (StepwisePolicy, ENV_ID, SEEDS, Occlusion(0.5)),
@@ -59,9 +59,9 @@ def test_an_arm_plays_the_seeds_of_the_clean_one_with_its_corruption(agent, monk
 
 
 def test_arms_do_not_depend_on_those_played_before(agent):
-    arm = Arm("attribute_flips", 0.3, "told")
+    arm = RobustnessArm("attribute_flips", 0.3, "told")
     first = agent.play(arm, ENV_ID, SEEDS)
-    agent.play(Arm("occlusion", 0.3, "told"), ENV_ID, SEEDS)
+    agent.play(RobustnessArm("occlusion", 0.3, "told"), ENV_ID, SEEDS)
     assert actions(agent.play(arm, ENV_ID, SEEDS)) == actions(first)
 
 
@@ -77,14 +77,14 @@ def outcomes(make_trajectory):
 
 
 def test_pairs_are_counted_by_hand(outcomes):
-    score = RobustnessScore.of(Arm("occlusion", 0.3, "told"), outcomes("1111110000"), outcomes("1100001000"))
+    score = RobustnessScore.of(RobustnessArm("occlusion", 0.3, "told"), outcomes("1111110000"), outcomes("1100001000"))
     assert (score.clean.successes, score.corrupted.successes, score.won, score.lost) == (6, 3, 1, 4)
     assert score.share_kept == 0.5
     assert score.p_value == pytest.approx(2 * (1 + 5) / 2**5)
 
 
 def test_nothing_to_keep(outcomes):
-    score = RobustnessScore.of(Arm("occlusion", 0.3, "told"), outcomes("000"), outcomes("010"))
+    score = RobustnessScore.of(RobustnessArm("occlusion", 0.3, "told"), outcomes("000"), outcomes("010"))
     assert score.share_kept is None and (score.won, score.lost) == (1, 0)
 
 
@@ -94,7 +94,7 @@ def test_mcnemar_is_exact(won, lost, p):
 
 
 def test_arms_of_different_episodes_are_not_compared(outcomes):
-    arm = Arm("occlusion", 0.3, "told")
+    arm = RobustnessArm("occlusion", 0.3, "told")
     with pytest.raises(ValueError, match="same seeds"):
         RobustnessScore.of(arm, outcomes("11"), outcomes("11")[::-1])
     other = [replace(trajectory, mission="go to the door") for trajectory in outcomes("11")]
@@ -103,7 +103,7 @@ def test_arms_of_different_episodes_are_not_compared(outcomes):
 
 
 def test_every_kind_strength_and_form_is_an_arm():
-    asked = arms({"occlusion": [0.1, 0.3], "repeated_actions": [0.25]}, ["untold", "told"])
+    asked = robustness_arms({"occlusion": [0.1, 0.3], "repeated_actions": [0.25]}, ["untold", "told"])
     assert [str(arm) for arm in asked] == [
         "occlusion 0.1, untold",
         "occlusion 0.1, told",
@@ -124,11 +124,11 @@ def test_every_kind_strength_and_form_is_an_arm():
 )
 def test_what_cannot_be_played_is_refused(strengths, forms, message):
     with pytest.raises(AnyOrderError, match=message):
-        arms(strengths, forms)
+        robustness_arms(strengths, forms)
 
 
 def test_the_table_has_a_row_per_arm(outcomes):
-    planned = arms({"dropped_frames": [0.1]}, FORMS)
+    planned = robustness_arms({"dropped_frames": [0.1]}, FORMS)
     scores = [RobustnessScore.of(arm, outcomes("1110"), outcomes("1000")) for arm in planned]
     console = Console(record=True, width=200, file=StringIO())
     console.print(robustness_table(scores))

@@ -9,7 +9,7 @@ from exact_joint import ExactJoint
 from anyorder.elements.layout import Kind
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit, choose, nucleus
 from anyorder.masking.order import Order, Role, imitate, reconstruct
-from anyorder.masking.queries import Future, Infill, NextAction, RandomHiddenCells
+from anyorder.masking.queries import FutureQuery, InfillQuery, NextActionQuery, RandomHiddenCellsQuery
 
 EVERY = [
     SinglePass(),
@@ -50,11 +50,11 @@ def joint_of_equals():
 
 
 def actions(batch, decoded):
-    return batch.layout.shape_of_grid.actions(decoded.values)[:, :3]
+    return batch.layout.grid.actions(decoded.values)[:, :3]
 
 
 def test_one_pass_takes_the_most_probable_value_of_each_target(model, batch):
-    order = RandomHiddenCells(0.4)(batch.layout)
+    order = RandomHiddenCellsQuery(0.4)(batch.layout)
     decoded = SinglePass()(model, batch, order, generator())
     with torch.no_grad():
         logits = model(batch.values, batch.layout, order)
@@ -67,7 +67,7 @@ def test_one_pass_takes_the_most_probable_value_of_each_target(model, batch):
 
 @pytest.mark.parametrize("decoder", EVERY)
 def test_no_true_value_of_a_target_is_read(model, batch, other_values, decoder):
-    order = Infill(1, 3)(batch.layout)
+    order = InfillQuery(1, 3)(batch.layout)
     changed = replace(batch, values=other_values(batch, order.targets))
     first, second = (decoder(model, b, order, generator()) for b in (batch, changed))
     assert torch.equal(first.values, second.values) and torch.equal(first.probability, second.probability)
@@ -75,21 +75,21 @@ def test_no_true_value_of_a_target_is_read(model, batch, other_values, decoder):
 
 @pytest.mark.parametrize("decoder", EVERY)
 def test_equal_generators_give_equal_answers(model, batch, decoder):
-    order = Infill(1, 3)(batch.layout)
+    order = InfillQuery(1, 3)(batch.layout)
     first, second = (decoder(model, batch, order, generator(7)) for _ in range(2))
     assert torch.equal(first.values, second.values)
     assert bool(((first.probability > 0) & (first.probability <= 1)).all())
 
 
 def test_other_seeds_sample_something_else(model, batch):
-    order = Infill(1, 3)(batch.layout)
+    order = InfillQuery(1, 3)(batch.layout)
     first, second = (SinglePass(1.0)(model, batch, order, generator(seed)) for seed in (1, 2))
     assert not torch.equal(first.values, second.values)
 
 
 @pytest.mark.parametrize("decoder", [SinglePass(), ByConfidence(3), UnitByUnit("time"), UnitByUnit("reverse"), AlongRanks()])
 def test_neighbours_in_a_batch_change_nothing(model, batch, decoder):
-    order = RandomHiddenCells(0.3)(batch.layout)  # other numbers of targets in other lengths
+    order = RandomHiddenCellsQuery(0.3)(batch.layout)  # other numbers of targets in other lengths
     together = decoder(model, batch, order, generator())
     for row in range(3):
         index = torch.tensor([row])
@@ -121,11 +121,11 @@ def test_along_ranks_feeds_values_back_too(copies):
 def test_samples_have_the_joint_distribution(make_batch, decoder):
     batch = make_batch([2]).rows(torch.zeros(4_000, dtype=torch.int64))
     joint = torch.rand(7, 7, generator=generator()) ** 4
-    order = imitate(batch.layout) if isinstance(decoder, AlongRanks) else Infill(0, 3)(batch.layout)
+    order = imitate(batch.layout) if isinstance(decoder, AlongRanks) else InfillQuery(0, 3)(batch.layout)
     order = Order(order.roles.masked_fill(batch.layout.of_kind(Kind.OBSERVATION), Role.HIDDEN), order.ranks)
     model = ExactJoint(joint)
     decoded = decoder(model, batch, order, generator(3))
-    first, second = (batch.layout.shape_of_grid.actions(decoded.values)[:, :2] - model.first).T
+    first, second = (batch.layout.grid.actions(decoded.values)[:, :2] - model.first).T
     share = torch.bincount(7 * first + second, minlength=49) / len(first)
     expected = model.joint.flatten().float()
     deviation = (share - expected) / (expected * (1 - expected) / len(first)).sqrt().clamp(min=1e-4)
@@ -153,7 +153,7 @@ def test_as_many_passes_as_targets_decide_one_each(copies):
 
 
 def test_one_pass_by_confidence_is_a_single_pass(model, batch):
-    order = RandomHiddenCells(0.4)(batch.layout)
+    order = RandomHiddenCellsQuery(0.4)(batch.layout)
     one, single = (decoder(model, batch, order, generator()) for decoder in (ByConfidence(1), SinglePass()))
     assert torch.equal(one.values, single.values) and torch.equal(one.logits, single.logits)
 
@@ -182,7 +182,7 @@ def test_random_sequences_differ_between_trajectories_and_are_uniform(copies):
 
 
 def test_along_ranks_is_the_training_order_with_chosen_values(model, batch):
-    order = Future(0, 2, autoregressive=True)(batch.layout)
+    order = FutureQuery(0, 2, autoregressive=True)(batch.layout)
     found = AlongRanks()(model, batch, order, generator())
     values = batch.values.clone()
     for rank in order.ranks[order.targets].unique():
@@ -198,7 +198,7 @@ def test_along_ranks_is_the_training_order_with_chosen_values(model, batch):
 def test_targets_of_several_ranks_are_refused(model, batch, decoder):
     with pytest.raises(ValueError, match="decode with AlongRanks"):
         decoder(model, batch, imitate(batch.layout), generator())
-    assert decoder(model, batch, NextAction(1)(batch.layout), generator()).values.shape == batch.values.shape
+    assert decoder(model, batch, NextActionQuery(1)(batch.layout), generator()).values.shape == batch.values.shape
 
 
 def test_the_nucleus_is_the_smallest_set_that_reaches_top_p():
@@ -234,4 +234,4 @@ def test_temperature_and_top_p_shape_what_is_drawn():
 )
 def test_impossible_settings_are_said(model, batch, decoder):
     with pytest.raises(ValueError, match="found|twice|missing"):
-        decoder(model, batch, Infill(1, 2)(batch.layout), generator())
+        decoder(model, batch, InfillQuery(1, 2)(batch.layout), generator())

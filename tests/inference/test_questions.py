@@ -5,7 +5,7 @@ import pytest
 from anyorder.errors import AnyOrderError
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit
 from anyorder.inference.questions import DECODERS, DecoderChoice, decoder_of, options_of, query_of
-from anyorder.masking.queries import QUERIES, Future, HiddenCells, InverseDynamics, RandomHiddenCells
+from anyorder.masking.queries import QUERIES, FutureQuery, HiddenCellsQuery, InverseDynamicsQuery, RandomHiddenCellsQuery
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +18,16 @@ def test_every_query_has_options_that_can_be_given():
         assert options_of(name), name
     assert options_of("goal_conditioned") == {"step": True, "goal_step": True, "mission": False}
     assert options_of("hidden_cells") == {"rate": True, "until": False}, "a seed is given apart"
-    assert HiddenCells not in QUERIES.values(), "its cells are no number"
+    assert HiddenCellsQuery not in QUERIES.values(), "its cells are no number"
 
 
 def test_a_query_gets_what_was_given():
     query = query_of("inverse_dynamics", {"step": 2})
-    assert isinstance(query, InverseDynamics) and query.step == 2
+    assert isinstance(query, InverseDynamicsQuery) and query.step == 2
     query = query_of("future", {"step": 1, "autoregressive": True}, seed=5)
-    assert isinstance(query, Future) and (query.step, query.horizon, query.autoregressive) == (1, None, True)
+    assert isinstance(query, FutureQuery) and (query.step, query.horizon, query.autoregressive) == (1, None, True)
     query = query_of("hidden_cells", {"rate": 0.5}, seed=5)
-    assert isinstance(query, RandomHiddenCells) and (query.rate, query.seed) == (0.5, 5)
+    assert isinstance(query, RandomHiddenCellsQuery) and (query.rate, query.seed) == (0.5, 5)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_options_are_called_as_the_user_writes_them(name, given, said):
 
 
 def test_the_decoder_fits_the_order(layout):
-    plain, ranked = Future(0)(layout), Future(0, autoregressive=True)(layout)
+    plain, ranked = FutureQuery(0)(layout), FutureQuery(0, autoregressive=True)(layout)
     assert decoder_of(DecoderChoice(), plain) == SinglePass() and decoder_of(DecoderChoice(), ranked) == AlongRanks()
     choice = DecoderChoice("confidence", num_passes=3, temperature=0.5, top_p=0.9)
     assert decoder_of(choice, plain) == ByConfidence(3, 0.5, 0.9)
@@ -63,5 +63,5 @@ def test_the_decoder_fits_the_order(layout):
 )
 def test_a_decoder_that_does_not_fit_is_refused(layout, name, autoregressive, said):
     with pytest.raises(AnyOrderError) as error:
-        decoder_of(DecoderChoice(name), Future(0, autoregressive=autoregressive)(layout), dashes="--")
+        decoder_of(DecoderChoice(name), FutureQuery(0, autoregressive=autoregressive)(layout), dashes="--")
     assert said in str(error.value)

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build.runs import strategy_schedule
+from anyorder.build.masking import strategy_schedule
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig
@@ -323,5 +323,5 @@ def test_a_run_trains_with_a_strategy_of_another_package(installed, tmp_path):
     once = ["--training.num_epochs", "1", "--training.num_processes", "1", "--training.num_threads", "1"]
     data = ["--data.path", str(tmp_path / "data"), "--output_dir", str(tmp_path / "run")]
     main(["train", *data, *small, *once, "--masking.mixture", FRAMES])
-    header = checkpoint.load(tmp_path / "run" / "checkpoints" / "best.safetensors").header
+    header = checkpoint.load_checkpoint(tmp_path / "run" / "checkpoints" / "best.safetensors").header
     assert header["config"]["masking"]["mixture"] == yaml.safe_load(FRAMES)

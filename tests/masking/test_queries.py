@@ -3,23 +3,23 @@
 import pytest
 import torch
 
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking import strategies
 from anyorder.masking.order import Order, Role, own_level, reconstruct, value_level
 from anyorder.masking.queries import (
-    BackwardDynamics,
-    ForwardDynamics,
-    Future,
-    GoalConditionedAction,
-    HiddenCells,
-    Infill,
-    InverseDynamics,
-    NextAction,
-    RandomHiddenCells,
-    Roles,
-    Waypoints,
+    BackwardDynamicsQuery,
+    ForwardDynamicsQuery,
+    FutureQuery,
+    GoalConditionedActionQuery,
+    HiddenCellsQuery,
+    InfillQuery,
+    InverseDynamicsQuery,
+    NextActionQuery,
+    RandomHiddenCellsQuery,
+    RolesQuery,
+    WaypointsQuery,
     know,
 )
 
@@ -55,15 +55,15 @@ def written(order, layout):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (NextAction(1), "c cc c? .. .. .."),
-        (NextAction(0), "c c? .. .. .. .."),
-        (ForwardDynamics(1), "c cc cc ?. .. .."),
-        (InverseDynamics(1), "c cc c? c. .. .."),
-        (GoalConditionedAction(1, 3), ". cc c? .. c. .."),
-        (GoalConditionedAction(0, 3, mission=True), "c c? .. .. c. .."),
-        (Waypoints(0, (1, 3)), ". c? c. .. c. .."),
-        (Future(1, horizon=2), "c cc c? ?? ?. .."),
-        (Future(1, horizon=2, autoregressive=True), "c cc c? ?? ?. .."),
+        (NextActionQuery(1), "c cc c? .. .. .."),
+        (NextActionQuery(0), "c c? .. .. .. .."),
+        (ForwardDynamicsQuery(1), "c cc cc ?. .. .."),
+        (InverseDynamicsQuery(1), "c cc c? c. .. .."),
+        (GoalConditionedActionQuery(1, 3), ". cc c? .. c. .."),
+        (GoalConditionedActionQuery(0, 3, mission=True), "c c? .. .. c. .."),
+        (WaypointsQuery(0, (1, 3)), ". c? c. .. c. .."),
+        (FutureQuery(1, horizon=2), "c cc c? ?? ?. .."),
+        (FutureQuery(1, horizon=2, autoregressive=True), "c cc c? ?? ?. .."),
     ],
 )
 def test_what_is_visible_and_what_is_asked(batch, query, expected):
@@ -73,11 +73,11 @@ def test_what_is_visible_and_what_is_asked(batch, query, expected):
 @pytest.mark.parametrize(
     ("query", "first", "second"),
     [
-        (BackwardDynamics(1), "c .. ?c cc cc c.", "c .. ?c cc c. .."),
-        (Infill(1, 3), "c cc ?? ?? cc c.", "c cc ?? ?? c. .."),
-        (Infill(2, 4), "c cc cc ?? ?? c.", "c cc cc ?? ?. .."),
-        (Future(2), "c cc cc c? ?? ?.", "c cc cc c? ?. .."),
-        (NextAction(torch.tensor([3, 0])), "c cc cc cc c? ..", "c c? .. .. .. .."),
+        (BackwardDynamicsQuery(1), "c .. ?c cc cc c.", "c .. ?c cc c. .."),
+        (InfillQuery(1, 3), "c cc ?? ?? cc c.", "c cc ?? ?? c. .."),
+        (InfillQuery(2, 4), "c cc cc ?? ?? c.", "c cc cc ?? ?. .."),
+        (FutureQuery(2), "c cc cc c? ?? ?.", "c cc cc c? ?. .."),
+        (NextActionQuery(torch.tensor([3, 0])), "c cc cc cc c? ..", "c c? .. .. .. .."),
     ],
 )
 def test_what_depends_on_the_length(batch, query, first, second):
@@ -86,7 +86,7 @@ def test_what_depends_on_the_length(batch, query, first, second):
 
 def test_the_next_action_has_the_logits_of_the_policy(model, make_trajectory, make_batch):
     batch, steps = make_batch([4, 3, 6]), [2, 0, 5]
-    policy, histories = Policy(model), []
+    policy, histories = ModelPolicy(model), []
     for row, (length, step) in enumerate(zip([4, 3, 6], steps)):
         trajectory = make_trajectory(length, seed=row)
         histories.append(policy.start(trajectory.mission))
@@ -94,7 +94,7 @@ def test_the_next_action_has_the_logits_of_the_policy(model, make_trajectory, ma
             if t:
                 histories[-1].act(trajectory.actions[t - 1])
             histories[-1].observe(View(trajectory.observations[t], int(trajectory.directions[t]), trajectory.mission))
-    order = NextAction(torch.tensor(steps))(batch.layout)
+    order = NextActionQuery(torch.tensor(steps))(batch.layout)
     first = model.vocabulary.offsets[Attribute.ACTION]
     with torch.no_grad():
         logits = model(batch.values, batch.layout, order)[:, first : first + 7]
@@ -107,18 +107,18 @@ ALL_ON_THE_WAY = torch.tensor([4, 3])
 @pytest.mark.parametrize(
     ("query", "strategy"),
     [
-        (NextAction(1), strategies.NextAction()),
-        (NextAction(2), strategies.NextAction()),
-        (ForwardDynamics(0), strategies.ForwardDynamics()),
-        (ForwardDynamics(2), strategies.ForwardDynamics()),
-        (InverseDynamics(1), strategies.InverseDynamics()),
-        (InverseDynamics(2), strategies.InverseDynamics()),
-        (BackwardDynamics(0), strategies.BackwardDynamics()),
-        (BackwardDynamics(2), strategies.BackwardDynamics()),
-        (GoalConditionedAction(1, ALL_ON_THE_WAY), strategies.GoalConditioned()),
-        (GoalConditionedAction(2, ALL_ON_THE_WAY, mission=True), strategies.GoalConditioned(mission=True)),
-        (Waypoints(0, (1, 2, 3, ALL_ON_THE_WAY)), strategies.Waypoint(num_waypoints=9)),
-        (Future(2, 1, autoregressive=True), strategies.NextStep()),
+        (NextActionQuery(1), strategies.NextAction()),
+        (NextActionQuery(2), strategies.NextAction()),
+        (ForwardDynamicsQuery(0), strategies.ForwardDynamics()),
+        (ForwardDynamicsQuery(2), strategies.ForwardDynamics()),
+        (InverseDynamicsQuery(1), strategies.InverseDynamics()),
+        (InverseDynamicsQuery(2), strategies.InverseDynamics()),
+        (BackwardDynamicsQuery(0), strategies.BackwardDynamics()),
+        (BackwardDynamicsQuery(2), strategies.BackwardDynamics()),
+        (GoalConditionedActionQuery(1, ALL_ON_THE_WAY), strategies.GoalConditioned()),
+        (GoalConditionedActionQuery(2, ALL_ON_THE_WAY, mission=True), strategies.GoalConditioned(mission=True)),
+        (WaypointsQuery(0, (1, 2, 3, ALL_ON_THE_WAY)), strategies.Waypoint(num_waypoints=9)),
+        (FutureQuery(2, 1, autoregressive=True), strategies.NextStep()),
     ],
 )
 def test_the_question_is_the_one_that_was_trained(model, batch, query, strategy):
@@ -131,14 +131,20 @@ def test_the_question_is_the_one_that_was_trained(model, batch, query, strategy)
 
 def test_the_training_question_would_notice_a_wrong_rank(model, batch):
     # If the tests above compared answers that do not depend on what is seen, this would be equal too.
-    asked = ForwardDynamics(1)(batch.layout)
+    asked = ForwardDynamicsQuery(1)(batch.layout)
     flat = Order(asked.roles, torch.zeros_like(asked.ranks))
     with torch.no_grad():
         assert not torch.allclose(model(batch.values, batch.layout, asked), model(batch.values, batch.layout, flat))
 
 
 def test_nothing_dropped_is_read(model, batch, other_values):
-    for query in (NextAction(1), ForwardDynamics(1), InverseDynamics(1), BackwardDynamics(1), Future(0, 2)):
+    for query in (
+        NextActionQuery(1),
+        ForwardDynamicsQuery(1),
+        InverseDynamicsQuery(1),
+        BackwardDynamicsQuery(1),
+        FutureQuery(0, 2),
+    ):
         order = query(batch.layout)
         changed = other_values(batch, (order.roles == Role.DROPPED) | order.targets)
         assert not torch.equal(changed, batch.values)
@@ -165,7 +171,7 @@ def test_known_targets_are_seen_by_those_who_saw_them(batch):
 
 def test_hidden_cells_are_asked_from_all_the_rest(batch):
     hidden = batch.layout.of_kind(Kind.OBSERVATION) & (batch.layout.cell % 5 == 0)
-    order = HiddenCells(hidden)(batch.layout)
+    order = HiddenCellsQuery(hidden)(batch.layout)
     expected = reconstruct(batch.layout, hidden)
     assert torch.equal(order.roles, expected.roles) and torch.equal(order.ranks, expected.ranks)
 
@@ -173,7 +179,7 @@ def test_hidden_cells_are_asked_from_all_the_rest(batch):
 def test_hidden_cells_until_a_step_know_nothing_later(batch):
     layout = batch.layout
     hidden = layout.of_kind(Kind.OBSERVATION) & (layout.cell % 5 == 0)
-    order = HiddenCells(hidden, until=2)(layout)
+    order = HiddenCellsQuery(hidden, until=2)(layout)
     assert torch.equal(order.targets, hidden & (layout.step <= 2))
     later = (layout.step > 2) | layout.of_kind(Kind.ACTION) & (layout.step == 2)
     assert bool((order.roles[later] == Role.DROPPED).all())
@@ -185,43 +191,43 @@ def test_hidden_cells_until_a_step_know_nothing_later(batch):
 def test_random_cells_are_whole_at_the_rate_and_repeatable(make_batch):
     batch = make_batch([40] * 10, view=(7, 7))
     layout = batch.layout
-    order = RandomHiddenCells(0.3, seed=1)(layout)
-    assert torch.equal(order.roles, RandomHiddenCells(0.3, seed=1)(layout).roles)
-    assert not torch.equal(order.roles, RandomHiddenCells(0.3, seed=2)(layout).roles)
-    cells = layout.shape_of_grid.cells(order.targets)
+    order = RandomHiddenCellsQuery(0.3, seed=1)(layout)
+    assert torch.equal(order.roles, RandomHiddenCellsQuery(0.3, seed=1)(layout).roles)
+    assert not torch.equal(order.roles, RandomHiddenCellsQuery(0.3, seed=2)(layout).roles)
+    cells = layout.grid.cells(order.targets)
     assert torch.equal(cells.any(dim=-1), cells.all(dim=-1))
     assert abs(cells[..., 0].float().mean() - 0.3) < 4 * (0.3 * 0.7 / cells[..., 0].numel()) ** 0.5
 
 
 def test_any_roles_of_a_user(batch):
-    roles = Future(1)(batch.layout).roles
-    order = Roles(roles.long())(batch.layout)
+    roles = FutureQuery(1)(batch.layout).roles
+    order = RolesQuery(roles.long())(batch.layout)
     assert torch.equal(order.roles, roles) and order.roles.dtype == torch.uint8
     assert order.ranks.dtype == torch.int32 and not order.ranks.any()
     ranks = batch.layout.step.clamp(min=0)
-    assert torch.equal(Roles(roles, ranks)(batch.layout).ranks, ranks.to(torch.int32))
+    assert torch.equal(RolesQuery(roles, ranks)(batch.layout).ranks, ranks.to(torch.int32))
 
 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        (NextAction(3), "step is between 0 and 2 in trajectory 1 of the batch, found 3"),
-        (NextAction(-1), "step is between 0 and 3 in trajectory 0"),
-        (ForwardDynamics(4), "between 0 and 3 in trajectory 0"),
-        (InverseDynamics(3), "between 0 and 2 in trajectory 1"),
-        (BackwardDynamics(3), "between 0 and 2 in trajectory 1"),
-        (GoalConditionedAction(1, 1), "between 2 and 4 in trajectory 0 of the batch, found 1"),
-        (GoalConditionedAction(1, 4), "between 2 and 3 in trajectory 1 of the batch, found 4"),
-        (Waypoints(0, ()), "at least one waypoint"),
-        (Infill(5, 6), "start is between 0 and 4"),
-        (Infill(2, 2), "stop is between 3 and 5"),
-        (Infill(0, 5), "stop is between 1 and 4 in trajectory 1"),
-        (Future(1, 0), "horizon is between 1 and 3"),
-        (Future(1, 3), "horizon is between 1 and 2 in trajectory 1"),
-        (RandomHiddenCells(1.5), "rate is above 0 and at most 1, found 1.5"),
-        (RandomHiddenCells(1e-9), "nothing is asked"),
-        (HiddenCells(torch.zeros(2, 3, dtype=torch.bool)), r"hidden is bool \[2, \d+\], found"),
-        (Roles(torch.zeros(2, 3)), "roles are integers"),
+        (NextActionQuery(3), "step is between 0 and 2 in trajectory 1 of the batch, found 3"),
+        (NextActionQuery(-1), "step is between 0 and 3 in trajectory 0"),
+        (ForwardDynamicsQuery(4), "between 0 and 3 in trajectory 0"),
+        (InverseDynamicsQuery(3), "between 0 and 2 in trajectory 1"),
+        (BackwardDynamicsQuery(3), "between 0 and 2 in trajectory 1"),
+        (GoalConditionedActionQuery(1, 1), "between 2 and 4 in trajectory 0 of the batch, found 1"),
+        (GoalConditionedActionQuery(1, 4), "between 2 and 3 in trajectory 1 of the batch, found 4"),
+        (WaypointsQuery(0, ()), "at least one waypoint"),
+        (InfillQuery(5, 6), "start is between 0 and 4"),
+        (InfillQuery(2, 2), "stop is between 3 and 5"),
+        (InfillQuery(0, 5), "stop is between 1 and 4 in trajectory 1"),
+        (FutureQuery(1, 0), "horizon is between 1 and 3"),
+        (FutureQuery(1, 3), "horizon is between 1 and 2 in trajectory 1"),
+        (RandomHiddenCellsQuery(1.5), "rate is above 0 and at most 1, found 1.5"),
+        (RandomHiddenCellsQuery(1e-9), "nothing is asked"),
+        (HiddenCellsQuery(torch.zeros(2, 3, dtype=torch.bool)), r"hidden is bool \[2, \d+\], found"),
+        (RolesQuery(torch.zeros(2, 3)), "roles are integers"),
     ],
 )
 def test_what_is_impossible_is_said(batch, query, said):
@@ -230,13 +236,13 @@ def test_what_is_impossible_is_said(batch, query, said):
 
 
 def test_wrong_roles_are_said(batch):
-    roles = Future(1)(batch.layout).roles.long()
+    roles = FutureQuery(1)(batch.layout).roles.long()
     for change, said in (
         (roles.masked_fill(~batch.layout.present, int(Role.CONTEXT)), "padding is DROPPED"),
         (roles.masked_fill(roles == Role.TARGET, 7), "between 0 and 3, found 0 to 7"),
         (roles.masked_fill(roles == Role.TARGET, int(Role.HIDDEN)), "at least one element"),
     ):
         with pytest.raises(ValueError, match=said):
-            Roles(change)(batch.layout)
+            RolesQuery(change)(batch.layout)
     with pytest.raises(ValueError, match="only elements of observations"):
-        HiddenCells(batch.layout.of_kind(Kind.ACTION))(batch.layout)
+        HiddenCellsQuery(batch.layout.of_kind(Kind.ACTION))(batch.layout)

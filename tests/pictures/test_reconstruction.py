@@ -9,7 +9,7 @@ import torch
 from anyorder.acting.corruptions import DroppedFrames, Occlusion
 from anyorder.elements.grid import mission_of, raw_actions, raw_cells
 from anyorder.envs import minigrid
-from anyorder.inference.decoding import rebuild
+from anyorder.inference.decoding import most_probable
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell
 from anyorder.pictures.films import beliefs, episode_film, percepts
@@ -25,7 +25,7 @@ def model(make_model, vocabulary):
 
 def test_values_go_back_to_what_minigrid_showed(encoded, trajectories, vocabulary):
     batch = encoded.batch([2])
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     assert np.array_equal(raw_cells(batch.values, shape, vocabulary)[0], trajectories[2].observations)
     assert raw_actions(batch.values, shape, vocabulary)[0, :-1].tolist() == trajectories[2].actions.tolist()
     assert mission_of(shape.words(batch.values)[0], vocabulary) == trajectories[2].mission
@@ -34,7 +34,7 @@ def test_values_go_back_to_what_minigrid_showed(encoded, trajectories, vocabular
 def test_rebuilding_changes_targets_alone(encoded, model):
     batch = encoded.batch([0, 1])
     order = Cell(Rate(0.3, 0.3))(batch.layout, stream(0, "test"))
-    values = rebuild(model, batch, order)
+    values = most_probable(model, batch, order)
     assert torch.equal(values[~order.targets], batch.values[~order.targets])
     assert not torch.equal(values, batch.values)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.envs import minigrid
 
@@ -41,7 +41,7 @@ def probabilities(ask):
 
 
 def test_the_agent_is_the_policy(probabilities, model, views):
-    assert probabilities() == pytest.approx(expected(Policy(model), views), abs=1e-6)
+    assert probabilities() == pytest.approx(expected(ModelPolicy(model), views), abs=1e-6)
 
 
 @pytest.mark.parametrize("role", "230")
@@ -52,7 +52,7 @@ def test_it_does_not_see_hidden_cells(probabilities, model, views, role):
     unknown = np.zeros((7, 7), bool)
     unknown[2, 4] = True
     found = probabilities(hide)
-    assert found == pytest.approx(expected(Policy(model), views, unknown), abs=1e-6)
+    assert found == pytest.approx(expected(ModelPolicy(model), views, unknown), abs=1e-6)
     assert found != pytest.approx(probabilities(), abs=1e-6)
     rebuilt = probabilities(hide, rebuilds=True)
     assert rebuilt == pytest.approx(expected(RebuildingPolicy(model), views, unknown), abs=1e-6)
@@ -64,14 +64,14 @@ def test_a_hidden_attribute_leaves_the_others(probabilities, model, views):
 
     unknown = np.zeros((7, 7, 3), bool)
     unknown[2, 4, 1] = True
-    assert probabilities(hide) == pytest.approx(expected(Policy(model), views, unknown), abs=1e-6)
+    assert probabilities(hide) == pytest.approx(expected(ModelPolicy(model), views, unknown), abs=1e-6)
 
 
 def test_directions_and_past_actions_can_be_hidden(probabilities, model, views):
     def hide(roles, first):
         roles[first + 147] = roles[first - 1] = "2"
 
-    found = expected(Policy(model), views, unknown_direction=True, unknown_action=True)
+    found = expected(ModelPolicy(model), views, unknown_direction=True, unknown_action=True)
     assert probabilities(hide) == pytest.approx(found, abs=1e-6)
 
 

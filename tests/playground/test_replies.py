@@ -7,7 +7,7 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.layout import Attribute
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass
 from anyorder.masking.order import Role, reconstruct
-from anyorder.masking.queries import QUERIES, ForwardDynamics, Future, NextAction
+from anyorder.masking.queries import QUERIES, ForwardDynamicsQuery, FutureQuery, NextActionQuery
 from anyorder.playground.about import ASKS
 
 SOURCE = {"kind": "recorded", "number": 1}
@@ -24,7 +24,7 @@ def shown(ask):
 
 
 def cell(batch, frame, x, y):
-    first = batch.layout.shape_of_grid.num_words + 150 * frame + 3 * (7 * x + y)
+    first = batch.layout.grid.num_words + 150 * frame + 3 * (7 * x + y)
     return range(first, first + 3)
 
 
@@ -77,8 +77,8 @@ def test_what_is_only_hidden_is_not_asked_but_missed(ask, batch, shown):
 @pytest.mark.parametrize(
     ("name", "options", "query"),
     [
-        ("next_action", {"step": 1}, NextAction(1)),
-        ("forward_dynamics", {"step": 0}, ForwardDynamics(0)),
+        ("next_action", {"step": 1}, NextActionQuery(1)),
+        ("forward_dynamics", {"step": 0}, ForwardDynamicsQuery(0)),
     ],
 )
 def test_a_query_is_the_packages_query(ask, model, batch, name, options, query):
@@ -90,11 +90,11 @@ def test_a_query_is_the_packages_query(ask, model, batch, name, options, query):
 def test_decoders_are_the_packages_decoders(ask, model, batch):
     asked = {"kind": "query", "name": "future", "options": {"step": 0, "horizon": 1}}
     told = ask("answer", source=SOURCE, asked=asked, decoder={"name": "confidence", "num_passes": 4})
-    order = Future(0, 1)(batch.layout)
+    order = FutureQuery(0, 1)(batch.layout)
     check(told, model, batch, order, ByConfidence(4)(model, batch, order, torch.Generator()))
     assert all(target["values"] is None for target in told["targets"]), "several passes have no one distribution"
     asked["options"]["autoregressive"] = True
-    order = Future(0, 1, autoregressive=True)(batch.layout)
+    order = FutureQuery(0, 1, autoregressive=True)(batch.layout)
     told = ask("answer", source=SOURCE, asked=asked)
     check(told, model, batch, order, AlongRanks()(model, batch, order, torch.Generator()))
 
@@ -152,7 +152,7 @@ def test_nothing_asked_is_said(refusal, shown):
 
 
 def test_mission_words_can_be_removed_but_not_asked(ask, refusal, batch, shown):
-    words = range(batch.layout.shape_of_grid.num_words)
+    words = range(batch.layout.grid.num_words)
     asked = with_role(shown, cell(batch, 1, 3, 5), Role.TARGET)
     assert "mission words" in refusal(
         "answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.TARGET)}

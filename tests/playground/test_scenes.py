@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.data.episodes import play_episode
 from anyorder.envs import minigrid
@@ -49,7 +49,7 @@ def test_the_world_holds_what_the_agent_sees(ask):
 
 def test_the_agent_and_the_bot_play_a_seed_to_its_end(ask, model):
     by_agent = ask("episode", source={"kind": "played", "seed": SEED, "player": "agent"})
-    (expected,) = roll_out(Policy(model), "BabyAI-GoToRedBall-v0", [SEED])
+    (expected,) = roll_out(ModelPolicy(model), "BabyAI-GoToRedBall-v0", [SEED])
     assert by_agent["actions"] == expected.actions.tolist() and by_agent["outcome"] != "running"
     by_bot = ask("episode", source={"kind": "played", "seed": SEED, "player": "bot"})
     env = minigrid.make_env("BabyAI-GoToRedBall-v0")

@@ -6,12 +6,12 @@ from PIL import Image
 from rich.table import Table
 
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.statistics import Proportion
 from anyorder.report.markdown import write_report
 from anyorder.report.tables import markdown
 
-FOUND = Findings("BabyAI-GoToRedBall-v0", {}, TaskScore(Proportion(3, 4), 0.5, 7.25, (30_000_000, 30_000_003)), [])
+FOUND = GridFindings("BabyAI-GoToRedBall-v0", {}, TaskScore(Proportion(3, 4), 0.5, 7.25, (30_000_000, 30_000_003)), [])
 HEADER = {"env_id": "BabyAI-GoToObj-v0", "config": {"masking": {"mask_prob": 0.3}}}
 
 

@@ -15,7 +15,7 @@ from anyorder.studies.summary.experiment_plots import (
     robustness_figure,
     write_experiment_plots,
 )
-from anyorder.studies.summary.print_style import COLORS, bar, line
+from anyorder.studies.summary.print_style import PRINT_COLORS, bar, line
 
 LABELS = ["low", "middle", "high"]
 RIGHT = {"low": 60, "middle": 70, "high": 80}
@@ -148,6 +148,8 @@ def test_every_plot_is_there_for_screen_and_print_and_always_the_same(data, tmp_
 
 
 def test_no_two_arms_look_alike_even_without_color():
-    looks = [line(number) for number in range(len(COLORS))]
-    assert len({look["color"] for look in looks}) == len({str(look["linestyle"]) for look in looks}) == len(COLORS)
-    assert len({look["marker"] for look in looks}) == len({bar(n)["hatch"] for n in range(len(COLORS))}) == len(COLORS)
+    looks = [line(number) for number in range(len(PRINT_COLORS))]
+    assert len({look["color"] for look in looks}) == len({str(look["linestyle"]) for look in looks}) == len(PRINT_COLORS)
+    assert (
+        len({look["marker"] for look in looks}) == len({bar(n)["hatch"] for n in range(len(PRINT_COLORS))}) == len(PRINT_COLORS)
+    )

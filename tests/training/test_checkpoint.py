@@ -7,18 +7,20 @@ import torch
 from safetensors.torch import save_file
 
 from anyorder.errors import AnyOrderError
-from anyorder.training.checkpoint import load, restore_training, save, training_tensors
+from anyorder.training.checkpoint import load_checkpoint, restore_training, save_checkpoint, training_tensors
 
 
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "model.safetensors"
-    save(path, {"weight": torch.arange(6.0).view(2, 3).T, "count": torch.tensor(3)}, {"words": ["go"], "best": 0.1 + 0.2})
+    save_checkpoint(
+        path, {"weight": torch.arange(6.0).view(2, 3).T, "count": torch.tensor(3)}, {"words": ["go"], "best": 0.1 + 0.2}
+    )
     return path
 
 
 def test_tensors_and_header_come_back_exactly(path):
-    stored = load(path)
+    stored = load_checkpoint(path)
     assert stored.header == {"format_version": 2, "words": ["go"], "best": 0.1 + 0.2}
     assert torch.equal(stored.tensors["weight"], torch.tensor([[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]))
     assert stored.tensors["count"].dtype == torch.int64 and stored.tensors["count"].item() == 3
@@ -29,41 +31,41 @@ def test_tensors_and_header_come_back_exactly(path):
 def test_a_file_that_was_cut_short_is_refused(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(AnyOrderError, match="not a whole safetensors file"):
-        load(path)
+        load_checkpoint(path)
 
 
 def test_a_pickle_is_refused(path):
     torch.save({"weight": torch.zeros(2)}, path)
     with pytest.raises(AnyOrderError, match="not a whole safetensors file"):
-        load(path)
+        load_checkpoint(path)
 
 
 def test_a_file_of_another_program_is_refused(path):
     save_file({"weight": torch.zeros(2)}, path)
     with pytest.raises(AnyOrderError, match="not one that anyorder wrote"):
-        load(path)
+        load_checkpoint(path)
 
 
 def test_an_unknown_format_version_is_refused_naming_ours(path):
     save_file({"weight": torch.zeros(2)}, path, metadata={"anyorder": json.dumps({"format_version": 7})})
     with pytest.raises(AnyOrderError, match="format version 7; this program knows version 2"):
-        load(path)
+        load_checkpoint(path)
 
 
 def test_a_missing_file_is_refused_naming_those_beside_it(path, tmp_path):
     with pytest.raises(AnyOrderError, match="no checkpoint .*other.safetensors; there are: .*model.safetensors"):
-        load(tmp_path / "other.safetensors")
+        load_checkpoint(tmp_path / "other.safetensors")
     with pytest.raises(AnyOrderError, match="anyorder train"):
-        load(tmp_path / "nowhere" / "other.safetensors")
+        load_checkpoint(tmp_path / "nowhere" / "other.safetensors")
 
 
 def test_what_cannot_be_written_leaves_the_old_file(path):
     before = path.read_bytes()
     (path.parent / "folder").mkdir()
     with pytest.raises(AnyOrderError, match="could not write"):
-        save(path.parent / "folder", {"weight": torch.zeros(1)}, {})
+        save_checkpoint(path.parent / "folder", {"weight": torch.zeros(1)}, {})
     with pytest.raises(TypeError):
-        save(path, {"weight": torch.zeros(1)}, {"not": {"json"}})
+        save_checkpoint(path, {"weight": torch.zeros(1)}, {"not": {"json"}})
     assert path.read_bytes() == before
 
 
@@ -83,8 +85,8 @@ def test_a_restored_optimizer_continues_as_if_it_had_never_stopped(tmp_path):
     straight, interrupted, resumed = make(0), make(0), make(1)
     step(*straight, 5)
     step(*interrupted, 3)
-    save(tmp_path / "state.safetensors", training_tensors(*interrupted), {})
-    restore_training(load(tmp_path / "state.safetensors").tensors, *resumed)
+    save_checkpoint(tmp_path / "state.safetensors", training_tensors(*interrupted), {})
+    restore_training(load_checkpoint(tmp_path / "state.safetensors").tensors, *resumed)
     step(*resumed, 2)
     for ours, expected in zip(resumed[0].parameters(), straight[0].parameters()):
         assert torch.equal(ours, expected)

@@ -42,7 +42,7 @@ def test_parts_of_an_update_combine_to_the_whole(make_trajectory, make_batch, ma
     batch, model, weighting = make_batch([4, 1, 3]), make_model(), Weighting(balance, 3.0)
     order = half_hidden(batch.layout)
     whole = weighting.sums(model(batch.values, batch.layout, order), batch.values, batch.layout, order)
-    total, combined = weighting.total(batch.values, batch.layout, order), 0.0
+    total, combined = weighting.weigh(batch.values, batch.layout, order).total(order), 0.0
     single = {"rtol": 1e-5, "atol": 0.0, "check_dtype": False}  # totals are of single precision
     torch.testing.assert_close(total, whole.weight, **single)
     for index in (torch.tensor([0]), torch.tensor([1, 2])):
@@ -74,13 +74,14 @@ def test_weighting_by_rate_by_hand(make_batch):
 def test_object_weight_by_hand(make_batch):
     """The color of two cells: a wall's weighs 1, a ball's weighs 5; so does nothing else of the ball's frame."""
     batch = make_batch([1], view=(1, 1), mission="")
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     shape.cells(batch.values)[0, :, 0, 0] = torch.tensor([2, 6])
     order = reconstruct(batch.layout, batch.layout.attribute == Attribute.COLOR)
     sums = Weighting("target", 5.0).sums(logits_with_nll([1.0, 2.0], batch, order), batch.values, batch.layout, order)
     assert float(sums.mean()) == pytest.approx((1 * 1 + 5 * 2) / 6, rel=1e-5)
     order = reconstruct(batch.layout, batch.layout.of_kind(Kind.ACTION) | (batch.layout.attribute == Attribute.DIRECTION))
-    assert Weighting("target", 5.0).weights(batch.values, batch.layout, order).tolist() == [1.0, 1.0, 1.0]
+    weights = Weighting("target", 5.0).weigh(batch.values, batch.layout, order).weight
+    assert weights[order.targets].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_group_without_targets_costs_nothing():
@@ -100,7 +101,7 @@ def test_the_strategy_next_action_is_supervised_fine_tuning(trajectories, vocabu
     gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
     model.zero_grad()
-    shape, costs = batch.layout.shape_of_grid, []
+    shape, costs = batch.layout.grid, []
     for row, trajectory in enumerate(trajectories[:2]):
         words, frames = shape.words(batch.values)[row], shape.frames(batch.values)[row]
         for step, action in enumerate(trajectory.actions.tolist()):

@@ -13,7 +13,7 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors import safe_open
 
 from anyorder.config import ModelConfig, TrainingConfig
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.masking.schedules import Rate
@@ -33,6 +33,9 @@ def data(make_trajectory):
     return EncodedTrajectories([make_trajectory(11, seed=seed) for seed in range(15)], vocabulary())
 
 
+BUDGET = Budget(12, "frames")
+
+
 def vocabulary():
     return GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
 
@@ -42,11 +45,11 @@ def mixture(progress):
 
 
 def small_job(data, folder, strategy_at=mixture, resume=False, **settings):
-    settings = {"num_epochs": 3, "frames_per_batch": 12, "num_validations": 3, "checkpoint_seconds": 1e9, **settings}
+    settings = {"num_epochs": 3, "num_validations": 3, "checkpoint_seconds": 1e9, **settings}
     torch.manual_seed(0)
     model = GridTransformer(ModelConfig(width=16, num_layers=2, num_heads=2), vocabulary(), (3, 3))
     weighting, config = Weighting("kind", 5.0), TrainingConfig(**settings)
-    return Job(model, data, data, strategy_at, weighting, config, folder, OneFile(folder, {"words": 5}), resume)
+    return Job(model, data, data, BUDGET, strategy_at, weighting, config, folder, OneFile(folder, {"words": 5}), resume)
 
 
 @pytest.fixture
@@ -142,8 +145,8 @@ def test_a_resumed_run_keeps_its_best_weights_until_it_beats_them(make_job):
     with pytest.raises(AnyOrderError):
         train(job)
     best, state = (job.folder / "checkpoints" / f"{name}.safetensors" for name in ("best", "state"))
-    saved, weights = checkpoint.load(state), best.read_bytes()
-    checkpoint.save(state, saved.tensors, {**saved.header, "best": 1.0})  # as good as can be
+    saved, weights = checkpoint.load_checkpoint(state), best.read_bytes()
+    checkpoint.save_checkpoint(state, saved.tensors, {**saved.header, "best": 1.0})  # as good as can be
     train(make_job("run", resume=True))
     assert best.read_bytes() == weights
 
@@ -182,7 +185,7 @@ def test_the_best_weights_need_no_pickle(make_job):
         stored = {name: file.get_tensor(name) for name in file.keys()}
         assert json.loads(file.metadata()["anyorder"])["words"] == 5
     assert stored.keys() == job.model.state_dict().keys()
-    last = checkpoint.load(job.folder / "checkpoints" / "last.pt").tensors
+    last = checkpoint.load_checkpoint(job.folder / "checkpoints" / "last.pt").tensors
     assert all(torch.equal(tensor, last[name]) for name, tensor in job.model.state_dict().items())
 
 
@@ -213,11 +216,11 @@ def test_the_state_of_another_run_is_refused(make_job):
     state = interrupted(make_job)
     with pytest.raises(AnyOrderError, match="45 updates, this one has 60"):
         train(make_job("run", resume=True, num_epochs=4))
-    saved = checkpoint.load(state)
-    checkpoint.save(state, {"something": torch.zeros(1)}, saved.header)
+    saved = checkpoint.load_checkpoint(state)
+    checkpoint.save_checkpoint(state, {"something": torch.zeros(1)}, saved.header)
     with pytest.raises(AnyOrderError, match="does not fit this model"):
         train(make_job("run", resume=True))
-    checkpoint.save(state, saved.tensors, {"words": 5})
+    checkpoint.save_checkpoint(state, saved.tensors, {"words": 5})
     with pytest.raises(AnyOrderError, match="not a training state"):
         train(make_job("run", resume=True))
 
@@ -235,7 +238,7 @@ def plain_descent(monkeypatch):
 
 
 def weights_after(job):
-    return checkpoint.load(job.folder / "checkpoints" / "last.safetensors").tensors
+    return checkpoint.load_checkpoint(job.folder / "checkpoints" / "last.safetensors").tensors
 
 
 @pytest.mark.parametrize("parts", [[[0, 1], [2, 3]], [[3], [1, 0, 2]]])

@@ -18,7 +18,7 @@ from anyorder.elements.grid import NUM_VALUES
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
 
-UNSEEN = (0, 0, 0)
+UNSEEN_CELL = (0, 0, 0)
 """How MiniGrid shows a cell that the agent cannot see."""
 _SIZES = np.array([NUM_VALUES[a] for a in (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)])
 
@@ -95,7 +95,7 @@ class Occlusion(_Random):
 
     def perceive(self, view: View, last: Percept | None, generator: np.random.Generator) -> Percept:
         holes = generator.random(view.image.shape[:2]) < self.strength
-        shown = np.where(holes[..., None], np.array(UNSEEN, dtype=view.image.dtype), view.image)
+        shown = np.where(holes[..., None], np.array(UNSEEN_CELL, dtype=view.image.dtype), view.image)
         return Percept(replace(view, image=shown), holes)
 
 

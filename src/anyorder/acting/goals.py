@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.elements.grid import Encoded, GridLayout, GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
@@ -47,7 +47,7 @@ class GoalHistory(History):
         return Encoded(so_far.mission, so_far.words, frames, so_far.num_actions)
 
 
-class GoalPolicy(Policy):
+class GoalPolicy(ModelPolicy):
     """The next action towards a goal, of a model trained on `goal_conditioned` orders: no mission, the history so far and
     the goal; what lies between does not exist yet."""
 

@@ -1,6 +1,6 @@
 """Open-loop imagination: from a history and a sequence of actions, the observations that the model expects.
 
-Each imagined observation is asked as the forward dynamics are trained (`anyorder.masking.queries.ForwardDynamics`):
+Each imagined observation is asked as the forward dynamics are trained (`anyorder.masking.queries.ForwardDynamicsQuery`):
 from everything seen and done before it. It is then added to the history as if it had been seen, and the next one is
 asked.
 
@@ -25,7 +25,7 @@ from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import Order, Role
-from anyorder.masking.queries import ForwardDynamics
+from anyorder.masking.queries import ForwardDynamicsQuery
 
 CELL_ATTRIBUTES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
 
@@ -156,8 +156,8 @@ def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batc
     """Histories with one more observation, and the order that asks for it; cells that cannot be trusted are HIDDEN."""
     batch = Batch(*collate([_with_open_frame(history.encoded()) for history in histories], *view))
     last = torch.tensor([len(history) for history in histories]) - 1
-    order = ForwardDynamics(last)(batch.layout)
-    roles = batch.layout.shape_of_grid.frames(order.roles)
+    order = ForwardDynamicsQuery(last)(batch.layout)
+    roles = batch.layout.grid.frames(order.roles)
     for row, history in enumerate(histories):
         seen = roles[row, : len(history)]
         seen[history.unknown_elements() & (seen == Role.CONTEXT)] = Role.HIDDEN

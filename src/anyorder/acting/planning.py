@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
-from anyorder.acting.policy import History, Policy, passes
+from anyorder.acting.policy import History, ModelPolicy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import NUM_RETURNS, NUM_VALUES, collate
 from anyorder.elements.layout import Attribute, Kind
@@ -27,7 +27,7 @@ from anyorder.inference.decoding import ask
 from anyorder.masking.order import in_turn, reconstruct
 
 
-class Outcome(Protocol):
+class Objective(Protocol):
     """How good imagined futures are.
 
     Args:
@@ -81,7 +81,7 @@ class Sum:
         outcomes: of equal weight.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Objective, ...]
 
     def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([outcome(model, before, imagined) for outcome in self.outcomes]).sum(dim=0)
@@ -124,7 +124,7 @@ class Return:
         return expected
 
 
-class UniformPolicy(Policy):
+class UniformPolicy(ModelPolicy):
     """Proposes some actions with equal probability: for goals that the policy was not taught.
 
     Args:
@@ -168,19 +168,19 @@ class Search:
                 raise ValueError(f"{name} is at least {lowest}, found {getattr(self, name)}")
 
 
-class Planner(Policy):
-    """Acts as `Policy` does, on log-probabilities corrected by imagined outcomes.
+class Planner(ModelPolicy):
+    """Acts as `ModelPolicy` does, on log-probabilities corrected by imagined outcomes.
 
     Args:
         policy: proposes actions, and goes on where more than one step is imagined (its temperature and seed count there).
         outcome: judges.
         search: what is imagined, and when.
-        temperature: as in `Policy`, of the corrected distribution.
+        temperature: as in `ModelPolicy`, of the corrected distribution.
         seed: of the draws.
     """
 
     def __init__(
-        self, policy: Policy, outcome: Outcome, search: Search = Search(), temperature: float = 0.0, seed: int = 0
+        self, policy: ModelPolicy, outcome: Objective, search: Search = Search(), temperature: float = 0.0, seed: int = 0
     ) -> None:
         super().__init__(policy.model, temperature, seed)
         self.policy, self.outcome, self.search = policy, outcome, search

@@ -19,7 +19,7 @@ from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
 
 TRIED_PENALTY = 4.0
-"""What agents act with unless told otherwise, see `Policy`."""
+"""What agents act with unless told otherwise, see `ModelPolicy`."""
 FRAMES_PER_PASS = 256
 """Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
 
@@ -126,7 +126,7 @@ class History:
         return known
 
 
-class Policy:
+class ModelPolicy:
     """The next action of a model that was trained in any order that includes imitation.
 
     Args:
@@ -167,7 +167,7 @@ class Policy:
     def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
         """What is asked of the histories: the next action and, since it costs nothing, all that are known."""
         order = imitate(layout)
-        roles = layout.shape_of_grid.frames(order.roles)
+        roles = layout.grid.frames(order.roles)
         for row, history in enumerate(histories):
             roles[row, : len(history)][history.unknown_elements()] = Role.HIDDEN
         return order

@@ -8,22 +8,22 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from anyorder.acting.policy import History, Policy, passes
+from anyorder.acting.policy import History, ModelPolicy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import collate
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import reconstruct
 
 
-class RebuildingPolicy(Policy):
-    """Acts as `Policy` does, on histories whose unknown cells, directions and actions have been rebuilt.
+class RebuildingPolicy(ModelPolicy):
+    """Acts as `ModelPolicy` does, on histories whose unknown cells, directions and actions have been fill_in.
 
-    All of them are rebuilt anew at every step, from everything known up to that step, so what is seen later corrects
+    All of them are fill_in anew at every step, from everything known up to that step, so what is seen later corrects
     what was believed of the past (filtering of the present, smoothing of the past, nothing of the future).
 
     Args:
         model: that was also trained to rebuild observations.
-        temperature, seed, tried_penalty: as in `Policy`.
+        temperature, seed, tried_penalty: as in `ModelPolicy`.
         decoder: of the unknown elements; the most probable value of each by default.
     """
 
@@ -40,11 +40,11 @@ class RebuildingPolicy(Policy):
 
     def logits(self, histories: Sequence[History]) -> Tensor:
         recent = [history.recent(self.model.max_frames) for history in histories]
-        return super().logits(rebuilt(self.model, recent, self.decoder))
+        return super().logits(fill_in(self.model, recent, self.decoder))
 
 
 @torch.no_grad()
-def rebuilt(
+def fill_in(
     model: nn.Module,
     histories: Sequence[History],
     decoder: Decoder = SinglePass(),
@@ -69,11 +69,11 @@ def rebuilt(
 
 
 def _decode(model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
-    """int64 ``[B, F, 3S + 3]``: all values, the unknown ones rebuilt."""
+    """int64 ``[B, F, 3S + 3]``: all values, the unknown ones fill_in."""
     # The open action is nothing to rebuild from: it is left out.
     encoded = [replace(one, num_actions=one.num_actions - 1) for one in (history.encoded() for history in histories)]
     batch = Batch(*collate(encoded, *model.view))
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     unknown = torch.zeros_like(batch.layout.present)
     for row, history in enumerate(histories):
         shape.frames(unknown)[row, : len(history)] = history.unknown_elements()

@@ -10,7 +10,7 @@ import numpy as np
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.goals import Goal
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.types import Trajectory
@@ -62,7 +62,7 @@ class _Episode:
 
 
 def roll_out(
-    policy: Policy,
+    policy: ModelPolicy,
     env_id: str,
     seeds: Sequence[int],
     corruption: Corruption = Corruption(),
@@ -100,7 +100,7 @@ def roll_out(
     return [episode.trajectory() for episode in episodes]
 
 
-def _start(policy: Policy, env_id: str, seed: int, corruption: Corruption, *goal: Goal) -> _Episode:
+def _start(policy: ModelPolicy, env_id: str, seed: int, corruption: Corruption, *goal: Goal) -> _Episode:
     env = minigrid.make_env(minigrid.level_of(env_id, seed))
     view = minigrid.reset(env, seed)
     policy.model.check(view.image.shape[:2], len(view.mission.split()))
@@ -109,7 +109,7 @@ def _start(policy: Policy, env_id: str, seed: int, corruption: Corruption, *goal
     return episode
 
 
-def policy_source(policy: Policy, env_id: str, batch: int = 256) -> Callable[[Sequence[int]], Iterator[Trajectory]]:
+def policy_source(policy: ModelPolicy, env_id: str, batch: int = 256) -> Callable[[Sequence[int]], Iterator[Trajectory]]:
     """An episode source for `anyorder.data.collect`: the policy plays the seeds, ``batch`` at a time."""
 
     def play(seeds: Sequence[int]) -> Iterator[Trajectory]:

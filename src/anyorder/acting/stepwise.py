@@ -2,7 +2,7 @@
 
 When actions are asked for, nothing sees what comes after it (`anyorder.masking.order.imitate`), so what the model
 made of a frame never changes. Of the past, a new frame needs two things only: from the last frame, the memory of its
-cells at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `Policy`.
+cells at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `ModelPolicy`.
 
 Legend: N episodes, S cells of a view, W mission words, K = W + registers + actions so far (keys), L layers, H heads,
 d = D/H, D width.
@@ -18,13 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.elements.grid import AFTER_CELLS
 from anyorder.elements.layout import Attribute
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
-from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN
+from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
 
 EPISODES_PER_PASS = 256
 
@@ -52,9 +52,9 @@ class _Memory:
         return (self.keys_values.shape[1] - self.num_words + 1) // 2
 
 
-def quickest_policy(model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> Policy:
-    """Arguments as of `Policy`: stepwise for the grid model, the whole history at every step for others."""
-    kind = StepwisePolicy if isinstance(model, GridTransformer) else Policy
+def quickest_policy(model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> ModelPolicy:
+    """Arguments as of `ModelPolicy`: stepwise for the grid model, the whole history at every step for others."""
+    kind = StepwisePolicy if isinstance(model, GridTransformer) else ModelPolicy
     return kind(model, temperature, seed, tried_penalty)
 
 
@@ -64,8 +64,8 @@ class _RememberedHistory(History):
     memory: _Memory
 
 
-class StepwisePolicy(Policy):
-    """The same actions as `Policy`, each step at the cost of one frame instead of the whole history."""
+class StepwisePolicy(ModelPolicy):
+    """The same actions as `ModelPolicy`, each step at the cost of one frame instead of the whole history."""
 
     @torch.no_grad()
     def start(self, mission: str) -> _RememberedHistory:
@@ -146,7 +146,7 @@ class StepwisePolicy(Policy):
 
 def _symbol(values: np.ndarray, unknown: np.ndarray, first_action: int) -> int:
     """The transition after a frame, as the next one sees it."""
-    return UNKNOWN if unknown[-1] else values[-1] - first_action
+    return UNKNOWN_ACTION if unknown[-1] else values[-1] - first_action
 
 
 def _attributes(per_frame: int, device: torch.device) -> Tensor:

@@ -13,10 +13,10 @@ from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import collate_text, encode_text
 from anyorder.elements.text.form import ChatForm
 from anyorder.errors import AnyOrderError
-from anyorder.inference.chain_rule import Chain, OnePass, log_likelihood
+from anyorder.inference.chain_rule import Chain, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import ByConfidence, Decoder
 from anyorder.masking.order import Order
-from anyorder.masking.queries import NextAction
+from anyorder.masking.queries import NextActionQuery
 from anyorder.types import TextTrajectory, Turn
 
 
@@ -55,13 +55,13 @@ class TextPolicy:
         decoded = decoder(self.model, batch, order, generator or torch.Generator().manual_seed(0))
         return self.codec.decode(decoded.values[order.targets].tolist())
 
-    def score(self, history: Sequence[Turn], actions: Sequence[str], chain: Chain = OnePass()) -> list[float]:
+    def score(self, history: Sequence[Turn], actions: Sequence[str], chain: Chain = ChainInOnePass()) -> list[float]:
         """The log-probability of each action, in nats, the end of the turn included.
 
         Args:
             history: as of `write`.
             actions: one or more.
-            chain: `OnePass` multiplies what the model says of each token when none is known, which is what it was
+            chain: `ChainInOnePass` multiplies what the model says of each token when none is known, which is what it was
                 trained to say; `PassByPass` writes them one after the other.
 
         Raises:
@@ -72,7 +72,7 @@ class TextPolicy:
         batch, order = self._asked(history, actions)
         return log_likelihood(self.model, batch, order, chain).total.tolist()
 
-    def choose(self, history: Sequence[Turn], actions: Sequence[str], chain: Chain = OnePass()) -> str:
+    def choose(self, history: Sequence[Turn], actions: Sequence[str], chain: Chain = ChainInOnePass()) -> str:
         """The most probable of the admissible actions."""
         scores = self.score(history, actions, chain)
         return actions[max(range(len(actions)), key=scores.__getitem__)]
@@ -82,4 +82,4 @@ class TextPolicy:
         encoded = [encode_text(trajectory, self.codec, self.form, self.limit) for trajectory in said]
         batch = collate_text(encoded, self.codec.pad_id)
         steps = torch.tensor([int(one.places["step"].max()) for one in encoded])
-        return batch, NextAction(steps)(batch.layout)
+        return batch, NextActionQuery(steps)(batch.layout)

@@ -80,9 +80,9 @@ def run_collect(options: CollectOptions) -> Manifest:
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
-    from anyorder.acting.policy import TRIED_PENALTY, Policy  # torch takes seconds, and experts do not need it
+    from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy  # torch takes seconds, and experts do not need it
     from anyorder.acting.rollout import policy_source
-    from anyorder.build.runs import load_model
+    from anyorder.build.checkpoints import load_model
 
     model, _ = load_model(checkpoint)
-    return policy_source(Policy(model, tried_penalty=TRIED_PENALTY), env_id)
+    return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from anyorder.build.runs import demonstrations, load_model
+from anyorder.build.checkpoints import is_of_conversations, load_model
+from anyorder.build.demonstrations import demonstrations
 from anyorder.config import DataConfig
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
-from anyorder.evaluation.findings import Findings
+from anyorder.evaluation.findings import Findings, GridFindings
 from anyorder.pictures.evaluation import write_pictures
-
-if TYPE_CHECKING:  # it needs transformers, which is an extra
-    from anyorder.evaluation.texts import TextFindings
 
 
 def evaluated(
     checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
-) -> tuple[Findings | TextFindings, dict[str, Any]]:
-    """`judge` without the report; returns the findings and the checkpoint's header."""
+) -> tuple[Findings, dict[str, Any]]:
+    """Judge a checkpoint and write numbers and pictures.
+
+    Args:
+        checkpoint: weights of a run.
+        config: what is judged.
+        folder: where results go.
+        env_id: where episodes are played; None: where the training data came from.
+        data: data set folder with train and test splits; None: the one it was trained on.
+
+    Returns:
+        The findings, and the checkpoint's header.
+    """
     # Passes are small: a second thread wins little alone and loses everything beside other busy programs.
     torch.set_num_threads(1)
+    if is_of_conversations(checkpoint):
+        from anyorder.build.judging_texts import judge_texts  # transformers takes seconds
+
+        return judge_texts(checkpoint, config, folder, data)
+    return _judge_grids(checkpoint, config, folder, env_id, data)
+
+
+def _judge_grids(
+    checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None, data: str | None
+) -> tuple[GridFindings, dict[str, Any]]:
     model, header = load_model(checkpoint)
     trained_on = DataConfig(**header["config"]["data"])
     path = Path(data or trained_on.path)
-    if header.get("content") == "text":
-        from anyorder.build.judging_texts import judge_texts  # transformers takes seconds
-
-        return judge_texts(checkpoint, model, header, path, config, folder), header
     train = demonstrations(trained_on) if data is None else read_split(path, "train")
     evaluation = Evaluation(
         model=model,

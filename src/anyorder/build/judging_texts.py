@@ -7,43 +7,46 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import nn
 
-from anyorder.build.language import reader_of
+from anyorder.build.checkpoints import load_conversation_model
 from anyorder.config import DataConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.evaluation.texts import TextFindings, questions, score_texts
+from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
 from anyorder.files import write_json
 
 
 def judge_texts(
-    checkpoint: Path, model: nn.Module, header: dict[str, Any], data: Path, config: EvaluationConfig, folder: Path
-) -> TextFindings:
+    checkpoint: Path, config: EvaluationConfig, folder: Path, data: str | None = None
+) -> tuple[TextFindings, dict[str, Any]]:
     """Score a checkpoint on the test split of a data set and write ``metrics.json``.
 
     Args:
         checkpoint: folder of it.
-        model: its model.
-        header: of it.
-        data: folder of conversations.
         config: ``cell_rate`` is the hidden share of turns, ``seed`` of what is hidden.
         folder: for the results.
+        data: folder of conversations; None: the one it was trained on.
+
+    Returns:
+        The findings, and the checkpoint's header.
     """
-    reader = reader_of(checkpoint, header)
-    trained_on = DataConfig(str(data), header["config"]["data"]["num_demonstrations"])
-    train, test = reader.read(trained_on, "train"), reader.read(DataConfig(str(data)), "test")
+    conversations, header = load_conversation_model(checkpoint)
+    reader, trained_on = conversations.reader, DataConfig(**header["config"]["data"])
+    path = data or trained_on.path
+    train = reader.read(DataConfig(path, trained_on.num_demonstrations), "train")
+    test = reader.read(DataConfig(path), "test")
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in questions(config.cell_rate)}
+        tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in text_orders(config.cell_rate)}
         findings = score_texts(
-            model,
+            conversations.model,
             train,
             test,
-            header["env_id"],
-            reader.codec.end_id,
-            config.cell_rate,
+            env_id=header["env_id"],
+            num_tokens=conversations.num_tokens,
+            end_id=reader.codec.end_id,
+            unit_rate=config.cell_rate,
             seed=config.seed,
             on_batch=lambda way, size: bars.advance(tasks[way], size),
         )
     write_json(folder / "metrics.json", findings.to_json())
-    return findings
+    return findings, header

@@ -3,60 +3,66 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from transformers import PretrainedConfig
 
-from anyorder.build.task import Task, chosen_demonstrations
+from anyorder.build.demonstrations import chosen_demonstrations, demonstrations
+from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.config import AdapterConfig, DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.data.text_storage import read_text_split
-from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.batch import Budget, EncodedTrajectories
+from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts
 from anyorder.elements.text.form import LLADA2, PLAIN, ChatForm
-from anyorder.elements.text.tokenizers import read_tokenizer
 from anyorder.errors import AnyOrderError
+from anyorder.masking.strategies import Strategy
 from anyorder.models.grid_text.grid_as_text import GridAsText
 from anyorder.models.grid_text.grid_text import GridText
 from anyorder.models.language.masked_lm import MaskedLanguageModel
-from anyorder.models.language.pretrained import Pretrained, checkpoint_folder, mask_id, pretrained, read_architecture
 from anyorder.training.divided import loads_weights
 from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting
-from anyorder.types import Trajectory
+from anyorder.training.trainer import Job
 
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 
 
-def language_task(config: RunConfig, folder: Path) -> Task:
-    """What a training run of a language model needs, on a data set of either content.
+def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[Any]:
+    """What a training run of a language model needs, on a data set of either content; arguments as of `Job`.
 
     Raises:
         AnyOrderError: when the data set, the model or a setting does not fit.
     """
     manifest = read_manifest(Path(config.data.path))
     torch.manual_seed(config.training.seed)
-    of_content = _on_grids if manifest.content == "grid" else _on_conversations
-    return of_content(config, folder, {"env_id": manifest.env_id, "content": manifest.content, "config": asdict(config)})
+    header = {"env_id": manifest.env_id, "content": manifest.content, "config": asdict(config)}
+    on_content = _on_grids if manifest.content == "grid" else _on_conversations
+    return on_content(config, folder, header, strategy_at, resume)
 
 
-def load_language_model(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The model of a checkpoint folder that a run wrote, on the CPU, and its header."""
+def load_grid_as_text(folder: Path) -> tuple[GridAsText, dict[str, Any]]:
+    """The model of a checkpoint folder that a run on grids wrote, on the CPU, and its header."""
     header = read_header(folder)
     config = _language_model_config(header)
-    on_grids = header["content"] == "grid"
-    inner = pretrained(config, _no_texts, on_grids, saved=folder)
-    if on_grids:
-        return _grid_model(config, inner, GridVocabulary(tuple(header["words"])), tuple(header["view"])), header
-    return _chat_model(inner), header
+    inner = pretrained(config, _no_texts, for_grids=True, saved=folder)
+    columns, rows = header["view"]
+    return _grid_model(config, inner, GridVocabulary(tuple(header["words"])), (columns, rows)), header
+
+
+def load_on_conversations(folder: Path) -> tuple[ConversationModel, dict[str, Any]]:
+    """The model of a checkpoint folder that a run on conversations wrote, on the CPU, and its header."""
+    header = read_header(folder)
+    config = _language_model_config(header)
+    inner = pretrained(config, _no_texts, for_grids=False, saved=folder)
+    return _conversation_model(config, inner), header
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +95,19 @@ class ConversationReader:
         return texts
 
 
-def reader_of(folder: Path, header: dict[str, Any]) -> ConversationReader:
-    """How the model of a checkpoint folder reads."""
-    config = _language_model_config(header)
-    tokenizer = read_tokenizer(folder, config.trust_remote_code)
-    architecture = read_architecture(_with_architecture(folder, config), config)
-    return _reader(config, TextCodec.of(tokenizer, mask_id(config, tokenizer)), architecture)
+@dataclass(frozen=True, eq=False)
+class ConversationModel:
+    """A language model of conversations.
+
+    Attributes:
+        model: whose values are tokens.
+        reader: reads for it.
+        num_tokens: V, of the model.
+    """
+
+    model: MaskedLanguageModel
+    reader: ConversationReader
+    num_tokens: int
 
 
 def _language_model_config(header: dict[str, Any]) -> LanguageModelConfig:
@@ -103,47 +116,57 @@ def _language_model_config(header: dict[str, Any]) -> LanguageModelConfig:
     return LanguageModelConfig(**settings, adapter=adapter and AdapterConfig(**adapter))
 
 
-def _with_architecture(folder: Path, config: LanguageModelConfig) -> Path:
-    """An adapter's folder has no ``config.json``: the model's that it adapts has."""
-    return folder if (folder / "config.json").is_file() else checkpoint_folder(config.checkpoint)
-
-
-def _on_grids(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
-    settings = config.language_model
-    train: list[Trajectory] = chosen_demonstrations(read_split(Path(config.data.path), "train"), config.data)
+def _on_grids(
+    config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
+) -> Job[GridLayout]:
+    settings = _settings(config)
+    train = demonstrations(config.data)
     validation = read_split(Path(config.data.path), "validation")
-    vocabulary, view = GridVocabulary.of(train), train[0].observations.shape[1:3]
+    columns, rows = train[0].observations.shape[1:3]
+    vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
-    return Task(
+    return Job(
         model=_grid_model(settings, inner, vocabulary, view),
         train=EncodedTrajectories(train, vocabulary, settings.max_frames),
         validation=EncodedTrajectories(validation, vocabulary, settings.max_frames),
+        budget=Budget(config.training.frames_per_batch, "frames"),
+        strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight),
+        config=config.training,
+        folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),
+        resume=resume,
     )
 
 
-def _on_conversations(config: RunConfig, folder: Path, header: dict[str, Any]) -> Task:
-    inner = pretrained(config.language_model, lambda: _told(config.data), for_grids=False, weights=loads_weights())
-    reader = _reader(config.language_model, inner.codec, inner.model.config)
-    return Task(
-        model=_chat_model(inner),
-        train=reader.read(config.data, "train"),
-        validation=reader.read(DataConfig(config.data.path), "validation"),
+def _on_conversations(
+    config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
+) -> Job[Layout]:
+    settings = _settings(config)
+    inner = pretrained(settings, lambda: _told(config.data), for_grids=False, weights=loads_weights())
+    conversations = _conversation_model(settings, inner)
+    return Job(
+        model=conversations.model,
+        train=conversations.reader.read(config.data, "train"),
+        validation=conversations.reader.read(DataConfig(config.data.path), "validation"),
+        budget=Budget(config.training.tokens_per_batch, "tokens"),
+        strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, object_weight=1.0),
+        config=config.training,
+        folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),
+        resume=resume,
     )
+
+
+def _settings(config: RunConfig) -> LanguageModelConfig:
+    assert config.language_model is not None, "a job of a language model is asked for only where there is one"
+    return config.language_model
 
 
 def _told(data: DataConfig) -> Iterable[str]:
     return (turn.text for one in read_text_split(Path(data.path), "train") for turn in one.turns)
-
-
-def _reader(config: LanguageModelConfig, codec: TextCodec, architecture: PretrainedConfig) -> ConversationReader:
-    readable = architecture.max_position_embeddings
-    limit = readable if config.max_tokens is None else min(config.max_tokens, readable)
-    return ConversationReader(codec, CHAT_FORMS[config.chat_form], limit)
 
 
 def _grid_model(
@@ -154,9 +177,12 @@ def _grid_model(
     return GridAsText(masked, text, vocabulary, view, config.max_frames)
 
 
-def _chat_model(inner: Pretrained) -> MaskedLanguageModel:
-    codec = inner.codec
-    return MaskedLanguageModel(inner.model, codec.mask_id, None if codec.pad_id == codec.end_id else codec.pad_id)
+def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> ConversationModel:
+    codec, architecture = inner.codec, inner.model.config
+    readable = architecture.max_position_embeddings
+    limit = readable if config.max_tokens is None else min(config.max_tokens, readable)
+    model = MaskedLanguageModel(inner.model, codec.mask_id, None if codec.pad_id == codec.end_id else codec.pad_id)
+    return ConversationModel(model, ConversationReader(codec, CHAT_FORMS[config.chat_form], limit), architecture.vocab_size)
 
 
 def _no_texts() -> Iterable[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from anyorder.build.judging import evaluated
 from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.evaluation.findings import Findings
 from anyorder.options import parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
@@ -54,7 +55,7 @@ def judge(
     env_id: str | None = None,
     data: str | None = None,
     folder: Path | None = None,
-) -> tuple[Findings | TextFindings, Path]:
+) -> tuple[Findings, Path]:
     """Evaluate a checkpoint and write the report of its run; returns the findings and the folder they are in.
 
     Args:

@@ -10,13 +10,13 @@ import torch
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
 from anyorder.files import replacing, write_json
 from anyorder.options import parse, parser
-from anyorder.pictures.imagined_pictures import Future, imagination_film, imagination_strip
+from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.types import Trajectory
 
 
@@ -58,7 +58,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
     console.print(imagination_table(scores))
     result = {"data": str(path), "split": chosen.split, "num_episodes": len(prefixes), "seed": chosen.seed}
     write_json(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
-    future = Future.of(model, prefix, chosen.horizon)
+    future = ImaginedFuture.of(model, prefix, chosen.horizon)
     imagination_film(future).write(folder, "imagined")
     with replacing(folder / "imagined.png") as temporary:
         imagination_strip(future).save(temporary, "PNG")

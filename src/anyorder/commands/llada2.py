@@ -11,7 +11,7 @@ from rich.console import Console
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse, parser
 
-ACTIONS = ("memory", "check", "merge", "split")
+SUBCOMMANDS = ("memory", "check", "merge", "split")
 
 
 def llada2_parser() -> ArgumentParser:
@@ -21,7 +21,7 @@ def llada2_parser() -> ArgumentParser:
         "memory MODEL: what training takes; check MODEL: is a checkpoint whole and computed as it asks; merge / split"
         " MODEL TARGET: write it with merged experts, as dFactory and VeOmni have them, / with one tensor per expert.",
     )
-    options.add_argument("action", type=str, help=f"one of {', '.join(ACTIONS)}")
+    options.add_argument("action", type=str, help=f"one of {', '.join(SUBCOMMANDS)}")
     options.add_argument("model", type=str, help="a checkpoint folder; for memory also a config.json or YAML file")
     options.add_argument("target", type=str, nargs="?", help="the new folder of merge and split")
     options.add_argument("--gpus", type=int, default=8, help="among which memory divides the model")
@@ -32,8 +32,8 @@ def llada2_parser() -> ArgumentParser:
 def llada2_command(arguments: Sequence[str]) -> None:
     """Do one of the actions."""
     chosen = parse(llada2_parser(), arguments)
-    if chosen.action not in ACTIONS:
-        raise AnyOrderError(f"anyorder llada2 does one of {', '.join(ACTIONS)}; found {chosen.action}")
+    if chosen.action not in SUBCOMMANDS:
+        raise AnyOrderError(f"anyorder llada2 does one of {', '.join(SUBCOMMANDS)}; found {chosen.action}")
     if (chosen.action in ("merge", "split")) != (chosen.target is not None):
         raise AnyOrderError("merge and split take the new folder after the model's, memory and check take none")
     # Imported when asked for: transformers takes seconds.

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse, parser

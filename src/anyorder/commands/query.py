@@ -13,7 +13,7 @@ import torch
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
-from anyorder.build.runs import load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.errors import AnyOrderError
@@ -24,7 +24,7 @@ from anyorder.inference.decoding import Decoder
 from anyorder.inference.futures import chain_of, ranked_samples
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
-from anyorder.masking.queries import QUERIES, Query, Roles
+from anyorder.masking.queries import QUERIES, Query, RolesQuery
 from anyorder.options import parse, parser
 from anyorder.pictures.answer_picture import answer_picture
 from anyorder.pictures.answer_tables import answer_tables, samples_table
@@ -54,6 +54,7 @@ def query_parser() -> ArgumentParser:
     add("--temperature", type=float, default=0.0, help="0: the most probable value; above: drawn")
     add("--top_p", type=float, default=1.0, help="draw from the most probable values only, up to this share")
     add("--num_samples", type=int, default=1, help="draw so many answers and rank them by log-likelihood")
+    add("--likelihood", action="store_true", help="also how probable the model finds what happened; takes passes of its own")
     add("--seed", type=int, default=0, help="of everything drawn")
     add("--output", type=str, help="JSON file for the answer")
     add("--picture", type=str, help="PNG file: what happened, what was shown, what was answered")
@@ -81,13 +82,13 @@ def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dic
     """Print the answer; returns it as plain values."""
     decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
     generator = stream(chosen.seed, "query")
-    truth = float(log_likelihood(model, batch, order, chain_of(order)).total)
+    truth = float(log_likelihood(model, batch, order, chain_of(order)).total) if chosen.likelihood else None
     asked = {
         "query": chosen.query or "roles",
         "split": chosen.split,
         "episode": chosen.episode,
         "mission": batch.layout.missions[0],
-        "truth_log_likelihood": truth,
+        **({} if truth is None else {"truth_log_likelihood": truth}),
     }
     console.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
     if chosen.num_samples > 1:
@@ -100,7 +101,8 @@ def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dic
     else:
         decoded = decoder(model, batch, order, generator)
         answer = read_answer(model.vocabulary, batch, order, decoded)
-        console.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
+        if truth is not None:
+            console.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
     for table in answer_tables(answer):
         console.print(table)
     if chosen.picture:
@@ -136,7 +138,7 @@ def _roles(path: Path) -> Query:
     try:
         if isinstance(content, dict):
             content, ranks = content["roles"], content.get("ranks")
-        return Roles(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
+        return RolesQuery(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
     except (KeyError, TypeError, ValueError) as error:
         raise AnyOrderError(
             f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found something else ({error})"

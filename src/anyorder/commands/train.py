@@ -9,9 +9,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build.runs import claim, strategy_schedule, training_job
+from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.config import RunConfig
-from anyorder.data.manifest import read_manifest
 from anyorder.options import parse, parser
 from anyorder.training.launch import launch
 from anyorder.training.trainer import train
@@ -36,18 +35,23 @@ def train_command(arguments: Sequence[str]) -> None:
 
 def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
-    strategy_schedule(config.masking)  # complain before anything is written
-    read_manifest(Path(config.data.path))
-    main_process = os.environ.get("RANK", "0") == "0"  # `accelerate launch` runs this in every process
-    if main_process:
-        claim(folder, config, resume)
+    refuse_other_run(config, folder, resume)
     try:
         launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
     except KeyboardInterrupt:  # before the first update, or a second time
         raise KeyboardInterrupt("interrupted; continue with the same command and --resume") from None
-    if main_process:
+    if _is_main_process():
         print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
 
 
 def _train(config: RunConfig, folder: Path, resume: bool) -> None:
-    train(training_job(config, folder, resume))
+    """In every process of the run."""
+    job = training_job(config, folder, resume)  # complains before anything is written
+    if _is_main_process():
+        write_config(config, folder)
+    train(job)
+
+
+def _is_main_process() -> bool:
+    """`accelerate launch` runs the command in every process."""
+    return os.environ.get("RANK", "0") == "0"

@@ -13,10 +13,10 @@ from typing import Any
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
 
-FORMAT_VERSION = 1
+MANIFEST_VERSION = 1
 KNOWN_VERSIONS = (1,)
 MANIFEST = "manifest.json"
-PACKAGES = ("anyorder", "minigrid", "gymnasium", "numpy")
+RECORDED_PACKAGES = ("anyorder", "minigrid", "gymnasium", "numpy")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Split:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that determine what an episode is."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``, atomically. Counts are written beside each split for the human reader."""
-    content = {"format_version": FORMAT_VERSION, **asdict(manifest)}
+    content = {"format_version": MANIFEST_VERSION, **asdict(manifest)}
     for name, split in manifest.splits.items():
         content["splits"][name] |= {"num_episodes": split.num_episodes, "num_steps": split.num_steps}
     write_json(Path(folder) / MANIFEST, content)

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anyorder.data.manifest import FORMAT_VERSION, Shard, read_manifest
+from anyorder.data.manifest import MANIFEST_VERSION, Shard, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing, sha256
 from anyorder.types import Trajectory
 
-SCHEMA = pa.schema(
+GRID_SCHEMA = pa.schema(
     [
         ("env_id", pa.string()),
         ("seed", pa.int64()),
@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
 def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
     """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically. The same ones always make
     the same bytes."""
-    return write_rows(path, seeds, [_row(trajectory) for trajectory in trajectories], SCHEMA, sum(map(len, trajectories)))
+    return write_rows(path, seeds, [_row(trajectory) for trajectory in trajectories], GRID_SCHEMA, sum(map(len, trajectories)))
 
 
 def write_rows(path: Path, numbers: range, rows: Sequence[dict[str, Any]], schema: pa.Schema, num_steps: int) -> Shard:
@@ -49,7 +49,7 @@ def write_rows(path: Path, numbers: range, rows: Sequence[dict[str, Any]], schem
 
 
 def _row(trajectory: Trajectory) -> dict[str, Any]:
-    row = {name: getattr(trajectory, name) for name in SCHEMA.names if name != "view_shape"}
+    row = {name: getattr(trajectory, name) for name in GRID_SCHEMA.names if name != "view_shape"}
     row["view_shape"] = trajectory.observations.shape[1:]
     row["observations"] = trajectory.observations.tobytes()
     return row
@@ -101,9 +101,9 @@ def shard_error(folder: Path, shard: Shard) -> str | None:
 
 def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
     """The trajectories of one shard, checked against the hash and the schema. Raises AnyOrderError."""
-    table = read_rows(folder, shard, SCHEMA, "run the same `anyorder collect` again to make it anew")
-    columns = {name: table[name].to_pylist() for name in SCHEMA.names if not _is_array(name)}
-    columns |= {name: _arrays(table[name]) for name in SCHEMA.names if _is_array(name)}
+    table = read_rows(folder, shard, GRID_SCHEMA, "run the same `anyorder collect` again to make it anew")
+    columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
+    columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
     return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
 
 
@@ -113,12 +113,12 @@ def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.
         raise AnyOrderError(f"{error}; {advice}")
     with pq.ParquetFile(folder / shard.file) as file:
         if not file.schema_arrow.equals(schema):
-            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {FORMAT_VERSION}")
+            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {MANIFEST_VERSION}")
         return file.read()
 
 
 def _is_array(name: str) -> bool:
-    return pa.types.is_list(SCHEMA.field(name).type)
+    return pa.types.is_list(GRID_SCHEMA.field(name).type)
 
 
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:

@@ -13,13 +13,13 @@ from anyorder.data.storage import read_rows, shards_of, write_rows
 from anyorder.types import TextTrajectory, Turn
 
 TURN = pa.struct([("part", pa.string()), ("role", pa.string()), ("text", pa.string()), ("asked", pa.bool_())])
-SCHEMA = pa.schema([("number", pa.int64()), ("source", pa.string()), ("turns", pa.list_(TURN)), ("others", pa.string())])
+TEXT_SCHEMA = pa.schema([("number", pa.int64()), ("source", pa.string()), ("turns", pa.list_(TURN)), ("others", pa.string())])
 
 
 def write_text_shard(path: Path, numbers: range, trajectories: Sequence[TextTrajectory]) -> Shard:
     """Write the trajectories of ``numbers`` to a Parquet file, atomically."""
     rows = [{"number": number, **asdict(trajectory)} for number, trajectory in zip(numbers, trajectories)]
-    return write_rows(path, numbers, rows, SCHEMA, sum(map(len, trajectories)))
+    return write_rows(path, numbers, rows, TEXT_SCHEMA, sum(map(len, trajectories)))
 
 
 def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
@@ -29,7 +29,7 @@ def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
         AnyOrderError: when the data set or the split is missing, holds no text, or a shard is missing or damaged.
     """
     advice = "import the same files again into another folder"
-    tables = [read_rows(Path(folder), shard, SCHEMA, advice) for shard in shards_of(folder, split, "text")]
+    tables = [read_rows(Path(folder), shard, TEXT_SCHEMA, advice) for shard in shards_of(folder, split, "text")]
     return [
         TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"])
         for table in tables

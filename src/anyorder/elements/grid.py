@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from anyorder.types import Trajectory
 AFTER_CELLS = 3
 """Elements of a frame that are not part of a grid square: direction, return, action."""
 NUM_RETURNS = 21
-"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
+"""A return-to-go is 0 (nothing more is earned) or one of 20 equal cut_into_parts of (0, 1], MiniGrid's range."""
 UNKNOWN_WORD = "<unknown>"
 WALL = 2
 """MiniGrid's object types above wall are objects; unseen, empty and wall are background. Objects come first in the
@@ -154,10 +155,10 @@ class GridLayout(Layout):
     """A `Layout` whose rows are regular.
 
     Attributes:
-        shape_of_grid: how to view a row as words and frames.
+        grid: how to view a row as words and frames.
     """
 
-    shape_of_grid: GridShape
+    grid: GridShape
 
 
 def grid_layout(
@@ -187,12 +188,14 @@ def grid_layout(
         num_cells=shape.num_words + shape.num_frames * (shape.num_cells + AFTER_CELLS),
         num_units=1 + 3 * shape.num_frames,
         missions=missions,
-        shape_of_grid=shape,
+        grid=shape,
     )
 
 
+@lru_cache(maxsize=64)
 def _template(shape: GridShape) -> dict[str, Tensor]:
-    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape."""
+    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape. Batches of one shape share them, so
+    nobody writes into them."""
     row = {
         name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in ("kind", "attribute", "step", "cell", "unit")
     }
@@ -247,7 +250,7 @@ class Encoded:
 def returns_to_go(rewards: np.ndarray) -> np.ndarray:
     """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` values; above 1 counts as 1."""
     earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
-    # Rounded before it is cut into parts: a sum of float32 numbers is not exactly what it stands for.
+    # Rounded before it is cut into cut_into_parts: a sum of float32 numbers is not exactly what it stands for.
     return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
 
 
@@ -276,8 +279,8 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
     )
 
 
-def parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
-    """A trajectory as parts of at most ``max_frames`` frames (2 at least; None: the whole one).
+def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
+    """A trajectory as cut_into_parts of at most ``max_frames`` frames (2 at least; None: the whole one).
 
     Each begins with the last frame of the one before, so that every action is in one of them, with the observations
     before and after it; only the last part may be shorter.

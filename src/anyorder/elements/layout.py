@@ -5,11 +5,15 @@ Legend: B trajectories in a batch, E elements of the longest one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+LayoutT = TypeVar("LayoutT", bound="Layout")
 
 
 class Kind(IntEnum):
@@ -97,14 +101,14 @@ class Layout:
         """bool ``[B, E]``; True where the element is of this kind."""
         return self.kind == kind
 
-    def rows(self, index: Tensor) -> Layout:
+    def rows(self: LayoutT, index: Tensor) -> LayoutT:
         """The layout of the chosen trajectories; ``index`` is int64 ``[B']``."""
         missions = tuple(self.missions[row] for row in index.tolist())
         return replace(self._map(lambda tensor: tensor[index]), missions=missions)
 
-    def to(self, device: torch.device | str) -> Layout:
+    def to(self: LayoutT, device: torch.device | str) -> LayoutT:
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def _map(self, function) -> Layout:
+    def _map(self: LayoutT, function: Callable[[Tensor], Tensor]) -> LayoutT:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})

@@ -39,10 +39,11 @@ OBJECTS: tuple[str, ...] = tuple(sorted(OBJECT_TO_IDX, key=OBJECT_TO_IDX.__getit
 COLORS: tuple[str, ...] = tuple(sorted(COLOR_TO_IDX, key=COLOR_TO_IDX.__getitem__))
 DOOR_STATES: tuple[str, ...] = tuple(sorted(STATE_TO_IDX, key=STATE_TO_IDX.__getitem__))
 ACTIONS: tuple[str, ...] = tuple(action.name for action in Actions)
+DIRECTIONS = ("east", "south", "west", "north")
 
 NUM_OBJECTS = len(OBJECTS)
 NUM_COLORS = len(COLORS)
-NUM_DIRECTIONS = 4
+NUM_DIRECTIONS = len(DIRECTIONS)
 NUM_STATES = max(len(DOOR_STATES), NUM_DIRECTIONS)  # a door's state, or the direction of a drawn agent
 NUM_ACTIONS = len(ACTIONS)
 SEPARATOR = "+"

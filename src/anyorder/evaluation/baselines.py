@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.elements.batch import Batch, EncodedTrajectories
-from anyorder.elements.grid import NUM_VALUES, GridVocabulary
+from anyorder.elements.batch import Batch, Budget, EncodedData
+from anyorder.elements.grid import NUM_VALUES, GridLayout, GridVocabulary
 from anyorder.elements.layout import Attribute, Layout
 from anyorder.masking.order import Order, sees_value
 
-FRAMES_PER_COUNT = 1024
+COUNTED_AT_ONCE = Budget(1024, "frames")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Baselines:
     kept: Tensor
 
     @classmethod
-    def of(cls, data: EncodedTrajectories, vocabulary: GridVocabulary) -> Baselines:
+    def of(cls, data: EncodedData[GridLayout], vocabulary: GridVocabulary) -> Baselines:
         """Count every element of ``data``."""
         counts, kept = count_values(data, len(vocabulary)), count_kept(data)
         allowed = vocabulary.allowed()
@@ -54,14 +54,14 @@ class Baselines:
         """int64 ``[B, E]``: the most frequent value of each element's attribute."""
         return self.most_frequent[layout.attribute]
 
-    def copied(self, batch: Batch, order: Order) -> Copies:
+    def copied(self, batch: Batch[GridLayout], order: Order) -> Copies:
         """The value of the same element in the latest earlier frame in which it was visible, or the most frequent value
         where there is none.
 
         Visible is what the order shows: context, and the true value of a target of lower rank. Ranks must not
         decrease with the step, so that what the next frame may see, all later ones may.
         """
-        shape = batch.layout.shape_of_grid
+        shape = batch.layout.grid
         copied, known = self.frequent(batch.layout), torch.zeros_like(batch.layout.present)
         frames, roles, ranks = (shape.frames(t) for t in (batch.values, order.roles, order.ranks))
         last = _latest(sees_value(roles[:, :-1], ranks[:, :-1], ranks[:, 1:]))
@@ -71,7 +71,7 @@ class Baselines:
         shape.frames(known)[:, 1:] = last >= 0
         return Copies(copied, known)
 
-    def copied_nll(self, batch: Batch, copies: Copies) -> Tensor:
+    def copied_nll(self, batch: Batch[GridLayout], copies: Copies) -> Tensor:
         """float64 ``[B, E]``, nats, of the true values if a copy is right as often as a value is kept for one step, and
         the other values share the rest as they are shared in the training split. Without a copy it is ``nll``."""
         kept, share = self.kept[batch.layout.attribute], torch.exp(-self.nll)
@@ -93,23 +93,23 @@ class Copies:
     known: Tensor
 
 
-def count_values(data: EncodedTrajectories, num_values: int) -> Tensor:
+def count_values(data: EncodedData[GridLayout], num_values: int) -> Tensor:
     """int64 ``[num_values]``: how often each value occurs in observations, returns and actions; missions do not."""
     counts = torch.zeros(num_values, dtype=torch.int64)
-    for index in data.in_order(FRAMES_PER_COUNT):
+    for index in data.in_order(COUNTED_AT_ONCE):
         batch = data.batch(index)
         counted = batch.layout.present & torch.isin(batch.layout.attribute, _COUNTED)
         counts += torch.bincount(batch.values[counted], minlength=num_values)
     return counts
 
 
-def count_kept(data: EncodedTrajectories) -> Tensor:
+def count_kept(data: EncodedData[GridLayout]) -> Tensor:
     """int64 ``[len(Attribute), 2]``: how often an element of an observation, a return or an action differs from itself
     one step earlier, and how often it does not."""
     counts = torch.zeros(2 * len(Attribute), dtype=torch.int64)
-    for index in data.in_order(FRAMES_PER_COUNT):
+    for index in data.in_order(COUNTED_AT_ONCE):
         batch = data.batch(index)
-        shape, layout = batch.layout.shape_of_grid, batch.layout
+        shape, layout = batch.layout.grid, batch.layout
         values, attribute = shape.frames(batch.values), shape.frames(layout.attribute)[:, 1:]
         same = values[:, 1:] == values[:, :-1]
         present = shape.frames(layout.present)[:, 1:]

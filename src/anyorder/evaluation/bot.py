@@ -12,14 +12,14 @@ from anyorder.types import Trajectory
 
 MOST_EPISODES = 100
 """The bot plays the first so many seeds."""
-TIME_LIMIT = 1.0
+BOT_TIME_LIMIT = 1.0
 """Seconds for one of its episodes; it usually takes some milliseconds, and in a few levels forever."""
 
 
 def bot_length(env_id: str, seeds: Sequence[int]) -> float | None:
     """Mean number of actions of the bot's successful episodes on the first `MOST_EPISODES` of the seeds; None where it
     succeeds in none, as outside of BabyAI, where there is no bot."""
-    source = ExpertSource(env_id, time_limit=TIME_LIMIT, num_processes=1)
+    source = ExpertSource(env_id, time_limit=BOT_TIME_LIMIT, num_processes=1)
     try:
         lengths = [len(one) for one in source(seeds[:MOST_EPISODES]) if isinstance(one, Trajectory) and one.success]
     except AnyOrderError:  # it plays BabyAI only

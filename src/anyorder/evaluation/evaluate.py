@@ -10,27 +10,28 @@ from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from torch import nn
 
-from anyorder.acting.policy import TRIED_PENALTY, Policy
+from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
 from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.acting.stepwise import quickest_policy
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedData
+from anyorder.elements.grid import GridLayout
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.bot import bot_length
-from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
-from anyorder.evaluation.modes import Filtering, InOnePass, Mode
+from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, outcomes
-from anyorder.evaluation.robustness import Agent, arms, compare
+from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
 from anyorder.files import write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.models.contract import GridModel
 
 METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
-GROUPS = {
+METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals"),
 }
@@ -76,8 +77,8 @@ class EvaluationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.metric not in (*GROUPS, *METRICS):
-            raise AnyOrderError(f"metric is one of {', '.join((*GROUPS, *METRICS))}; found {self.metric}")
+        if self.metric not in (*METRIC_GROUPS, *METRICS):
+            raise AnyOrderError(f"metric is one of {', '.join((*METRIC_GROUPS, *METRICS))}; found {self.metric}")
         if self.num_episodes < 1 or self.num_gif_episodes < 0 or self.frames_per_batch < 1:
             raise AnyOrderError("num_episodes and frames_per_batch are at least 1, num_gif_episodes at least 0")
         if self.first_seed < FIRST_SEED:
@@ -90,12 +91,12 @@ class EvaluationConfig:
             raise AnyOrderError(f"tried_penalty is 0 or more, found {self.tried_penalty}")
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
-        arms(self.robustness, self.robustness_forms)
+        robustness_arms(self.robustness, self.robustness_forms)
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Those asked for."""
-        return GROUPS.get(self.metric, (self.metric,))
+        return METRIC_GROUPS.get(self.metric, (self.metric,))
 
     @property
     def plays(self) -> bool:
@@ -115,13 +116,13 @@ class Evaluation:
         config: what is judged.
     """
 
-    model: nn.Module
-    train: EncodedTrajectories
-    test: EncodedTrajectories
+    model: GridModel
+    train: EncodedData[GridLayout]
+    test: EncodedData[GridLayout]
     env_id: str
     config: EvaluationConfig
 
-    def run(self, folder: Path) -> Findings:
+    def run(self, folder: Path) -> GridFindings:
         """Judge, and write ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json`` (what became of
         each). Progress goes to stderr.
 
@@ -129,7 +130,7 @@ class Evaluation:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
         """
         self.model.eval()
-        findings = Findings(self.env_id, {}, None, [])
+        findings = GridFindings(self.env_id, {}, None, [])
         with _progress() as bars:
             findings = replace(findings, modes=self._modes(bars))
             if "goals" in self.config.metrics:
@@ -147,7 +148,7 @@ class Evaluation:
                 self.test,
                 mode,
                 baselines,
-                self.config.frames_per_batch,
+                Budget(self.config.frames_per_batch, "frames"),
                 self.config.seed,
                 _advance(bars, f"scoring {name}", len(self.test)),
             )
@@ -159,15 +160,15 @@ class Evaluation:
         asked: dict[str, Mode] = {}
         if {"world_model_nll", "accuracy"} & set(self.config.metrics):
             asked |= {
-                "forward": InOnePass(ForwardDynamics()),
+                "forward": WholeTrajectory(ForwardDynamics()),
                 "filtering": Filtering(self.cells()),
-                "smoothing": InOnePass(self.cells()),
-                "next_action": InOnePass(NextAction()),
+                "smoothing": WholeTrajectory(self.cells()),
+                "next_action": WholeTrajectory(NextAction()),
             }
         if "dynamics" in self.config.metrics:
             asked |= {
-                "inverse_dynamics": InOnePass(InverseDynamics()),
-                "forward_dynamics": InOnePass(ForwardDynamics()),
+                "inverse_dynamics": WholeTrajectory(InverseDynamics()),
+                "forward_dynamics": WholeTrajectory(ForwardDynamics()),
             }
         return asked
 
@@ -177,7 +178,7 @@ class Evaluation:
         advance = _advance(bars, "reaching goals", len(seeds))
         return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, config.tried_penalty, advance)
 
-    def _episodes(self, findings: Findings, bars: Progress, folder: Path) -> Findings:
+    def _episodes(self, findings: GridFindings, bars: Progress, folder: Path) -> GridFindings:
         config, policy = self.config, self.policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
@@ -185,17 +186,17 @@ class Evaluation:
         if "task_success" in config.metrics:
             findings = replace(findings, task_success=TaskScore.of(clean, bot_length(self.env_id, seeds)))
         if "robustness" in config.metrics:
-            agent = Agent(self.model, config.temperature, config.seed, config.tried_penalty)
+            agent = RobustnessAgent(self.model, config.temperature, config.seed, config.tried_penalty)
             findings = replace(
                 findings,
                 robustness=[
                     compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
-                    for arm in arms(config.robustness, config.robustness_forms)
+                    for arm in robustness_arms(config.robustness, config.robustness_forms)
                 ],
             )
         return findings
 
-    def policy(self) -> Policy:
+    def policy(self) -> ModelPolicy:
         """What acts."""
         config = self.config
         return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from rich.table import Table
@@ -52,8 +52,22 @@ class TaskScore:
         return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds, bot_length)
 
 
+class Findings(Protocol):
+    """What an evaluation found, of grids or of conversations."""
+
+    @property
+    def env_id(self) -> str:
+        """Where episodes were played, or what the conversations are of."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number with its counts and intervals."""
+
+    def tables(self, metrics: Collection[str]) -> list[Table]:
+        """For people; ``metrics`` are those that were asked for (see `anyorder.evaluation.evaluate.METRICS`)."""
+
+
 @dataclass(frozen=True)
-class Findings:
+class GridFindings:
     """Empty where nothing was asked.
 
     Attributes:

@@ -28,7 +28,7 @@ from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.seeding import stream
 from anyorder.types import Trajectory
 
-GROUPS = ("cell", "changed_cell", "object_cell", "seen_cell", "seen_object_cell", "direction", "frame")
+IMAGINED_GROUPS = ("cell", "changed_cell", "object_cell", "seen_cell", "seen_object_cell", "direction", "frame")
 PREFIXES_AT_ONCE = 64
 NO_ACTION = 6
 """What is done after a real episode has ended; nobody looks at what follows."""
@@ -132,7 +132,7 @@ def score_imagination(
     Returns:
         One score per horizon 1..H that some episode reaches.
     """
-    tally = {name: np.zeros((3, horizon), dtype=np.int64) for name in GROUPS}
+    tally = {name: np.zeros((3, horizon), dtype=np.int64) for name in IMAGINED_GROUPS}
     generator = stream(seed, "imagined", "decoder")
     by_start = sorted(prefixes, key=lambda prefix: prefix.start)
     for first in range(0, len(by_start), PREFIXES_AT_ONCE):

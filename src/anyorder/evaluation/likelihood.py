@@ -12,17 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from anyorder.elements.batch import Batch, EncodedTrajectories
-from anyorder.elements.grid import NUM_VALUES, WALL
+from anyorder.elements.batch import Batch, Budget, EncodedData
+from anyorder.elements.grid import NUM_VALUES, WALL, GridLayout
 from anyorder.elements.layout import Kind
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.calibration import Calibration, ConfidenceSums
 from anyorder.evaluation.modes import Mode
-from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, Answers
+from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, Predictions
 from anyorder.evaluation.statistics import Proportion
 from anyorder.masking.order import Order
+from anyorder.models.contract import GridModel
 from anyorder.seeding import stream
 
 CELL_GROUPS = ("cell", "object_cell", "changed_cell")
@@ -87,22 +88,22 @@ class Scores:
 
 @torch.no_grad()
 def score(
-    model: nn.Module,
-    data: EncodedTrajectories,
+    model: GridModel,
+    data: EncodedData[GridLayout],
     mode: Mode,
     baselines: Baselines,
-    frames_per_batch: int,
+    budget: Budget,
     seed: int,
     on_batch: Callable[[int], None] = lambda num_trajectories: None,
 ) -> Scores:
     """Score a model on a split. The same arguments give the same questions; the mode draws all that is random.
 
     Args:
-        model: a grid model; left in evaluation mode.
+        model: left in evaluation mode.
         data: the split.
         mode: which elements are hidden, and what may be seen, pass by pass.
         baselines: counted on the training split.
-        frames_per_batch: observations in one pass; another size draws other questions.
+        budget: of one pass; another size draws other questions.
         seed: of the draws.
         on_batch: called with the number of trajectories of each batch, for progress bars.
     """
@@ -110,7 +111,7 @@ def score(
     baselines = baselines.to(device)
     model.eval()
     tally, total = _Tally(), 0
-    for number, index in enumerate(data.in_order(frames_per_batch)):
+    for number, index in enumerate(data.in_order(budget)):
         batch = data.batch(index)
         total += int((batch.layout.of_kind(Kind.OBSERVATION) | batch.layout.of_kind(Kind.ACTION)).sum())
         for part, order in mode(batch, stream(seed, "evaluation", number)):
@@ -127,10 +128,10 @@ class _Tally:
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(POSITIONS), len(COLUMNS)).double())
         self._confidence = ConfidenceSums()
 
-    def add(self, batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> None:
+    def add(self, batch: Batch[GridLayout], order: Order, logits: Tensor, baselines: Baselines) -> None:
         """Add one pass; ``logits`` is ``[K, V]``."""
-        layout, shape = batch.layout, batch.layout.shape_of_grid
-        answers = Answers.of(batch, order, logits, baselines)
+        layout, shape = batch.layout, batch.layout.grid
+        answers = Predictions.of(batch, order, logits, baselines)
         for name, attribute in _ATTRIBUTES.items():
             self._group(name, order.targets & (layout.attribute == attribute), answers, layout.step)
         cells, truth = answers.of_cells(shape), shape.cells(batch.values)
@@ -139,7 +140,7 @@ class _Tally:
             self._group(name, chosen, cells, shape.cells(layout.step)[..., 0])
         self._confidence.add(logits.softmax(dim=-1).amax(dim=-1), answers.right[MODEL][order.targets])
 
-    def _group(self, name: str, chosen: Tensor, answers: Answers, step: Tensor) -> None:
+    def _group(self, name: str, chosen: Tensor, answers: Predictions, step: Tensor) -> None:
         position = torch.bucketize(step[chosen].cpu(), _FIRST_STEPS, right=True) - 1
         self._sums[name].index_add_(0, position, answers.records(chosen).cpu())
 

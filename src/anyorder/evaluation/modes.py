@@ -21,11 +21,11 @@ from anyorder.masking.strategies import Strategy
 class Mode(Protocol):
     """Yields passes: a batch, or a part of it, and an order for it. No element is asked for in two passes."""
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[Batch, Order]]: ...
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]: ...
 
 
 @dataclass(frozen=True)
-class InOnePass:
+class WholeTrajectory:
     """All that a strategy asks for, at once.
 
     Attributes:
@@ -34,7 +34,7 @@ class InOnePass:
 
     strategy: Strategy
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[Batch, Order]]:
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
         yield batch, self.strategy(batch.layout, generator)
 
 
@@ -43,7 +43,7 @@ class Filtering:
     """The hidden parts of observation t, asked at time t: from the mission and what is visible of the observations up
     to t and of the actions before t; one pass for each t. What was hidden earlier stays hidden and is not asked again.
 
-    Equal generators hide what `InOnePass` hides with the same strategy. Hidden actions are not asked for: action t is
+    Equal generators hide what `WholeTrajectory` hides with the same strategy. Hidden actions are not asked for: action t is
     not known at time t, and even its mask symbol would tell that the episode goes on.
 
     Attributes:
@@ -52,10 +52,10 @@ class Filtering:
 
     strategy: Strategy
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[Batch, Order]]:
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
         order, layout = self.strategy(batch.layout, generator), batch.layout
         asked = order.targets & layout.of_kind(Kind.OBSERVATION)
-        for step in range(layout.shape_of_grid.num_frames):
+        for step in range(layout.grid.num_frames):
             rows = (asked & (layout.step == step)).any(dim=1).nonzero()[:, 0]
             if len(rows):
                 prefix = _up_to(step, batch.rows(rows))
@@ -64,9 +64,9 @@ class Filtering:
                 yield prefix, _known_at(step, drawn, prefix.layout)
 
 
-def _up_to(step: int, batch: Batch) -> Batch:
+def _up_to(step: int, batch: Batch[GridLayout]) -> Batch[GridLayout]:
     """The first frames of trajectories that have this step: observations 0..step and the actions before it."""
-    shape = replace(batch.layout.shape_of_grid, num_frames=step + 1)
+    shape = replace(batch.layout.grid, num_frames=step + 1)
     num_frames = torch.full((len(batch.values),), step + 1)
     num_words = batch.layout.of_kind(Kind.MISSION).sum(dim=1)
     layout = grid_layout(shape, num_frames, num_frames - 1, num_words, batch.layout.missions)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridShape
+from anyorder.elements.grid import GridLayout, GridShape
 from anyorder.evaluation.baselines import Baselines
 from anyorder.masking.order import Order
 
@@ -22,7 +22,7 @@ COLUMNS = ("count", "num_elements", *(f"{name} {what}" for what in ("right", "nl
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """Every predictor's answers to every question, as tensors of one shape: ``[B, E]``, or ``[B, F, S]`` for cells.
 
     Attributes:
@@ -36,7 +36,7 @@ class Answers:
     nll: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, batch: Batch, order: Order, logits: Tensor, baselines: Baselines) -> Answers:
+    def of(cls, batch: Batch[GridLayout], order: Order, logits: Tensor, baselines: Baselines) -> Predictions:
         """By element; ``logits`` is ``[K, V]``, of the targets in row-major order."""
         asked, values = order.targets, batch.values
         predicted = values.new_zeros(values.shape).masked_scatter(asked, logits.argmax(dim=-1))
@@ -56,10 +56,10 @@ class Answers:
             },
         )
 
-    def of_cells(self, shape: GridShape) -> Answers:
+    def of_cells(self, shape: GridShape) -> Predictions:
         """From elements to grid squares."""
         hidden = shape.cells(self.num_elements)
-        return Answers(
+        return Predictions(
             hidden.sum(dim=-1),
             {name: (shape.cells(right) | (hidden == 0)).all(dim=-1) for name, right in self.right.items()},
             {name: shape.cells(nll).sum(dim=-1) for name, nll in self.nll.items()},

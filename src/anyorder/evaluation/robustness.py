@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
@@ -23,12 +23,12 @@ class Form:
     """What the agent makes of a corruption.
 
     Attributes:
-        policy: makes what acts, called as the class `Policy` is.
+        policy: makes what acts, called as the class `ModelPolicy` is.
         met: from a corruption to what the agent meets of it.
         words: for people.
     """
 
-    policy: Callable[..., Policy]
+    policy: Callable[..., ModelPolicy]
     met: Callable[[Corruption], Corruption]
     words: str
 
@@ -43,7 +43,7 @@ FORMS: Mapping[str, Form] = {
 
 
 @dataclass(frozen=True)
-class Arm:
+class RobustnessArm:
     """One way of playing the episodes.
 
     Attributes:
@@ -60,7 +60,7 @@ class Arm:
         return f"{self.kind.replace('_', ' ')} {self.strength:g}, {self.form}"
 
 
-def arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list[Arm]:
+def robustness_arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list[RobustnessArm]:
     """One arm per kind, strength and form.
 
     Raises:
@@ -70,7 +70,7 @@ def arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list
     for what, found, known in (("kinds", strengths, CORRUPTIONS), ("forms", forms, FORMS)):
         if unknown := [name for name in found if name not in known]:
             raise AnyOrderError(f"robustness knows the {what} {', '.join(known)}; found {', '.join(unknown)}")
-    planned = [Arm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
+    planned = [RobustnessArm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
     for arm in planned:
         if not 0.0 <= arm.strength <= 1.0:
             raise AnyOrderError(f"a strength is a probability, between 0 and 1; found {arm.strength} of {arm.kind}")
@@ -78,12 +78,12 @@ def arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list
 
 
 @dataclass(frozen=True)
-class Agent:
+class RobustnessAgent:
     """Whose robustness is measured.
 
     Attributes:
         model: of grids, in evaluation mode.
-        temperature, seed, tried_penalty: of its actions, see `Policy`; every arm draws from the beginning.
+        temperature, seed, tried_penalty: of its actions, see `ModelPolicy`; every arm draws from the beginning.
     """
 
     model: nn.Module
@@ -92,7 +92,7 @@ class Agent:
     tried_penalty: float = 0.0
 
     def play(
-        self, arm: Arm, env_id: str, seeds: Sequence[int], on_finish: Callable[[], None] | None = None
+        self, arm: RobustnessArm, env_id: str, seeds: Sequence[int], on_finish: Callable[[], None] | None = None
     ) -> list[Trajectory]:
         """The episodes of an arm, in the order of the seeds; arguments as in `roll_out`."""
         form = FORMS[arm.form]
@@ -105,9 +105,9 @@ class RobustnessScore:
     """Success with and without a corruption, on the same seeds.
 
     Attributes:
-        kind, strength, form: of the corruption, see `Arm`.
-        seeds: first and last of both arms.
-        clean, corrupted: success of the two arms.
+        kind, strength, form: of the corruption, see `RobustnessArm`.
+        seeds: first and last of both robustness_arms.
+        clean, corrupted: success of the two robustness_arms.
         share_kept: corrupted / clean success rate; None if there was no clean success to keep.
         won: episodes that succeeded in the corrupted arm alone.
         lost: episodes that succeeded in the clean arm alone.
@@ -126,14 +126,14 @@ class RobustnessScore:
     p_value: float
 
     @classmethod
-    def of(cls, arm: Arm, clean: Sequence[Trajectory], corrupted: Sequence[Trajectory]) -> RobustnessScore:
-        """Compare two arms episode by episode.
+    def of(cls, arm: RobustnessArm, clean: Sequence[Trajectory], corrupted: Sequence[Trajectory]) -> RobustnessScore:
+        """Compare two robustness_arms episode by episode.
 
         Raises:
             ValueError: if they did not play the same levels.
         """
         if [_level(trajectory) for trajectory in clean] != [_level(trajectory) for trajectory in corrupted]:
-            raise ValueError("both arms play the same seeds of one environment with the same missions, found others")
+            raise ValueError("both robustness_arms play the same seeds of one environment with the same missions, found others")
         before, after = success(clean), success(corrupted)
         won = sum(c.success and not t.success for t, c in zip(clean, corrupted))
         lost = sum(t.success and not c.success for t, c in zip(clean, corrupted))
@@ -156,9 +156,9 @@ def _level(trajectory: Trajectory) -> tuple[str, int, str]:
 
 
 def compare(
-    agent: Agent,
+    agent: RobustnessAgent,
     clean: Sequence[Trajectory],
-    arm: Arm,
+    arm: RobustnessArm,
     env_id: str,
     on_finish: Callable[[], None] | None = None,
 ) -> RobustnessScore:

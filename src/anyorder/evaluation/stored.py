@@ -1,4 +1,4 @@
-"""Findings that were written down earlier, read back from ``metrics.json``."""
+"""GridFindings that were written down earlier, read back from ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.evaluation.findings import Findings, TaskScore
+from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
 from anyorder.evaluation.robustness import RobustnessScore
@@ -18,7 +18,7 @@ from anyorder.files import read_json
 NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals")
 
 
-def read_findings(path: Path) -> tuple[Findings, EvaluationConfig]:
+def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
     """What an evaluation found, and what it was asked.
 
     Raises:
@@ -33,13 +33,13 @@ def read_findings(path: Path) -> tuple[Findings, EvaluationConfig]:
         ) from None
 
 
-def findings_from(content: Mapping[str, Any]) -> Findings:
-    """The opposite of `Findings.to_json`.
+def findings_from(content: Mapping[str, Any]) -> GridFindings:
+    """The opposite of `GridFindings.to_json`.
 
     Raises:
         KeyError, TypeError, ValueError: when something is missing or is not what it should be.
     """
-    return Findings(
+    return GridFindings(
         env_id=content["env_id"],
         modes=restored(dict[str, Scores], {name: value for name, value in content.items() if name not in NOT_MODES}),
         task_success=restored(TaskScore | None, content.get("task_success")),

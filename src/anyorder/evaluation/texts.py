@@ -5,26 +5,30 @@ Legend: K targets, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from anyorder.elements.layout import Kind
-from anyorder.elements.text.elements import EncodedTexts
+from anyorder.elements.batch import Batch, Budget, EncodedData
+from anyorder.elements.layout import Kind, Layout
 from anyorder.evaluation.statistics import Proportion
+from anyorder.inference.decoding import ask
+from anyorder.masking.order import Order
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit
+from anyorder.models.contract import Model
 from anyorder.seeding import stream
 
-KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
+SCORED_AT_ONCE = Budget(4096, "tokens")
+SCORED_KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
 
 
-def questions(unit_rate: float) -> dict[str, Strategy]:
+def text_orders(unit_rate: float) -> dict[str, Strategy]:
     """What is asked of the test split, by name: every action and every observation from its own past, and whole turns
     hidden at random, past and future visible."""
     return {"next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))}
@@ -76,8 +80,8 @@ class TextFindings:
             for way, of_way in self.scores.items()
         }
 
-    def tables(self, metrics: Any = None) -> list[Table]:
-        """All of it in one."""
+    def tables(self, metrics: Collection[str] = ()) -> list[Table]:
+        """All of it in one, whatever the metrics."""
         table = Table(title="Hidden tokens of the test split, with 95% intervals", title_justify="left")
         for column in ("asked", "of"):
             table.add_column(column)
@@ -93,36 +97,37 @@ class TextFindings:
 
 @torch.no_grad()
 def score_texts(
-    model: nn.Module,
-    train: EncodedTexts,
-    test: EncodedTexts,
+    model: Model[Layout],
+    train: EncodedData[Layout],
+    test: EncodedData[Layout],
     env_id: str,
+    num_tokens: int,
     end_id: int,
     unit_rate: float = 0.3,
-    tokens_per_batch: int = 4096,
+    budget: Budget = SCORED_AT_ONCE,
     seed: int = 0,
     on_batch: Callable[[str, int], None] = lambda way, size: None,
 ) -> TextFindings:
     """Ask a model, left in evaluation mode.
 
     Args:
-        model: called as ``model(values, layout, order) -> logits [K, V]``.
+        model: whose values are tokens.
         train: on which the baselines are counted.
         test: what is scored.
         env_id: what the conversations are of.
+        num_tokens: V.
         end_id: the token that ends a turn.
         unit_rate: hidden share of ``infilling``.
-        tokens_per_batch: in one pass; what is hidden depends on it, so that models are compared with the same.
+        budget: of one pass; what is hidden depends on it, so that models are compared with the same.
         seed: of what is hidden.
         on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
     """
     model.eval()
-    size = model.model.config.vocab_size
-    shares = {name: _shares(train, kind, size, tokens_per_batch) for name, kind in KINDS.items()}
+    shares = {name: _shares(train, kind, num_tokens, budget) for name, kind in SCORED_KINDS.items()}
     scores = {}
-    for way, strategy in questions(unit_rate).items():
+    for way, strategy in text_orders(unit_rate).items():
         sums: dict[str, Tensor] = {}
-        for number, index in enumerate(test.in_order(tokens_per_batch)):
+        for number, index in enumerate(test.in_order(budget)):
             batch = test.batch(index)
             order = strategy(batch.layout, stream(seed, "evaluation", way, number))
             if order.targets.any():
@@ -132,23 +137,29 @@ def score_texts(
     return TextFindings(env_id, scores)
 
 
-def _shares(train: EncodedTexts, kind: Kind, size: int, tokens_per_batch: int) -> Tensor:
+def _shares(train: EncodedData[Layout], kind: Kind, num_tokens: int, budget: Budget) -> Tensor:
     """float64 ``[V]``: log-shares of the tokens that may be asked of a kind."""
-    counts = torch.ones(size, dtype=torch.float64)
-    for index in train.in_order(tokens_per_batch):
+    counts = torch.ones(num_tokens, dtype=torch.float64)
+    for index in train.in_order(budget):
         batch = train.batch(index)
-        counts += torch.bincount(batch.values[batch.layout.askable & (batch.layout.kind == kind)], minlength=size)
+        counts += torch.bincount(batch.values[batch.layout.askable & (batch.layout.kind == kind)], minlength=num_tokens)
     return (counts / counts.sum()).log()
 
 
-def _add(sums: dict[str, Tensor], model: nn.Module, batch: Any, order: Any, shares: dict[str, Tensor], end_id: int) -> None:
+def _add(
+    sums: dict[str, Tensor],
+    model: Model[Layout],
+    batch: Batch[Layout],
+    order: Order,
+    shares: dict[str, Tensor],
+    end_id: int,
+) -> None:
     """Add one pass to float64 ``[5]``: tokens, right, right by frequency, NLL, NLL by frequency."""
-    device = next(model.parameters()).device
-    logits = model(batch.values.to(device), batch.layout.to(device), order.to(device)).cpu()
+    logits = ask(model, batch, order)
     truth, kinds = batch.values[order.targets], batch.layout.kind[order.targets]
     right = (logits.argmax(dim=-1) == truth).double()
     nll = functional.cross_entropy(logits, truth, reduction="none").double()
-    for name, kind in KINDS.items():
+    for name, kind in SCORED_KINDS.items():
         baseline = shares[name]
         columns = [torch.ones_like(nll), right, (truth == int(baseline.argmax())).double(), nll, -baseline[truth]]
         of_kind, ends = kinds == kind, truth == end_id

@@ -11,7 +11,7 @@ import numpy as np
 from anyorder.envs import minigrid
 from anyorder.types import Trajectory
 
-UNSEEN = 0
+UNSEEN_OBJECT = 0
 """MiniGrid's object type of a cell that is out of sight."""
 
 
@@ -43,7 +43,7 @@ def _places_now(env: gym.Env, view: tuple[int, int]) -> np.ndarray:
 def seen_before(trajectory: Trajectory, start: int) -> np.ndarray:
     """bool ``[T - start, X, Y]``: for each observation after step ``start``, True where the place of a cell was in sight
     in some observation up to ``start``."""
-    where, in_sight = places(trajectory), trajectory.observations[..., 0] != UNSEEN
+    where, in_sight = places(trajectory), trajectory.observations[..., 0] != UNSEEN_OBJECT
     known = {tuple(place) for place in where[: start + 1][in_sight[: start + 1]].tolist()}
     later = where[start + 1 :]
     flat = [tuple(place) in known for place in later.reshape(-1, 2).tolist()]

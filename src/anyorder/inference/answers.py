@@ -163,7 +163,7 @@ def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: D
 
 
 def _views(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     size = (shape.columns, shape.rows)
     truth, answer = (raw_cells(values, shape, vocabulary)[0] for values in (batch.values, decoded.values))
     asked = shape.cells(order.targets)[0].any(dim=-1).unflatten(-1, size).numpy()

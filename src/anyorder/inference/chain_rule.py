@@ -46,7 +46,7 @@ class Chain(Protocol):
 
 
 @dataclass(frozen=True)
-class OnePass:
+class ChainInOnePass:
     """Along the ranks, in one forward pass: each target given the true values of the targets of lower rank. The chain
     rule of the targets where no two of a trajectory have the same rank."""
 
@@ -59,7 +59,7 @@ class OnePass:
 
 
 @dataclass(frozen=True)
-class PassByPass:
+class ChainByRounds:
     """One group of targets after the other, each then CONTEXT for the next, those still to come HIDDEN; for orders
     whose targets have one rank.
 
@@ -79,14 +79,14 @@ class PassByPass:
         return along(model, batch, order, turn)
 
 
-def log_likelihood(model: nn.Module, batch: Batch, order: Order, chain: Chain = OnePass()) -> LogLikelihood:
+def log_likelihood(model: nn.Module, batch: Batch, order: Order, chain: Chain = ChainInOnePass()) -> LogLikelihood:
     """How probable the model finds the batch's values of the targets, given what the order shows.
 
     Args:
         model: any, in evaluation mode.
         batch: whose values are judged.
         order: what is asked.
-        chain: `OnePass` along ranks, or `PassByPass`.
+        chain: `ChainInOnePass` along ranks, or `ChainByRounds`.
     """
     return chain(model, batch, order)
 
@@ -103,7 +103,7 @@ def along(model: nn.Module, batch: Batch, order: Order, turn: Tensor) -> LogLike
     terms = torch.zeros(turn.shape, dtype=torch.float64)
     for number in range(int(turn.max()) + 1):
         rows = (turn == number).any(dim=1).nonzero()[:, 0]
-        terms[rows] += OnePass()(model, batch.rows(rows), in_round(order, turn, number).rows(rows)).per_element
+        terms[rows] += ChainInOnePass()(model, batch.rows(rows), in_round(order, turn, number).rows(rows)).per_element
     return LogLikelihood(terms)
 
 

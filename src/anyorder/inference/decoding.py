@@ -172,7 +172,7 @@ def ask(model: nn.Module, batch: Batch, order: Order) -> Tensor:
     return model(there.values, there.layout, order.to(device)).cpu()
 
 
-def rebuild(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+def most_probable(model: nn.Module, batch: Batch, order: Order) -> Tensor:
     """int64 ``[B, E]`` on the CPU: the most probable value of each target, the true value of everything else."""
     return batch.values.cpu().masked_scatter(order.targets.cpu(), ask(model, batch, order).argmax(dim=-1))
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from anyorder.elements.batch import Batch
 from anyorder.inference.answers import Answer, read_answer
-from anyorder.inference.chain_rule import Chain, OnePass, PassByPass, log_likelihood
+from anyorder.inference.chain_rule import Chain, ChainByRounds, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
@@ -37,7 +37,7 @@ class RankedSample:
 
 def chain_of(order: Order) -> Chain:
     """Along the ranks where targets have several; otherwise unit by unit in the order of time."""
-    return OnePass() if bool((rounds_of_ranks(order) > 0).any()) else PassByPass("unit", "time")
+    return ChainInOnePass() if bool((rounds_of_ranks(order) > 0).any()) else ChainByRounds("unit", "time")
 
 
 def ranked_samples(

@@ -191,16 +191,16 @@ def _plain(hint: Any, spec: Any, path: str) -> Any:
         if not isinstance(spec, str) or spec not in names:
             raise ValueError(f"{path} knows {_listed(names)}; found {spec}")
         return names[spec]
-    if hint not in PLAIN:
+    if hint not in PLAIN_TYPES:
         raise ValueError(f"{path} has a type that configurations cannot write: {hint}")
-    description, types = PLAIN[hint]
+    description, types = PLAIN_TYPES[hint]
     is_truth_value, is_number = isinstance(spec, bool), isinstance(spec, (int, float))
     if not isinstance(spec, types) or is_truth_value != (hint is bool) or (is_number and not math.isfinite(spec)):
         raise _wrong(path, f"is {description}", spec)
     return hint(spec)
 
 
-PLAIN: dict[type, tuple[str, tuple[type, ...]]] = {
+PLAIN_TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     int: ("a whole number", (int,)),
     float: ("a number", (int, float)),

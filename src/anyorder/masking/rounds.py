@@ -13,7 +13,7 @@ from torch import Tensor
 from anyorder.elements.layout import Layout
 from anyorder.masking.order import Order, Role
 
-GROUPS = ("element", "cell", "unit")
+ROUND_GROUPS = ("element", "cell", "unit")
 SEQUENCES = ("time", "reverse", "random")
 
 
@@ -67,7 +67,7 @@ def _numbers(layout: Layout, group: str) -> tuple[Tensor, int]:
         return layout.cell, layout.num_cells
     if group == "element":
         return torch.arange(layout.shape[1]).expand(layout.shape), layout.shape[1]
-    raise ValueError(f"a group is one of {', '.join(GROUPS)}; found {group!r}")
+    raise ValueError(f"a group is one of {', '.join(ROUND_GROUPS)}; found {group!r}")
 
 
 def _places(num_rows: int, num_groups: int, sequence: str | Sequence[int] | Tensor, generator: torch.Generator) -> Tensor:

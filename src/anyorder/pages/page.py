@@ -14,12 +14,12 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-ASSETS = files("anyorder.pages") / "assets"
+SHARED_ASSETS = files("anyorder.pages") / "assets"
 
 
 def asset(name: str) -> str:
     """The text of a shared asset: ``style.css``, ``theme.js`` (first of the scripts), ``grid.js``."""
-    return (ASSETS / name).read_text(encoding="utf-8")
+    return (SHARED_ASSETS / name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class _Story:
     """One trajectory: raw values and roles by frame; uint8 ``[F, X, Y, 3]``, ``[F, X, Y]`` and ``[F]``."""
 
     def __init__(self, vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor) -> None:
-        shape = batch.layout.shape_of_grid
+        shape = batch.layout.grid
         size = (shape.columns, shape.rows)
         self.truth, self.answer = (raw_cells(v, shape, vocabulary)[0] for v in (batch.values, values))
         self.actions, self.answered = (raw_actions(v, shape, vocabulary)[0] for v in (batch.values, values))

@@ -47,9 +47,10 @@ def answer_tables(answer: Answer) -> Iterator[Table]:
         yield _cells(answer.views)
 
 
-def samples_table(samples: Sequence[RankedSample], truth: float) -> Table:
-    """Samples, the most probable first, beside what happened."""
-    table = Table(title=f"Samples by log-likelihood (what happened: {truth:.2f} nats)")
+def samples_table(samples: Sequence[RankedSample], truth: float | None = None) -> Table:
+    """Samples, the most probable first, beside the log-likelihood of what happened where it is known."""
+    beside = "" if truth is None else f" (what happened: {truth:.2f} nats)"
+    table = Table(title=f"Samples by log-likelihood{beside}")
     for name in ("rank", "nats", "drawn", "actions", "cells right"):
         table.add_column(name, justify="left" if name == "actions" else "right")
     for rank, sample in enumerate(samples[:MOST_SAMPLES], start=1):

@@ -7,7 +7,7 @@ from pathlib import Path
 from anyorder.acting.corruptions import Occlusion
 from anyorder.acting.rollout import roll_out
 from anyorder.evaluation.evaluate import Evaluation
-from anyorder.evaluation.findings import Findings
+from anyorder.evaluation.findings import GridFindings
 from anyorder.files import replacing
 from anyorder.pictures.films import episode_film
 from anyorder.pictures.reconstruction import reconstruction_picture
@@ -17,7 +17,7 @@ from anyorder.seeding import stream
 PICTURED_FRAMES = 8
 
 
-def write_pictures(evaluation: Evaluation, findings: Findings, folder: Path) -> None:
+def write_pictures(evaluation: Evaluation, findings: GridFindings, folder: Path) -> None:
     """Draw what was found: ``reliability.png`` and ``.svg`` of what was scored, ``reconstruction.png`` of hidden cells, and
     ``episodes.gif`` and ``.mp4`` where episodes were played.
 

@@ -19,7 +19,7 @@ from anyorder.elements.batch import Batch
 from anyorder.elements.grid import Encoded, collate, raw_cells
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
-from anyorder.inference.decoding import rebuild
+from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import reconstruct
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
@@ -52,7 +52,7 @@ def episode_film(model: nn.Module, trajectories: Sequence[Trajectory], corruptio
     return Film(pages, durations)
 
 
-def replay(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
+def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
     """The whole environment at each of the F frames, at most ``size`` pixels wide and high."""
     env = minigrid.make_env(trajectory.env_id)
     view = minigrid.reset(env, trajectory.seed)
@@ -96,10 +96,10 @@ def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) 
     """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there. ``unknown``: bool ``[F, 3S + 3]``."""
     # One action less than frames: the action taken at this step is not there yet.
     batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     hidden = torch.zeros_like(batch.layout.present)
     shape.frames(hidden)[:] = unknown[: step + 1]
-    values = rebuild(model, batch, reconstruct(batch.layout, hidden))
+    values = most_probable(model, batch, reconstruct(batch.layout, hidden))
     return raw_cells(values, shape, model.vocabulary)[0, step]
 
 
@@ -108,7 +108,7 @@ def _pages(model: nn.Module, trajectory: Trajectory, corruption: Corruption) -> 
     believed = beliefs(model, trajectory, shown)
     side = TILE * max(model.view)
     outcome = "success" if trajectory.success else "no success"
-    for step, world in enumerate(replay(trajectory, side)):
+    for step, world in enumerate(episode_frames(trajectory, side)):
         hidden = _unknown(shown[step])
         right = (believed[step] == trajectory.observations[step]).all(axis=-1)
         belief = draw_view(believed[step])

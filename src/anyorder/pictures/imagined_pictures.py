@@ -13,18 +13,17 @@ from PIL import Image
 from torch import nn
 
 from anyorder.acting.imagination import given, imagine
-from anyorder.envs.minigrid import ACTIONS
+from anyorder.envs.minigrid import ACTIONS, DIRECTIONS
 from anyorder.evaluation.imagined import Prefix
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
 
 MARGIN, LINE, LABEL = 14, 22, 84
-DIRECTIONS = ("east", "south", "west", "north")
 MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 700, 1800
 
 
 @dataclass(frozen=True, eq=False)
-class Future:
+class ImaginedFuture:
     """A true future and the imagined one.
 
     Attributes:
@@ -38,7 +37,7 @@ class Future:
     directions: np.ndarray
 
     @classmethod
-    def of(cls, model: nn.Module, prefix: Prefix, horizon: int) -> Future:
+    def of(cls, model: nn.Module, prefix: Prefix, horizon: int) -> ImaginedFuture:
         """Imagine the true actions, to the episode's end at most."""
         horizon = min(horizon, len(prefix.trajectory) - prefix.start)
         imagined = imagine(model, [prefix.history(model)], given([prefix.actions(horizon)]), horizon)
@@ -89,7 +88,7 @@ class _Frame:
         return Text("all right", RIGHT, 13)
 
 
-def imagination_strip(future: Future) -> Image.Image:
+def imagination_strip(future: ImaginedFuture) -> Image.Image:
     """Steps from left to right; above what happened, below what was imagined."""
     frames = list(future.frames())
     width, height = (TILE * side for side in frames[0].truth.shape[:2])
@@ -111,14 +110,14 @@ def imagination_strip(future: Future) -> Image.Image:
     return page
 
 
-def imagination_film(future: Future) -> Film:
+def imagination_film(future: ImaginedFuture) -> Film:
     """The true view at the left, the imagined one at the right, step by step."""
     pages = list(_pages(future))
     durations = [MILLISECONDS_PER_STEP] * (len(pages) - 1) + [MILLISECONDS_AT_THE_END]
     return Film(pages, durations)
 
 
-def _pages(future: Future) -> Iterator[Image.Image]:
+def _pages(future: ImaginedFuture) -> Iterator[Image.Image]:
     for number, frame in enumerate(future.frames()):
         width, height = (TILE * side for side in frame.truth.shape[:2])
         page = _page(future, 2 * width + MARGIN, height + LINE)
@@ -135,7 +134,7 @@ def _pages(future: Future) -> Iterator[Image.Image]:
         yield page
 
 
-def _page(future: Future, width: int, height: int) -> Image.Image:
+def _page(future: ImaginedFuture, width: int, height: int) -> Image.Image:
     """An empty page with the mission, room for ``height`` pixels of views, a line above and one below them."""
     page = Image.new("RGB", (width + 2 * MARGIN, height + 3 * LINE + 2 * MARGIN), PAPER)
     write(page, (MARGIN, MARGIN / 2), Text(f"“{future.prefix.trajectory.mission}”", INK, 16))

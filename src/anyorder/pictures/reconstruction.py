@@ -15,7 +15,7 @@ from anyorder.elements.batch import Batch
 from anyorder.elements.grid import mission_of, raw_actions, raw_cells
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import ACTIONS
-from anyorder.inference.decoding import rebuild
+from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import Order, Role
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 
@@ -81,8 +81,8 @@ class _Story:
 
 
 def _story(model: nn.Module, batch: Batch, order: Order) -> _Story:
-    shape, vocabulary = batch.layout.shape_of_grid, model.vocabulary
-    rebuilt = rebuild(model, batch, order)
+    shape, vocabulary = batch.layout.grid, model.vocabulary
+    rebuilt = most_probable(model, batch, order)
     asked = order.roles == Role.TARGET
     hidden = shape.cells(asked).any(dim=-1).unflatten(-1, (shape.columns, shape.rows))
     words = batch.values[0][batch.layout.of_kind(Kind.MISSION)[0]]

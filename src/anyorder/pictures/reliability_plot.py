@@ -17,12 +17,12 @@ from anyorder.files import replacing
 
 COLUMNS, PANEL_INCHES = 2, (3.3, 3.1)
 MODEL, IDEAL = "#1f4e79", "0.45"
-FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": "reliability", "svg.fonttype": "none"}
+RELIABILITY_FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": "reliability", "svg.fonttype": "none"}
 
 
 def write_reliability(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
     """Write ``reliability.png`` and ``reliability.svg``: one panel per mode."""
-    with rc_context(FONTS):
+    with rc_context(RELIABILITY_FONTS):
         figure = reliability_figure(calibrations)
         with replacing(folder / "reliability.png") as temporary:
             figure.savefig(temporary, format="png", dpi=200)

@@ -6,12 +6,11 @@ from typing import Any
 
 from anyorder.acting.rollout import FIRST_SEED
 from anyorder.elements.grid import WALL
-from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
+from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, DOOR_STATES, OBJECTS
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, UNIT_ORDERS, options_of
 from anyorder.masking.queries import QUERIES
 from anyorder.playground.wire import HIGHEST_SEED
 
-DIRECTIONS = ("east", "south", "west", "north")
 ASKS = {
     "next_action": "What does the agent do next?",
     "forward_dynamics": "What does it see after its action?",
@@ -24,7 +23,7 @@ ASKS = {
     "hidden_cells": "What is in random hidden cells?",
 }
 """The queries in plain words."""
-KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "integers"}
+OPTION_KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "integers"}
 
 
 def about(checkpoint: str, env_id: str, num_recorded: int, split: str, view: tuple[int, int]) -> dict[str, Any]:
@@ -47,6 +46,6 @@ def about(checkpoint: str, env_id: str, num_recorded: int, split: str, view: tup
 
 def _options(query: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "kind": KINDS[QUERY_OPTIONS[name][0]], "help": QUERY_OPTIONS[name][1], "needed": needed}
+        {"name": name, "kind": OPTION_KINDS[QUERY_OPTIONS[name][0]], "help": QUERY_OPTIONS[name][1], "needed": needed}
         for name, needed in options_of(query).items()
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from anyorder.acting.policy import History, Policy
+from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
@@ -24,7 +24,7 @@ def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: b
         roles: a digit per element; whatever is not CONTEXT is unknown to the agent.
         rebuilds: True: it first rebuilds what is unknown, then acts on that.
     """
-    policy = (RebuildingPolicy if rebuilds else Policy)(model)
+    policy = (RebuildingPolicy if rebuilds else ModelPolicy)(model)
     return policy.logits([_history(model, scene, roles)])[0].softmax(dim=0).tolist()
 
 
@@ -33,7 +33,7 @@ def _history(model: nn.Module, scene: Scene, roles: str) -> History:
     if len(roles) != layout.shape[1]:
         raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(roles)} roles; load it again")
     given = torch.tensor([[int(role) for role in roles]])
-    unknown = layout.shape_of_grid.frames(given != Role.CONTEXT)[0].numpy()
+    unknown = layout.grid.frames(given != Role.CONTEXT)[0].numpy()
     history = History(model.vocabulary, scene.encoded.mission)
     for view, action, hidden in zip(scene.views, [*scene.actions, None], unknown):
         history.observe(view, hidden[:-3].reshape(view.image.shape), unknown_direction=bool(hidden[-3]))

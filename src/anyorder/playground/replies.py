@@ -18,7 +18,7 @@ from anyorder.inference.answers import read_answer
 from anyorder.inference.decoding import Decoded
 from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
-from anyorder.masking.queries import Query, Roles
+from anyorder.masking.queries import Query, RolesQuery
 from anyorder.playground.scene import Scene, digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
 from anyorder.seeding import stream
@@ -59,7 +59,7 @@ def _query(asked: AskQuery | AskRoles, layout: Layout) -> Query:
         return query_of(asked.name, asked.options.model_dump(exclude_none=True), asked.seed)
     if len(asked.roles) != layout.shape[1]:
         raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(asked.roles)} roles; load it again")
-    return Roles(torch.tensor([[int(role) for role in asked.roles]]))
+    return RolesQuery(torch.tensor([[int(role) for role in asked.roles]]))
 
 
 def _targets(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ class Scene:
             "env_id": self.env_id,
             "seed": self.seed,
             "mission": self.encoded.mission,
-            "num_words": layout.shape_of_grid.num_words,
+            "num_words": layout.grid.num_words,
             "columns": size[0],
             "rows": size[1],
             "frames": [{"cells": view.image.ravel().tolist(), "direction": view.direction} for view in self.views],

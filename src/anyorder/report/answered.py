@@ -70,7 +70,7 @@ def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Genera
         sure, chosen = ask(model, part, order).double().softmax(dim=-1).max(dim=-1)
         values[at], confidence[at] = chosen, sure
         asked |= at
-    shape, vocabulary = batch.layout.shape_of_grid, model.vocabulary
+    shape, vocabulary = batch.layout.grid, model.vocabulary
     size = (shape.columns, shape.rows)
     return Answered(
         truth=raw_cells(batch.values, shape, vocabulary)[0],
@@ -100,7 +100,7 @@ def action_chances(model: nn.Module, batch: Batch, unknown: Tensor) -> np.ndarra
 def unknown_elements(batch: Batch, cells: np.ndarray) -> Tensor:
     """bool ``[1, E]``: the elements of the hidden cells (bool ``[F, X, Y]``) of one trajectory."""
     unknown = torch.zeros_like(batch.layout.present)
-    frames = batch.layout.shape_of_grid.frames(unknown)
+    frames = batch.layout.grid.frames(unknown)
     frames[0, :, :-AFTER_CELLS] = torch.from_numpy(cells.copy()).flatten(1).repeat_interleave(3, dim=1)
     return unknown
 

@@ -11,13 +11,13 @@ from rich.table import Table
 
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
 from anyorder.report.figures import curve_figures
-from anyorder.report.run import Run
+from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points
 from anyorder.studies.promises import lookup
 
 
-def names_of(runs: Sequence[Run]) -> list[str]:
+def names_of(runs: Sequence[ReportedRun]) -> list[str]:
     """Names of the folders, numbered where they are the same."""
     count, seen = Counter(run.name for run in runs), Counter()
     names = []
@@ -27,7 +27,7 @@ def names_of(runs: Sequence[Run]) -> list[str]:
     return names
 
 
-def comparison(runs: Sequence[Run]) -> str:
+def comparison(runs: Sequence[ReportedRun]) -> str:
     """What the runs were judged by, how their success differs, and their validation curves in common plots, as HTML."""
     named = dict(zip(names_of(runs), runs))
     plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
@@ -38,7 +38,7 @@ def comparison(runs: Sequence[Run]) -> str:
     )
 
 
-def comparison_table(runs: Mapping[str, Run]) -> Table:
+def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
     """One row per run; a column for each figure that any of them has."""
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share) for name, path in SHARES.items()}
     columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
@@ -59,7 +59,7 @@ def comparison_table(runs: Mapping[str, Run]) -> Table:
     return table
 
 
-def difference_table(runs: Mapping[str, Run]) -> Table:
+def difference_table(runs: Mapping[str, ReportedRun]) -> Table:
     """How much higher the success of each run is than that of the first, episode by episode."""
     first, *others = runs.items()
     table = _table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
@@ -73,7 +73,7 @@ def difference_table(runs: Mapping[str, Run]) -> Table:
     return table
 
 
-def success_less(run: Run, reference: Run) -> Estimate | None:
+def success_less(run: ReportedRun, reference: ReportedRun) -> Estimate | None:
     """The difference of their success rates with its 95% interval; None unless both played the same episodes."""
     ours, theirs = run.outcomes, reference.outcomes
     if not ours or not theirs or run.played_on != reference.played_on or ours["seed"] != theirs["seed"]:

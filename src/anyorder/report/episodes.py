@@ -17,14 +17,14 @@ from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS, level_of
-from anyorder.evaluation.modes import Filtering, InOnePass, Mode
+from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.masking.order import reconstruct
 from anyorder.masking.strategies import ForwardDynamics
 from anyorder.pages.views import bits, frame
 from anyorder.pictures.films import percepts
 from anyorder.report.answered import action_chances, answered, unknown_elements
 from anyorder.report.replay import replay
-from anyorder.report.run import Run
+from anyorder.report.run import ReportedRun
 from anyorder.report.trajectories import rebuilt_frame, spread
 from anyorder.types import Trajectory
 
@@ -36,7 +36,7 @@ BELIEVED = "The right view is what the agent believed to be behind the holes."
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayableEpisode:
     """An episode to choose from.
 
     Attributes:
@@ -50,7 +50,7 @@ class Played:
     actions: Sequence[int]
 
 
-def episode_groups(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+def episode_groups(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """Up to ``num_shown`` episodes solved and as many failed, on clean views and on views with holes.
 
     Clean ones are those that the evaluation stored; where it stored none, some are played now. ``on_part`` is called
@@ -69,23 +69,23 @@ def episode_groups(run: Run, num_shown: int, on_part: Callable[[], None] = lambd
     return groups + _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", told, on_part)
 
 
-def _stored(run: Run) -> list[Played]:
+def _stored(run: ReportedRun) -> list[PlayableEpisode]:
     """Empty where the evaluation did not store actions (older ones did not)."""
     columns = (run.outcomes.get(name, []) for name in ("seed", "success", "actions"))
-    return [Played(*row) for row in zip(*columns)]
+    return [PlayableEpisode(*row) for row in zip(*columns)]
 
 
-def _play(run: Run, corruption: Corruption, num_shown: int) -> list[Played]:
+def _play(run: ReportedRun, corruption: Corruption, num_shown: int) -> list[PlayableEpisode]:
     config = run.judged_by
     policy = quickest_policy(run.model, config.temperature, config.seed, config.tried_penalty)
     seeds = range(config.first_seed, config.first_seed + PLAYED_PER_SHOWN * num_shown)
     played = roll_out(policy, run.played_on, seeds, corruption)
-    return [Played(one.seed, one.success, one.actions.tolist()) for one in played]
+    return [PlayableEpisode(one.seed, one.success, one.actions.tolist()) for one in played]
 
 
 def _groups(
-    run: Run,
-    played: Sequence[Played],
+    run: ReportedRun,
+    played: Sequence[PlayableEpisode],
     corruption: Corruption,
     num_shown: int,
     words: str,
@@ -104,7 +104,7 @@ def _groups(
     return groups
 
 
-def _film(run: Run, episode: Played, corruption: Corruption) -> dict[str, Any]:
+def _film(run: ReportedRun, episode: PlayableEpisode, corruption: Corruption) -> dict[str, Any]:
     trajectory, worlds = replay(level_of(run.played_on, episode.seed), episode.seed, episode.actions)
     batch = EncodedTrajectories([trajectory], run.model.vocabulary).batch([0])
     shown = percepts(trajectory, corruption)
@@ -149,7 +149,7 @@ def _asked(unknown: torch.Tensor, holes: bool) -> Mode:
     """What is behind the holes, at each step from what was known by then; without holes, every next view."""
     if holes:
         return Filtering(lambda layout, generator: reconstruct(layout, unknown))
-    return InOnePass(ForwardDynamics())
+    return WholeTrajectory(ForwardDynamics())
 
 
 def _choice(trajectory: Trajectory, chances: np.ndarray, step: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ INK, LINE = "#00b001", "#00b002"
 THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
 THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
 """Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
-FONTS = {
+PAGE_FONTS = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -51,14 +51,14 @@ FONTS = {
     "grid.linewidth": 0.8,
 }
 SIZE = 4.3, 2.9
-LOSS_TICKS = 1, 1.5, 2, 3, 5
-CURVES = {
+CURVE_LOSS_TICKS = 1, 1.5, 2, 3, 5
+CURVE_TITLES = {
     "loss": "Loss, nats",
     "action_accuracy": "Actions right on validation, %",
     "observation_accuracy": "Observations right on validation, %",
     "object_accuracy": "Objects right on validation, %",
 }
-GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
+ELEMENT_GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
 
 
 def figure_html(draw: Callable[[], Figure], caption: str) -> str:
@@ -69,7 +69,7 @@ def figure_html(draw: Callable[[], Figure], caption: str) -> str:
         caption: plain text, of no other drawing on the page.
     """
     # The caption makes the ids of this drawing's parts differ from those of every other on the page.
-    with rc_context({**FONTS, "svg.hashsalt": caption}):
+    with rc_context({**PAGE_FONTS, "svg.hashsalt": caption}):
         file = StringIO()
         draw().savefig(file, format="svg", metadata={"Date": None})
     svg = themed(file.getvalue(), caption)
@@ -98,7 +98,7 @@ def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "
         salt: of a page's several calls, to tell their captions apart.
     """
     figures = []
-    for key, title in CURVES.items():
+    for key, title in CURVE_TITLES.items():
         if any(key in record for records in runs.values() for record in records):
             figures.append(figure_html(lambda key=key: _curves(runs, key), f"{title}{salt}"))
     return figures
@@ -118,7 +118,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
     axes.set_xlabel("update")
     if key == "loss":
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=LOSS_TICKS, numticks=20))
+        axes.yaxis.set_major_locator(LogLocator(subs=CURVE_LOSS_TICKS, numticks=20))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter("{x:g}")
     if key == "loss" or len(runs) > 1:
@@ -131,7 +131,8 @@ def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
     return [
         figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {_words(name)}{salt}")
         for name, scores in modes.items()
-        if (groups := {words: scores.groups[key] for key, words in GROUPS.items() if key in scores.groups}) and len(groups) > 1
+        if (groups := {words: scores.groups[key] for key, words in ELEMENT_GROUPS.items() if key in scores.groups})
+        and len(groups) > 1
     ]
 
 

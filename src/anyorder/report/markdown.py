@@ -17,7 +17,7 @@ from anyorder.files import replacing
 from anyorder.report.tables import markdown
 from anyorder.training.journal import read_metrics
 
-CURVES = ("loss", "action_accuracy", "observation_accuracy", "object_accuracy")
+DRAWN_CURVES = ("loss", "action_accuracy", "observation_accuracy", "object_accuracy")
 
 
 def write_report(folder: Path, run: Path, header: dict[str, Any], findings: Findings, config: EvaluationConfig) -> None:
@@ -49,7 +49,7 @@ def _curves(run: Path, path: Path) -> None:
         axes[0].plot([r["update"] for r in chosen], [r["loss"] for r in chosen], style, label=section)
     axes[0].set(xlabel="update", ylabel="loss (nats)", yscale="log")
     chosen = [record for record in records if record["section"] == "validation"]
-    for name in CURVES[1:]:
+    for name in DRAWN_CURVES[1:]:
         points = [(r["update"], 100 * r[name]) for r in chosen if name in r]
         if points:
             axes[1].plot(*zip(*points), "o-", label=name.replace("_", " "))

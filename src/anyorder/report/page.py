@@ -10,18 +10,18 @@ from typing import Any
 from anyorder.pages.atlas import atlas
 from anyorder.pages.page import Page, asset
 from anyorder.report.comparison import comparison, names_of
-from anyorder.report.run import Run
+from anyorder.report.run import ReportedRun
 from anyorder.report.sections import curves, films, findings, headlines, learned_from, num_film_parts, player, section
 
-ASSETS = files("anyorder.report") / "assets"
+REPORT_ASSETS = files("anyorder.report") / "assets"
 
 
-def num_parts(runs: Sequence[Run]) -> int:
+def num_parts(runs: Sequence[ReportedRun]) -> int:
     """How often `report_page` calls ``on_part``."""
     return sum(num_film_parts(run) for run in runs)
 
 
-def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
+def report_page(runs: Sequence[ReportedRun], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
     """The page.
 
     Args:
@@ -57,7 +57,7 @@ def report_page(runs: Sequence[Run], num_shown: int, on_part: Callable[[], None]
     return page.html()
 
 
-def _parts(run: Run, salt: str, found: dict[str, Any], number: int) -> list[tuple[str, str]]:
+def _parts(run: ReportedRun, salt: str, found: dict[str, Any], number: int) -> list[tuple[str, str]]:
     """Title and content of each section of a run; the first words of the titles differ."""
     return [
         ("What it learned from", learned_from(run)),
@@ -69,11 +69,11 @@ def _parts(run: Run, salt: str, found: dict[str, Any], number: int) -> list[tupl
     ]
 
 
-def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
+def _body(runs: Sequence[ReportedRun], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
     if len(runs) > 1:  # to where each begins
         links = [*links[:1], *((f"what-{number}", name) for number, name in enumerate(names_of(runs)))]
     navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in links)
-    title = f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
+    title = f"ReportedRun {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
     levels = " and ".join(dict.fromkeys(run.env_id for run in runs))
     return "\n".join(
         [
@@ -89,4 +89,4 @@ def _body(runs: Sequence[Run], links: Sequence[tuple[str, str]], parts: Sequence
 
 
 def _own(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
+    return (REPORT_ASSETS / name).read_text(encoding="utf-8")

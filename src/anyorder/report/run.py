@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from anyorder.build.runs import CONFIG_FILE, load_model
+from anyorder.build.checkpoints import load_model
+from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.evaluation.findings import Findings
+from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.evaluation.stored import read_findings
 from anyorder.files import read_json
@@ -22,7 +23,7 @@ BEST = Path("checkpoints") / "best.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class ReportedRun:
     """What a folder of ``anyorder train`` holds.
 
     Attributes:
@@ -46,7 +47,7 @@ class Run:
     config: dict[str, Any]
     records: list[dict[str, Any]]
     manifest: Manifest | None
-    findings: Findings | None
+    findings: GridFindings | None
     metrics: dict[str, Any]
     judged_by: EvaluationConfig
     outcomes: dict[str, list[Any]]
@@ -89,7 +90,7 @@ class Run:
         return sentences
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> ReportedRun:
     """Read a run's folder.
 
     Raises:
@@ -106,7 +107,7 @@ def read_run(folder: Path) -> Run:
     if (report / "metrics.json").exists():
         findings, judged_by = read_findings(report / "metrics.json")
         metrics = findings.to_json()
-    return Run(
+    return ReportedRun(
         name=folder.absolute().name,
         folder=folder,
         model=model,

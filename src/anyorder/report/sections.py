@@ -13,9 +13,9 @@ from anyorder.data.storage import read_split
 from anyorder.evaluation.statistics import Proportion
 from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
-from anyorder.report.run import Run
+from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
-from anyorder.report.trajectories import questions, trajectory_groups
+from anyorder.report.trajectories import asked_modes, trajectory_groups
 from anyorder.studies.measures import SHARES
 from anyorder.studies.promises import lookup
 
@@ -25,7 +25,9 @@ LEGEND = (
     "</p>"
 )
 FEW_ROWS = 8
-KEYS = '<p class="note">Keys: ← and → step, Home and End, space plays. In a view the arrow keys go from cell to cell.</p>'
+KEYBOARD_NOTE = (
+    '<p class="note">Keys: ← and → step, Home and End, space plays. In a view the arrow keys go from cell to cell.</p>'
+)
 
 
 def section(identity: str, title: str, *parts: str, level: int = 2) -> str:
@@ -48,7 +50,7 @@ def facts(pairs: list[tuple[str, str, str]]) -> str:
     return f'<dl class="facts">{"".join(items)}</dl>'
 
 
-def learned_from(run: Run) -> str:
+def learned_from(run: ReportedRun) -> str:
     """What was trained, on what, and what is missing on the page."""
     training, masking = run.config["training"], run.config["masking"]
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
@@ -75,7 +77,7 @@ def _shape(config: dict[str, Any]) -> str:
     return name + started + (", by an adapter" if language["adapter"] else "")
 
 
-def _data_facts(run: Run) -> list[tuple[str, str, str]]:
+def _data_facts(run: ReportedRun) -> list[tuple[str, str, str]]:
     if run.manifest is None:
         return []
     spec, splits = run.manifest.spec, run.manifest.splits
@@ -103,12 +105,12 @@ def _code(sentence: str) -> str:
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
-def curves(run: Run, salt: str) -> str:
+def curves(run: ReportedRun, salt: str) -> str:
     """Loss and accuracies over the updates."""
     return _plots(curve_figures({run.name: run.records}, salt)) if run.records else ""
 
 
-def headlines(run: Run) -> str:
+def headlines(run: ReportedRun) -> str:
     """The shares that most readers look for, each with its interval; the tables below have the rest."""
     found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
     pairs = [
@@ -117,7 +119,7 @@ def headlines(run: Run) -> str:
     return facts(pairs) + f'<p class="note">{escape(_explained(run))}</p>' if pairs else ""
 
 
-def _explained(run: Run) -> str:
+def _explained(run: ReportedRun) -> str:
     """What the headlines were counted on."""
     words = []
     if run.findings.task_success:
@@ -136,7 +138,7 @@ def _rate_and_interval(share: Proportion) -> tuple[str, str]:
     return rate, f"{interval} of {share.count:,}"
 
 
-def findings(run: Run, salt: str) -> str:
+def findings(run: ReportedRun, salt: str) -> str:
     """Every metric that was stored, beside its baselines and with its interval."""
     if run.findings is None:
         return ""
@@ -161,7 +163,7 @@ def _plots(figures: list[str]) -> str:
     return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
 
 
-def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) -> dict[str, list[dict[str, Any]]]:
+def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda: None) -> dict[str, list[dict[str, Any]]]:
     """What there is to play: ``trajectories`` of the test split, as far as there are any, and ``episodes``.
 
     ``on_part`` is called `num_film_parts` times, for progress bars.
@@ -180,15 +182,15 @@ def films(run: Run, num_shown: int, on_part: Callable[[], None] = lambda: None) 
     return found
 
 
-def num_film_parts(run: Run) -> int:
+def num_film_parts(run: ReportedRun) -> int:
     """How often `films` tells that it has come further."""
-    return NUM_PARTS + (len(questions(run.judged_by.cell_rate)) if _has_test(run) else 0)
+    return NUM_PARTS + (len(asked_modes(run.judged_by.cell_rate)) if _has_test(run) else 0)
 
 
-def _has_test(run: Run) -> bool:
+def _has_test(run: ReportedRun) -> bool:
     return run.manifest is not None and "test" in run.manifest.splits
 
 
 def player(name: str) -> str:
     """Where ``assets/report.js`` puts the player of the films of this name."""
-    return f'{LEGEND}<div data-films="{name}"></div>{KEYS}'
+    return f'{LEGEND}<div data-films="{name}"></div>{KEYBOARD_NOTE}'

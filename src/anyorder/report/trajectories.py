@@ -15,7 +15,7 @@ from torch import nn
 
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS
-from anyorder.evaluation.modes import Filtering, InOnePass, Mode
+from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics
 from anyorder.pages.views import bits, frame, marks, percent
@@ -38,12 +38,14 @@ class Question:
     mode: Mode
 
 
-def questions(cell_rate: float) -> list[Question]:
+def asked_modes(cell_rate: float) -> list[Question]:
     """The three modes of a world model, by the names people know them."""
     cells = Cell(Rate(cell_rate, cell_rate))
     hidden = f"{cell_rate:.0%} of the cells and actions are hidden."
     return [
-        Question("Fill in", f"{hidden} The model sees the rest of the past and of the future (smoothing).", InOnePass(cells)),
+        Question(
+            "Fill in", f"{hidden} The model sees the rest of the past and of the future (smoothing).", WholeTrajectory(cells)
+        ),
         Question(
             "Fill in, live",
             f"{hidden} At each step the model sees only what came before and what is left of the present view (filtering).",
@@ -52,7 +54,7 @@ def questions(cell_rate: float) -> list[Question]:
         Question(
             "Predict",
             "Each view is hidden as a whole. The model sees the views and actions before it (forward dynamics).",
-            InOnePass(ForwardDynamics()),
+            WholeTrajectory(ForwardDynamics()),
         ),
     ]
 
@@ -79,7 +81,7 @@ def trajectory_groups(
     shown = [trajectories[index] for index in chosen]
     batches = [EncodedTrajectories([trajectory], model.vocabulary).batch([0]) for trajectory in shown]
     groups = []
-    for question in questions(cell_rate):
+    for question in asked_modes(cell_rate):
         answers = [
             answered(model, batch, question.mode, stream(seed, "report", trajectory.seed))
             for batch, trajectory in zip(batches, shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from anyorder.masking.order import Role
@@ -12,11 +14,11 @@ from anyorder.training.trainer import Job
 NUM_SAMPLED = 100
 
 
-def effort(job: Job) -> dict[str, float]:
+def effort(job: Job[Any]) -> dict[str, float]:
     """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames`` (or ``tokens``), and per
     update ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
     orders that they drew."""
-    plan = plan_updates(job.train, job.config)
+    plan = plan_updates(job.train, job.budget, job.config)
     seen = [trajectory for update in plan for batch in update for trajectory in batch]
     sampled = sorted(set(np.linspace(0, len(plan) - 1, NUM_SAMPLED).round().astype(int).tolist()))
     counts = np.array([_elements_and_targets(job, plan, update) for update in sampled])
@@ -24,13 +26,13 @@ def effort(job: Job) -> dict[str, float]:
     return {
         "updates": len(plan),
         "trajectories": len(seen),
-        job.train.counted_in: sum(job.train.lengths[trajectory] for trajectory in seen),
+        job.budget.counted_in: sum(job.train.lengths[trajectory] for trajectory in seen),
         "elements_per_update": elements,
         "targets_per_update": targets,
     }
 
 
-def _elements_and_targets(job: Job, plan: list[list[list[int]]], update: int) -> tuple[int, int]:
+def _elements_and_targets(job: Job[Any], plan: list[list[list[int]]], update: int) -> tuple[int, int]:
     strategy = job.strategy_at(update / max(1, len(plan) - 1))
     elements = targets = 0
     for number, index in enumerate(plan[update]):

@@ -121,7 +121,7 @@ class EpisodeMean:
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberMeasure:
     """A plain figure of each run, with Student's interval over seeds.
 
     Attributes:
@@ -182,7 +182,7 @@ def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
         EpisodeMean("reward", "reward", higher_is_better=True),
         EpisodeMean("length", "length", higher_is_better=False),
         *(Share(name, path) for name, path in SHARES.items() if name != "task success"),
-        *(Number(name, path) for name, path in NLLS.items()),
+        *(NumberMeasure(name, path) for name, path in NLLS.items()),
         *(Share(f"success, {name}", _Corrupted(name)) for name in corrupted),
         *(Success(f"success on {env}", env) for env in unseen),
     ]

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from anyorder.build.judging import evaluated
-from anyorder.build.runs import claim, training_job
+from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.files import read_json, write_json
@@ -140,8 +140,9 @@ def _run(run: Run) -> Outcome:
 
 def _train_and_judge(run: Run) -> None:
     started = time.monotonic()
-    claim(run.folder, run.config, resume=True)
+    refuse_other_run(run.config, run.folder, resume=True)
     job = training_job(run.config, run.folder, resume=True)
+    write_config(run.config, run.folder)
     if run.curve_episodes:
         judged = run.arm.evaluation
         played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, judged.temperature, judged.tried_penalty)

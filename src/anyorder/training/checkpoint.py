@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 
-FORMAT_VERSION = 2
+CHECKPOINT_VERSION = 2
 HEADER = "anyorder"
 
 
@@ -32,9 +32,9 @@ class Checkpoint:
     header: dict[str, Any]
 
 
-def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write tensors and header to ``path``, atomically."""
-    metadata = {HEADER: json.dumps({"format_version": FORMAT_VERSION, **header})}
+    metadata = {HEADER: json.dumps({"format_version": CHECKPOINT_VERSION, **header})}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         try:
@@ -43,8 +43,8 @@ def save(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None
             raise OSError(str(error)) from error
 
 
-def load(path: Path) -> Checkpoint:
-    """Read a file written by `save`.
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a file written by `save_checkpoint`.
 
     Raises:
         AnyOrderError: when it is missing, damaged, not ours or of an unknown version.
@@ -63,9 +63,9 @@ def load(path: Path) -> Checkpoint:
     if HEADER not in metadata:
         raise AnyOrderError(f"{path} is a safetensors file, but not one that anyorder wrote (its header is missing)")
     header = json.loads(metadata[HEADER])
-    if header["format_version"] != FORMAT_VERSION:
+    if header["format_version"] != CHECKPOINT_VERSION:
         raise AnyOrderError(
-            f"{path} has format version {header['format_version']}; this program knows version {FORMAT_VERSION}"
+            f"{path} has format version {header['format_version']}; this program knows version {CHECKPOINT_VERSION}"
         )
     return Checkpoint(tensors, header)
 

@@ -21,8 +21,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
-from anyorder.models.language.pretrained import save
-from anyorder.training.checkpoint import FORMAT_VERSION
+from anyorder.models.language.saving import save_pretrained
+from anyorder.training.checkpoint import CHECKPOINT_VERSION
 from anyorder.training.stores import link_as_pt
 
 HEADER_FILE = "anyorder.json"
@@ -48,8 +48,8 @@ class CheckpointFolder:
         tensors = {key: _whole(tensor, accelerator.is_main_process) for key, tensor in _saved(inner).items()}
         if accelerator.is_main_process:
             with _new_folder(self._folder / name) as folder:
-                save(inner, self._tokenizer, folder, state_dict=tensors)
-                write_json(folder / HEADER_FILE, {"format_version": FORMAT_VERSION, **self.header})
+                save_pretrained(inner, self._tokenizer, folder, state_dict=tensors)
+                write_json(folder / HEADER_FILE, {"format_version": CHECKPOINT_VERSION, **self.header})
             link_as_pt(self._folder / name, name)
         accelerator.wait_for_everyone()
 
@@ -100,9 +100,9 @@ def read_header(folder: Path) -> dict[str, Any]:
             f" train --language_model.checkpoint {folder}"
         )
     header = read_json(folder / HEADER_FILE)
-    if header.get("format_version") != FORMAT_VERSION:
+    if header.get("format_version") != CHECKPOINT_VERSION:
         raise AnyOrderError(
-            f"{folder} has format version {header.get('format_version')}; this program knows version {FORMAT_VERSION}"
+            f"{folder} has format version {header.get('format_version')}; this program knows version {CHECKPOINT_VERSION}"
         )
     return header
 

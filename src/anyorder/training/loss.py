@@ -35,6 +35,43 @@ class LossSums:
         return (self.loss / weight.clamp(min=1e-8)).sum()
 
 
+@dataclass(frozen=True, eq=False)
+class TargetWeights:
+    """What the targets of a batch count, known before any forward pass.
+
+    Attributes:
+        weight: float32 ``[B, E]``; only what it is at targets is ever used.
+        group: int64 ``[B, E]``; targets of one group are averaged together.
+    """
+
+    weight: Tensor
+    group: Tensor
+
+    def rows(self, index: Tensor) -> TargetWeights:
+        return TargetWeights(self.weight[index], self.group[index])
+
+    def to(self, device: torch.device | str) -> TargetWeights:
+        return TargetWeights(self.weight.to(device, non_blocking=True), self.group.to(device, non_blocking=True))
+
+    def total(self, order: Order) -> Tensor:
+        """float32 ``[len(Kind)]``: the weight of each group."""
+        zeros = torch.zeros(len(Kind), device=self.weight.device)
+        return zeros.index_add(0, self.group[order.targets], self.weight[order.targets])
+
+    def sums(self, logits: Tensor, values: Tensor, order: Order) -> LossSums:
+        """Weighted NLL sums.
+
+        Args:
+            logits: ``[K, V]`` of the targets in row-major order.
+            values: int64 ``[B, E]``, true values.
+            order: of the batch.
+        """
+        nll = functional.cross_entropy(logits, values[order.targets], reduction="none")
+        groups, weights = self.group[order.targets], self.weight[order.targets].to(nll.dtype)
+        zeros = nll.new_zeros(len(Kind))
+        return LossSums(zeros.index_add(0, groups, weights * nll), zeros.index_add(0, groups, weights))
+
+
 @dataclass(frozen=True)
 class Weighting:
     """How targets are weighted; see `anyorder.config.TrainingConfig` for ``balance`` and ``object_weight``."""
@@ -42,35 +79,24 @@ class Weighting:
     balance: Literal["kind", "target", "rate"] = "kind"
     object_weight: float = 1.0
 
-    def weights(self, values: Tensor, layout: Layout, order: Order) -> Tensor:
-        """float32 ``[K]``: the weight of each target."""
-        row, element = order.targets.nonzero(as_tuple=True)
-        weights = torch.ones(len(row), device=values.device)
-        if self.object_weight != 1.0:
-            weights = torch.where(object_elements(values, layout)[row, element], self.object_weight, weights)
-        if self.balance == "rate":
-            hidden_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
-            weights = weights / hidden_share[row]
-        return weights
-
-    def groups(self, layout: Layout, order: Order) -> Tensor:
-        """int64 ``[K]``: targets of one group are averaged together."""
-        kinds = layout.kind[order.targets]
-        return kinds if self.balance == "kind" else torch.zeros_like(kinds)
-
-    def sums(self, logits: Tensor, values: Tensor, layout: Layout, order: Order) -> LossSums:
-        """Weighted NLL sums of one batch.
+    def weigh(self, values: Tensor, layout: Layout, order: Order, objects: Tensor | None = None) -> TargetWeights:
+        """The weights of one batch.
 
         Args:
-            logits: ``[K, V]`` of the targets in row-major order.
             values: int64 ``[B, E]``, true values.
+            layout: of the batch.
+            order: drawn on it.
+            objects: `object_elements` of the batch, where they are known already.
         """
-        nll = functional.cross_entropy(logits, values[order.targets], reduction="none")
-        weights, groups = self.weights(values, layout, order), self.groups(layout, order)
-        zeros, weights = nll.new_zeros(len(Kind)), weights.to(nll.dtype)
-        return LossSums(zeros.index_add(0, groups, weights * nll), zeros.index_add(0, groups, weights))
+        weight = torch.ones(values.shape, device=values.device)
+        if self.object_weight != 1.0:
+            objects = object_elements(values, layout) if objects is None else objects
+            weight = weight.masked_fill(objects, self.object_weight)
+        if self.balance == "rate":
+            hidden_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
+            weight = weight / hidden_share[:, None]
+        return TargetWeights(weight, layout.kind if self.balance == "kind" else torch.zeros_like(layout.kind))
 
-    def total(self, values: Tensor, layout: Layout, order: Order) -> Tensor:
-        """float32 ``[len(Kind)]``: the weight of each group, known before any forward pass."""
-        zeros = torch.zeros(len(Kind), device=values.device)
-        return zeros.index_add(0, self.groups(layout, order), self.weights(values, layout, order))
+    def sums(self, logits: Tensor, values: Tensor, layout: Layout, order: Order) -> LossSums:
+        """`weigh` and `TargetWeights.sums` in one."""
+        return self.weigh(values, layout, order).sums(logits, values, order)

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from itertools import count, islice
 
 from anyorder.config import TrainingConfig
-from anyorder.elements.batch import ByLength
+from anyorder.elements.batch import Budget, EncodedData
+from anyorder.elements.layout import Layout
 from anyorder.seeding import stream
 
 
-def plan_updates(data: ByLength, config: TrainingConfig) -> list[list[list[int]]]:
+def plan_updates(data: EncodedData[Layout], budget: Budget, config: TrainingConfig) -> list[list[list[int]]]:
     """For every update, its batches; for every batch, the indices of its trajectories. A number of updates is filled
     with as many passes over the data as it takes, the last one cut short."""
     epochs = count() if config.num_updates is not None else range(config.num_epochs)
-    batches = (
-        batch
-        for epoch in epochs
-        for batch in data.shuffled(config.budget(data.counted_in), stream(config.seed, "batches", epoch))
-    )
+    batches = (batch for epoch in epochs for batch in data.shuffled(budget, stream(config.seed, "batches", epoch)))
     return list(islice(_in_groups(batches, config.accumulation), config.num_updates))
 
 

@@ -56,18 +56,20 @@ class OneFile:
     def save_weights(self, accelerator: Accelerator, model: nn.Module, name: str) -> None:
         if not accelerator.is_main_process:
             return
-        checkpoint.save(self._folder / f"{name}.safetensors", accelerator.unwrap_model(model).state_dict(), self.header)
+        checkpoint.save_checkpoint(
+            self._folder / f"{name}.safetensors", accelerator.unwrap_model(model).state_dict(), self.header
+        )
         link_as_pt(self._folder / f"{name}.safetensors", name)
 
     def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
         if accelerator.is_main_process:
             tensors = checkpoint.training_tensors(accelerator.unwrap_model(model), optimizer)
-            checkpoint.save(self._state_file, tensors, progress)
+            checkpoint.save_checkpoint(self._state_file, tensors, progress)
 
     def load_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
         if not self._state_file.exists():
             return None
-        saved = checkpoint.load(self._state_file)
+        saved = checkpoint.load_checkpoint(self._state_file)
         if "num_updates" not in saved.header:
             raise AnyOrderError(f"{self._state_file} is not a training state; remove it to start the run over")
         try:

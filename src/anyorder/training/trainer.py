@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -21,15 +21,16 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from anyorder.config import TrainingConfig
-from anyorder.elements.batch import Batch, EncodedTrajectories
-from anyorder.elements.layout import Kind
+from anyorder.elements.batch import Batch, Budget, EncodedData
+from anyorder.elements.layout import Kind, LayoutT
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
+from anyorder.models.contract import Model
 from anyorder.seeding import stream
 from anyorder.training.divided import prepare
 from anyorder.training.journal import Journal
-from anyorder.training.loss import Weighting
+from anyorder.training.loss import TargetWeights, Weighting
 from anyorder.training.plan import learning_rate_factor, plan_updates
 from anyorder.training.progress import training_progress
 from anyorder.training.stores import Store
@@ -39,17 +40,18 @@ UPDATES_PER_PAUSE = 10
 """Every so many updates a run pauses to record, to validate, to save and to see whether it was told to stop."""
 
 
-def _nothing(model: nn.Module) -> dict[str, float]:
+def _nothing(model: Any) -> dict[str, float]:
     return {}
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that a training run needs, built by `anyorder.build.runs`.
+class Job(Generic[LayoutT]):
+    """All that a training run needs, whatever the model; `anyorder.build` makes one of a configuration.
 
     Attributes:
-        model: called as ``model(values, layout, order) -> logits [K, V]``.
+        model: a torch module.
         train, validation: encoded splits.
+        budget: of one batch; processes share it.
         strategy_at: from the progress of training (0..1) to the strategy of that update.
         weighting: of the loss.
         config: how to train.
@@ -59,19 +61,20 @@ class Job:
         watch: asked at every validation for figures that are recorded beside its scores; it changes nothing else.
     """
 
-    model: nn.Module
-    train: EncodedTrajectories
-    validation: EncodedTrajectories
+    model: Model[LayoutT]
+    train: EncodedData[LayoutT]
+    validation: EncodedData[LayoutT]
+    budget: Budget
     strategy_at: Callable[[float], Strategy]
     weighting: Weighting
     config: TrainingConfig
     folder: Path
     store: Store
     resume: bool
-    watch: Callable[[nn.Module], dict[str, float]] = _nothing
+    watch: Callable[[Any], dict[str, float]] = _nothing
 
 
-def train(job: Job) -> dict[str, float]:
+def train(job: Job[LayoutT]) -> dict[str, float]:
     """Train to the end; returns the last validation scores.
 
     Raises:
@@ -85,7 +88,7 @@ def train(job: Job) -> dict[str, float]:
     return _Run(job, accelerator, model, optimizer).to_the_end()
 
 
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: Model[LayoutT], config: TrainingConfig) -> torch.optim.Optimizer:
     """AdamW over the model's own parameter groups."""
     groups = [
         {
@@ -98,14 +101,14 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
-class _Run:
+class _Run(Generic[LayoutT]):
     """One run in progress."""
 
-    def __init__(self, job: Job, accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, job: Job[LayoutT], accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.job, self.accelerator, self.model, self.optimizer = job, accelerator, model, optimizer
         self.forward = torch.compile(model, dynamic=True) if job.config.compile else model
         self.peak_rates = [group["lr"] for group in optimizer.param_groups]
-        self.updates = plan_updates(job.train, job.config)
+        self.updates = plan_updates(job.train, job.budget, job.config)
         self.best = -1.0
         self.scores: dict[str, float] = {}
         self.first_update = self._restore() if job.resume else 0
@@ -115,7 +118,7 @@ class _Run:
         validate_after = self._validation_times()
         journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
         losses, last_saved = [], time.monotonic()
-        counted_in, visible = self.job.train.counted_in, journal is not None
+        counted_in, visible = self.job.budget.counted_in, journal is not None
         with training_progress(total, self.first_update, counted_in, visible) as progress, _on_signal() as stop:
             for done in range(self.first_update + 1, total + 1):
                 losses.append(self._update(done - 1))
@@ -171,16 +174,16 @@ class _Run:
             group["lr"] = peak * factor
         batches, total_weight = self._batches(update)
         loss = torch.zeros((), device=self.accelerator.device)
-        for number, (batch, order) in enumerate(batches):
+        for number, share in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss += self._backward(batch, order, total_weight)
+                loss += self._backward(share, total_weight)
         self.accelerator.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss
 
-    def _batches(self, update: int) -> tuple[list[tuple[Batch, Order]], Tensor]:
+    def _batches(self, update: int) -> tuple[list[_Share[LayoutT]], Tensor]:
         """This process's share of the update, and the weight of the whole update's targets. Orders are drawn for
         whole batches, so that how many processes share them changes nothing but the speed."""
         rank, world, device = self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.device
@@ -189,17 +192,17 @@ class _Run:
         for number, index in enumerate(self.updates[update]):
             batch = self.job.train.batch(index)
             order = strategy(batch.layout, stream(self.job.config.seed, "order", update, number))
-            total_weight += self.job.weighting.total(batch.values, batch.layout, order)
-            if world > 1:
-                batch, order = _share(batch, order, rank, world)
-            drawn.append((batch.to(device), order.to(device)))
+            share = _Share(batch, order, self.job.weighting.weigh(batch.values, batch.layout, order))
+            total_weight += share.weights.total(order)
+            drawn.append((share.of(rank, world) if world > 1 else share).to(device))
         return drawn, total_weight.to(device)
 
-    def _backward(self, batch: Batch, order: Order, total: Tensor) -> Tensor:
+    def _backward(self, share: _Share[LayoutT], total: Tensor) -> Tensor:
         """Add the gradient of this batch's share of the loss; the mean is over the whole update, not over parts."""
+        batch, order = share.batch, share.order
         with self.accelerator.autocast():
             logits = self.forward(batch.values, batch.layout, order)
-        loss = self.job.weighting.sums(logits, batch.values, batch.layout, order).mean(total)
+        loss = share.weights.sums(logits, batch.values, order).mean(total)
         # Gradients are averaged over processes, the loss is a sum over them.
         self.accelerator.backward(loss * self.accelerator.num_processes)
         return loss.detach()
@@ -207,12 +210,10 @@ class _Run:
     def _validate(self, update: int, journal: Journal | None) -> None:
         """Every process scores the whole split: those of a divided model can only compute together."""
         config, plain = self.job.config, self.accelerator.unwrap_model(self.model)
-        budget = config.budget(self.job.validation.counted_in)
         together = any(isinstance(parameter, DTensor) for parameter in plain.parameters())
         if together or self.accelerator.is_main_process:
-            self.scores = validate(
-                plain, self.job.validation, self.job.strategy_at(1.0), self.job.weighting, budget, config.seed
-            )
+            job = self.job
+            self.scores = validate(plain, job.validation, job.strategy_at(1.0), job.weighting, job.budget, config.seed)
             self.scores |= self.job.watch(plain)
         if journal:
             journal.write(update, "validation", self.scores)
@@ -242,14 +243,26 @@ class _Run:
         return saved["update"]
 
 
-def _share(batch: Batch, order: Order, rank: int, world: int) -> tuple[Batch, Order]:
-    """Every ``world``-th trajectory; a process that is left without one computes on another's without scoring it."""
-    rows = torch.arange(rank, len(batch.values), world)
-    if len(rows):
-        return batch.rows(rows), order.rows(rows)
-    first = torch.zeros(1, dtype=torch.int64)
-    roles = order.roles[first]
-    return batch.rows(first), Order(roles.where(roles != Role.TARGET, int(Role.HIDDEN)), order.ranks[first])
+@dataclass(frozen=True, eq=False)
+class _Share(Generic[LayoutT]):
+    """A batch, or the part of it that one process computes."""
+
+    batch: Batch[LayoutT]
+    order: Order
+    weights: TargetWeights
+
+    def of(self, rank: int, world: int) -> _Share[LayoutT]:
+        """Every ``world``-th trajectory; a process that is left without one computes on another's without scoring it."""
+        rows = torch.arange(rank, len(self.batch.values), world)
+        if len(rows):
+            return _Share(self.batch.rows(rows), self.order.rows(rows), self.weights.rows(rows))
+        first = torch.zeros(1, dtype=torch.int64)
+        roles = self.order.roles[first]
+        unscored = Order(roles.where(roles != Role.TARGET, int(Role.HIDDEN)), self.order.ranks[first])
+        return _Share(self.batch.rows(first), unscored, self.weights.rows(first))
+
+    def to(self, device: torch.device) -> _Share[LayoutT]:
+        return _Share(self.batch.to(device), self.order.to(device), self.weights.to(device))
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import torch
-from torch import nn
 
-from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.grid import object_elements
-from anyorder.elements.layout import Kind
+from anyorder.elements.layout import Kind, LayoutT
 from anyorder.masking.strategies import Strategy
+from anyorder.models.contract import Model
 from anyorder.seeding import stream
 from anyorder.training.loss import LossSums, Weighting
 
@@ -24,11 +24,11 @@ def quality(scores: dict[str, float]) -> float:
 
 @torch.no_grad()
 def validate(
-    model: nn.Module,
-    data: EncodedTrajectories,
+    model: Model[LayoutT],
+    data: EncodedData[LayoutT],
     strategy: Strategy,
     weighting: Weighting,
-    frames_per_batch: int,
+    budget: Budget,
     seed: int,
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
@@ -38,18 +38,19 @@ def validate(
     sums: list[LossSums] = []
     right: Counter[str] = Counter()
     count: Counter[str] = Counter()
-    for number, index in enumerate(data.in_order(frames_per_batch)):
+    for number, index in enumerate(data.in_order(budget)):
         batch = data.batch(index)
         order = strategy(batch.layout, stream(seed, "validation", number)).to(device)
         batch = batch.to(device)
         logits = model(batch.values, batch.layout, order)
-        sums.append(weighting.sums(logits, batch.values, batch.layout, order))
+        objects = object_elements(batch.values, batch.layout)
+        sums.append(weighting.weigh(batch.values, batch.layout, order, objects).sums(logits, batch.values, order))
         correct = logits.argmax(dim=-1) == batch.values[order.targets]
         kind = batch.layout.kind[order.targets]
         for name, chosen in (
             ("action_accuracy", kind == Kind.ACTION),
             ("observation_accuracy", kind == Kind.OBSERVATION),
-            ("object_accuracy", object_elements(batch.values, batch.layout)[order.targets]),
+            ("object_accuracy", objects[order.targets]),
         ):
             right[name] += int((correct & chosen).sum())
             count[name] += int(chosen.sum())

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_conversations import conversation
 
+from anyorder.elements.batch import Budget
 from anyorder.elements.layout import Kind
 from anyorder.elements.text.elements import EncodedTexts, collate_text, encode_text
 from anyorder.elements.text.form import LLADA2, PLAIN
@@ -169,9 +170,9 @@ def test_a_role_the_form_does_not_know_is_refused(codec):
 
 def test_batches_keep_their_budget_of_tokens(codec):
     data = EncodedTexts.of([conversation(*["go"] * n) for n in range(2, 12)], codec, FORM)
-    for batch in data.in_order(200):
+    for batch in data.in_order(Budget(200, "tokens")):
         assert len(batch) == 1 or len(batch) * max(data.lengths[i] for i in batch) <= 200
-    assert sorted(i for batch in data.in_order(200) for i in batch) == list(range(10))
+    assert sorted(i for batch in data.in_order(Budget(200, "tokens")) for i in batch) == list(range(10))
     assert collate_text([encode_text(conversation("a", "b"), codec, FORM)], codec.pad_id).layout.missions == (
         "put the red ball next to the box",
     )

@@ -141,7 +141,11 @@ def test_restrictions_and_windows_keep_the_law(layout):
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [(queries.NextAction(1), {"a1"}), (queries.ForwardDynamics(1), {"o2"}), (queries.Infill(1, 2), {"o1", "a1"})],
+    [
+        (queries.NextActionQuery(1), {"a1"}),
+        (queries.ForwardDynamicsQuery(1), {"o2"}),
+        (queries.InfillQuery(1, 2), {"o1", "a1"}),
+    ],
 )
 def test_queries_show_the_marks_of_what_they_ask(layout, query, expected):
     order = query(layout)

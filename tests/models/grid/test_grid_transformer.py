@@ -45,7 +45,7 @@ def test_a_trajectory_is_answered_alike_alone_and_beside_longer_ones(make_trajec
 def test_imitation_in_one_pass_equals_one_question_per_step(trajectories, vocabulary, encoded, make_model):
     """The policy asks with the history so far; training answers all steps at once."""
     model, batch = make_model((7, 7), vocabulary), encoded.batch([0])
-    shape, length = batch.layout.shape_of_grid, len(trajectories[0])
+    shape, length = batch.layout.grid, len(trajectories[0])
     words, frames = shape.words(batch.values)[0], shape.frames(batch.values)[0]
     with torch.no_grad():
         at_once = model(batch.values, batch.layout, imitate(batch.layout))
@@ -56,7 +56,7 @@ def test_imitation_in_one_pass_equals_one_question_per_step(trajectories, vocabu
 
 def test_the_open_action_of_a_history_may_have_any_value(make_batch, make_model):
     model, batch = make_model(), make_batch([2])
-    shape = batch.layout.shape_of_grid
+    shape = batch.layout.grid
     words, frames = shape.words(batch.values)[0], shape.frames(batch.values)[0].clone()
     answers = []
     for filler in (0, 46, 52):
@@ -162,7 +162,7 @@ def test_misfits_are_refused_naming_both_sides(make_batch, make_model):
 def test_the_mission_changes_what_is_made_of_cells(make_model, make_batch):
     """And a mission whose words are dropped is no mission at all: its words no longer matter."""
     batch, model = make_batch([4, 2]), make_model()
-    layout, shape = batch.layout, batch.layout.shape_of_grid
+    layout, shape = batch.layout, batch.layout.grid
     hidden = layout.of_kind(Kind.OBSERVATION) & (layout.cell % 5 == 0)
     other = batch.values.clone()
     shape.words(other)[:] = shape.words(batch.values).flip(1)

@@ -5,7 +5,7 @@ import torch
 from toy_conversations import wordpiece
 from toy_text import bert
 
-from anyorder.acting.policy import Policy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
@@ -13,9 +13,9 @@ from anyorder.elements.text.codec import TextCodec
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import reconstruct
-from anyorder.masking.queries import NextAction as AskAction
+from anyorder.masking.queries import NextActionQuery as AskAction
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import AttributeWise, Cell, NextAction, NextStep, Permutation
+from anyorder.masking.strategies import AttributeWise, Cell, NextActionQuery, NextStep, Permutation
 from anyorder.models.grid_text.grid_as_text import GridAsText
 from anyorder.models.grid_text.grid_text import GridText
 from anyorder.models.grid_text.grid_tokens import NUM_CELLS, add_grid_tokens
@@ -25,7 +25,7 @@ from anyorder.training.loss import Weighting
 STRATEGIES = {
     "cell": Cell(Rate(0.4, 0.4)),
     "attribute": AttributeWise(Rate(0.4, 0.4)),
-    "next_action": NextAction(),
+    "next_action": NextActionQuery(),
     "next_step": NextStep(),
     "permutation": Permutation(),
 }
@@ -77,7 +77,7 @@ def test_what_is_hidden_moves_no_answer_of_its_rank(batch_and_model, name, other
 def test_the_probability_of_an_attribute_is_the_sum_over_the_cells_that_have_it(batch_and_model):
     batch, model = batch_and_model
     layout = batch.layout
-    hidden = (layout.cell == layout.cell[0][layout.shape_of_grid.num_words]) & (torch.arange(3) == 0)[:, None]
+    hidden = (layout.cell == layout.cell[0][layout.grid.num_words]) & (torch.arange(3) == 0)[:, None]
     order = reconstruct(layout, hidden & (layout.kind == Kind.OBSERVATION))
     written = model.text.write(batch.values, layout, order)
     with torch.no_grad():
@@ -96,7 +96,7 @@ def test_the_probability_of_an_attribute_is_the_sum_over_the_cells_that_have_it(
 def test_training_and_acting_ask_the_same(batch_and_model):
     """All next actions in one pass equal one question each, from the history alone."""
     batch, model = batch_and_model
-    order = NextAction()(batch.layout, torch.Generator())
+    order = NextActionQuery()(batch.layout, torch.Generator())
     with torch.no_grad():
         together = model(batch.values, batch.layout, order)
         rows, steps = order.targets.nonzero()[:, 0], batch.layout.step[order.targets]
@@ -127,7 +127,7 @@ def test_a_policy_answers_what_was_trained(trajectories, vocabulary, encoded, co
     """From two observations and the action between them: the logits of action 1 in one pass over whole trajectories."""
     inner = bert(vocab_size=codec.size, max_position_embeddings=512)
     model = GridAsText(MaskedLanguageModel(inner, codec.mask_id, codec.pad_id), GridText(codec, 49), vocabulary, (7, 7))
-    policy, histories = Policy(model), []
+    policy, histories = ModelPolicy(model), []
     long_enough = [number for number in range(8) if 2 <= len(trajectories[number]) <= 8][:3]
     for trajectory in (trajectories[number] for number in long_enough):
         history = policy.start(trajectory.mission)
@@ -138,7 +138,7 @@ def test_a_policy_answers_what_was_trained(trajectories, vocabulary, encoded, co
                 history.act(int(trajectory.actions[0]))
         histories.append(history)
     batch = encoded.batch(long_enough)
-    order = NextAction()(batch.layout, torch.Generator())
+    order = NextActionQuery()(batch.layout, torch.Generator())
     with torch.no_grad():
         trained = model(batch.values, batch.layout, order)[batch.layout.step[order.targets] == 1]
         answered = policy.logits(histories)

@@ -12,8 +12,8 @@ from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts
 from anyorder.elements.text.form import PLAIN
 from anyorder.masking import queries, strategies
-from anyorder.masking.queries import NextAction as AskAction
-from anyorder.masking.strategies import ForwardDynamics, NextAction
+from anyorder.masking.queries import NextActionQuery as AskAction
+from anyorder.masking.strategies import ForwardDynamics, NextActionQuery
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.types import TextTrajectory
 
@@ -40,7 +40,7 @@ def test_every_next_action_is_answered_as_if_nothing_came_after_it(codec, model)
     """Also the number of turns to come would be the future."""
     whole = conversation(*TEXTS)
     batch = batch_of(codec, whole)
-    order = NextAction()(batch.layout, torch.Generator())
+    order = NextActionQuery()(batch.layout, torch.Generator())
     logits, steps = model(batch.values, batch.layout, order), batch.layout.step[order.targets]
     for step in range(3):
         so_far = TextTrajectory("now", whole.turns[: 1 + 2 * (step + 1)])
@@ -65,12 +65,12 @@ def test_an_observation_is_foretold_without_its_length_or_what_follows(codec, mo
 
 
 ASKED = [
-    (queries.NextAction, strategies.NextAction()),
-    (queries.ForwardDynamics, strategies.ForwardDynamics()),
-    (queries.InverseDynamics, strategies.InverseDynamics()),
-    (queries.BackwardDynamics, strategies.BackwardDynamics()),
-    (lambda step: queries.GoalConditionedAction(step, 3), strategies.GoalConditioned()),
-    (lambda step: queries.Waypoints(step, (3,), mission=True), strategies.GoalConditioned(mission=True)),
+    (queries.NextActionQuery, strategies.NextAction()),
+    (queries.ForwardDynamicsQuery, strategies.ForwardDynamics()),
+    (queries.InverseDynamicsQuery, strategies.InverseDynamics()),
+    (queries.BackwardDynamicsQuery, strategies.BackwardDynamics()),
+    (lambda step: queries.GoalConditionedActionQuery(step, 3), strategies.GoalConditioned()),
+    (lambda step: queries.WaypointsQuery(step, (3,), mission=True), strategies.GoalConditioned(mission=True)),
 ]
 
 

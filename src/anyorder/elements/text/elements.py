@@ -30,7 +30,7 @@ from anyorder.elements.text.form import ChatForm
 from anyorder.elements.text.units import TextUnit, TooLong, shorten, text_units
 from anyorder.types import TextTrajectory
 
-KINDS = {"mission": Kind.MISSION, "observation": Kind.OBSERVATION, "action": Kind.ACTION}
+KIND_OF_PART = {"mission": Kind.MISSION, "observation": Kind.OBSERVATION, "action": Kind.ACTION}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,13 +88,13 @@ def assemble(units: Sequence[TextUnit], mission: str, end_id: int) -> EncodedTex
         rows["cell"] += range(after_words, cell)
         hidden = [not unit.asked and unit.part != "mission"] * unit.room
         rows["exempt"] += [*[True] * len(unit.before), *hidden, *[True] * len(unit.after)]
-        for name, place in (("kind", int(KINDS[unit.part])), ("step", unit.step), ("unit", number)):
+        for name, place in (("kind", int(KIND_OF_PART[unit.part])), ("step", unit.step), ("unit", number)):
             rows[name] += [place] * len(unit)
     places = {name: torch.tensor(row, dtype=torch.int64) for name, row in rows.items()}
     return EncodedText(mission, torch.tensor(values, dtype=torch.int64), places, number + 1)
 
 
-def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch:
+def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
     """Trajectories padded on the right to the longest. Padding is a kind: its value is ``pad_id``, whatever else that
     token may stand for."""
     longest = max(map(len, encoded))
@@ -151,6 +151,6 @@ class EncodedTexts(ByLength):
                 left_out.append(str(error))
         return cls(encoded, codec.pad_id), left_out
 
-    def batch(self, index: Sequence[int]) -> Batch:
+    def batch(self, index: Sequence[int]) -> Batch[Layout]:
         """The chosen trajectories, padded to the longest."""
         return collate_text([self._encoded[i] for i in index], self._pad_id)

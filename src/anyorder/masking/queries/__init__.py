@@ -6,38 +6,38 @@ that was trained. What a query does not show is DROPPED, returns-to-go always. A
 or int64 ``[B]``; one outside a trajectory is a ValueError that names the allowed range.
 """
 
-from anyorder.masking.queries.chosen import Roles
-from anyorder.masking.queries.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics, NextAction
-from anyorder.masking.queries.goals import GoalConditionedAction, Waypoints
-from anyorder.masking.queries.holes import Future, HiddenCells, Infill, RandomHiddenCells
+from anyorder.masking.queries.chosen import RolesQuery
+from anyorder.masking.queries.dynamics import BackwardDynamicsQuery, ForwardDynamicsQuery, InverseDynamicsQuery, NextActionQuery
+from anyorder.masking.queries.goals import GoalConditionedActionQuery, WaypointsQuery
+from anyorder.masking.queries.holes import FutureQuery, HiddenCellsQuery, InfillQuery, RandomHiddenCellsQuery
 from anyorder.masking.queries.parts import Query, know
 
 __all__ = [
     "QUERIES",
-    "BackwardDynamics",
-    "ForwardDynamics",
-    "Future",
-    "GoalConditionedAction",
-    "HiddenCells",
-    "Infill",
-    "InverseDynamics",
-    "NextAction",
+    "BackwardDynamicsQuery",
+    "ForwardDynamicsQuery",
+    "FutureQuery",
+    "GoalConditionedActionQuery",
+    "HiddenCellsQuery",
+    "InfillQuery",
+    "InverseDynamicsQuery",
+    "NextActionQuery",
     "Query",
-    "RandomHiddenCells",
-    "Roles",
-    "Waypoints",
+    "RandomHiddenCellsQuery",
+    "RolesQuery",
+    "WaypointsQuery",
     "know",
 ]
 
 QUERIES: dict[str, type] = {
-    "next_action": NextAction,
-    "forward_dynamics": ForwardDynamics,
-    "inverse_dynamics": InverseDynamics,
-    "backward_dynamics": BackwardDynamics,
-    "goal_conditioned": GoalConditionedAction,
-    "waypoints": Waypoints,
-    "infill": Infill,
-    "future": Future,
-    "hidden_cells": RandomHiddenCells,
+    "next_action": NextActionQuery,
+    "forward_dynamics": ForwardDynamicsQuery,
+    "inverse_dynamics": InverseDynamicsQuery,
+    "backward_dynamics": BackwardDynamicsQuery,
+    "goal_conditioned": GoalConditionedActionQuery,
+    "waypoints": WaypointsQuery,
+    "infill": InfillQuery,
+    "future": FutureQuery,
+    "hidden_cells": RandomHiddenCellsQuery,
 }
 """Name on the command line -> query whose fields are numbers."""

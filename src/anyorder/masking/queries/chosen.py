@@ -15,7 +15,7 @@ from anyorder.masking.order import Order, Role
 
 
 @dataclass(frozen=True, eq=False)
-class Roles:
+class RolesQuery:
     """Any roles, and any ranks, that a user chose.
 
     Attributes:

@@ -12,11 +12,11 @@ import torch
 
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role, imitate
-from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
+from anyorder.masking.queries.parts import Step, last_step_of, part_of, parts, within
 
 
 @dataclass(frozen=True, eq=False)
-class Waypoints:
+class WaypointsQuery:
     """Action ``step``, asked from the observations up to ``step``, the actions before it and the later observations
     ``waypoints`` (rank 0, known from the start), ranked as in the strategy `Waypoint`. Everything else is DROPPED.
 
@@ -31,13 +31,13 @@ class Waypoints:
     mission: bool = False
 
     def __call__(self, layout: Layout) -> Order:
-        at = within("step", self.step, 0, last_step(layout, Kind.ACTION))
+        at = within("step", self.step, 0, last_step_of(layout, Kind.ACTION))
         if not len(self.waypoints):
             raise ValueError("a query for an action towards waypoints names at least one waypoint, found none")
         step, action, observation = parts(layout)
         known = torch.zeros_like(observation)
         for waypoint in self.waypoints:
-            point = within("a later step to reach", waypoint, at + 1, last_step(layout, Kind.OBSERVATION))
+            point = within("a later step to reach", waypoint, at + 1, last_step_of(layout, Kind.OBSERVATION))
             known |= observation & (step == point)
         order = imitate(layout)
         order.ranks[known] = 0
@@ -48,7 +48,7 @@ class Waypoints:
 
 
 @dataclass(frozen=True, eq=False)
-class GoalConditionedAction:
+class GoalConditionedActionQuery:
     """Action ``step``, asked from the observations up to ``step``, the actions before it and one later observation,
     ``goal_step``, ranked as in the strategy `GoalConditioned`; what lies between, and after, is DROPPED.
 
@@ -63,4 +63,4 @@ class GoalConditionedAction:
     mission: bool = False
 
     def __call__(self, layout: Layout) -> Order:
-        return Waypoints(self.step, (self.goal_step,), self.mission)(layout)
+        return WaypointsQuery(self.step, (self.goal_step,), self.mission)(layout)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, in_turn, reconstruct
-from anyorder.masking.queries.parts import Step, last_step, part_of, parts, within
+from anyorder.masking.queries.parts import Step, last_step_of, part_of, parts, within
 from anyorder.seeding import stream
 
 
 @dataclass(frozen=True, eq=False)
-class Infill:
+class InfillQuery:
     """All observations and actions with start <= step < stop, asked from everything before and after at equal ranks.
     0 <= start < stop <= T + 1."""
 
@@ -25,7 +25,7 @@ class Infill:
     stop: int
 
     def __call__(self, layout: Layout) -> Order:
-        last = last_step(layout, Kind.OBSERVATION)
+        last = last_step_of(layout, Kind.OBSERVATION)
         start = within("start", self.start, 0, last)
         stop = within("stop", self.stop, start + 1, last + 1)
         step, action, observation = parts(layout)
@@ -33,7 +33,7 @@ class Infill:
 
 
 @dataclass(frozen=True, eq=False)
-class Future:
+class FutureQuery:
     """The ``horizon`` actions from ``step`` on and the observations that follow them, asked from the mission and the
     observations up to ``step`` and the actions before it, at equal ranks; what lies beyond the horizon is DROPPED.
 
@@ -49,8 +49,8 @@ class Future:
     autoregressive: bool = False
 
     def __call__(self, layout: Layout) -> Order:
-        at = within("step", self.step, 0, last_step(layout, Kind.OBSERVATION) - 1)
-        last = last_step(layout, Kind.OBSERVATION)
+        at = within("step", self.step, 0, last_step_of(layout, Kind.OBSERVATION) - 1)
+        last = last_step_of(layout, Kind.OBSERVATION)
         end = last if self.horizon is None else at + within("horizon", self.horizon, 1, last - at)
         step, action, observation = parts(layout)
         asked = action & (step >= at) & (step < end) | observation & (step > at) & (step <= end)
@@ -61,7 +61,7 @@ class Future:
 
 
 @dataclass(frozen=True, eq=False)
-class HiddenCells:
+class HiddenCellsQuery:
     """What the agent did not see: the unknown elements of observations, asked from all the rest at equal ranks.
 
     Attributes:
@@ -82,7 +82,7 @@ class HiddenCells:
             raise ValueError("only elements of observations are hidden cells; for others use Roles or another query")
         order = reconstruct(layout, self.hidden)
         if self.until is not None:
-            now = within("until", self.until, 0, last_step(layout, Kind.OBSERVATION))
+            now = within("until", self.until, 0, last_step_of(layout, Kind.OBSERVATION))
             seen = observation & (step <= now) | action & (step < now)
             order = part_of(order, layout, self.hidden & seen, seen)
         if not bool(order.targets.any()):
@@ -91,14 +91,14 @@ class HiddenCells:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomHiddenCells:
-    """`HiddenCells` where each cell of each observation is unknown independently with probability ``rate``, drawn from
+class RandomHiddenCellsQuery:
+    """`HiddenCellsQuery` where each cell of each observation is unknown independently with probability ``rate``, drawn from
     ``stream(seed, "hidden cells")``.
 
     Attributes:
         rate: 0 < rate <= 1.
         seed: of the draw.
-        until: as in `HiddenCells`.
+        until: as in `HiddenCellsQuery`.
     """
 
     rate: float
@@ -110,4 +110,4 @@ class RandomHiddenCells:
             raise ValueError(f"rate is above 0 and at most 1, found {self.rate}")
         drawn = torch.rand(layout.shape[0], layout.num_cells, generator=stream(self.seed, "hidden cells")) < self.rate
         hidden = drawn.to(layout.device).gather(1, layout.cell) & layout.of_kind(Kind.OBSERVATION)
-        return HiddenCells(hidden, self.until)(layout)
+        return HiddenCellsQuery(hidden, self.until)(layout)

@@ -58,7 +58,7 @@ def parts(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
     return layout.step, layout.of_kind(Kind.ACTION), layout.of_kind(Kind.OBSERVATION)
 
 
-def last_step(layout: Layout, kind: Kind) -> Tensor:
+def last_step_of(layout: Layout, kind: Kind) -> Tensor:
     """int64 ``[B, 1]``: the last step that has something of this kind, -1 without any."""
     return torch.where(layout.of_kind(kind), layout.step, -1).amax(dim=1, keepdim=True)
 

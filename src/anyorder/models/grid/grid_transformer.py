@@ -20,10 +20,19 @@ from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary
 from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
+from anyorder.models.contract import check_view
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.registers import Reader
 from anyorder.models.grid.transport import Kernels, Links, Transport, link
-from anyorder.models.grid.visibility import NO_FRAME, NUM_SYMBOLS, SINGLES, Visibility, needs_values, visibility
+from anyorder.models.grid.visibility import (
+    NO_FRAME,
+    NUM_SYMBOLS,
+    SINGLES,
+    Visibility,
+    needs_values,
+    refuse_what_cannot_be_honoured,
+    visibility,
+)
 from anyorder.models.parameters import ParameterGroup
 
 
@@ -36,14 +45,14 @@ class GridTransformer(nn.Module):
         view: columns and rows of the agent's view.
     """
 
-    max_frames = None
+    max_frames: int | None = None
     """Trajectories may be of any length."""
 
     def __init__(self, config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
         super().__init__()
         if config.width % config.num_heads:
             raise ValueError(f"num_heads divides width; found {config.num_heads} heads and width {config.width}")
-        self.config, self.vocabulary, self.view = config, vocabulary, tuple(view)
+        self.config, self.vocabulary, self.view = config, vocabulary, view
         num_cells, dim = view[0] * view[1], config.width
         self.first_action = vocabulary.offsets[Attribute.ACTION]
         self.first_mask_symbol = len(vocabulary)
@@ -66,13 +75,13 @@ class GridTransformer(nn.Module):
         Args:
             values: int64 ``[B, E]``; true values, read only where the order shows them.
             layout: of the batch.
-            order: roles and ranks; see `visibility` for the orders that are refused.
+            order: roles and ranks that `check_order` accepts.
 
         Returns:
             Logits ``[K, V]`` of the targets, in row-major order of ``order.targets``; -inf for values that the
             target's attribute cannot take.
         """
-        shape = layout.shape_of_grid
+        shape = layout.grid
         self.check((shape.columns, shape.rows), shape.num_words)
         two_forms = needs_values(layout, order)
         if two_forms.all() or not two_forms.any():
@@ -88,7 +97,7 @@ class GridTransformer(nn.Module):
 
     def _pass(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
         """`forward`, with every frame in so many forms."""
-        shape = layout.shape_of_grid
+        shape = layout.grid
         seen = visibility(shape.actions(values) - self.first_action, layout, order, num_forms)
         symbols = self._symbols(values, layout, order, num_forms)
         words = self.embedding(shape.words(symbols[:, 0])) + self.word_position[: shape.num_words]
@@ -101,6 +110,10 @@ class GridTransformer(nn.Module):
         cells = self.cell_norm(cells)
         read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
         return self._answers(cells, registers + read, seen, layout, order)
+
+    def check_order(self, layout: GridLayout, order: Order) -> None:
+        """Raise a ValueError for ranks that differ within an observation, and for a mission that is asked or ranked."""
+        refuse_what_cannot_be_honoured(layout, order)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The tables learn faster than the rest; only matrices decay."""
@@ -115,11 +128,7 @@ class GridTransformer(nn.Module):
 
     def check(self, view: tuple[int, int], num_words: int) -> None:
         """Raise an AnyOrderError if the model is too small for a mission or was made for another view."""
-        if tuple(view) != self.view:
-            made, found = ("x".join(map(str, size)) for size in (self.view, view))
-            raise AnyOrderError(
-                f"this model was made for views of {made} cells, found {found}; choose an environment or data with those"
-            )
+        check_view(self.view, view)
         if num_words > self.config.max_words:
             raise AnyOrderError(
                 f"this model reads missions of at most {self.config.max_words} words, found {num_words}; train one with"
@@ -153,7 +162,7 @@ class GridTransformer(nn.Module):
     def _answers(self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order) -> Tensor:
         """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
         for what they were sent for."""
-        shape = layout.shape_of_grid
+        shape = layout.grid
         row, element = order.targets.nonzero(as_tuple=True)
         step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
         first = self._first_register(shape, seen)[(place - 3 * shape.num_cells).clamp(min=0)]

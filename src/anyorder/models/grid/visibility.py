@@ -8,7 +8,7 @@ and is seen by nobody.
 
 Frames, registers and readers stand at a level (see `anyorder.masking.order.own_level`) and see what stands at that
 level or below; where the value form of a frame can be seen, its query form is not looked at. A transition *symbol* is
-the action between two frames as the one that looks may see it: the action's value, or `UNKNOWN`.
+the action between two frames as the one that looks may see it: the action's value, or `UNKNOWN_ACTION`.
 
 Legend: B trajectories, F frames, C forms of each (1: queries only, 2: queries, then values), S cells, W mission words,
 Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
@@ -25,8 +25,8 @@ from anyorder.elements.grid import NUM_VALUES, GridLayout, GridShape
 from anyorder.elements.layout import Attribute
 from anyorder.masking.order import NEVER, Order, Role, own_level, value_level
 
-UNKNOWN = NUM_VALUES[Attribute.ACTION]
-NUM_SYMBOLS = UNKNOWN + 1
+UNKNOWN_ACTION = NUM_VALUES[Attribute.ACTION]
+NUM_SYMBOLS = UNKNOWN_ACTION + 1
 NO_FRAME = -1
 NO_TIME = -1
 SINGLES = {Attribute.ACTION: GridShape.actions, Attribute.RETURN: GridShape.returns}
@@ -81,8 +81,8 @@ def needs_values(layout: GridLayout, order: Order) -> Tensor:
     Raises:
         ValueError: for an order the grid model cannot honour, saying which.
     """
-    _refuse_what_cannot_be_honoured(layout, order)
-    shape = layout.shape_of_grid
+    refuse_what_cannot_be_honoured(layout, order)
+    shape = layout.grid
     looks = order.targets.clone()
     shape.observations(looks)[:] |= shape.observations(order.roles) != Role.DROPPED
     shape.words(looks)[:] = False
@@ -101,7 +101,7 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int
         order: roles and ranks, checked by `needs_values`.
         num_forms: C; 2 where `needs_values`.
     """
-    shape, frames = layout.shape_of_grid, _Frames.of(layout.shape_of_grid, order, num_forms)
+    shape, frames = layout.grid, _Frames.of(layout.grid, order, num_forms)
     asked = {a: bool((of(shape, order.roles) == Role.TARGET).any()) for a, of in SINGLES.items()}
     levels = {a: value_level(of(shape, order.roles), of(shape, order.ranks)) for a, of in SINGLES.items()}
     readers = tuple(a for a in SINGLES if asked[a])
@@ -113,9 +113,9 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int
     token_level = torch.cat([none] + [levels[a] for a in tokens], dim=1)
 
     def transition(action: Tensor, level: Tensor, own: Tensor) -> Tensor:
-        return torch.where(level[:, None] <= own, action[:, None], UNKNOWN)
+        return torch.where(level[:, None] <= own, action[:, None], UNKNOWN_ACTION)
 
-    before = _shift(actions, 1, UNKNOWN), _shift(levels[Attribute.ACTION], 1, NEVER)
+    before = _shift(actions, 1, UNKNOWN_ACTION), _shift(levels[Attribute.ACTION], 1, NEVER)
     words = shape.words(order.roles) != Role.DROPPED
     cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
     step = torch.arange(shape.num_frames, device=actions.device)
@@ -209,8 +209,9 @@ def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
     return shifted
 
 
-def _refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
-    shape = layout.shape_of_grid
+def refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
+    """Raise a ValueError for an order that the grid model cannot honour, saying which."""
+    shape = layout.grid
     ranks = shape.observations(order.ranks)
     exists = shape.observations(layout.present)[..., 0]
     if bool(((ranks != ranks[..., :1]).any(dim=-1) & exists).any()):

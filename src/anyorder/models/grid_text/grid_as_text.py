@@ -13,6 +13,7 @@ from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
+from anyorder.models.contract import check_view
 from anyorder.models.grid_text.grid_text import GridText, Written
 from anyorder.models.grid_text.grid_tokens import CELL, NUM_CELLS
 from anyorder.models.language.masked_lm import MaskedLanguageModel
@@ -50,7 +51,7 @@ class GridAsText(nn.Module):
                 f"the model has embeddings for the tokens of the grid, {text.tokens.size} in all, found {found}; call"
                 f" model.resize_token_embeddings({text.tokens.size}) first"
             )
-        self.model, self.text, self.vocabulary, self.view = model, text, vocabulary, tuple(view)
+        self.model, self.text, self.vocabulary, self.view = model, text, vocabulary, view
         self.max_frames = max_frames
         self._no_split_modules = model._no_split_modules
 
@@ -66,23 +67,22 @@ class GridAsText(nn.Module):
             target's attribute can take; -inf for the other values.
 
         Raises:
-            AnyOrderError: for trajectories longer than the model's positions, or a mission that is asked.
+            AnyOrderError: for trajectories longer than the model's positions.
+            ValueError: for a mission that is asked.
         """
-        device = values.device
-        layout, order = layout.to("cpu"), order.to("cpu")
-        if bool((order.targets & layout.of_kind(Kind.MISSION)).any()):
-            raise AnyOrderError("a text model is not asked for the words of a grid's mission; leave them visible or dropped")
-        written = self.text.write(values.cpu(), layout, order)
-        said = self.model(written.batch.values.to(device), written.batch.layout.to(device), written.order.to(device))
+        self.check_order(layout, order)
+        written = self.text.write(values, layout, order)
+        said = self.model(written.batch.values, written.batch.layout, written.order)
         return self._of_grid(said, written, layout, order)
+
+    def check_order(self, layout: GridLayout, order: Order) -> None:
+        """Raise a ValueError for a mission that is asked."""
+        if bool((order.targets & layout.of_kind(Kind.MISSION)).any()):
+            raise ValueError("a text model cannot be asked for the words of a grid's mission; leave them visible or dropped")
 
     def check(self, view: tuple[int, int], num_words: int) -> None:
         """Raise an AnyOrderError for another view than the model was made for."""
-        if tuple(view) != self.view:
-            made, found = ("x".join(map(str, size)) for size in (self.view, view))
-            raise AnyOrderError(
-                f"this model was made for views of {made} cells, found {found}; choose an environment or data with those"
-            )
+        check_view(self.view, view)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Those of the language model."""
@@ -92,7 +92,7 @@ class GridAsText(nn.Module):
         """Logits ``[J, tokens]`` of the text's targets as log-probabilities ``[K, V]`` of the grid's."""
         row, element = order.targets.nonzero(as_tuple=True)
         numbers = written.order.targets.flatten().cumsum(dim=0).view(written.order.roles.shape) - 1
-        answer = numbers[row, written.token[row, element]].to(said.device)
+        answer = numbers[row, written.token[row, element]]
         attribute, whole = layout.attribute[row, element], written.whole[row, element]
         answers = said.new_full((len(row), len(self.vocabulary)), -torch.inf)
         if not len(row):
@@ -104,7 +104,7 @@ class GridAsText(nn.Module):
             each = Attribute(each)
             start, size = offsets[each], sizes[each]
             for as_cell in (False, True):
-                here = ((attribute == each) & (whole == as_cell)).nonzero()[:, 0].to(said.device)
+                here = ((attribute == each) & (whole == as_cell)).nonzero()[:, 0]
                 if not len(here):
                     continue
                 if as_cell:

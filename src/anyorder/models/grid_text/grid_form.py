@@ -40,7 +40,7 @@ def cell_form(values: Tensor, layout: GridLayout, order: Order, longest_run: int
         order: drawn on it.
         longest_run: equal cells that one run may stand for.
     """
-    shape = layout.shape_of_grid
+    shape = layout.grid
     roles, ranks, shown = (shape.cells(part) for part in (order.roles, order.ranks, values))
     same = [(part == part[..., :1]).all(dim=-1) for part in (roles, ranks)]
     whole = same[0] & same[1] & (roles[..., 0] != Role.DROPPED)

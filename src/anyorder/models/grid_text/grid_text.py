@@ -83,18 +83,19 @@ class GridText:
     def write(self, values: Tensor, layout: GridLayout, order: Order) -> Written:
         """
         Args:
-            values: int64 ``[B, E]`` on the CPU, as `anyorder.elements.grid` numbers them; what is hidden may be anything.
+            values: int64 ``[B, E]``, as `anyorder.elements.grid` numbers them; what is hidden may be anything.
             layout: of a batch of grid trajectories.
             order: drawn on it.
 
         Raises:
             AnyOrderError: for a mission that the tokenizer does not give back.
         """
-        form = cell_form(values, layout, order, self.longest_run)
         missions = [self._mission(mission) for mission in layout.missions]
-        of_mission = [_of_mission(missions, order), _of_frames(values, layout, order, form, self.tokens)]
-        wide = _Wide(*(torch.cat(parts, dim=1) for parts in zip(*of_mission)))
-        return _packed(wide, layout, order, form, missions, self.codec.pad_id)
+        with values.device:  # what is made here lies where the batch lies
+            form = cell_form(values, layout, order, self.longest_run)
+            of_mission = [_of_mission(missions, order), _of_frames(values, layout, order, form, self.tokens)]
+            wide = _Wide(*(torch.cat(parts, dim=1) for parts in zip(*of_mission)))
+            return _packed(wide, layout, order, form, missions, self.codec.pad_id)
 
     def _encode_mission(self, mission: str) -> Tokens:
         tokens = self.codec.encode(mission)
@@ -135,7 +136,7 @@ def _of_mission(missions: list[Tokens], order: Order) -> tuple[Tensor, ...]:
 
 
 def _of_frames(values: Tensor, layout: GridLayout, order: Order, form: CellForm, tokens: GridTokens) -> tuple[Tensor, ...]:
-    shape = layout.shape_of_grid
+    shape = layout.grid
     source = torch.arange(shape.num_elements)[None]
     present = shape.frames(order.roles) != Role.DROPPED
     whole, is_head = form.whole, form.head == torch.arange(shape.num_cells)
@@ -198,7 +199,7 @@ def _packed(wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missi
         step=of_grid(layout.step),
         cell=of_grid(layout.cell, new_cell),
         unit=of_grid(layout.unit),
-        num_cells=layout.num_cells + layout.shape_of_grid.num_frames,
+        num_cells=layout.num_cells + layout.grid.num_frames,
         num_units=layout.num_units,
         missions=layout.missions,
         exempt=is_mark & exists,
@@ -215,7 +216,7 @@ def _packed(wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missi
 
 def _carriers(layout: GridLayout, form: CellForm, missions: list[Tokens]) -> tuple[Tensor, Tensor]:
     """int64 ``[B, E]``: the place that says an element of the grid; bool ``[B, E]``: it says a whole cell."""
-    shape = layout.shape_of_grid
+    shape = layout.grid
     carrier = torch.zeros(layout.shape, dtype=torch.int64)
     whole = torch.zeros(layout.shape, dtype=torch.bool)
     for row, mission in enumerate(missions):

@@ -18,7 +18,7 @@ from torch import Tensor
 from anyorder.elements.grid import NUM_VALUES
 from anyorder.elements.layout import Attribute
 from anyorder.elements.text.codec import TextCodec
-from anyorder.envs.minigrid import ACTIONS, COLORS, OBJECTS
+from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, OBJECTS
 from anyorder.errors import AnyOrderError
 
 CELL = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
@@ -39,7 +39,7 @@ def token_names() -> list[str]:
         Attribute.OBJECT: OBJECTS,
         Attribute.COLOR: COLORS,
         Attribute.ACTION: ACTIONS,
-        Attribute.DIRECTION: ("east", "south", "west", "north"),
+        Attribute.DIRECTION: DIRECTIONS,
     }
     single = [
         f"<{attribute.name.lower()} {values[attribute][number] if attribute in values else number}>"

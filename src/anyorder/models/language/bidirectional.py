@@ -12,7 +12,7 @@ from anyorder.models.language.adapters import lora_config
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-ATTENTION = r".*\.self_attn\.[qkvo]_proj"
+DECODER_ATTENTION = r".*\.self_attn\.[qkvo]_proj"
 ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
 
 
@@ -26,7 +26,7 @@ def attend_in_both_directions(decoder: PreTrainedModel) -> None:
     decoder.embed_tokens.padding_idx = None
 
 
-def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
+def decoder_lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
     """What to adapt; give it to ``model.add_adapter``.
 
     Args:
@@ -36,5 +36,5 @@ def lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequen
     Raises:
         AnyOrderError: when PEFT is not installed.
     """
-    modules = ATTENTION_AND_MLPS if experts else ATTENTION
+    modules = ATTENTION_AND_MLPS if experts else DECODER_ATTENTION
     return lora_config(rank, alpha, tokens, embedding="embed_tokens", target_modules=modules)

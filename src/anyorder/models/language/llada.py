@@ -16,7 +16,7 @@ from transformers.conversion_mapping import WeightRenaming, register_checkpoint_
 from anyorder.errors import AnyOrderError
 from anyorder.models.language.bidirectional import attend_in_both_directions
 
-KEYS = {
+LLADA_KEYS = {
     "d_model": "hidden_size",
     "mlp_hidden_size": "intermediate_size",
     "n_layers": "num_hidden_layers",
@@ -29,7 +29,7 @@ KEYS = {
 }
 """Of the published ``config.json``, and what Llama calls the same."""
 
-FIXED = {
+LLADA_FIXED = {
     "block_type": "llama",
     "block_group_size": 1,
     "activation_type": "silu",
@@ -68,10 +68,10 @@ NAMES = [
 
 @strict
 class LLaDAConfig(LlamaConfig):
-    """Sizes of a LLaDA model; takes and writes the published keys (`KEYS`), and keeps those that it does not know.
+    """Sizes of a LLaDA model; takes and writes the published keys (`LLADA_KEYS`), and keeps those that it does not know.
 
     Raises:
-        AnyOrderError: for a choice that is not computed here (`FIXED`).
+        AnyOrderError: for a choice that is not computed here (`LLADA_FIXED`).
     """
 
     model_type = "llada"
@@ -79,11 +79,11 @@ class LLaDAConfig(LlamaConfig):
     use_cache: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for key, value in FIXED.items():
+        for key, value in LLADA_FIXED.items():
             if kwargs.get(key, value) not in (value, None):
                 found = f"{key} is {kwargs[key]!r}, but this model takes only {value!r}"
                 raise AnyOrderError(f"LLaDA config.json: {found}; use a checkpoint with that")
-        for theirs, ours in KEYS.items():
+        for theirs, ours in LLADA_KEYS.items():
             if kwargs.get(theirs) is not None:
                 setattr(self, ours, kwargs.pop(theirs))
         super().__post_init__(**kwargs)
@@ -93,7 +93,7 @@ class LLaDAConfig(LlamaConfig):
         settings = super().to_dict()
         rope = settings.pop("rope_parameters", None) or {}
         settings["rope_theta"] = rope.get("rope_theta", self.default_theta)
-        renamed = {theirs: settings.pop(ours) for theirs, ours in KEYS.items()}
+        renamed = {theirs: settings.pop(ours) for theirs, ours in LLADA_KEYS.items()}
         return settings | renamed | {"vocab_size": renamed["embedding_size"]}
 
 

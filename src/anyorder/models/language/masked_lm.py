@@ -74,16 +74,22 @@ class MaskedLanguageModel(nn.Module):
         Raises:
             AnyOrderError: for trajectories longer than the model's positions.
         """
-        longest, limit = 1 + int(layout.positions.max()), self.model.config.max_position_embeddings
-        if longest > limit:
-            advice = "shorten trajectories (language_model.max_frames)"
-            raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; {advice}")
+        self._check_length(layout)
         forms = two_copies(layout, order)
         tokens = torch.where(forms.shows_value, values.gather(1, forms.element), self.mask_token_id)
         logits = self.logits(tokens, forms.positions, forms.attention, self._answering(forms.asked, order))
         at_least_float32 = torch.promote_types(logits.dtype, torch.float32)
         logits = logits.to(at_least_float32)
         return logits if self.answers else logits.index_fill(1, self.never, -torch.inf)
+
+    def check_order(self, layout: Layout, order: Order) -> None:
+        """Any order will do."""
+
+    def _check_length(self, layout: Layout) -> None:
+        longest, limit = 1 + int(layout.positions.max()), self.model.config.max_position_embeddings
+        if longest > limit:
+            advice = "shorten trajectories (language_model.max_frames)"
+            raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; {advice}")
 
     def logits(self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: tuple[Tensor, Tensor]) -> Tensor:
         """What the wrapped model says where it is ``asked``.

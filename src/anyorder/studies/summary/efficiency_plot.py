@@ -15,8 +15,8 @@ from anyorder.files import replacing
 
 PLOT_NAME = "demonstrations"
 COLUMNS, PANEL_INCHES = 2, (4.2, 3.2)
-COLORS = colormaps["tab10"].colors
-FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": PLOT_NAME, "svg.fonttype": "none"}
+LEVEL_COLORS = colormaps["tab10"].colors
+EFFICIENCY_FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": PLOT_NAME, "svg.fonttype": "none"}
 
 
 def write_efficiency_plot(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[Path, Path]:
@@ -27,7 +27,7 @@ def write_efficiency_plot(folder: Path, entries: Sequence[Mapping[str, Any]]) ->
         entries: ``efficiency`` of a study's results, see `anyorder.studies.results.results`; at least one.
     """
     png, svg = folder / f"{PLOT_NAME}.png", folder / f"{PLOT_NAME}.svg"
-    with rc_context(FONTS):
+    with rc_context(EFFICIENCY_FONTS):
         figure = efficiency_figure(entries)
         with replacing(png) as temporary:
             figure.savefig(temporary, format="png", dpi=200)
@@ -45,7 +45,7 @@ def efficiency_figure(entries: Sequence[Mapping[str, Any]]) -> Figure:
         axes = figure.add_subplot(rows, columns, number + 1)
         for entry in entries:
             if entry["level"] == level:
-                _draw(axes, entry, COLORS[arms.index(entry["arm"]) % len(COLORS)])
+                _draw(axes, entry, LEVEL_COLORS[arms.index(entry["arm"]) % len(LEVEL_COLORS)])
         axes.axhline(entries[0]["needed"]["rate"], color="0.45", linestyle="--", linewidth=1)
         axes.set(title=level, xscale="log", xlabel="demonstrations", ylabel="success rate", ylim=(-0.02, 1.02))
         axes.grid(alpha=0.3)

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from anyorder.studies.study import folder_name
 from anyorder.studies.summary.print_style import bar, legend_below, line, panels, printed, write_both
 
-CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)", "success": "task success"}
+STUDY_CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)", "success": "task success"}
 LOSS_TICKS = (1, 1.5, 2, 3, 5)
 """Where a loss is labelled, in each decade."""
 DODGE = 0.006
@@ -45,13 +45,13 @@ def write_experiment_plots(folder: Path, experiment: Mapping[str, Any]) -> dict[
 def curves_figure(labels: Sequence[str], curves: Sequence[Mapping[str, Any]]) -> Figure:
     """Loss and success over updates: thin each seed, thick their mean. Losses of arms that hide differently are those of
     different questions."""
-    shown = [name for name in CURVES if any(curve["curve"] == name for curve in curves)]
+    shown = [name for name in STUDY_CURVES if any(curve["curve"] == name for curve in curves)]
     figure, axes = panels(len(shown))
     for panel, name in zip(axes, shown):
         for number, label in enumerate(labels):
             own = [c for c in curves if c["label"] == label and c["curve"] == name]
             _draw_seeds(panel, own, number, label if panel is axes[0] else None)
-        panel.set(title=name, xlabel="update", ylabel=CURVES[name])
+        panel.set(title=name, xlabel="update", ylabel=STUDY_CURVES[name])
         if name == "success":
             panel.set_ylim(-0.02, 1.02)
         else:

@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 
 from anyorder.files import replacing
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PRINT_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "+++", "ooo")
 PANEL_INCHES = (3.4, 2.6)
 HANDLE_INCHES, CHARACTER_INCHES = 0.8, 0.075
 """Of an entry of a legend: its line with the space around, and a letter."""
-FONTS = {
+PRINT_FONTS = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -40,13 +40,17 @@ FONTS = {
 
 def line(number: int) -> dict[str, Any]:
     """Color, line style and marker of the number-th thing that is shown."""
-    shown = {"color": COLORS, "linestyle": LINES, "marker": MARKERS}
+    shown = {"color": PRINT_COLORS, "linestyle": LINES, "marker": MARKERS}
     return {name: values[number % len(values)] for name, values in shown.items()} | {"linewidth": 1.4, "markersize": 4.5}
 
 
 def bar(number: int) -> dict[str, Any]:
     """Fill and hatching of the number-th thing that is shown."""
-    return {"facecolor": COLORS[number % len(COLORS)], "hatch": HATCHES[number % len(HATCHES)], "edgecolor": "white"}
+    return {
+        "facecolor": PRINT_COLORS[number % len(PRINT_COLORS)],
+        "hatch": HATCHES[number % len(HATCHES)],
+        "edgecolor": "white",
+    }
 
 
 def panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
@@ -73,7 +77,7 @@ def legend_below(figure: Figure, first: Sequence[str]) -> None:
 
 def printed() -> Any:
     """The context in which figures are made and written."""
-    return rc_context(FONTS)
+    return rc_context(PRINT_FONTS)
 
 
 def write_both(figure: Figure, folder: Path, name: str) -> Path:

@@ -12,7 +12,8 @@ from anyorder.studies.summary.efficiency_plot import write_efficiency_plot
 from anyorder.studies.summary.verdict_section import verdict_section
 
 SUMMARY_FILE = "RESULTS_SUMMARY.md"
-HOW = """Rates are pooled over the seeds, with 95% Wilson intervals; these take episodes and elements as independent, so they
+HOW_SUMMARIES = """\
+Rates are pooled over the seeds, with 95% Wilson intervals; these take episodes and elements as independent, so they
 are too narrow for elements of one trajectory. Reward and length have bootstrap intervals over seeds and episodes, NLL
 (nats per element) Student's over the seeds. Differences are paired: success, reward and length by training seed and
 episode, with bootstrap intervals over both; everything else by training seed, with Student's interval, and without one
@@ -48,7 +49,7 @@ def write_summary(
         f" {_listed(sorted({arm.evaluation.num_episodes for arm in study.arms}))} episodes per run, the same for all.",
         *verdict_section(results["experiments"], results_file.parent, path.parent, link),
         "## Everything that was measured",
-        HOW,
+        HOW_SUMMARIES,
         *(part for table in results["tables"] for part in _table(table, link)),
         *_efficiency(results["efficiency"], results_file.parent, path.parent, link),
         "## Failed runs\n\n" + ("\n".join(failed) or "None."),

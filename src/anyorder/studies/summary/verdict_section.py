@@ -8,7 +8,8 @@ from typing import Any
 
 from anyorder.studies.summary.experiment_plots import write_experiment_plots
 
-HOW = """Per comparison: the verdict, then the arms beside each other. The winner has the highest score, and the 95% interval of
+HOW_VERDICTS = """\
+Per comparison: the verdict, then the arms beside each other. The winner has the highest score, and the 95% interval of
 its paired lead (by training seed and episode) over every other arm leaves out 0; otherwise the arms are not distinguishable.
 The best arm is chosen by the same episodes, and the intervals are not widened for that: of k equal arms, one wins in up to
 k times 2.5% of such comparisons. Comparisons across levels are decided on levels that none of the models was trained on.
@@ -26,7 +27,7 @@ def verdict_section(experiments: Sequence[Mapping[str, Any]], folder: Path, pare
     """
     if not experiments:
         return []
-    parts = ["## Verdicts", HOW, *(f"- **{_title(one)}.** {one['verdict']}" for one in experiments)]
+    parts = ["## Verdicts", HOW_VERDICTS, *(f"- **{_title(one)}.** {one['verdict']}" for one in experiments)]
     bullets = "\n".join(parts[2:])
     return [*parts[:2], bullets, *(part for one in experiments for part in _experiment(one, folder, parent, link))]
 

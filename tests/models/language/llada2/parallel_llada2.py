@@ -10,8 +10,8 @@ from toy_llada2 import numbers, weights
 from transformers.distributed import DistributedConfig
 
 from anyorder.models.language.llada2.blocks import LLaDA2MoeDecoderLayer
-from anyorder.models.language.llada2.checkpoint import load
-from anyorder.models.language.llada2.lora import lora
+from anyorder.models.language.llada2.checkpoint import load_llada2
+from anyorder.models.language.llada2.lora import llada2_lora
 
 LAYOUTS = {
     "tensor": dict(tp_size=2),
@@ -29,7 +29,7 @@ def compare_with_one(folder, kind):
     """Logits, gradients and the saved checkpoint of a model in two processes, against the same in one."""
     recorded = numbers("a")
     ids = recorded["input_ids"]
-    model, alone = load(folder, distributed_config=DistributedConfig(**LAYOUTS[kind])), load(folder)
+    model, alone = load_llada2(folder, distributed_config=DistributedConfig(**LAYOUTS[kind])), load_llada2(folder)
     halved = [name for name, p in model.named_parameters() if hasattr(p, "to_local") and p.to_local().numel() < p.numel()]
     assert any("experts.gate_up_proj" in name for name in halved), halved
     torch.testing.assert_close(model.eval()(ids).logits, recorded["logits_full"], atol=1e-5, rtol=0)
@@ -47,7 +47,7 @@ def compare_with_one(folder, kind):
 def compare_layers_with_one(folder):
     """Half of the layers in each process; transformers only answers so."""
     recorded = numbers("a")
-    model = load(folder, distributed_config=DistributedConfig(pp_size=2)).eval()
+    model = load_llada2(folder, distributed_config=DistributedConfig(pp_size=2)).eval()
     assert 0 < sum(isinstance(layer, LLaDA2MoeDecoderLayer) for layer in model.model.layers) < 3
     with torch.no_grad():
         attention, positions = recorded["random_attention"], recorded["random_positions"]
@@ -58,9 +58,9 @@ def compare_layers_with_one(folder):
 def train(folder, with_lora, accelerator=None):
     """The losses of five updates, on both trajectories: together here, or one in each process."""
     torch.manual_seed(0)
-    model, ids, losses = load(folder).train(), numbers("a")["input_ids"], []
+    model, ids, losses = load_llada2(folder).train(), numbers("a")["input_ids"], []
     if with_lora:
-        model.add_adapter(lora(rank=2, alpha=4))
+        model.add_adapter(llada2_lora(rank=2, alpha=4))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
     if accelerator:
         ids = ids[accelerator.process_index :][:1]
@@ -103,7 +103,7 @@ def main(folder, kind):
     elif kind == "layers":
         compare_layers_with_one(folder)
     else:
-        compare_training(folder, with_lora="lora" in kind, precision="bf16" if "bfloat16" in kind else "no")
+        compare_training(folder, with_lora="llada2_lora" in kind, precision="bf16" if "bfloat16" in kind else "no")
     torch.distributed.destroy_process_group()
 
 

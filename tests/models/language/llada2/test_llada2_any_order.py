@@ -7,7 +7,7 @@ from toy_llada2 import checkpoint, numbers
 from toy_text import ROWS, random_order, random_values, text_layout
 
 from anyorder.masking.order import reconstruct, sees_value
-from anyorder.models.language.llada2.checkpoint import load
+from anyorder.models.language.llada2.checkpoint import load_llada2
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 
 MASK = 63
@@ -17,7 +17,7 @@ MASK = 63
 @pytest.fixture(scope="module", params=["b", "d"])
 def model(request, tmp_path_factory):
     folder = checkpoint(tmp_path_factory.mktemp("model") / "base", request.param)
-    model = MaskedLanguageModel(load(folder).eval(), MASK)
+    model = MaskedLanguageModel(load_llada2(folder).eval(), MASK)
     assert model.model.config._experts_implementation == "grouped_mm"
     return model
 
@@ -28,7 +28,7 @@ def test_all_hidden_tokens_at_once_are_the_published_model(tmp_path):
     ids, valid = recorded["input_ids"], recorded["valid"]
     layout = text_layout([[(1, 0, int(length))] for length in valid.sum(dim=1)])
     hidden = (ids == MASK) & valid
-    wrapped = MaskedLanguageModel(load(checkpoint(tmp_path, "b")).eval(), MASK)
+    wrapped = MaskedLanguageModel(load_llada2(checkpoint(tmp_path, "b")).eval(), MASK)
     logits = wrapped(ids.masked_fill(hidden, 0), layout, reconstruct(layout, hidden))
     expected = recorded["logits_pad"][hidden].index_fill(1, torch.tensor([MASK]), -torch.inf)
     assert hidden.sum() == 10

@@ -6,12 +6,12 @@ from toy_llada2 import checkpoint, numbers, random_model
 from transformers.cache_utils import DynamicCache
 
 from anyorder.models.language.llada2.attention import block_causal
-from anyorder.models.language.llada2.checkpoint import load
+from anyorder.models.language.llada2.checkpoint import load_llada2
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return load(checkpoint(tmp_path_factory.mktemp("model"), "a")).eval()
+    return load_llada2(checkpoint(tmp_path_factory.mktemp("model"), "a")).eval()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from transformers import AutoModelForMaskedLM
 from anyorder.errors import AnyOrderError
 from anyorder.models.language.llada2 import LLaDA2MoeConfig, LLaDA2MoeModelLM
 from anyorder.models.language.llada2.check import check
-from anyorder.models.language.llada2.checkpoint import load
+from anyorder.models.language.llada2.checkpoint import load_llada2
 
 REFUSED = [
     ("rope_scaling", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "'yarn'"),
@@ -57,7 +57,7 @@ def test_what_cannot_be_honoured_is_refused(key, changes, says):
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("read", [AutoModelForMaskedLM.from_pretrained, load])
+@pytest.mark.parametrize("read", [AutoModelForMaskedLM.from_pretrained, load_llada2])
 def test_a_checkpoint_is_refused_however_it_is_loaded(tmp_path, read):
     checkpoint(tmp_path, "a")
     changed = settings("a") | {"rope_scaling": {"rope_type": "dynamic", "factor": 2}}

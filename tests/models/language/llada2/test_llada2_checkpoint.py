@@ -12,7 +12,7 @@ from transformers import AutoConfig
 
 from anyorder.errors import AnyOrderError
 from anyorder.models.language.llada2 import LLaDA2MoeConfig
-from anyorder.models.language.llada2.checkpoint import expected_shapes, load
+from anyorder.models.language.llada2.checkpoint import expected_shapes, load_llada2
 
 MINI = dict(
     vocab_size=157184,
@@ -88,7 +88,7 @@ def test_what_is_expected_is_what_was_published(name):
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_saved_again_every_tensor_is_the_same(tmp_path, name):
-    load(checkpoint(tmp_path / "published", name)).save_pretrained(tmp_path / "ours", max_shard_size="60KB")
+    load_llada2(checkpoint(tmp_path / "published", name)).save_pretrained(tmp_path / "ours", max_shard_size="60KB")
     index = json.loads((tmp_path / "ours" / "model.safetensors.index.json").read_text())
     files = sorted((tmp_path / "ours").glob("*.safetensors"))
     saved = {tensor: (file.name, value) for file in files for tensor, value in load_file(file).items()}
@@ -101,7 +101,7 @@ def test_saved_again_every_tensor_is_the_same(tmp_path, name):
     assert {key: config[key] for key in settings(name)} == settings(name)
     recorded = numbers(name)
     with torch.no_grad():
-        again = load(tmp_path / "ours").eval()(recorded["input_ids"]).logits
+        again = load_llada2(tmp_path / "ours").eval()(recorded["input_ids"]).logits
     torch.testing.assert_close(again, recorded["logits_full"], atol=1e-5, rtol=0)
 
 
@@ -111,9 +111,9 @@ def test_fresh_weights_are_saved_in_the_published_layout_too(tmp_path):
     saved = load_file(tmp_path / "model.safetensors")
     assert {name: tuple(value.shape) for name, value in saved.items()} == expected_shapes(model.config)
     assert {value.dtype for value in saved.values()} == {torch.bfloat16}
-    assert load(tmp_path).dtype == torch.bfloat16
+    assert load_llada2(tmp_path).dtype == torch.bfloat16
     ids = numbers("b")["input_ids"]
-    assert torch.equal(load(tmp_path).eval()(ids).logits, model(ids).logits)
+    assert torch.equal(load_llada2(tmp_path).eval()(ids).logits, model(ids).logits)
 
 
 def test_a_configuration_keeps_the_published_keys(tmp_path):
@@ -150,7 +150,7 @@ NAME = "model.layers.2.mlp.experts.3.up_proj.weight"
 )
 def test_incomplete_checkpoints_are_refused(tmp_path, change, complaint):
     with pytest.raises(AnyOrderError, match=complaint):
-        load(broken(tmp_path, change))
+        load_llada2(broken(tmp_path, change))
 
 
 def test_empty_tensors_may_be_left_out(tmp_path):
@@ -158,23 +158,23 @@ def test_empty_tensors_may_be_left_out(tmp_path):
     assert len(tensors) < len(weights("c"))
     save_file(tensors, checkpoint(tmp_path, "c") / "model.safetensors")
     recorded = numbers("c")
-    logits = load(tmp_path).eval()(recorded["input_ids"]).logits
+    logits = load_llada2(tmp_path).eval()(recorded["input_ids"]).logits
     torch.testing.assert_close(logits, recorded["logits_full"], atol=1e-5, rtol=0)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path):
     with pytest.raises(AnyOrderError, match="there is no file"):
-        load(tmp_path)
+        load_llada2(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(AnyOrderError, match="model_type llada2_moe, found bert"):
-        load(tmp_path)
+        load_llada2(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps(settings("a") | {"hidden_size": "wide"}))
     with pytest.raises(AnyOrderError, match="config.json: "):
-        load(tmp_path)
+        load_llada2(tmp_path)
     checkpoint(tmp_path, "a")
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(AnyOrderError, match="could not read"):
-        load(tmp_path)
+        load_llada2(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(AnyOrderError, match="could not read"):
-        load(tmp_path)
+        load_llada2(tmp_path)

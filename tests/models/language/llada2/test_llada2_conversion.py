@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from toy_llada2 import CONFIGURATIONS, checkpoint, numbers, settings, weights
 
 from anyorder.errors import AnyOrderError
-from anyorder.models.language.llada2.checkpoint import load
+from anyorder.models.language.llada2.checkpoint import load_llada2
 from anyorder.models.language.llada2.conversion import merge_experts, split_experts
 
 
@@ -42,14 +42,14 @@ def test_there_and_back(tmp_path, name):
     assert (tmp_path / "again" / "tokenizer.json").read_text() == "{}"
     assert len(list((tmp_path / "again").glob("*.safetensors"))) > 1
     with torch.no_grad():
-        logits = load(tmp_path / "again").eval()(numbers(name)["input_ids"]).logits
+        logits = load_llada2(tmp_path / "again").eval()(numbers(name)["input_ids"]).logits
     torch.testing.assert_close(logits, numbers(name)["logits_full"], atol=1e-5, rtol=0)
 
 
 def test_merged_experts_are_not_loaded_as_something_else(tmp_path):
     merge_experts(checkpoint(tmp_path / "published", "a"), tmp_path / "merged")
     with pytest.raises(AnyOrderError, match="expected model_type llada2_moe, found llada2_moe_veomni"):
-        load(tmp_path / "merged")
+        load_llada2(tmp_path / "merged")
     with pytest.raises(AnyOrderError, match="lacks the tensor .*experts.down_proj and 5 more"):
         split_experts(tmp_path / "published", tmp_path / "other")
     with pytest.raises(AnyOrderError, match="found llada2_moe_veomni"):

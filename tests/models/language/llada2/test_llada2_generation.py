@@ -7,14 +7,14 @@ import torch
 from toy_llada2 import CONFIGURATIONS, REFERENCE, checkpoint, random_model
 
 from anyorder.errors import AnyOrderError
-from anyorder.models.language.llada2.checkpoint import load
+from anyorder.models.language.llada2.checkpoint import load_llada2
 from anyorder.models.language.llada2.generation import BlockDiffusion, _kept, generate, greedy, sampling
 
 RECORDED = json.loads((REFERENCE / "generations.json").read_text())
 
 
 def model_of(tmp_path, name):
-    return load(checkpoint(tmp_path, name)).eval()
+    return load_llada2(checkpoint(tmp_path, name)).eval()
 
 
 def settings_of(case):

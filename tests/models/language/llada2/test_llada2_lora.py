@@ -10,16 +10,16 @@ from toy_llada2 import checkpoint, numbers, weights
 from toy_text import ROWS, random_order, random_values, text_layout
 
 from anyorder.errors import AnyOrderError
-from anyorder.models.language.llada2.checkpoint import load
-from anyorder.models.language.llada2.lora import lora, merge
+from anyorder.models.language.llada2.checkpoint import load_llada2
+from anyorder.models.language.llada2.lora import llada2_lora, merge
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 
 
 def trained(folder, ids, **options):
     """A model whose adapter has learned a little, and its losses."""
     torch.manual_seed(0)
-    model, losses = load(folder), []
-    model.add_adapter(lora(rank=2, alpha=4, **options))
+    model, losses = load_llada2(folder), []
+    model.add_adapter(llada2_lora(rank=2, alpha=4, **options))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     for _ in range(8):
         loss = model(ids, labels=ids).loss
@@ -33,7 +33,7 @@ def trained(folder, ids, **options):
 def test_an_adapter_begins_as_the_model_and_learns(tmp_path):
     ids, folder = numbers("a")["input_ids"], checkpoint(tmp_path, "a")
     model, losses = trained(folder, ids)
-    untouched = load(folder)(ids, labels=ids).loss.item()
+    untouched = load_llada2(folder)(ids, labels=ids).loss.item()
     assert losses[0] == pytest.approx(untouched, abs=1e-6) and losses[-1] < losses[0] - 0.2
     learned = {name.split(".lora_")[0].split("layers.")[1] for name, p in model.named_parameters() if p.requires_grad}
     dense = {f"0.mlp.{name}_proj" for name in ("gate", "up", "down")}
@@ -55,11 +55,11 @@ def test_saved_loaded_and_merged_it_says_the_same(tmp_path, name):
     model, _ = trained(folder, ids)
     model.save_pretrained(tmp_path / "adapter")
     expected = model(ids).logits
-    again = load(folder)
+    again = load_llada2(folder)
     again.load_adapter(tmp_path / "adapter")
     torch.testing.assert_close(again.eval()(ids).logits, expected, atol=1e-6, rtol=0)
     merge(folder, tmp_path / "adapter", tmp_path / "merged")
-    torch.testing.assert_close(load(tmp_path / "merged").eval()(ids).logits, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(load_llada2(tmp_path / "merged").eval()(ids).logits, expected, atol=1e-5, rtol=0)
     saved = load_file(tmp_path / "merged" / "model.safetensors")
     assert saved.keys() == weights(name).keys()
     same = {tensor for tensor, value in weights(name).items() if torch.equal(saved[tensor], value)}
@@ -72,8 +72,8 @@ def test_saved_loaded_and_merged_it_says_the_same(tmp_path, name):
 def losses_on_an_order(folder, checkpointing):
     """Of eight updates of an adapter, on an order of any roles and four ranks."""
     torch.manual_seed(0)
-    model, layout = load(folder), text_layout(ROWS)
-    model.add_adapter(lora(rank=2))
+    model, layout = load_llada2(folder), text_layout(ROWS)
+    model.add_adapter(llada2_lora(rank=2))
     if checkpointing:
         model.activation_checkpointing_enable()
     wrapped, losses = MaskedLanguageModel(model, 159).train(), []
@@ -97,4 +97,4 @@ def test_an_adapter_learns_any_order_with_and_without_checkpointing(tmp_path):
 def test_without_peft_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(AnyOrderError, match=r"pip install 'anyorder\[llada2\]'"):
-        lora()
+        llada2_lora()

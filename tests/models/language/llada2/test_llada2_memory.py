@@ -7,7 +7,7 @@ from toy_llada2 import CONFIGURATIONS, random_model, settings
 
 from anyorder.models.language.llada2 import LLaDA2MoeConfig
 from anyorder.models.language.llada2.checkpoint import read_configuration
-from anyorder.models.language.llada2.lora import lora
+from anyorder.models.language.llada2.lora import llada2_lora
 from anyorder.models.language.llada2.memory import COSTS, LORA_RANK, Parameters, memory, num_gpus_needed
 
 MODELS = Path(__file__).parents[4] / "configs" / "models"
@@ -33,7 +33,7 @@ def test_a_model_has_what_is_counted(name):
     model = random_model(name)
     count = Parameters.of(model.config)
     assert count.total == sum(parameter.numel() for parameter in model.parameters())
-    model.add_adapter(lora(LORA_RANK))
+    model.add_adapter(llada2_lora(LORA_RANK))
     assert count.adapters == sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
@@ -50,7 +50,7 @@ def test_bytes_by_hand():
     assert full.layers == 3 * 2 * count.layer
     numbers = 8 * 2048 + 4 * 16 * 128 + 8 * (2 * 2048 + 4 * 512)
     assert full.batch == 1000 * 2 * (20 * 2048 + 2 * numbers) + 100 * 157184 * 12
-    adapted = memory(config, count, "lora", num_gpus=4)
+    adapted = memory(config, count, "llada2_lora", num_gpus=4)
     assert adapted.weights == (2 * count.total + 4 * count.adapters) / 4
     assert (adapted.gradients, adapted.optimizer) == (count.adapters, 2 * count.adapters)
     assert full.total == full.weights + full.gradients + full.optimizer + full.layers + full.batch
@@ -60,7 +60,7 @@ def test_what_fits_where():
     config = read_configuration(MODELS / "llada2_mini.yaml")
     count = Parameters.of(config)
     needed = {training: num_gpus_needed(config, count, training) for training in COSTS}
-    assert needed == {"full": 4, "full, bfloat16": 2, "lora": 1, "inference": 1}
+    assert needed == {"full": 4, "full, bfloat16": 2, "llada2_lora": 1, "inference": 1}
     for training, num_gpus in needed.items():
         assert memory(config, count, training, num_gpus).total <= 0.9 * 80 * 2**30
         assert num_gpus == 1 or memory(config, count, training, num_gpus // 2).total > 0.9 * 80 * 2**30

@@ -12,7 +12,7 @@ from anyorder.errors import AnyOrderError
 NOT_SO = object()
 """Stands for a key that is absent."""
 
-FIXED = {
+LLADA2_FIXED = {
     "hidden_act": ("silu",),
     "tie_word_embeddings": (False,),
     "score_function": ("sigmoid", NOT_SO),
@@ -62,7 +62,7 @@ def _refusal(key: str, found: Any, allowed: str) -> AnyOrderError:
 
 def _complaints(config: PreTrainedConfig) -> Iterator[tuple[str, Any, str]]:
     """Key, what was found, what is allowed."""
-    for key, allowed in FIXED.items():
+    for key, allowed in LLADA2_FIXED.items():
         found = getattr(config, key, NOT_SO)
         if found not in allowed:
             yield key, found, "only " + " or ".join(repr(value) for value in allowed if value is not NOT_SO)

@@ -77,7 +77,7 @@ def stored_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def load(folder: Path, **options: Any) -> LLaDA2MoeModelLM:
+def load_llada2(folder: Path, **options: Any) -> LLaDA2MoeModelLM:
     """The model of a checkpoint folder.
 
     Args:

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from transformers.cache_utils import DynamicCache
 
 from anyorder.errors import AnyOrderError
-from anyorder.models.language.llada2.page import BlockDiffusion, Page
+from anyorder.models.language.llada2.page import BlockDiffusion, Canvas
 
 Choice = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From logits ``[..., V]`` to proposed tokens, int64 ``[...]``, and how certain each is, 0..1, ``[...]``."""
@@ -70,7 +70,7 @@ def generate(
     if not prompts:
         return []
     _check_lengths(model, prompts, settings)
-    page, size = Page.of(prompts, settings, model.device), settings.block_length
+    page, size = Canvas.of(prompts, settings, model.device), settings.block_length
     cache = DynamicCache(config=model.config)
     if page.first_block:
         page.remember(model, slice(0, page.first_block * size), cache)
@@ -104,7 +104,7 @@ def _check_lengths(model: PreTrainedModel, prompts: Sequence[Tensor], settings: 
 
 
 def _write(
-    model: PreTrainedModel, page: Page, block: slice, cache: DynamicCache, settings: BlockDiffusion, choose: Choice
+    model: PreTrainedModel, page: Canvas, block: slice, cache: DynamicCache, settings: BlockDiffusion, choose: Choice
 ) -> None:
     """Replace the masks of a block, in place."""
     window = page.tokens[:, block]

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from anyorder.models.language.llada2.blocks import LLaDA2MoeDecoderLayer
 from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
-from anyorder.models.language.llada2.lora import ATTENTION, EXPERTS, MLPS
+from anyorder.models.language.llada2.lora import LLADA2_ATTENTION, LLADA2_EXPERTS, LLADA2_MLPS
 from anyorder.models.language.llada2.modeling import LLaDA2MoeModelLM
 
 GIB = 2**30
@@ -68,9 +68,9 @@ class Parameters:
 def _adapted_widths(model: LLaDA2MoeModelLM) -> Iterator[int]:
     """Input plus output width of everything that LoRA adapts."""
     for name, parameter in model.named_parameters():
-        if name.endswith(tuple(EXPERTS)):
+        if name.endswith(tuple(LLADA2_EXPERTS)):
             yield parameter.shape[0] * (parameter.shape[1] + parameter.shape[2])
-        elif re.fullmatch(f"({ATTENTION}|{MLPS})\\.weight", name):
+        elif re.fullmatch(f"({LLADA2_ATTENTION}|{LLADA2_MLPS})\\.weight", name):
             yield sum(parameter.shape)
 
 

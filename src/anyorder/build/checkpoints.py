@@ -1,0 +1,77 @@
+"""From a checkpoint to the model in it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from anyorder.build.grid import load_grid_transformer
+from anyorder.errors import AnyOrderError
+from anyorder.models.contract import GridModel
+
+if TYPE_CHECKING:  # transformers is an extra, and takes seconds
+    from anyorder.build.language import ConversationModel
+
+
+def load_model(path: Path) -> tuple[GridModel, dict[str, Any]]:
+    """The model of grids in a checkpoint, ready to be asked, and the checkpoint's header (env_id, config, ...).
+
+    Args:
+        path: file of a grid model, folder of a language model.
+
+    Raises:
+        AnyOrderError: when it is missing, damaged or does not hold a model of grids.
+    """
+    if is_of_conversations(path):
+        raise AnyOrderError(
+            f"a checkpoint trained on grids is needed, found one trained on conversations in {path}; score that one with"
+            " `anyorder evaluate`, or continue a conversation with anyorder.acting.text_policy"
+        )
+    if path.is_dir():
+        from anyorder.build.language import load_grid_as_text
+
+        model, header = load_grid_as_text(path.resolve())
+        return model.to(_device()).eval(), header
+    grid_model, header = load_grid_transformer(path)
+    return grid_model.to(_device()).eval(), header
+
+
+def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, Any]]:
+    """The language model of conversations in a checkpoint's folder, ready to be asked, how it reads, and the header.
+
+    Raises:
+        AnyOrderError: when it is missing, damaged or does not hold such a model.
+    """
+    require_transformers()
+    from anyorder.build.language import load_on_conversations
+
+    loaded, header = load_on_conversations(path.resolve())
+    loaded.model.to(_device()).eval()
+    return loaded, header
+
+
+def is_of_conversations(path: Path) -> bool:
+    """Whether a checkpoint was trained on conversations.
+
+    Raises:
+        AnyOrderError: for a folder that is no checkpoint.
+    """
+    if not path.is_dir():
+        return False
+    require_transformers()
+    from anyorder.training.folder_store import read_header
+
+    return bool(read_header(path)["content"] == "text")
+
+
+def require_transformers() -> None:
+    """Raise an AnyOrderError where transformers is not installed."""
+    if importlib.util.find_spec("transformers") is None:
+        raise AnyOrderError("language models need transformers, which is not installed; pip install 'anyorder[llada2]'")
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,132 @@
+"""Where a configuration of the grid model becomes a training job, and a checkpoint the model again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anyorder.build.demonstrations import demonstrations
+from anyorder.config import ModelConfig, RunConfig
+from anyorder.data.manifest import read_manifest
+from anyorder.data.storage import read_split
+from anyorder.elements.batch import Budget, EncodedTrajectories
+from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.errors import AnyOrderError
+from anyorder.masking.strategies import Strategy
+from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.training import checkpoint
+from anyorder.training.loss import Weighting
+from anyorder.training.stores import OneFile
+from anyorder.training.trainer import Job
+
+
+def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[GridLayout]:
+    """What a training run of the grid model needs; arguments as of `Job`.
+
+    Raises:
+        AnyOrderError: when the data set or a setting does not fit.
+    """
+    manifest = read_manifest(Path(config.data.path))
+    if manifest.content != "grid":
+        raise AnyOrderError(
+            f"{config.data.path} holds conversations, which the grid model cannot read; train a language model, for"
+            " example with --config configs/models/minilm_chats.yaml"
+        )
+    train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
+    columns, rows = train[0].observations.shape[1:3]
+    model = _first_model(config, GridVocabulary.of(train), (columns, rows))
+    header = {
+        "env_id": manifest.env_id,
+        "words": list(model.vocabulary.words),
+        "view": list(model.view),
+        "config": asdict(config),
+    }
+    return Job(
+        model=model,
+        train=EncodedTrajectories(train, model.vocabulary),
+        validation=EncodedTrajectories(validation, model.vocabulary),
+        budget=Budget(config.training.frames_per_batch, "frames"),
+        strategy_at=strategy_at,
+        weighting=Weighting(config.training.balance, config.training.object_weight),
+        config=config.training,
+        folder=folder,
+        store=OneFile(folder, header),
+        resume=resume,
+    )
+
+
+def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
+    """The model of a checkpoint file, on the CPU, and the file's header.
+
+    Raises:
+        AnyOrderError: when it is missing, damaged or does not hold a model.
+    """
+    saved = checkpoint.load_checkpoint(path)
+    if "words" not in saved.header:
+        raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
+    model = GridTransformer(
+        ModelConfig(**saved.header["config"]["model"]),
+        GridVocabulary(tuple(saved.header["words"])),
+        tuple(saved.header["view"]),
+    )
+    try:
+        model.load_state_dict(saved.tensors)
+    except RuntimeError:
+        raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
+    return model, saved.header
+
+
+def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
+    """What training begins with: fresh weights, or those of ``training.init_from``."""
+    path = config.training.init_from
+    earlier = None if path is None else load_grid_transformer(Path(path))[0]
+    torch.manual_seed(config.training.seed)
+    if earlier is None:
+        return _grid_model(config.model, vocabulary, view)
+    _check_continues(path, earlier, config.model, view)
+    new_words = [word for word in vocabulary.words if word not in earlier.vocabulary.words]
+    model = _grid_model(config.model, GridVocabulary((*earlier.vocabulary.words, *new_words)), view)
+    _copy_weights(earlier, model)
+    return model
+
+
+def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, view: tuple[int, int]) -> None:
+    if tuple(view) != earlier.view:
+        made, found = ("x".join(map(str, size)) for size in (earlier.view, view))
+        raise AnyOrderError(
+            f"training.init_from: {path} was made for views of {made} cells, the data has {found}; choose data or a"
+            " checkpoint with the same"
+        )
+    sizes, asked = asdict(earlier.config), asdict(config)
+    if differing := [name for name in sizes if sizes[name] != asked[name]]:
+        has, wants = (", ".join(f"model.{name} {found[name]}" for name in differing) for found in (sizes, asked))
+        raise AnyOrderError(f"training.init_from: {path} has {has}, this run asks for {wants}; set what the checkpoint has")
+
+
+def _copy_weights(earlier: GridTransformer, model: GridTransformer) -> None:
+    """Give ``model`` every weight of ``earlier``; what belongs to words that only ``model`` knows stays as it is.
+
+    The words of ``earlier`` come first in the vocabulary of ``model``, and words are the last values, so both number
+    their common values alike; the symbols after the values, of masks and of what is dropped, move up.
+    """
+    old, num_values = earlier.state_dict(), len(earlier.vocabulary)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name in ("head.weight", "head.bias"):
+                tensor[:num_values] = old[name]
+            elif name == "embedding.weight":
+                tensor[:num_values] = old[name][:num_values]
+                tensor[model.first_mask_symbol :] = old[name][earlier.first_mask_symbol :]
+            else:
+                tensor.copy_(old[name])
+
+
+def _grid_model(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
+    try:
+        return GridTransformer(config, vocabulary, view)
+    except ValueError as error:
+        raise AnyOrderError(f"model: {error}") from None
