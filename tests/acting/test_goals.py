@@ -36,7 +36,7 @@ def test_every_step_is_answered_as_in_training(model, trajectories, encoded):
         trained = model(batch.values, batch.layout, order)[:, first : first + 7].float()
     policy, goal = GoalPolicy(model), last_observation(trajectory)
     for step in range(len(trajectory)):
-        acting = policy.logits([play(policy.start("anything", goal), trajectory, step + 1)])
+        acting = policy.logits([play(policy.towards(goal)("anything"), trajectory, step + 1)])
         torch.testing.assert_close(acting[0], trained[step])
 
 
@@ -45,7 +45,7 @@ def test_histories_of_different_lengths_and_goals_go_together(model, trajectorie
     goals = [Goal(last_observation(t).view, step) for t, step in zip(trajectories, (3, 9, 2))]
 
     def history(i):
-        return play(policy.start("", goals[i]), trajectories[i], (1, 2, 3)[i])
+        return play(policy.towards(goals[i])(""), trajectories[i], (1, 2, 3)[i])
 
     together = policy.logits([history(i) for i in range(3)])
     for i in range(3):
@@ -55,11 +55,11 @@ def test_histories_of_different_lengths_and_goals_go_together(model, trajectorie
 def test_unknown_actions_are_hidden_and_the_next_one_is_still_the_question(model, trajectories):
     policy, goal = GoalPolicy(model), Goal(last_observation(trajectories[0]).view, 6)
     longest = max(trajectories, key=len)
-    doubtful = play(policy.start("", goal), longest, 4, doubted={0, 2})
+    doubtful = play(policy.towards(goal)(""), longest, 4, doubted={0, 2})
     _values, layout = collate([doubtful.encoded()], 7, 7)
     actions = layout.grid.actions(policy.order(layout, [doubtful]).roles)[0, :4].tolist()
     assert actions == [Role.HIDDEN, Role.TARGET, Role.HIDDEN, Role.TARGET]
-    known = play(policy.start("", goal), longest, 4)
+    known = play(policy.towards(goal)(""), longest, 4)
     together = policy.logits([doubtful, known])
     torch.testing.assert_close(together, torch.cat([policy.logits([doubtful]), policy.logits([known])]))
     assert not torch.allclose(*together)
@@ -67,7 +67,7 @@ def test_unknown_actions_are_hidden_and_the_next_one_is_still_the_question(model
 
 def test_who_is_late_aims_at_the_next_step(model, trajectories):
     policy, view = GoalPolicy(model), last_observation(trajectories[0]).view
-    answers = [policy.logits([play(policy.start("", Goal(view, step)), trajectories[1], 3)]) for step in (0, 2, 3, 4)]
+    answers = [policy.logits([play(policy.towards(Goal(view, step))(""), trajectories[1], 3)]) for step in (0, 2, 3, 4)]
     torch.testing.assert_close(answers[0], answers[2])
     torch.testing.assert_close(answers[1], answers[2])
     assert not torch.allclose(answers[2], answers[3])
@@ -75,7 +75,7 @@ def test_who_is_late_aims_at_the_next_step(model, trajectories):
 
 def test_the_gap_does_not_exist_and_the_mission_is_untold(model, trajectories):
     policy = GoalPolicy(model)
-    history = play(policy.start("go to the red ball", Goal(last_observation(trajectories[0]).view, 6)), trajectories[1], 2)
+    history = play(policy.towards(Goal(last_observation(trajectories[0]).view, 6))("go to the red ball"), trajectories[1], 2)
     encoded = history.encoded()
     assert len(encoded.words) == 0 and len(encoded.frames) == 7 and encoded.num_actions == 2
     _values, layout = collate([encoded], 7, 7)
@@ -88,7 +88,7 @@ def test_the_gap_does_not_exist_and_the_mission_is_untold(model, trajectories):
 def test_another_goal_another_answer(model, trajectories):
     policy = GoalPolicy(model)
     first, second = (
-        policy.logits([play(policy.start("", Goal(last_observation(t).view, 5)), trajectories[0], 2)])
+        policy.logits([play(policy.towards(Goal(last_observation(t).view, 5))(""), trajectories[0], 2)])
         for t in trajectories[1:3]
     )
     assert not torch.allclose(first, second)
@@ -96,16 +96,19 @@ def test_another_goal_another_answer(model, trajectories):
 
 def test_goals_are_given_to_their_episodes(model, trajectories):
     """Each episode of a roll-out gets the goal that stands beside its seed."""
-    goals = [last_observation(t) for t in trajectories[:3]]
-    given = []
+    policy, goals = GoalPolicy(model), [last_observation(t) for t in trajectories[:3]]
+    histories = []
 
-    class Remembers(GoalPolicy):
-        def start(self, mission, goal):
-            given.append(goal)
-            return super().start(mission, goal)
+    def beginning(goal):
+        def begin(mission):
+            histories.append((goal, policy.towards(goal)(mission)))
+            return histories[-1][1]
 
-    roll_out(Remembers(model), "BabyAI-GoToRedBall-v0", [5, 6, 7], goals=goals)
-    assert given == goals
+        return begin
+
+    played = roll_out(policy, "BabyAI-GoToRedBall-v0", [5, 6, 7], begins=[beginning(goal) for goal in goals])
+    assert [goal for goal, _ in histories] == goals
+    assert [len(history) for _, history in histories] == [len(episode) + 1 for episode in played]
 
 
 def test_goal_reaching_is_judged_by_the_environment(model):

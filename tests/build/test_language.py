@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from toy_conversations import conversation
 
-from anyorder.build.checkpoints import load_model
+from anyorder.build import pretrained
+from anyorder.build.checkpoints import load_conversation_model, load_model
 from anyorder.build.runs import training_job
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
@@ -421,6 +422,33 @@ def test_conversations_have_no_page(chats, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path / "run")])
     assert "is of conversations" in capsys.readouterr().err
+
+
+def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_path, capsys):
+    train(chats, tmp_path / "run", architecture=BERT)
+    checkpoint = ["--checkpoint", str(tmp_path / "run" / "checkpoints" / "best.pt")]
+    capsys.readouterr()
+    for command in (
+        ["query", "--query", "next_action", "--step", "0"],
+        ["imagine"],
+        ["playground"],
+        ["collect", "--policy", "checkpoint"],
+    ):
+        with pytest.raises(SystemExit) as left:
+            main([*command, *checkpoint])
+        said = capsys.readouterr().err.strip()
+        assert left.value.code == 2 and said.startswith("anyorder: a checkpoint trained on grids is needed, found one trained")
+        assert said.count("\n") == 0 and "anyorder evaluate" in said
+
+
+def test_a_checkpoint_reads_tokenizer_and_architecture_once(chats, tmp_path, monkeypatch):
+    train(chats, tmp_path / "run", architecture=BERT)
+    read = []
+    for name in ("read_tokenizer", "read_architecture"):
+        before = getattr(pretrained, name)
+        monkeypatch.setattr(pretrained, name, lambda *given, name=name, before=before: read.append(name) or before(*given))
+    load_conversation_model(tmp_path / "run" / "checkpoints" / "best")
+    assert sorted(read) == ["read_architecture", "read_tokenizer"]
 
 
 def test_queries_are_answered(finished, grids, tmp_path, capsys):

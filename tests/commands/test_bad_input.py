@@ -148,7 +148,7 @@ def test_an_environment_or_data_that_the_model_cannot_read(complaint, finished_r
     assert "did you mean" in complaint(*play, "--env", "BabyAI-GoToRedBal-v0")
     with monkeypatch.context() as patch:
         patch.setattr(minigrid, "make_env", lambda env_id: ViewSizeWrapper(make_env(env_id), 5))
-        assert "views of 7x7 cells, found 5x5" in complaint(*play)
+        assert "must have 7x7 cells, since this model was made for those; found 5x5" in complaint(*play)
     with monkeypatch.context() as patch:
         patch.setattr(minigrid, "read_view", lambda observation: replace(read_view(observation), mission="go " * 65))
         assert "at most 64 words, found 65" in complaint(*play)

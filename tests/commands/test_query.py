@@ -63,7 +63,7 @@ def complaint(checkpoint, capsys):
 
 
 def test_the_next_action_comes_with_its_distribution(ask, model, batch):
-    found, printed = ask("--query", "next_action", "--step", 1)
+    found, printed = ask("--query", "next_action", "--step", 1, "--likelihood")
     with torch.no_grad():
         logits = model(batch.values, batch.layout, NextActionQuery(1)(batch.layout))[0]
     start = model.vocabulary.offsets[Attribute.ACTION]
@@ -74,6 +74,12 @@ def test_the_next_action_comes_with_its_distribution(ask, model, batch):
     assert action["probability"] == pytest.approx(float(expected.max()))
     assert found["truth_log_likelihood"] == pytest.approx(float(np.log(action["distribution"][action["truth"]])))
     assert action["answer"] in printed and "what happened" in printed and "█" in printed
+
+
+def test_what_nobody_asked_for_is_not_computed(ask, monkeypatch):
+    monkeypatch.setattr("anyorder.commands.query.log_likelihood", None)
+    found, printed = ask("--query", "next_action", "--step", 1)
+    assert "truth_log_likelihood" not in found and "log-likelihood" not in printed
 
 
 def test_the_next_view_is_told_cell_by_cell(ask, model, batch):
@@ -103,6 +109,7 @@ def test_futures_are_ranked_by_their_likelihood(ask, model, batch, autoregressiv
         5,
         "--temperature",
         1,
+        "--likelihood",
     )
     likelihoods = [sample["log_likelihood"] for sample in found["samples"]]
     assert likelihoods == sorted(likelihoods, reverse=True) and sum(s["num_drawn"] for s in found["samples"]) == 5
@@ -135,7 +142,7 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
     np.save(tmp_path / "roles.npy", order.roles.numpy())
     both = {"roles": order.roles[0].tolist(), "ranks": order.ranks[0].tolist()}
     (tmp_path / "roles.json").write_text(json.dumps(both))
-    by_name, _ = ask("--query", "next_action", "--step", 1)
+    by_name, _ = ask("--query", "next_action", "--step", 1, "--likelihood")
     with_ranks, _ = ask("--roles", tmp_path / "roles.json")
     assert with_ranks["elements"] == by_name["elements"]
     without, _ = ask("--roles", tmp_path / "roles.npy")

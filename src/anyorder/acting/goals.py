@@ -5,7 +5,7 @@ Legend: B trajectories.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,9 +51,9 @@ class GoalPolicy(ModelPolicy):
     """The next action towards a goal, of a model trained on `goal_conditioned` orders: no mission, the history so far and
     the goal; what lies between does not exist yet."""
 
-    def start(self, mission: str, goal: Goal) -> GoalHistory:
-        """The empty history of a new episode; the mission is ignored."""
-        return GoalHistory(self.model.vocabulary, goal)
+    def towards(self, goal: Goal) -> Callable[[str], GoalHistory]:
+        """From the mission of a new episode, which is ignored, to its empty history."""
+        return lambda mission: GoalHistory(self.model.vocabulary, goal)
 
     def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
         order = super().order(layout, histories)

@@ -5,18 +5,21 @@ Legend: N episodes in progress, S cells of a view, V vocabulary.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.grid import AFTER_CELLS, NUM_VALUES, Encoded, GridLayout, GridVocabulary, collate
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
+from anyorder.models.contract import GridModel
 
 TRIED_PENALTY = 4.0
 """What agents act with unless told otherwise, see `ModelPolicy`."""
@@ -126,11 +129,28 @@ class History:
         return known
 
 
-class ModelPolicy:
-    """The next action of a model that was trained in any order that includes imitation.
+HistoryT = TypeVar("HistoryT", bound=History)
+
+
+class Policy(Protocol[HistoryT]):
+    """Whatever acts in grid worlds: many episodes at a time, each with a history of its own."""
+
+    @property
+    def model(self) -> GridModel:
+        """What it asks."""
+
+    def start(self, mission: str) -> HistoryT:
+        """The empty history of a new episode."""
+
+    def actions(self, histories: Sequence[HistoryT]) -> list[int]:
+        """The next action of each episode; `start` began the histories, which end with an observation."""
+
+
+class SampledPolicy(ABC, Generic[HistoryT]):
+    """A `Policy` that chooses by logits of the next action.
 
     Args:
-        model: a grid model, in evaluation mode.
+        model: in evaluation mode.
         temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered.
         seed: of those draws.
         tried_penalty: nats that the log-probability of an action loses for every time it was taken in the episode after
@@ -138,25 +158,39 @@ class ModelPolicy:
             what to do then, and where nothing has changed, neither has the model's answer.
     """
 
-    def __init__(self, model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> None:
+    def __init__(self, model: GridModel, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> None:
         self.model, self.temperature, self.tried_penalty = model, temperature, tried_penalty
         self._generator = torch.Generator().manual_seed(seed)
 
-    def start(self, mission: str) -> History:
-        """The empty history of a new episode."""
-        return History(self.model.vocabulary, mission)
+    @abstractmethod
+    def start(self, mission: str) -> HistoryT:
+        """See `Policy`."""
 
-    def actions(self, histories: Sequence[History]) -> list[int]:
-        """The next action of each episode."""
+    @abstractmethod
+    def logits(self, histories: Sequence[HistoryT]) -> Tensor:
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+
+    def actions(self, histories: Sequence[HistoryT]) -> list[int]:
+        """See `Policy`."""
         logits = self.logits(histories) - self.tried_penalty * torch.stack([history.tried() for history in histories])
         if self.temperature == 0.0:
             return logits.argmax(dim=-1).tolist()
         probabilities = (logits / self.temperature).softmax(dim=-1)
         return torch.multinomial(probabilities, 1, generator=self._generator)[:, 0].tolist()
 
+
+class ModelPolicy(SampledPolicy[History]):
+    """The next action of a model that was trained in any order that includes imitation, from the whole history.
+
+    Arguments as of `SampledPolicy`.
+    """
+
+    def start(self, mission: str) -> History:
+        return History(self.model.vocabulary, mission)
+
     @torch.no_grad()
     def logits(self, histories: Sequence[History]) -> Tensor:
-        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+        """See `SampledPolicy`."""
         histories = [history.recent(self.model.max_frames) for history in histories]
         logits: list[Tensor] = [torch.empty(0)] * len(histories)
         for chosen in passes([len(history) for history in histories]):

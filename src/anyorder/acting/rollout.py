@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic
 
 import gymnasium as gym
 import numpy as np
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
-from anyorder.acting.goals import Goal
-from anyorder.acting.policy import History, ModelPolicy
+from anyorder.acting.policy import HistoryT, Policy
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
+from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 FIRST_SEED = 30_000_000
@@ -20,10 +21,10 @@ FIRST_SEED = 30_000_000
 
 
 @dataclass
-class _Episode:
+class _Episode(Generic[HistoryT]):
     env: gym.Env
     seed: int
-    history: History
+    history: HistoryT
     generator: np.random.Generator
     corruption: Corruption
     percept: Percept | None = None
@@ -62,12 +63,12 @@ class _Episode:
 
 
 def roll_out(
-    policy: ModelPolicy,
+    policy: Policy[HistoryT],
     env_id: str,
     seeds: Sequence[int],
     corruption: Corruption = Corruption(),
     on_finish: Callable[[], None] | None = None,
-    goals: Sequence[Goal] | None = None,
+    begins: Sequence[Callable[[str], HistoryT]] | None = None,
 ) -> list[Trajectory]:
     """Play one episode per seed, all in step, each with its own corruption stream (a function of the seed).
 
@@ -78,7 +79,7 @@ def roll_out(
         corruption: what of each view reaches the policy, and what of its actions the environment; the trajectories
             record the truth.
         on_finish: called once per finished episode, for progress bars.
-        goals: one per seed, for a `GoalPolicy`.
+        begins: one per seed, from the mission to the history that an episode begins with; None: ``policy.start``.
 
     Returns:
         The trajectories, in the order of the seeds.
@@ -86,8 +87,8 @@ def roll_out(
     Raises:
         AnyOrderError: for an unknown environment, or one whose views or missions the model cannot read.
     """
-    tasks = [()] * len(seeds) if goals is None else [(goal,) for goal in goals]
-    episodes = [_start(policy, env_id, seed, corruption, *task) for seed, task in zip(seeds, tasks, strict=True)]
+    begins = [policy.start] * len(seeds) if begins is None else begins
+    episodes = [_start(policy.model, env_id, seed, corruption, begin) for seed, begin in zip(seeds, begins, strict=True)]
     running = list(episodes)
     while running:
         for episode, action in zip(running, policy.actions([e.history for e in running])):
@@ -100,16 +101,18 @@ def roll_out(
     return [episode.trajectory() for episode in episodes]
 
 
-def _start(policy: ModelPolicy, env_id: str, seed: int, corruption: Corruption, *goal: Goal) -> _Episode:
+def _start(
+    model: GridModel, env_id: str, seed: int, corruption: Corruption, begin: Callable[[str], HistoryT]
+) -> _Episode[HistoryT]:
     env = minigrid.make_env(minigrid.level_of(env_id, seed))
     view = minigrid.reset(env, seed)
-    policy.model.check(view.image.shape[:2], len(view.mission.split()))
-    episode = _Episode(env, seed, policy.start(view.mission, *goal), corruption_generator(seed), corruption)
+    model.check(view.image.shape[:2], len(view.mission.split()))
+    episode = _Episode(env, seed, begin(view.mission), corruption_generator(seed), corruption)
     episode.observe(view)
     return episode
 
 
-def policy_source(policy: ModelPolicy, env_id: str, batch: int = 256) -> Callable[[Sequence[int]], Iterator[Trajectory]]:
+def policy_source(policy: Policy[HistoryT], env_id: str, batch: int = 256) -> Callable[[Sequence[int]], Iterator[Trajectory]]:
     """An episode source for `anyorder.data.collect`: the policy plays the seeds, ``batch`` at a time."""
 
     def play(seeds: Sequence[int]) -> Iterator[Trajectory]:

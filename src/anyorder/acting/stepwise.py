@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from anyorder.acting.policy import History, ModelPolicy
+from anyorder.acting.policy import History, ModelPolicy, SampledPolicy
 from anyorder.elements.grid import AFTER_CELLS
 from anyorder.elements.layout import Attribute
+from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
@@ -52,10 +54,13 @@ class _Memory:
         return (self.keys_values.shape[1] - self.num_words + 1) // 2
 
 
-def quickest_policy(model: nn.Module, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> ModelPolicy:
-    """Arguments as of `ModelPolicy`: stepwise for the grid model, the whole history at every step for others."""
-    kind = StepwisePolicy if isinstance(model, GridTransformer) else ModelPolicy
-    return kind(model, temperature, seed, tried_penalty)
+def quickest_policy(
+    model: GridModel, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0
+) -> SampledPolicy[Any]:
+    """Arguments as of `SampledPolicy`: stepwise for the grid model, the whole history at every step for others."""
+    if isinstance(model, GridTransformer):
+        return StepwisePolicy(model, temperature, seed, tried_penalty)
+    return ModelPolicy(model, temperature, seed, tried_penalty)
 
 
 class _RememberedHistory(History):
@@ -64,8 +69,10 @@ class _RememberedHistory(History):
     memory: _Memory
 
 
-class StepwisePolicy(ModelPolicy):
+class StepwisePolicy(SampledPolicy[_RememberedHistory]):
     """The same actions as `ModelPolicy`, each step at the cost of one frame instead of the whole history."""
+
+    model: GridTransformer
 
     @torch.no_grad()
     def start(self, mission: str) -> _RememberedHistory:

@@ -53,7 +53,7 @@ def reach_goals(
         model: trained on `goal_conditioned` orders.
         env_id: a BabyAI level.
         seeds: of the episodes.
-        temperature, seed, tried_penalty: of the actions, see `Policy`.
+        temperature, seed, tried_penalty: of the actions, see `SampledPolicy`.
         on_finish: called once per finished episode.
 
     Returns:
@@ -62,13 +62,9 @@ def reach_goals(
     shown = [one for one in ExpertSource(env_id, num_processes=1)(seeds) if isinstance(one, Trajectory) and one.success]
     if not shown:
         return None
-    played = roll_out(
-        GoalPolicy(model, temperature, seed, tried_penalty),
-        env_id,
-        [one.seed for one in shown],
-        on_finish=on_finish,
-        goals=[last_observation(one) for one in shown],
-    )
+    policy = GoalPolicy(model, temperature, seed, tried_penalty)
+    begins = [policy.towards(last_observation(one)) for one in shown]
+    played = roll_out(policy, env_id, [one.seed for one in shown], on_finish=on_finish, begins=begins)
     seen = sum(map(_was_seen, played, shown))
     return GoalScore(
         success(played),

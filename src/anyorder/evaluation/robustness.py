@@ -83,7 +83,7 @@ class RobustnessAgent:
 
     Attributes:
         model: of grids, in evaluation mode.
-        temperature, seed, tried_penalty: of its actions, see `ModelPolicy`; every arm draws from the beginning.
+        temperature, seed, tried_penalty: of its actions, see `SampledPolicy`; every arm draws from the beginning.
     """
 
     model: nn.Module

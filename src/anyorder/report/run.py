@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from anyorder.build.checkpoints import load_model
+from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
@@ -126,22 +126,15 @@ def _best(folder: Path) -> Path:
     """The checkpoint: the folder of a language model, or the file of a grid model."""
     of_language_model = folder / BEST.with_suffix("")
     if of_language_model.is_dir():
-        _refuse_conversations(folder, of_language_model)
+        if is_of_conversations(of_language_model):  # before the model, which may be large, is loaded
+            raise AnyOrderError(
+                f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
+                " `anyorder evaluate`"
+            )
         return of_language_model
     if (folder / BEST).is_file():
         return folder / BEST
     raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
-
-
-def _refuse_conversations(folder: Path, checkpoint: Path) -> None:
-    """Before the model, which may be large, is loaded."""
-    from anyorder.training.folder_store import read_header  # transformers takes seconds
-
-    if read_header(checkpoint)["content"] != "grid":
-        raise AnyOrderError(
-            f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
-            " `anyorder evaluate`"
-        )
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ class PlayedWhileTraining:
         env_id: where episodes are played.
         num_episodes: how many, always the same: the first seeds of the validation split. Seeds that a finished model is
             judged on stay unseen.
-        temperature, tried_penalty: of the actions, see `Policy`.
+        temperature, tried_penalty: of the actions, see `SampledPolicy`.
     """
 
     env_id: str

@@ -12,8 +12,8 @@ from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts
 from anyorder.elements.text.form import PLAIN
 from anyorder.masking import queries, strategies
-from anyorder.masking.queries import NextActionQuery as AskAction
-from anyorder.masking.strategies import ForwardDynamics, NextActionQuery
+from anyorder.masking.queries import NextActionQuery
+from anyorder.masking.strategies import ForwardDynamics, NextAction
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.types import TextTrajectory
 
@@ -40,12 +40,12 @@ def test_every_next_action_is_answered_as_if_nothing_came_after_it(codec, model)
     """Also the number of turns to come would be the future."""
     whole = conversation(*TEXTS)
     batch = batch_of(codec, whole)
-    order = NextActionQuery()(batch.layout, torch.Generator())
+    order = NextAction()(batch.layout, torch.Generator())
     logits, steps = model(batch.values, batch.layout, order), batch.layout.step[order.targets]
     for step in range(3):
         so_far = TextTrajectory("now", whole.turns[: 1 + 2 * (step + 1)])
         history = batch_of(codec, so_far)
-        alone = model(history.values, history.layout, AskAction(step)(history.layout))
+        alone = model(history.values, history.layout, NextActionQuery(step)(history.layout))
         assert len(alone) >= 8 and torch.allclose(alone, logits[steps == step], atol=1e-9)
 
 
