@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# From nothing to a trained, judged agent: install, collect, train, evaluate, report. Ends non-zero when the agent
-# falls short of what is promised. Takes about five minutes on two cores, installation included.
+# From nothing to a trained and evaluated agent: installs, collects, trains, evaluates, reports. The exit status is not zero when
+# the agent misses a promised figure (configs/promises.yaml). It takes about five minutes on two cores, installation included.
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$(date +%s)
-source scripts/setup.sh ""  # without an argument, it would see those of this script
+source scripts/setup.sh ""  # without an argument, setup.sh would see those of this script
 run="${1:-outputs/quickstart}"
 
 echo "collecting demonstrations"

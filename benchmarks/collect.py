@@ -1,4 +1,4 @@
-"""Episodes per second that `collect` plays and writes: BabyAI-GoToRedBall-v0, the bot, 1 and 2 processes."""
+"""Prints how many episodes per second `collect` plays and writes: the bot on BabyAI-GoToRedBall-v0, 1 and 2 processes."""
 
 from __future__ import annotations
 

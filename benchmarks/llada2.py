@@ -1,9 +1,9 @@
-"""Tokens per second and memory of training LLaDA2, beside the published modelling code if there is a copy of it.
+"""Prints tokens per second and memory of training LLaDA2, beside the published modelling code if there is a copy of it.
 
 Run with ``python benchmarks/llada2.py [--published FOLDER]``, where FOLDER holds the ``modeling_llada2_moe.py`` and
 ``configuration_llada2_moe.py`` of the published model. On a GPU it trains six layers of LLaDA2.0-mini in bfloat16, on a
 CPU `configs/models/llada2_tiny.yaml` in float32. Both models get the same weights, and are compared before they are
-timed. Medians of several updates (forward, backward, AdamW); compare only figures of one run.
+timed. Figures are medians of several updates (forward, backward, AdamW); compare only figures of one run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WARM_UP = 2
 
 
 def configuration(path: str | None) -> LLaDA2MoeConfig:
-    """Of the model to be timed."""
+    """The configuration of the model that is timed."""
     if path is not None or DEVICE == "cpu":
         return read_configuration(Path(path or MODELS / "llada2_tiny.yaml"))
     config = read_configuration(MODELS / "llada2_mini.yaml")
@@ -42,7 +42,7 @@ def configuration(path: str | None) -> LLaDA2MoeConfig:
 
 
 def ours(config: LLaDA2MoeConfig) -> nn.Module:
-    """With fresh weights."""
+    """Our model with fresh weights."""
     torch.manual_seed(0)
     with torch.device(DEVICE):
         return LLaDA2MoeModelLM(config).to(DTYPE)
@@ -71,7 +71,7 @@ def _plain_rotary(config, device=None) -> tuple[Tensor, float]:
 
 
 def batch(config: LLaDA2MoeConfig, sequences: int, tokens: int) -> dict[str, Tensor]:
-    """Random tokens under the attention of block diffusion; half of them are asked for."""
+    """A batch of random tokens with the attention mask of block diffusion; half of the tokens are targets."""
     with torch.device(DEVICE):
         ids = torch.randint(config.vocab_size - 1, (sequences, tokens), generator=torch.Generator(DEVICE).manual_seed(0))
         hidden = torch.arange(tokens) % 2 == 0
@@ -85,14 +85,14 @@ def batch(config: LLaDA2MoeConfig, sequences: int, tokens: int) -> dict[str, Ten
 
 
 def added(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same with a mask that is added to the scores, the only one that the published code takes."""
+    """The same batch with a mask that is added to the scores, the only form that the published code takes."""
     allowed = inputs["attention_mask"]
     zeros = torch.zeros(allowed.shape, dtype=DTYPE, device=allowed.device)
     return inputs | {"attention_mask": zeros.masked_fill(~allowed, -torch.inf)}
 
 
 def train(model: nn.Module, inputs: dict[str, Tensor], updates: int) -> tuple[float, float]:
-    """Median tokens per second, and the highest memory in GiB (0 on a CPU)."""
+    """Train; returns the median of tokens per second, and the highest memory in GiB (0 on a CPU)."""
     optimizer, seconds = torch.optim.AdamW(model.train().parameters(), lr=1e-5, fused=True), []
     if DEVICE == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -114,7 +114,7 @@ def _wait() -> None:
 
 
 def report(name: str, make: Callable[[], nn.Module], inputs: dict[str, Tensor], updates: int) -> float:
-    """Train, print, and return tokens per second."""
+    """Train and print; returns tokens per second, 0 where the model does not fit."""
     try:
         speed, peak = train(make(), inputs, updates)
     except torch.cuda.OutOfMemoryError:
@@ -128,7 +128,7 @@ def report(name: str, make: Callable[[], nn.Module], inputs: dict[str, Tensor], 
 
 
 def with_attention(config: LLaDA2MoeConfig, attention: str, checkpointing: bool = False) -> nn.Module:
-    """Our model in one of its forms."""
+    """Our model with this implementation of attention, with gradient checkpointing or without."""
     model = ours(config)
     model.set_attn_implementation(attention)
     if checkpointing:

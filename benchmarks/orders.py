@@ -1,6 +1,6 @@
-"""What drawing an order costs beside the update that uses it, for every strategy, one thread.
+"""Prints how long each strategy takes to draw an order, and which share of an update that is, on one thread.
 
-Run with ``python benchmarks/orders.py``. Medians; compare only figures of one run.
+Run with ``python benchmarks/orders.py``. Figures are medians; compare only figures of one run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from anyorder.training.trainer import make_optimizer
 
 RATE = Rate(0.3, 0.3)
 REQUIRED = {"rate": RATE, "length": 2}
-"""Fields without a default."""
+"""Values for the fields of strategies that have no default."""
 COMPOSED = {
     "mixture": Mixture([Cell(RATE), NextAction()], [0.5, 0.5]),
     "only": Only(NextStep(), kinds=[Kind.OBSERVATION]),
@@ -52,7 +52,7 @@ COMPOSED = {
     "window": Window(ForwardDynamics(), 2),
     "at_once": AtOnce(GoalConditioned(history=False)),
 }
-"""Those made of others."""
+"""Strategies that are made of other strategies."""
 VARIANTS = {
     "antithetic cell": Cell(AntitheticRate(0.0, 1.0)),
     "window of cells": Window(Cell(RATE), 4),
@@ -63,7 +63,7 @@ VARIANTS = {
 
 
 def strategies() -> dict[str, Strategy]:
-    """Every strategy of the table, then some with other settings."""
+    """Every strategy of `STRATEGIES`, then some with other settings."""
     alone = {
         name: cls(**{f.name: REQUIRED[f.name] for f in fields(cls) if f.name in REQUIRED})
         for name, cls in STRATEGIES.items()
@@ -73,7 +73,7 @@ def strategies() -> dict[str, Strategy]:
 
 
 def median_seconds(action: Callable[[int], None], repeats: int) -> float:
-    """Of so many calls with 0, 1, ..., after five that warm up."""
+    """Median seconds of ``repeats`` calls ``action(number)``, after five calls that warm up."""
     seconds = []
     for number in range(repeats + 5):
         start = time.perf_counter()
@@ -83,7 +83,7 @@ def median_seconds(action: Callable[[int], None], repeats: int) -> float:
 
 
 def seconds_per_update(data: EncodedTrajectories, vocabulary: GridVocabulary, index: list[int]) -> float:
-    """Of the default model, from a batch and its order to the next weights."""
+    """Median seconds of one update of the default model, the drawing of its order included."""
     model = GridTransformer(ModelConfig(), vocabulary, data.view)
     optimizer, weighting = make_optimizer(model, TrainingConfig()), Weighting("kind", 3.0)
     batch = data.batch(index)

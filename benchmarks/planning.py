@@ -1,4 +1,4 @@
-"""Does looking before acting help? The same episodes played with and without, and goals that were never taught.
+"""Does planning help? Plays the same episodes with and without it, and tries to reach goals that were never trained.
 
 Run with ``python benchmarks/planning.py CHECKPOINT [NUM_EPISODES [NUM_GOALS [FIRST_SEED]]]``, on a checkpoint whose
 mixture has next_action and next_observation. Settings were chosen on seeds 31,000,000 and above.
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def compare_success(model: GridTransformer, env_id: str, seeds: range) -> None:
-    """Success at the mission, and paired differences to the plain policy of the same temperature."""
+    """Print success at the mission, and paired differences from the plain policy of the same temperature."""
     for temperature in (0.0, 1.0):
         plain = play("plain policy", StepwisePolicy(model, temperature), env_id, seeds)
         outcomes = {"imagined novelty": Novelty(), "tried before": Tried(), "both": Sum((Novelty(), Tried()))}
@@ -57,7 +57,7 @@ def planner(model: GridTransformer, outcome: Objective, temperature: float) -> P
 
 
 def play(name: str, policy: ModelPolicy, env_id: str, seeds: range) -> np.ndarray:
-    """bool, per seed: success."""
+    """Play one episode per seed and print the share that succeeded; returns bool ``[N]``, the success of each."""
     started = time.perf_counter()
     played = []
     for start in range(0, len(seeds), EPISODES_AT_ONCE):
@@ -71,7 +71,7 @@ def play(name: str, policy: ModelPolicy, env_id: str, seeds: range) -> np.ndarra
 
 
 def compare_goals(model: GridTransformer, env_id: str, seeds: range) -> None:
-    """Reaching the view after a few random moves, whatever the mission says."""
+    """Print how often the view after a few random moves is reached, whatever the mission says."""
     goals = {seed: random_goal(env_id, seed) for seed in seeds}
     arms = {
         "plain policy": lambda goal, seed: ModelPolicy(model),
@@ -87,7 +87,7 @@ def compare_goals(model: GridTransformer, env_id: str, seeds: range) -> None:
 
 
 def random_goal(env_id: str, seed: int) -> View:
-    """The view after `MOVES_AWAY` random moves (left, right, forward), drawn until it is another than those before."""
+    """The view after `MOVES_AWAY` random moves (left, right, forward), drawn until it differs from the views before it."""
     generator, env = np.random.default_rng([seed, 3]), minigrid.make_env(env_id)
     while True:
         views, over = [minigrid.reset(env, seed)], False

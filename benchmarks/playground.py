@@ -1,7 +1,7 @@
-"""How long does the playground take to answer a click, over HTTP and in a browser?
+"""Prints how long the playground takes to answer a click, over HTTP and in a browser.
 
-Run with ``python benchmarks/playground.py CHECKPOINT``; the browser is Debian's package chromium, driven by playwright
-(both in the extra ``test`` or left out).
+Run with ``python benchmarks/playground.py CHECKPOINT``. The browser is Debian's package chromium, driven by playwright (in the
+extra ``test``); where one of them is missing, only HTTP is timed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def over_http(address: str, name: str, source: dict[str, Any]) -> None:
-    """A cell, a view, and three in ten cells of everything."""
+    """Times answers about one cell, the last view, and three in ten of all cells."""
     episode = post(address, "episode", {"source": source})
     shown, words = episode["roles"], episode["num_words"]
     per_frame = 3 * episode["columns"] * episode["rows"] + 3
@@ -97,7 +97,7 @@ def over_http(address: str, name: str, source: dict[str, Any]) -> None:
 
 
 def in_browser(address: str) -> None:
-    """From a click to the next picture, more and more cells being hidden."""
+    """Times a click until the next picture, while more and more cells are hidden."""
     program = shutil.which("chromium")
     try:
         from playwright.sync_api import sync_playwright

@@ -1,6 +1,6 @@
-"""Frames per second of training updates, for several sizes of the grid model, one thread.
+"""Prints frames per second of training updates for several sizes of the grid model, on one thread.
 
-Run with ``python benchmarks/train.py``. Medians of 20 updates; compare only figures of one run.
+Run with ``python benchmarks/train.py``. Figures are medians of 20 updates; compare only figures of one run.
 """
 
 from __future__ import annotations

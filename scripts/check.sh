@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gates before the tests: lint, format, types. Sets up what they need.
+# Runs the gates before the tests: lint, format, types. It installs what they need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/setup.sh check

@@ -1,5 +1,5 @@
-"""Copy what a study's summary links to into a folder that can be committed: no weights, no logs, no actions of episodes; JSON
-without blanks, numbers to six digits.
+"""Copy what a study's summary links to into a folder that can be committed: without weights, logs and the actions of episodes.
+JSON is written without blanks, and its numbers with six digits.
 
     python scripts/publish_results.py outputs/any_order docs/results/any_order
 """
@@ -30,7 +30,7 @@ def publish(source: Path, target: Path) -> int:
 
 
 def slim(path: Path) -> dict:
-    """What a result file says, but for what only a replay needs."""
+    """The content of a result file, without what only a replay needs."""
     content = json.loads(path.read_text(), parse_float=lambda number: float(f"{float(number):.6g}"))
     return {name: value for name, value in content.items() if (path.name, name) != ("episodes.json", "actions")}
 
