@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import AFTER_CELLS, GridLayout, GridVocabulary, raw_actions, raw_cells
 from anyorder.elements.layout import Attribute
 from anyorder.evaluation.modes import Mode
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Role, imitate
+from anyorder.models.contract import GridModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +49,12 @@ class Answered:
     @property
     def right(self) -> np.ndarray:
         """bool ``[F, X, Y]``; True where a cell is as it was."""
-        return (self.cells == self.truth).all(axis=-1)
+        same: np.ndarray = self.cells == self.truth
+        return same.all(axis=-1)
 
 
 @torch.no_grad()
-def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Generator) -> Answered:
+def answered(model: GridModel, batch: Batch[GridLayout], mode: Mode, generator: torch.Generator) -> Answered:
     """Ask everything that a mode asks.
 
     Args:
@@ -84,7 +86,7 @@ def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Genera
 
 
 @torch.no_grad()
-def action_chances(model: nn.Module, batch: Batch, unknown: Tensor) -> np.ndarray:
+def action_chances(model: GridModel, batch: Batch[GridLayout], unknown: Tensor) -> np.ndarray:
     """float ``[F - 1, A]``: how probable the model took each action to be, from what it knew before it acted.
 
     Args:
@@ -97,7 +99,7 @@ def action_chances(model: nn.Module, batch: Batch, unknown: Tensor) -> np.ndarra
     return _of_actions(ask(model, batch, order), model.vocabulary)
 
 
-def unknown_elements(batch: Batch, cells: np.ndarray) -> Tensor:
+def unknown_elements(batch: Batch[GridLayout], cells: np.ndarray) -> Tensor:
     """bool ``[1, E]``: the elements of the hidden cells (bool ``[F, X, Y]``) of one trajectory."""
     unknown = torch.zeros_like(batch.layout.present)
     frames = batch.layout.grid.frames(unknown)

@@ -19,7 +19,7 @@ from anyorder.studies.promises import lookup
 
 def names_of(runs: Sequence[ReportedRun]) -> list[str]:
     """Names of the folders, numbered where they are the same."""
-    count, seen = Counter(run.name for run in runs), Counter()
+    count, seen = Counter(run.name for run in runs), Counter[str]()
     names = []
     for run in runs:
         seen[run.name] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from io import StringIO
 from typing import Any
@@ -25,7 +26,7 @@ INK, LINE = "#00b001", "#00b002"
 THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
 THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
 """Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
-PAGE_FONTS = {
+PAGE_FONTS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -100,7 +101,7 @@ def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "
     figures = []
     for key, title in CURVE_TITLES.items():
         if any(key in record for records in runs.values() for record in records):
-            figures.append(figure_html(lambda key=key: _curves(runs, key), f"{title}{salt}"))
+            figures.append(figure_html(partial(_curves, runs, key), f"{title}{salt}"))
     return figures
 
 
@@ -129,7 +130,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
 def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
     """One figure per mode: the model with its 95% interval, beside both baselines on the same questions."""
     return [
-        figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {_words(name)}{salt}")
+        figure_html(partial(_accuracies, groups), f"Right, %: {_words(name)}{salt}")
         for name, scores in modes.items()
         if (groups := {words: scores.groups[key] for key, words in ELEMENT_GROUPS.items() if key in scores.groups})
         and len(groups) > 1
@@ -164,7 +165,7 @@ def robustness_figures(scores: Sequence[RobustnessScore], salt: str) -> list[str
     kinds = dict.fromkeys(score.kind for score in scores)
     return [
         figure_html(
-            lambda kind=kind: _robustness([score for score in scores if score.kind == kind]),
+            partial(_robustness, [score for score in scores if score.kind == kind]),
             f"Success, %: {_words(kind)}{salt}",
         )
         for kind in kinds
@@ -196,12 +197,13 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
 def reliability_figures(calibrations: Mapping[str, Calibration], salt: str) -> list[str]:
     """One reliability diagram per mode, the same drawing as ``reliability.svg``."""
     return [
-        figure_html(lambda one={name: found}: _untitled(reliability_figure(one)), f"Calibration: {_words(name)}{salt}")
+        figure_html(partial(_untitled_reliability, {name: found}), f"Calibration: {_words(name)}{salt}")
         for name, found in calibrations.items()
     ]
 
 
-def _untitled(figure: Figure) -> Figure:
+def _untitled_reliability(calibrations: Mapping[str, Calibration]) -> Figure:
+    figure = reliability_figure(calibrations)
     for axes in figure.axes:
         axes.set_title("", loc="center")
         axes.set_title("", loc="left")

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
@@ -17,6 +15,7 @@ from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.evaluation.stored import read_findings
 from anyorder.files import read_json
+from anyorder.models.contract import GridModel
 from anyorder.training.journal import METRICS_FILE, read_metrics
 
 BEST = Path("checkpoints") / "best.safetensors"
@@ -42,7 +41,7 @@ class ReportedRun:
 
     name: str
     folder: Path
-    model: nn.Module
+    model: GridModel
     env_id: str
     config: dict[str, Any]
     records: list[dict[str, Any]]

@@ -10,6 +10,7 @@ import yaml
 from rich.table import Table
 
 from anyorder.data.storage import read_split
+from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.statistics import Proportion
 from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
@@ -112,20 +113,22 @@ def curves(run: ReportedRun, salt: str) -> str:
 
 def headlines(run: ReportedRun) -> str:
     """The shares that most readers look for, each with its interval; the tables below have the rest."""
+    if run.findings is None:
+        return ""
     found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
     pairs = [
         (name, *_rate_and_interval(Proportion(share["successes"], share["count"]))) for name, share in found.items() if share
     ]
-    return facts(pairs) + f'<p class="note">{escape(_explained(run))}</p>' if pairs else ""
+    return facts(pairs) + f'<p class="note">{escape(_explained(run.findings))}</p>' if pairs else ""
 
 
-def _explained(run: ReportedRun) -> str:
+def _explained(found: GridFindings) -> str:
     """What the headlines were counted on."""
     words = []
-    if run.findings.task_success:
-        first, last = run.findings.task_success.seeds
-        words.append(f"Success is over episodes of {run.played_on}, seeds {first:,} to {last:,}.")
-    if smoothing := run.findings.modes.get("smoothing"):
+    if found.task_success:
+        first, last = found.task_success.seeds
+        words.append(f"Success is over episodes of {found.env_id}, seeds {first:,} to {last:,}.")
+    if smoothing := found.modes.get("smoothing"):
         words.append(
             f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was"
             " hidden of it is, with past and future visible."

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics
+from anyorder.models.contract import GridModel
 from anyorder.pages.views import bits, frame, marks, percent
 from anyorder.report.answered import Answered, answered
 from anyorder.seeding import stream
@@ -60,7 +59,7 @@ def asked_modes(cell_rate: float) -> list[Question]:
 
 
 def trajectory_groups(
-    model: nn.Module,
+    model: GridModel,
     trajectories: Sequence[Trajectory],
     num_shown: int,
     cell_rate: float,

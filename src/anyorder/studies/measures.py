@@ -27,8 +27,13 @@ OWN_LEVEL = ""
 class Measure(Protocol):
     """One column of a study's tables. Outcomes are of one arm, one level and one size, one per seed, none failed."""
 
-    name: str
-    higher_is_better: bool
+    @property
+    def name(self) -> str:
+        """Of the column."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """True if a larger figure is the better one."""
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         """With ``text`` for people; None if a run has no such figure."""
@@ -57,8 +62,9 @@ class Share:
         return _pooled([self._found(outcome) for outcome in outcomes])
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
-        pairs = [(self._found(ours), self._found(theirs)) for ours, theirs in zip(outcomes, reference, strict=True)]
-        if not all(ours and theirs for ours, theirs in pairs):
+        found = [(self._found(ours), self._found(theirs)) for ours, theirs in zip(outcomes, reference, strict=True)]
+        pairs = [(ours, theirs) for ours, theirs in found if ours and theirs]
+        if len(pairs) < len(found):
             return None
         return mean_over_seeds(np.array([ours["rate"] - theirs["rate"] for ours, theirs in pairs]))
 
@@ -216,9 +222,10 @@ def in_numbers(estimate: Estimate, sign: str = "", digits: int = 3) -> str:
 
 def _pooled(shares: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     """Successes and counts added up over the seeds."""
-    if not shares or not all(shares):
+    known = [share for share in shares if share]
+    if not known or len(known) < len(shares):
         return None
-    whole = Proportion(sum(share["successes"] for share in shares), sum(share["count"] for share in shares))
+    whole = Proportion(sum(share["successes"] for share in known), sum(share["count"] for share in known))
     return {**whole.to_json(), "text": str(whole)}
 
 
@@ -230,8 +237,9 @@ def _paired(
     outcomes: Sequence[Outcome], reference: Sequence[Outcome], env: str, key: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """float ``[S, N]`` of both; None unless all played the same episodes."""
-    played = [outcome.episodes.get(env) for outcome in (*outcomes, *reference)]
-    if not played or not all(played) or any(entry["seed"] != played[0]["seed"] for entry in played):
+    runs = (*outcomes, *reference)
+    played = [entry for outcome in runs if (entry := outcome.episodes.get(env))]
+    if not played or len(played) < len(runs) or any(entry["seed"] != played[0]["seed"] for entry in played):
         return None
     values = np.array([entry[key] for entry in played], dtype=float)
     return values[: len(outcomes)], values[len(outcomes) :]

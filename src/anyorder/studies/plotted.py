@@ -60,7 +60,7 @@ def _attributes(label: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | Non
 def _robustness(label: str, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Success by strength of each corruption in each form, from 0 (clean) on."""
     scores = [outcome.metrics[OWN].get("robustness", []) for outcome in outcomes]
-    points = []
+    points: list[dict[str, Any]] = []
     for place in zip(*scores):
         kind, strength, form = (place[0][key] for key in ("kind", "strength", "form"))
         known = {"label": label, "kind": kind, "form": form}
@@ -78,7 +78,7 @@ def _rates(entries: Labelled) -> list[dict[str, Any]]:
         return []
     if any(_without_rate(config) != _without_rate(configs[0]) for config in configs):
         return []
-    points = []
+    points: list[dict[str, Any]] = []
     for (label, outcomes), rate in zip(entries, rates):
         shares = [lookup(outcome.metrics[OWN], "task_success.success") for outcome in outcomes]
         if all(shares):

@@ -59,8 +59,8 @@ def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tupl
     return table, kept
 
 
-def lookup(metrics: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """The proportion at a dotted path of a run's metrics; None if it was not measured."""
+def lookup(metrics: dict[str, Any], path: str) -> Any:
+    """What a run's metrics hold at a dotted path, most often a proportion as a dictionary; None if it was not measured."""
     found: Any = metrics
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None

@@ -51,7 +51,7 @@ class Outcome:
     run: Run
     effort: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    episodes: dict[str, dict[str, list]] = field(default_factory=dict)
+    episodes: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     error: str = ""
 
 
@@ -99,7 +99,7 @@ def result_files(run: Run) -> dict[str, Path]:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    settings = {
+    settings: dict[str, Any] = {
         "config": asdict(run.config),
         "data": {**asdict(run.level.data), "num_processes": None},
         "evaluation": asdict(run.arm.evaluation),

@@ -16,7 +16,7 @@ quick: changes to the study for a first look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from anyorder.options import parser
 from anyorder.studies.study import Arm, Level, Study, folder_name
 
 REQUIRED = ("levels", "seeds", "arms", "comparisons")
-OPTIONAL = {
+OPTIONAL: dict[str, Any] = {
     "base": {},
     "sizes": [None],
     "updates": None,
@@ -42,7 +42,7 @@ OPTIONAL = {
     "curve_episodes": 0,
     "quick": {},
 }
-MATCHED = {
+MATCHED: dict[str, tuple[str, ...] | None] = {
     "data": None,
     "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation"),
 }
@@ -161,7 +161,8 @@ def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
 
 
 def _check(study: Study, path: Path) -> None:
-    for title, parts in {"arms": study.arms, "levels": study.levels}.items():
+    by_folder: dict[str, Sequence[Arm | Level]] = {"arms": study.arms, "levels": study.levels}
+    for title, parts in by_folder.items():
         names = [part.name for part in parts]
         if len({folder_name(name) for name in names}) < len(names):
             raise AnyOrderError(f"{path}: {title} need names that differ as folders; found {', '.join(names)}")
@@ -178,8 +179,9 @@ def _check(study: Study, path: Path) -> None:
             )
     known = {arm.name for arm in study.arms}
     named = {f"comparison {title}": names for title, names in study.comparisons.items()}
-    for where, names in (named | {f"levels.{level.name}.arms": level.arms or () for level in study.levels}).items():
-        if unknown := [name for name in names if name not in known]:
+    named |= {f"levels.{level.name}.arms": level.arms or () for level in study.levels}
+    for where, mentioned in named.items():
+        if unknown := [name for name in mentioned if name not in known]:
             raise AnyOrderError(f"{path}: {where} names unknown arms: {', '.join(unknown)}")
     trained = {(level.name, arm.name) for level in study.levels for arm in study.arms_at(level)}
     for title, places in study.across.items():

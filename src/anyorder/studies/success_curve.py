@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.evaluation.outcomes import success
+from anyorder.models.contract import GridModel
 
 SUCCESS = "success"
 """Its name among the validation scores."""
@@ -31,7 +30,7 @@ class PlayedWhileTraining:
     temperature: float
     tried_penalty: float
 
-    def __call__(self, model: nn.Module) -> dict[str, float]:
+    def __call__(self, model: GridModel) -> dict[str, float]:
         """``{"success": share of the episodes}``. Draws from a stream of its own; the model is in training mode
         afterwards."""
         first = SPLIT_OFFSETS["validation"]

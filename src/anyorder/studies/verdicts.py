@@ -72,7 +72,7 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
     deciding: Measure = UnseenSuccess(unseen_by_all(outcomes)) if across and outcomes else Success("task success")
     beside = (m for m in measures(outcomes) if m.name != deciding.name and _shown(m.name))
     columns = [deciding, *(m for m in beside if all(m.score(entry.outcomes) for entry in present))]
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         entry.label: {
             "label": entry.label,
             "seeds": [outcome.run.seed for outcome in entry.outcomes],
@@ -84,7 +84,7 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
     scored = [entry for entry in present if deciding.name in rows[entry.label]["scores"]]
     best = max(scored, key=lambda entry: rows[entry.label]["scores"][deciding.name]["rate"], default=None)
     for entry in scored:
-        if entry is not best:
+        if best is not None and entry is not best:
             rows[entry.label]["lead"] = _lead(deciding, best, entry)
     return {
         "title": title,

@@ -23,7 +23,7 @@ HATCHES = ("", "///", "...", "\\\\\\", "xxx", "+++", "ooo")
 PANEL_INCHES = (3.4, 2.6)
 HANDLE_INCHES, CHARACTER_INCHES = 0.8, 0.075
 """Of an entry of a legend: its line with the space around, and a letter."""
-PRINT_FONTS = {
+PRINT_FONTS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
