@@ -25,7 +25,7 @@ SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
 INK, LINE = "#00b001", "#00b002"
 THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
 THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
-"""Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
+"""Color in a drawing -> what the page puts in its place: colors that nothing else has, and those of the reliability diagram."""
 PAGE_FONTS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -66,8 +66,8 @@ def figure_html(draw: Callable[[], Figure], caption: str) -> str:
     """A figure element with the drawing in it; the same drawing always makes the same text.
 
     Args:
-        draw: called with the page's fonts and colors in force.
-        caption: plain text, of no other drawing on the page.
+        draw: makes the drawing; it is called with the page's fonts and colors in force.
+        caption: plain text; no other drawing on the page may have the same.
     """
     # The caption makes the ids of this drawing's parts differ from those of every other on the page.
     with rc_context({**PAGE_FONTS, "svg.hashsalt": caption}):
@@ -92,11 +92,11 @@ def themed(svg: str, caption: str) -> str:
 
 
 def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "") -> list[str]:
-    """One figure per curve that any run has: of one run training and validation, of several their validation.
+    """One figure per curve that any run has: for one run, training and validation; for several runs, validation only.
 
     Args:
         runs: name -> records of ``metrics.jsonl``.
-        salt: of a page's several calls, to tell their captions apart.
+        salt: end of each caption; it must differ between calls for the same page.
     """
     figures = []
     for key, title in CURVE_TITLES.items():
@@ -148,7 +148,7 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
     axes.errorbar(
         [100 * share.rate for share in model],
         places,
-        xerr=_spread(model),
+        xerr=_error_bars(model),
         fmt="o",
         color=SERIES[0],
         markersize=6,
@@ -181,7 +181,7 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
         axes.errorbar(
             strengths,
             [100 * share.rate for share in shares],
-            yerr=_spread(shares),
+            yerr=_error_bars(shares),
             fmt="o-",
             color=color,
             markersize=4,
@@ -220,11 +220,13 @@ def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
 
 
 def _label(name: str) -> str:
-    """A name as it is: to matplotlib a dollar begins a formula, and what begins with _ has no place in a legend."""
+    """A name as matplotlib shows it unchanged: a dollar would begin a formula, and a name that begins with _ would be left out
+    of the legend."""
     return name.replace("$", r"\$").lstrip("_")
 
 
-def _spread(shares: Sequence[Proportion]) -> list[list[float]]:
+def _error_bars(shares: Sequence[Proportion]) -> list[list[float]]:
+    """How far each interval reaches down and up, in points."""
     return [[100 * abs(share.interval[end] - share.rate) for share in shares] for end in (0, 1)]
 
 

@@ -1,4 +1,4 @@
-"""What ``anyorder evaluate`` leaves: one Markdown page beside the curves, a reconstruction and a film."""
+"""The report of ``anyorder evaluate``: one Markdown page beside the curves, a reconstruction and a film."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from anyorder.report.tables import markdown
 
 
 def write_report(folder: Path, run: Path, header: dict[str, Any], findings: Findings, config: EvaluationConfig) -> None:
-    """Write ``report.md`` and ``curves.png`` into ``folder``; pictures that are not there are left out."""
+    """Write ``report.md`` and ``curves.png`` into ``folder``; the page shows those pictures that are there.
+
+    Args:
+        folder: of the report.
+        run: folder of the run.
+        header: of the run's checkpoint.
+        findings: what the evaluation found.
+        config: what the evaluation was asked.
+
+    Raises:
+        AnyOrderError: when a file cannot be written.
+    """
     write_training_curves(run, folder / "curves.png")
     pictures = {
         "Training": "curves.png",

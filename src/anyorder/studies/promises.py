@@ -1,4 +1,4 @@
-"""What is promised against what was reached."""
+"""Promised figures beside those that were reached."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def read_promises(path: Path) -> list[Promise]:
     try:
         return [Promise(**entry) for entry in entries]
     except TypeError:
-        raise AnyOrderError(f"{path}: a list of entries with name, metric, at_least and perhaps aim") from None
+        raise AnyOrderError(
+            f"{path} must be a list of entries with name, metric, at_least and perhaps aim; found {entries!r}"
+        ) from None
 
 
 def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tuple[Table, bool]:

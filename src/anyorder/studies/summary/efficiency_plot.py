@@ -24,7 +24,7 @@ def write_efficiency_plot(folder: Path, entries: Sequence[Mapping[str, Any]]) ->
     """Write a PNG and an SVG into ``folder`` and return their paths.
 
     Args:
-        folder: made if need be.
+        folder: made if there is none.
         entries: ``efficiency`` of a study's results, see `anyorder.studies.results.results`; at least one.
     """
     png, svg = folder / f"{PLOT_NAME}.png", folder / f"{PLOT_NAME}.svg"
