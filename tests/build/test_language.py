@@ -421,7 +421,7 @@ def test_conversations_have_no_page(chats, tmp_path, capsys):
     train(chats, tmp_path / "run", architecture=BERT)
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path / "run")])
-    assert "is of conversations" in capsys.readouterr().err
+    assert "found one trained on conversations" in capsys.readouterr().err
 
 
 def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_path, capsys):

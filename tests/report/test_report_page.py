@@ -28,6 +28,10 @@ def test_it_is_one_file_that_asks_for_nothing(report):
     assert not re.findall(r"url\((?!#|data:)", page)
 
 
+def test_its_heading_names_the_run(report, run_folder):
+    assert f"<h1>Run {run_folder.name}</h1>" in report.read_text()
+
+
 def test_every_figure_of_the_tables_is_on_it(report, run_folder):
     page, metrics = report.read_text(), read_json(run_folder / "report" / "metrics.json")
     shares = [

@@ -133,7 +133,7 @@ def test_one_size_is_refused():
 
 @pytest.mark.parametrize("numbers", [(0, 1, 2), (5, 3, 2), (5, -1, 2), (5, 0, 0)])
 def test_impossible_counts_are_refused(numbers):
-    with pytest.raises(ValueError, match="a measurement needs"):
+    with pytest.raises(ValueError, match="a measurement must have"):
         Measurement(*numbers)
 
 

@@ -109,6 +109,11 @@ def test_what_one_of_them_was_trained_on_is_not_unseen(tmp_path):
     assert entry["rows"][0]["scores"]["success on unseen levels"]["count"] == NUM * 2, "GoToObj was seen"
 
 
+def test_a_comparison_of_one_place_is_left_out(study):
+    found = experiments(replace(study, across={"Levels": [("Red", "middle")]}), finished(study, ALIKE))
+    assert "Levels" not in [entry["title"] for entry in found] and found
+
+
 def test_the_page_says_it_all(study, tmp_path):
     found = experiments(study, finished(study, ALIKE | {("Red", "low"): 0.9}))
     parts = verdict_section(found, tmp_path / "plots", tmp_path, "plots/results.json")

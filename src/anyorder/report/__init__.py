@@ -1,1 +1,1 @@
-"""What became of a run, for people: a page in Markdown beside the results, and one in HTML to look at and play with."""
+"""Reports on runs, for people: a page in Markdown beside the results, and one in HTML to look at and play with."""

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import AFTER_CELLS, GridLayout, GridVocabulary, raw_actions, raw_cells
 from anyorder.elements.layout import Attribute
 from anyorder.evaluation.modes import Mode
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Role, imitate
+from anyorder.models.contract import GridModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +28,9 @@ class Answered:
         truth, cells: uint8 ``[F, X, Y, 3]``; ``cells`` is the truth where nothing was asked.
         hidden: bool ``[F, X, Y, 3]``; True for the attributes that were asked for.
         confidence: float ``[F, X, Y]``, the product of the probabilities of a cell's answers; 1 where nothing was asked.
-        actions: int64 ``[F]``; the last is none.
-        actions_hidden: bool ``[F]``.
-        actions_confidence: float ``[F]``.
+        actions: int64 ``[F]``: the answers, the truth where nothing was asked; the last one is no action.
+        actions_hidden: bool ``[F]``; True for the actions that were asked for.
+        actions_confidence: float ``[F]``, the probability of each answer; 1 where nothing was asked.
     """
 
     truth: np.ndarray
@@ -43,23 +44,23 @@ class Answered:
     @property
     def asked(self) -> np.ndarray:
         """bool ``[F, X, Y]``; True where any attribute of the cell was asked for."""
-        return self.hidden.any(axis=-1)
+        return np.any(self.hidden, axis=-1)
 
     @property
     def right(self) -> np.ndarray:
-        """bool ``[F, X, Y]``; True where a cell is as it was."""
-        return (self.cells == self.truth).all(axis=-1)
+        """bool ``[F, X, Y]``; True where a cell has its true object, color and state."""
+        return np.all(self.cells == self.truth, axis=-1)
 
 
 @torch.no_grad()
-def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Generator) -> Answered:
-    """Ask everything that a mode asks.
+def answered(model: GridModel, batch: Batch[GridLayout], mode: Mode, generator: torch.Generator) -> Answered:
+    """The most probable answers to everything that a mode asks.
 
     Args:
-        model: a grid model, in evaluation mode.
+        model: in evaluation mode.
         batch: of one trajectory.
-        mode: no element is asked for in two of its passes.
-        generator: of what the mode draws.
+        mode: what is asked, in one or several passes.
+        generator: draws what is random in the mode.
     """
     values, asked = batch.values.clone(), torch.zeros_like(batch.layout.present)
     confidence = torch.ones(values.shape, dtype=torch.float64)
@@ -84,20 +85,20 @@ def answered(model: nn.Module, batch: Batch, mode: Mode, generator: torch.Genera
 
 
 @torch.no_grad()
-def action_chances(model: nn.Module, batch: Batch, unknown: Tensor) -> np.ndarray:
-    """float ``[F - 1, A]``: how probable the model took each action to be, from what it knew before it acted.
+def action_chances(model: GridModel, batch: Batch[GridLayout], unknown: Tensor) -> np.ndarray:
+    """float ``[F - 1, A]``: the probability of each action given what the agent knew before it acted.
 
     Args:
-        model: a grid model, in evaluation mode.
+        model: in evaluation mode.
         batch: of one trajectory.
         unknown: bool ``[1, E]``; True for what was hidden from the agent.
     """
     order = imitate(batch.layout)
     order.roles[unknown & batch.layout.present] = Role.HIDDEN
-    return _of_actions(ask(model, batch, order), model.vocabulary)
+    return _action_probabilities(ask(model, batch, order), model.vocabulary)
 
 
-def unknown_elements(batch: Batch, cells: np.ndarray) -> Tensor:
+def unknown_elements(batch: Batch[GridLayout], cells: np.ndarray) -> Tensor:
     """bool ``[1, E]``: the elements of the hidden cells (bool ``[F, X, Y]``) of one trajectory."""
     unknown = torch.zeros_like(batch.layout.present)
     frames = batch.layout.grid.frames(unknown)
@@ -105,6 +106,6 @@ def unknown_elements(batch: Batch, cells: np.ndarray) -> Tensor:
     return unknown
 
 
-def _of_actions(logits: Tensor, vocabulary: GridVocabulary) -> np.ndarray:
+def _action_probabilities(logits: Tensor, vocabulary: GridVocabulary) -> np.ndarray:
     first = vocabulary.offsets[Attribute.ACTION]
     return logits[:, first : first + vocabulary.sizes[Attribute.ACTION]].double().softmax(dim=-1).numpy()

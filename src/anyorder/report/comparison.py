@@ -19,7 +19,7 @@ from anyorder.studies.promises import lookup
 
 def names_of(runs: Sequence[ReportedRun]) -> list[str]:
     """Names of the folders, numbered where they are the same."""
-    count, seen = Counter(run.name for run in runs), Counter()
+    count, seen = Counter(run.name for run in runs), Counter[str]()
     names = []
     for run in runs:
         seen[run.name] += 1
@@ -28,7 +28,7 @@ def names_of(runs: Sequence[ReportedRun]) -> list[str]:
 
 
 def comparison(runs: Sequence[ReportedRun]) -> str:
-    """What the runs were judged by, how their success differs, and their validation curves in common plots, as HTML."""
+    """The metrics of the runs, how their success differs, and their validation curves in common plots, as HTML."""
     named = dict(zip(names_of(runs), runs))
     plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
     return (
@@ -39,8 +39,8 @@ def comparison(runs: Sequence[ReportedRun]) -> str:
 
 
 def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
-    """One row per run; a column for each figure that any of them has."""
-    columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share) for name, path in SHARES.items()}
+    """One row per run, one column for each metric that any of them has."""
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share_text) for name, path in SHARES.items()}
     columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
     columns = {
         name: (path, words)
@@ -88,5 +88,5 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _share(found: Mapping[str, Any]) -> str:
+def _share_text(found: Mapping[str, Any]) -> str:
     return str(Proportion(found["successes"], found["count"]))

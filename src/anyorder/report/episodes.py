@@ -29,7 +29,7 @@ from anyorder.report.trajectories import rebuilt_frame, spread
 from anyorder.types import Trajectory
 
 PLAYED_PER_SHOWN = 10
-"""So many episodes are played anew for each that is shown, to find both kinds."""
+"""So many episodes are played for each that is shown, to find solved ones and failed ones."""
 EXPECTED = "The right view is what the model, as its own world model, expected to see before it saw it."
 NUM_PARTS = 6
 BELIEVED = "The right view is what the agent believed to be behind the holes."
@@ -42,7 +42,7 @@ class PlayableEpisode:
     Attributes:
         seed: of the environment.
         success: whether it was solved.
-        actions: at least one.
+        actions: what the agent did; at least one.
     """
 
     seed: int
@@ -51,26 +51,26 @@ class PlayableEpisode:
 
 
 def episode_groups(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """Up to ``num_shown`` episodes solved and as many failed, on clean views and on views with holes.
+    """Groups of films: up to ``num_shown`` solved and as many failed episodes, on clean views and on views with holes.
 
-    Clean ones are those that the evaluation stored; where it stored none, some are played now. ``on_part`` is called
-    after each playing and each group, `NUM_PARTS` times, for progress bars.
+    Those on clean views are taken from what the evaluation stored; where it stored none, some are played now. ``on_part``
+    is called `NUM_PARTS` times, after each playing and each group, for progress bars.
 
     Raises:
         AnyOrderError: when the environment cannot be made.
     """
     rate = run.judged_by.cell_rate
-    told = f"{rate:.0%} of each view are hidden from the agent, and it knows which. {BELIEVED}"
+    help_ = f"{rate:.0%} of each view are hidden from the agent, and it knows which. {BELIEVED}"
     clean = _stored(run) or _play(run, Corruption(), num_shown)
     on_part()
     groups = _groups(run, clean, Corruption(), num_shown, "", EXPECTED, on_part)
     with_holes = _play(run, Occlusion(rate), num_shown)
     on_part()
-    return groups + _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", told, on_part)
+    return groups + _groups(run, with_holes, Occlusion(rate), num_shown, ", with holes in its view", help_, on_part)
 
 
 def _stored(run: ReportedRun) -> list[PlayableEpisode]:
-    """Empty where the evaluation did not store actions (older ones did not)."""
+    """The episodes that the evaluation stored; empty if it stored no actions, as older ones did not."""
     columns = (run.outcomes.get(name, []) for name in ("seed", "success", "actions"))
     return [PlayableEpisode(*row) for row in zip(*columns)]
 
@@ -141,12 +141,12 @@ def _film(run: ReportedRun, episode: PlayableEpisode, corruption: Corruption) ->
 
 
 def _unknown(unknown: np.ndarray | None, trajectory: Trajectory) -> np.ndarray:
-    """bool ``[X, Y]``."""
+    """bool ``[X, Y]``; True for the cells that were hidden from the agent."""
     return np.zeros(trajectory.observations.shape[1:3], bool) if unknown is None else unknown
 
 
 def _asked(unknown: torch.Tensor, holes: bool) -> Mode:
-    """What is behind the holes, at each step from what was known by then; without holes, every next view."""
+    """Asks what is behind the holes, at each step from what was known by then; without holes, asks for every next view."""
     if holes:
         return Filtering(lambda layout, generator: reconstruct(layout, unknown))
     return WholeTrajectory(ForwardDynamics())

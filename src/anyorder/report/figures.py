@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from io import StringIO
 from typing import Any
@@ -24,8 +25,8 @@ SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
 INK, LINE = "#00b001", "#00b002"
 THEME = {color: f"var(--series-{number})" for number, color in enumerate(SERIES, start=1)}
 THEME |= {INK: "currentColor", LINE: "var(--line)", MODEL: "var(--series-1)", to_hex(IDEAL): "var(--faint)"}
-"""Colors that nothing else has, those of the reliability diagram, and what the page puts in their place."""
-PAGE_FONTS = {
+"""Color in a drawing -> what the page puts in its place: colors that nothing else has, and those of the reliability diagram."""
+PAGE_FONTS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -65,8 +66,8 @@ def figure_html(draw: Callable[[], Figure], caption: str) -> str:
     """A figure element with the drawing in it; the same drawing always makes the same text.
 
     Args:
-        draw: called with the page's fonts and colors in force.
-        caption: plain text, of no other drawing on the page.
+        draw: makes the drawing; it is called with the page's fonts and colors in force.
+        caption: plain text; no other drawing on the page may have the same.
     """
     # The caption makes the ids of this drawing's parts differ from those of every other on the page.
     with rc_context({**PAGE_FONTS, "svg.hashsalt": caption}):
@@ -91,16 +92,16 @@ def themed(svg: str, caption: str) -> str:
 
 
 def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "") -> list[str]:
-    """One figure per curve that any run has: of one run training and validation, of several their validation.
+    """One figure per curve that any run has: for one run, training and validation; for several runs, validation only.
 
     Args:
         runs: name -> records of ``metrics.jsonl``.
-        salt: of a page's several calls, to tell their captions apart.
+        salt: end of each caption; it must differ between calls for the same page.
     """
     figures = []
     for key, title in CURVE_TITLES.items():
         if any(key in record for records in runs.values() for record in records):
-            figures.append(figure_html(lambda key=key: _curves(runs, key), f"{title}{salt}"))
+            figures.append(figure_html(partial(_curves, runs, key), f"{title}{salt}"))
     return figures
 
 
@@ -129,7 +130,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
 def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
     """One figure per mode: the model with its 95% interval, beside both baselines on the same questions."""
     return [
-        figure_html(lambda groups=groups: _accuracies(groups), f"Right, %: {_words(name)}{salt}")
+        figure_html(partial(_accuracies, groups), f"Right, %: {_words(name)}{salt}")
         for name, scores in modes.items()
         if (groups := {words: scores.groups[key] for key, words in ELEMENT_GROUPS.items() if key in scores.groups})
         and len(groups) > 1
@@ -147,7 +148,7 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
     axes.errorbar(
         [100 * share.rate for share in model],
         places,
-        xerr=_spread(model),
+        xerr=_error_bars(model),
         fmt="o",
         color=SERIES[0],
         markersize=6,
@@ -164,7 +165,7 @@ def robustness_figures(scores: Sequence[RobustnessScore], salt: str) -> list[str
     kinds = dict.fromkeys(score.kind for score in scores)
     return [
         figure_html(
-            lambda kind=kind: _robustness([score for score in scores if score.kind == kind]),
+            partial(_robustness, [score for score in scores if score.kind == kind]),
             f"Success, %: {_words(kind)}{salt}",
         )
         for kind in kinds
@@ -180,7 +181,7 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
         axes.errorbar(
             strengths,
             [100 * share.rate for share in shares],
-            yerr=_spread(shares),
+            yerr=_error_bars(shares),
             fmt="o-",
             color=color,
             markersize=4,
@@ -196,12 +197,13 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
 def reliability_figures(calibrations: Mapping[str, Calibration], salt: str) -> list[str]:
     """One reliability diagram per mode, the same drawing as ``reliability.svg``."""
     return [
-        figure_html(lambda one={name: found}: _untitled(reliability_figure(one)), f"Calibration: {_words(name)}{salt}")
+        figure_html(partial(_untitled_reliability, {name: found}), f"Calibration: {_words(name)}{salt}")
         for name, found in calibrations.items()
     ]
 
 
-def _untitled(figure: Figure) -> Figure:
+def _untitled_reliability(calibrations: Mapping[str, Calibration]) -> Figure:
+    figure = reliability_figure(calibrations)
     for axes in figure.axes:
         axes.set_title("", loc="center")
         axes.set_title("", loc="left")
@@ -218,11 +220,13 @@ def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
 
 
 def _label(name: str) -> str:
-    """A name as it is: to matplotlib a dollar begins a formula, and what begins with _ has no place in a legend."""
+    """A name as matplotlib shows it unchanged: a dollar would begin a formula, and a name that begins with _ would be left out
+    of the legend."""
     return name.replace("$", r"\$").lstrip("_")
 
 
-def _spread(shares: Sequence[Proportion]) -> list[list[float]]:
+def _error_bars(shares: Sequence[Proportion]) -> list[list[float]]:
+    """How far each interval reaches down and up, in points."""
     return [[100 * abs(share.interval[end] - share.rate) for share in shares] for end in (0, 1)]
 
 

@@ -22,12 +22,12 @@ def num_parts(runs: Sequence[ReportedRun]) -> int:
 
 
 def report_page(runs: Sequence[ReportedRun], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
         runs: at least one; several are compared.
         num_shown: films of each kind.
-        on_part: for progress bars.
+        on_part: called `num_parts` times, for progress bars.
 
     Raises:
         AnyOrderError: when an environment cannot be made, or a data set is damaged.
@@ -50,15 +50,15 @@ def report_page(runs: Sequence[ReportedRun], num_shown: int, on_part: Callable[[
     page = Page(
         title=f"anyorder: {', '.join(names_of(runs))}",
         body=_body(runs, links, parts),
-        styles=[asset("style.css"), _own("report.css")],
-        scripts=[asset("theme.js"), asset("grid.js"), _own("player.js"), _own("report.js")],
+        styles=[asset("style.css"), _report_asset("report.css")],
+        scripts=[asset("theme.js"), asset("grid.js"), _report_asset("player.js"), _report_asset("report.js")],
         data=data,
     )
     return page.html()
 
 
 def _parts(run: ReportedRun, salt: str, found: dict[str, Any], number: int) -> list[tuple[str, str]]:
-    """Title and content of each section of a run; the first words of the titles differ."""
+    """Title and content of each section of a run. Their first words name the sections in links, so they must differ."""
     return [
         ("What it learned from", learned_from(run)),
         ("Results", headlines(run)),
@@ -70,10 +70,10 @@ def _parts(run: ReportedRun, salt: str, found: dict[str, Any], number: int) -> l
 
 
 def _body(runs: Sequence[ReportedRun], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
-    if len(runs) > 1:  # to where each begins
+    if len(runs) > 1:  # link to where each run begins
         links = [*links[:1], *((f"what-{number}", name) for number, name in enumerate(names_of(runs)))]
     navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in links)
-    title = f"ReportedRun {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
+    title = f"Run {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
     levels = " and ".join(dict.fromkeys(run.env_id for run in runs))
     return "\n".join(
         [
@@ -88,5 +88,5 @@ def _body(runs: Sequence[ReportedRun], links: Sequence[tuple[str, str]], parts: 
     )
 
 
-def _own(name: str) -> str:
+def _report_asset(name: str) -> str:
     return (REPORT_ASSETS / name).read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from anyorder.types import Trajectory
 
 
 def replay(env_id: str, seed: int, actions: Sequence[int]) -> tuple[Trajectory, list[World]]:
-    """Play an episode again; returns its record and the world at each of its F frames.
+    """Play an episode again; return its record and the world at each of its F frames.
 
     Args:
         env_id: a registered environment.

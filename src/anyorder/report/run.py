@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
@@ -17,6 +15,7 @@ from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.evaluation.stored import read_findings
 from anyorder.files import read_json
+from anyorder.models.contract import GridModel
 from anyorder.training.journal import METRICS_FILE, read_metrics
 
 BEST = Path("checkpoints") / "best.safetensors"
@@ -29,20 +28,20 @@ class ReportedRun:
     Attributes:
         name: of the folder.
         folder: where it is.
-        model: the best checkpoint's, in evaluation mode.
+        model: that of the best checkpoint, in evaluation mode.
         env_id: where its data came from.
-        config: as it was resolved.
-        records: of ``metrics.jsonl``.
+        config: the resolved configuration.
+        records: those of ``metrics.jsonl``.
         manifest: of the data set; None if that is not there any more.
-        findings: of its evaluation; None if it was not evaluated.
-        metrics: the same as plain values, empty if it was not evaluated.
-        judged_by: what the evaluation was asked, or would be by default.
+        findings: what its evaluation found; None if it was not evaluated.
+        metrics: the findings as plain values; empty if it was not evaluated.
+        judged_by: settings of its evaluation; the defaults if it was not evaluated.
         outcomes: of the episodes that the evaluation played, see `anyorder.evaluation.outcomes`; empty if there were none.
     """
 
     name: str
     folder: Path
-    model: nn.Module
+    model: GridModel
     env_id: str
     config: dict[str, Any]
     records: list[dict[str, Any]]
@@ -59,7 +58,7 @@ class ReportedRun:
 
     @property
     def num_updates(self) -> int:
-        """As far as its records go."""
+        """The last update of which there are records; 0 if there are none."""
         return max((record["update"] for record in self.records), default=0)
 
     @property
@@ -128,8 +127,8 @@ def _best(folder: Path) -> Path:
     if of_language_model.is_dir():
         if is_of_conversations(of_language_model):  # before the model, which may be large, is loaded
             raise AnyOrderError(
-                f"{folder} is of conversations, which have no page; its tables are in {folder / 'report' / 'report.md'} after"
-                " `anyorder evaluate`"
+                f"a run must be trained on grids to have a page; found one trained on conversations in {folder}; its tables are"
+                f" in {folder / 'report' / 'report.md'} after `anyorder evaluate`"
             )
         return of_language_model
     if (folder / BEST).is_file():
@@ -138,7 +137,7 @@ def _best(folder: Path) -> Path:
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
-    """All records; the last line may have been cut short by a crash, no other."""
+    """All records. A crash may have cut the last line short, which is left out; any other damage is an AnyOrderError."""
     path, records = folder / METRICS_FILE, read_metrics(folder)
     num_lines = len(path.read_text().splitlines()) if path.exists() else 0
     good = all(isinstance(record, dict) and {"update", "section"} <= record.keys() for record in records)

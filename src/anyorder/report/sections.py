@@ -10,6 +10,7 @@ import yaml
 from rich.table import Table
 
 from anyorder.data.storage import read_split
+from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.statistics import Proportion
 from anyorder.report.episodes import NUM_PARTS, episode_groups
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
@@ -31,7 +32,7 @@ KEYBOARD_NOTE = (
 
 
 def section(identity: str, title: str, *parts: str, level: int = 2) -> str:
-    """A card with a heading; empty if it has no parts."""
+    """A card with a heading as HTML; "" if all its parts are empty."""
     content = "\n".join(part for part in parts if part)
     if not content:
         return ""
@@ -42,7 +43,7 @@ def section(identity: str, title: str, *parts: str, level: int = 2) -> str:
 
 
 def facts(pairs: list[tuple[str, str, str]]) -> str:
-    """Name, value and a remark (or "") each."""
+    """A list of facts as HTML; each is a name, a value and a remark (or "")."""
     items = (
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}" + (f"<small>{escape(more)}</small>" if more else "") + "</dd></div>"
         for name, value, more in pairs
@@ -68,7 +69,7 @@ def learned_from(run: ReportedRun) -> str:
 
 
 def _shape(config: dict[str, Any]) -> str:
-    """Of the grid model, or where a language model comes from."""
+    """The size of a grid model, or where a language model comes from."""
     language, model = config.get("language_model"), config["model"]
     if language is None:
         return f"width {model['width']}, {model['num_layers']} layers"
@@ -100,7 +101,7 @@ def _weight(share: Any) -> str:
 
 
 def _code(sentence: str) -> str:
-    """Plain text whose backticks mark code."""
+    """Plain text, whose backticks mark code, as HTML."""
     parts = escape(sentence).split("`")
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
@@ -112,20 +113,22 @@ def curves(run: ReportedRun, salt: str) -> str:
 
 def headlines(run: ReportedRun) -> str:
     """The shares that most readers look for, each with its interval; the tables below have the rest."""
+    if run.findings is None:
+        return ""
     found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
     pairs = [
         (name, *_rate_and_interval(Proportion(share["successes"], share["count"]))) for name, share in found.items() if share
     ]
-    return facts(pairs) + f'<p class="note">{escape(_explained(run))}</p>' if pairs else ""
+    return facts(pairs) + f'<p class="note">{escape(_explained(run.findings))}</p>' if pairs else ""
 
 
-def _explained(run: ReportedRun) -> str:
-    """What the headlines were counted on."""
+def _explained(found: GridFindings) -> str:
+    """What the shares in the headlines were counted on."""
     words = []
-    if run.findings.task_success:
-        first, last = run.findings.task_success.seeds
-        words.append(f"Success is over episodes of {run.played_on}, seeds {first:,} to {last:,}.")
-    if smoothing := run.findings.modes.get("smoothing"):
+    if found.task_success:
+        first, last = found.task_success.seeds
+        words.append(f"Success is over episodes of {found.env_id}, seeds {first:,} to {last:,}.")
+    if smoothing := found.modes.get("smoothing"):
         words.append(
             f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was"
             " hidden of it is, with past and future visible."
@@ -152,7 +155,7 @@ def findings(run: ReportedRun, salt: str) -> str:
 
 
 def _folded(table: Table, shown: bool) -> str:
-    """Long tables open when they are asked for, but one is ``shown``."""
+    """A table as HTML; a long one is folded, and opens by itself only if it is ``shown``."""
     if len(table.rows) <= FEW_ROWS:
         return html_table(table)
     summary = f"<summary>{escape(str(table.title))}: {len(table.rows)} rows</summary>"
@@ -164,7 +167,7 @@ def _plots(figures: list[str]) -> str:
 
 
 def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda: None) -> dict[str, list[dict[str, Any]]]:
-    """What there is to play: ``trajectories`` of the test split, as far as there are any, and ``episodes``.
+    """Groups of films to play: ``trajectories`` of the test split, if there is one, and ``episodes``.
 
     ``on_part`` is called `num_film_parts` times, for progress bars.
 
@@ -174,7 +177,7 @@ def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda
     found: dict[str, list[dict[str, Any]]] = {}
     if _has_test(run):
         test, asked = read_split(run.data, "test"), run.judged_by
-        for trajectory in test:  # the folder may hold other data by now
+        for trajectory in test:  # the folder may hold other data than in training
             run.model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
         shown = [trajectory for trajectory in test if run.can_show(len(trajectory))]
         found["trajectories"] = trajectory_groups(run.model, shown, num_shown, asked.cell_rate, asked.seed, on_part)
@@ -183,7 +186,7 @@ def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda
 
 
 def num_film_parts(run: ReportedRun) -> int:
-    """How often `films` tells that it has come further."""
+    """How often `films` calls ``on_part``."""
     return NUM_PARTS + (len(asked_modes(run.judged_by.cell_rate)) if _has_test(run) else 0)
 
 
@@ -192,5 +195,5 @@ def _has_test(run: ReportedRun) -> bool:
 
 
 def player(name: str) -> str:
-    """Where ``assets/report.js`` puts the player of the films of this name."""
+    """The place where ``assets/report.js`` puts a player, for the films of this name."""
     return f'{LEGEND}<div data-films="{name}"></div>{KEYBOARD_NOTE}'

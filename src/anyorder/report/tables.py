@@ -40,7 +40,7 @@ def html_table(table: Table) -> str:
 
 
 def cell_html(text: str) -> str:
-    """Plain text, its intervals small."""
+    """Plain text as HTML, with its intervals in small type."""
     return INTERVAL.sub(r'<small class="quiet">\1</small>', escape(text))
 
 

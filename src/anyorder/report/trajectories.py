@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics
+from anyorder.models.contract import GridModel
 from anyorder.pages.views import bits, frame, marks, percent
 from anyorder.report.answered import Answered, answered
 from anyorder.seeding import stream
@@ -30,7 +29,7 @@ class Question:
 
     Attributes:
         name, help: for people.
-        mode: asks.
+        mode: what is asked.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Question:
 
 
 def asked_modes(cell_rate: float) -> list[Question]:
-    """The three modes of a world model, by the names people know them."""
+    """The three ways to ask a world model: fill in, fill in live, predict; ``cell_rate`` is the share that is hidden."""
     cells = Cell(Rate(cell_rate, cell_rate))
     hidden = f"{cell_rate:.0%} of the cells and actions are hidden."
     return [
@@ -60,7 +59,7 @@ def asked_modes(cell_rate: float) -> list[Question]:
 
 
 def trajectory_groups(
-    model: nn.Module,
+    model: GridModel,
     trajectories: Sequence[Trajectory],
     num_shown: int,
     cell_rate: float,
@@ -70,11 +69,11 @@ def trajectory_groups(
     """One group per question, each with the same films.
 
     Args:
-        model: a grid model, in evaluation mode.
-        trajectories: of the test split.
+        model: in evaluation mode.
+        trajectories: those of the test split.
         num_shown: how many of them are shown, from short to long.
         cell_rate: share of the cells that is hidden.
-        seed: of what is hidden.
+        seed: of the random choice of what is hidden.
         on_part: called after each group, for progress bars.
     """
     chosen = spread([len(trajectory) for trajectory in trajectories], num_shown)
@@ -127,7 +126,7 @@ def _steps(trajectory: Trajectory, answer: Answered) -> Iterator[dict[str, Any]]
 
 
 def rebuilt_frame(answer: Answered, step: int) -> dict[str, Any]:
-    """The view at a step as the model has it, its answers marked and rated."""
+    """The view at a step as the model rebuilt it: each answer marked as right or wrong, with its confidence."""
     asked = answer.asked[step]
     return frame(
         answer.cells[step],

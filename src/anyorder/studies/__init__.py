@@ -1,1 +1,1 @@
-"""Arms, levels and seeds compared: what is run, where, and what came of it."""
+"""Arms, levels and seeds compared: what is run, where, and what was found."""

@@ -1,7 +1,7 @@
 """Independent pieces of work on the machines of a Ray cluster, one core each.
 
-Ray's own tasks, not joblib's Ray back end: that one gives no result before all are there, and a worker that dies ends
-them all, while Ray tries the task of a dead worker again by itself.
+They are Ray's own tasks and do not go through joblib's Ray back end. That back end returns nothing before all results are
+there, and a worker that dies ends the others; Ray itself tries the task of a dead worker again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRIES_AGAIN = 1
 
 @dataclass(frozen=True)
 class RayCluster:
-    """An `anyorder.studies.engines.Engine`. Machines share the working directory and have this package installed.
+    """An `anyorder.studies.engines.Engine`. The machines must share the working directory and have this package installed.
 
     Attributes:
         address: of the cluster's head, ``HOST:PORT``; or "auto", the cluster that this machine belongs to.
@@ -45,7 +45,7 @@ class RayCluster:
                 f"there is no Ray cluster at {self.address!r} ({' '.join(str(error).split())}); start one with `ray start"
                 " --head`, or leave out --cluster"
             ) from None
-        task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_there)
+        task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_work_in)
         waiting = {task.remote(work, os.getcwd(), item): item for item in items}
         try:
             while waiting:
@@ -58,7 +58,7 @@ class RayCluster:
 
 
 def _check_answers(address: str) -> None:
-    """Ray itself waits for minutes for a head that is not there. OSError or ValueError if nobody listens."""
+    """Raise an OSError or a ValueError if nobody listens at the address; Ray itself would wait for minutes."""
     host, _, port = address.rpartition(":")
     if host:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -73,14 +73,14 @@ def _result(ray: ModuleType, done: Any, item: Any) -> Any:
         return Lost(item, f"its worker died {1 + TRIES_AGAIN} times ({type(error).__name__})")
 
 
-def _there(work: Work, folder: str, item: Any) -> Any:
-    """On the other machine: paths are relative to where the study was started."""
+def _work_in(work: Work, folder: str, item: Any) -> Any:
+    """What ``work(item)`` returns on another machine, in the folder where the study was started: paths are relative to it."""
     os.chdir(folder)
     return work(item)
 
 
 def _ray() -> ModuleType:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when it is imported
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reads it when it is imported
     try:
         import ray
     except ImportError:

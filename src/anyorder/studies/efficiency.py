@@ -3,12 +3,13 @@
 The curve. With N demonstrations episodes fail at the rate ``floor + (1 - floor) / (1 + (N / middle) ** exponent)``: a
 logistic curve of log N, which ends as the power law with an irreducible rest that learning curves are known for.
 The noise. Runs of one recipe differ, so a run's own failure rate has a beta distribution around the curve, with
-intra-run correlation ``spread``, and successes are beta-binomial. What the curve misses counts as such noise too.
+intra-run correlation ``spread``, and successes are beta-binomial. Where the curve does not fit, that counts as noise too.
 The prior. Flat in log middle, log exponent, log floor and log spread, each within the bounds of `_prior`. The
-posterior is summed up on a grid, which is then laid anew, and finer, where the posterior is. There is no randomness.
+posterior is computed on a grid; a finer grid then covers only the part where the posterior lies. Nothing is random.
 
-BabyAI (Chevalier-Boisvert et al., 2019) asks the same with a Gaussian process over log2 N and each run's best validation
-success, and needs five runs on either side of the threshold; counts need neither a best epoch nor so many runs.
+BabyAI (Chevalier-Boisvert et al., 2019) estimates the same number with a Gaussian process over log2 N and each run's best
+validation success, and needs five runs on either side of the threshold; this method needs neither a best epoch nor so many
+runs.
 
 Legend: P points of the grid, K values of ``spread``, X places on the curve.
 """
@@ -33,6 +34,7 @@ NUM_PASSES = 4
 NEGLIGIBLE = 1e-5
 """Share of the posterior, or of its peak, that is left out."""
 KNOTS = np.linspace(logit(1e-7), logit(1 - 1e-6), 300)
+"""Logits of success rates at which the likelihood is computed; it is interpolated between them."""
 NUM_CURVE_POINTS = 50
 
 
@@ -41,9 +43,9 @@ class Measurement:
     """One training run.
 
     Attributes:
-        num_demonstrations: that it learned from.
-        successes: 0..episodes.
-        episodes: that it was judged on, at least 1.
+        num_demonstrations: how many it learned from, at least 1.
+        successes: how many episodes it solved, 0..episodes.
+        episodes: how many it was judged on, at least 1.
 
     Raises:
         ValueError: for numbers outside these bounds.
@@ -56,7 +58,7 @@ class Measurement:
     def __post_init__(self) -> None:
         if self.num_demonstrations < 1 or self.episodes < 1 or not 0 <= self.successes <= self.episodes:
             raise ValueError(
-                "a measurement needs num_demonstrations >= 1, episodes >= 1 and 0 <= successes <= episodes, found"
+                "a measurement must have num_demonstrations >= 1, episodes >= 1 and 0 <= successes <= episodes; found"
                 f" {self.num_demonstrations}, {self.episodes} and {self.successes}"
             )
 
@@ -76,11 +78,11 @@ class Needed:
     """The number of demonstrations that the wanted success rate takes, averaged over runs.
 
     Attributes:
-        rate: that is wanted.
-        median, low, high: of the posterior, with the 95% credible interval; infinite where the curve may end below
-            ``rate``. Outside of the measured sizes they rest on the shape of the curve and on the prior.
-        smallest, largest: measured sizes.
-        curve: for plotting, over the measured sizes.
+        rate: the success rate that is wanted.
+        median, low, high: posterior median of the number and its 95% credible interval; infinite where the curve may end
+            below ``rate``. Outside of the measured sizes they rest on the shape of the curve and on the prior.
+        smallest, largest: the smallest and the largest measured number of demonstrations.
+        curve: points for plotting, over the measured sizes.
     """
 
     rate: float
@@ -107,11 +109,11 @@ class Needed:
         }
 
     def __str__(self) -> str:
-        """``3,400 [2,100, 6,800]``; what lies outside of the measured sizes is only said to lie there."""
-        median, low, high = map(self._told, (self.median, self.low, self.high))
+        """``3,400 [2,100, 6,800]``; a number outside of the measured sizes is only said to lie outside."""
+        median, low, high = map(self._number_text, (self.median, self.low, self.high))
         return median if low == high else f"{median} [{low}, {high}]"
 
-    def _told(self, number: float) -> str:
+    def _number_text(self, number: float) -> str:
         if number > self.largest:
             return f"more than {self.largest:,}"
         return f"{float(f'{number:.3g}'):,.0f}" if number >= self.smallest else f"fewer than {self.smallest:,}"
@@ -122,17 +124,17 @@ def demonstrations_needed(measurements: Sequence[Measurement], rate: float = 0.9
 
     Args:
         measurements: runs of one recipe at two or more sizes, several of one size where there are several seeds.
-        rate: that is wanted, above 0 and below 1.
+        rate: the success rate that is wanted, above 0 and below 1.
 
     Raises:
         ValueError: for a rate outside these bounds, or fewer than two sizes.
     """
     if not 0 < rate < 1:
-        raise ValueError(f"a wanted success rate lies between 0 and 1, found {rate}")
+        raise ValueError(f"a wanted success rate must lie between 0 and 1; found {rate}")
     sizes = sorted({measurement.num_demonstrations for measurement in measurements})
     if len(sizes) < 2:
         raise ValueError(
-            f"success at two or more numbers of demonstrations is needed to fit a curve, found {len(sizes)}; measure more"
+            f"success must be known at two or more numbers of demonstrations to fit a curve; found {len(sizes)}; measure more"
         )
     curves, weights = _posterior(measurements)
     median, (low, high) = _quantiles(_crossing(curves, rate), weights)
@@ -161,7 +163,7 @@ def _success(curves: _Curves, place: float) -> NDArray:
 
 def _crossing(curves: _Curves, rate: float) -> NDArray:
     """The number of demonstrations ``[P]`` at which the success rate is reached; infinite if it never is."""
-    share = rate / (1 - np.exp(curves.floor))  # of what can be reached
+    share = rate / (1 - np.exp(curves.floor))  # of the highest rate that a curve reaches
     ever = share < 1
     climb = logit(np.where(ever, share, 0.5))
     return np.where(ever, np.exp(curves.middle + climb / np.exp(curves.exponent)), np.inf)
@@ -204,8 +206,8 @@ def _inner(axis: NDArray, weights: NDArray, number: int) -> tuple[float, float]:
 
 
 def _log_likelihood(measurements: Sequence[Measurement], axes: dict[str, NDArray]) -> NDArray:
-    """Over the grid, in the order of the axes. It depends on a curve only through the success rate at each size, so it
-    is worked out at `KNOTS` and interpolated."""
+    """The log-likelihood of each point of the grid, in the order of the axes. It depends on a curve only through the success
+    rate at each size, so it is computed at `KNOTS` and interpolated."""
     middle, exponent, floor, spread = axes.values()
     curves = _Curves(*(values.ravel() for values in np.meshgrid(middle, exponent, floor, indexing="ij")))
     pseudo_count = 1 / np.exp(spread) - 1

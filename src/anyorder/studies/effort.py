@@ -1,4 +1,4 @@
-"""What a training learns from, in numbers, so that arms can be seen to be matched."""
+"""How much a training learns from, in numbers that show whether arms are matched."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ NUM_SAMPLED = 100
 
 
 def effort(job: Job[Any]) -> dict[str, float]:
-    """Of a whole training: ``updates``, ``trajectories`` (as often as they are seen), ``frames`` (or ``tokens``), and per
-    update ``elements`` that are not DROPPED and ``targets``, both means over `NUM_SAMPLED` evenly spaced updates, with the
-    orders that they drew."""
+    """How much a whole training learns from.
+
+    Returns:
+        ``updates``; ``trajectories`` and their ``frames`` (or ``tokens``), each counted as often as it is seen;
+        ``elements_per_update``, those that are not DROPPED, and ``targets_per_update``. The last two are means over
+        `NUM_SAMPLED` evenly spaced updates, with the orders that the training draws there.
+    """
     plan = plan_updates(job.train, job.budget, job.config)
     seen = [trajectory for update in plan for batch in update for trajectory in batch]
     sampled = sorted(set(np.linspace(0, len(plan) - 1, NUM_SAMPLED).round().astype(int).tolist()))

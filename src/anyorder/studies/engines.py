@@ -1,7 +1,7 @@
-"""Who does independent pieces of work: the cores of this machine, or a cluster.
+"""What does independent pieces of work: the cores of this machine, or a cluster.
 
-An :data:`Engine` is called as ``engine(work, items)`` and yields what ``work(item)`` returned, as it is finished and in any
-order; for an item that took its worker with it (out of memory, a lost machine) it yields a `Lost`, and goes on.
+An :data:`Engine` is called as ``engine(work, items)`` and yields what ``work(item)`` returned, as soon as it is there and in
+any order; for an item whose worker died (out of memory, a lost machine) it yields a `Lost`, and goes on.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Lost:
     """An item without a result.
 
     Attributes:
-        item: that was worked on.
-        reason: what is known about it.
+        item: what was worked on.
+        reason: why there is no result, as far as that is known.
     """
 
     item: Any
@@ -35,14 +35,14 @@ class Cores:
     """Processes of this machine, by joblib.
 
     Attributes:
-        num_workers: items at a time; None is one per core, 1 works in this process.
+        num_workers: how many items are worked on at a time; None: one per core; 1: one, in this process.
     """
 
     num_workers: int | None = None
 
     def __call__(self, work: Work, items: Sequence[Any]) -> Iterator[Any]:
-        """See `Engine`. When a worker dies, joblib ends the others too: what was begun is done again, one item at a time
-        so that it is seen which one it was."""
+        """See `Engine`. When a worker dies, joblib ends the others too. The items that were begun are then done again, one
+        at a time, which shows the one whose worker dies."""
         waiting = dict(enumerate(items))
         while waiting:
             begun: list[int] = []
@@ -55,7 +55,8 @@ class Cores:
                     yield self._alone(work, waiting.pop(number))
 
     def _in_parallel(self, work: Work, items: dict[int, Any], begun: list[int]) -> Iterator[tuple[int, Any]]:
-        """Numbers are appended to ``begun`` as the items are handed out, one to each worker at a time."""
+        """Yields the number and the result of each item. Its number is appended to ``begun`` when a worker gets it; a worker
+        gets one at a time."""
 
         def tasks() -> Iterator[Any]:
             for number, item in items.items():
@@ -68,7 +69,7 @@ class Cores:
     @staticmethod
     def _alone(work: Work, item: Any) -> Any:
         try:
-            return joblib.Parallel(2)([joblib.delayed(work)(item)])[0]  # with 1 it would be in this process
+            return joblib.Parallel(2)([joblib.delayed(work)(item)])[0]  # with 1 it would run in this process
         except TerminatedWorkerError:
             return Lost(item, "its process was killed (out of memory?)")
 

@@ -1,4 +1,4 @@
-"""What a study reads off its runs: scores of one arm over its seeds, and how two arms differ.
+"""What a study reads from its runs: scores of one arm over its seeds, and how two arms differ.
 
 Legend: S training seeds, N episodes.
 """
@@ -22,31 +22,39 @@ from anyorder.studies.promises import lookup
 from anyorder.studies.runner import Outcome
 
 OWN_LEVEL = ""
+"""Stands for the level that a run was trained on, among its metrics and episodes."""
 
 
 class Measure(Protocol):
-    """One column of a study's tables. Outcomes are of one arm, one level and one size, one per seed, none failed."""
+    """One column of a study's tables. The outcomes that it gets belong to one arm, one level and one size: one per seed, none
+    failed."""
 
-    name: str
-    higher_is_better: bool
+    @property
+    def name(self) -> str:
+        """Of the column."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """True if a larger figure is the better one."""
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-        """With ``text`` for people; None if a run has no such figure."""
+        """The figure over all outcomes, with ``text`` for people; None if a run has no such figure."""
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
-        """``outcomes`` less ``reference``, which are of the same seeds in the same order; None as in `score`."""
+        """The figure of ``outcomes`` less that of ``reference``, which has the same seeds in the same order; None as in
+        `score`."""
 
     def show(self, difference: Estimate) -> str:
-        """A difference, for people."""
+        """A difference as text for people."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A proportion that runs only store as counts. Differences are paired by seed, with Student's interval over seeds.
+    """A proportion that runs store only as counts. Differences are paired by seed, with Student's interval over seeds.
 
     Attributes:
         name: of the column.
-        path: of the proportion in ``metrics.json``, with dots; or a function of the whole file.
+        path: dotted path of the proportion in ``metrics.json``; or a function that finds it in the whole file.
     """
 
     name: str
@@ -57,8 +65,9 @@ class Share:
         return _pooled([self._found(outcome) for outcome in outcomes])
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
-        pairs = [(self._found(ours), self._found(theirs)) for ours, theirs in zip(outcomes, reference, strict=True)]
-        if not all(ours and theirs for ours, theirs in pairs):
+        found = [(self._found(ours), self._found(theirs)) for ours, theirs in zip(outcomes, reference, strict=True)]
+        pairs = [(ours, theirs) for ours, theirs in found if ours and theirs]
+        if len(pairs) < len(found):
             return None
         return mean_over_seeds(np.array([ours["rate"] - theirs["rate"] for ours, theirs in pairs]))
 
@@ -76,7 +85,7 @@ class Success:
 
     Attributes:
         name: of the column.
-        env: that the runs have not seen; "" is their own level.
+        env: where episodes were played: an environment that the runs have not seen, or `OWN_LEVEL`.
     """
 
     name: str
@@ -101,7 +110,7 @@ class EpisodeMean:
 
     Attributes:
         name: of the column.
-        key: in ``episodes.json``.
+        key: name of the figure in ``episodes.json``.
     """
 
     name: str
@@ -110,7 +119,7 @@ class EpisodeMean:
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         pair = _paired(outcomes, outcomes, OWN_LEVEL, self.key)
-        return _told(mean_over_seeds_and_items(pair[0], _generator())) if pair else None
+        return _with_text(mean_over_seeds_and_items(pair[0], _generator())) if pair else None
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         pair = _paired(outcomes, reference, OWN_LEVEL, self.key)
@@ -126,7 +135,7 @@ class NumberMeasure:
 
     Attributes:
         name: of the column.
-        path: in ``metrics.json``, with dots.
+        path: dotted path in ``metrics.json``.
     """
 
     name: str
@@ -135,7 +144,7 @@ class NumberMeasure:
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
         found = self._found(outcomes)
-        return _told(mean_over_seeds(found)) if found is not None else None
+        return _with_text(mean_over_seeds(found)) if found is not None else None
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         ours, theirs = self._found(outcomes), self._found(reference)
@@ -172,7 +181,7 @@ NLLS = {
 
 
 def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
-    """Everything that these runs may have been judged by."""
+    """One measure for each figure that any of these runs may have."""
     unseen = dict.fromkeys(env for outcome in outcomes for env in outcome.metrics if env != OWN_LEVEL)
     corrupted = dict.fromkeys(
         _corruption(entry) for outcome in outcomes for entry in outcome.metrics[OWN_LEVEL].get("robustness", ())
@@ -216,27 +225,29 @@ def in_numbers(estimate: Estimate, sign: str = "", digits: int = 3) -> str:
 
 def _pooled(shares: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     """Successes and counts added up over the seeds."""
-    if not shares or not all(shares):
+    known = [share for share in shares if share]
+    if not known or len(known) < len(shares):
         return None
-    whole = Proportion(sum(share["successes"] for share in shares), sum(share["count"] for share in shares))
+    whole = Proportion(sum(share["successes"] for share in known), sum(share["count"] for share in known))
     return {**whole.to_json(), "text": str(whole)}
 
 
-def _told(estimate: Estimate) -> dict[str, Any]:
+def _with_text(estimate: Estimate) -> dict[str, Any]:
     return {**estimate.to_json(), "text": in_numbers(estimate)}
 
 
 def _paired(
     outcomes: Sequence[Outcome], reference: Sequence[Outcome], env: str, key: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """float ``[S, N]`` of both; None unless all played the same episodes."""
-    played = [outcome.episodes.get(env) for outcome in (*outcomes, *reference)]
-    if not played or not all(played) or any(entry["seed"] != played[0]["seed"] for entry in played):
+    """float ``[S, N]`` of ``outcomes`` and of ``reference``; None unless all played the same episodes."""
+    runs = (*outcomes, *reference)
+    played = [entry for outcome in runs if (entry := outcome.episodes.get(env))]
+    if not played or len(played) < len(runs) or any(entry["seed"] != played[0]["seed"] for entry in played):
         return None
     values = np.array([entry[key] for entry in played], dtype=float)
     return values[: len(outcomes)], values[len(outcomes) :]
 
 
 def _generator() -> np.random.Generator:
-    """Of the resamples: always the same, so that the same runs give the same intervals."""
+    """The generator of resamples, always seeded alike, so that the same runs give the same intervals."""
     return np.random.default_rng(0)

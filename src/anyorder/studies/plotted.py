@@ -21,8 +21,8 @@ Labelled = Sequence[tuple[str, Sequence[Outcome]]]
 
 
 def plotted(entries: Labelled) -> dict[str, Any]:
-    """For every entry, a label and its outcomes: ``curves`` (per seed), ``attributes``, ``robustness`` and, if the entries
-    differ in nothing but a constant hiding rate, ``rates``. Shares are pooled over the seeds."""
+    """The data of all plots: ``curves`` (per seed), ``attributes``, ``robustness`` and, if the entries differ in nothing but
+    a constant hiding rate, ``rates``. Shares are pooled over the seeds. An entry is a label with its outcomes."""
     return {
         "curves": [curve for label, outcomes in entries for outcome in outcomes for curve in _curves(label, outcome)],
         "attributes": [entry for label, outcomes in entries if (entry := _attributes(label, outcomes))],
@@ -60,7 +60,7 @@ def _attributes(label: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | Non
 def _robustness(label: str, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Success by strength of each corruption in each form, from 0 (clean) on."""
     scores = [outcome.metrics[OWN].get("robustness", []) for outcome in outcomes]
-    points = []
+    points: list[dict[str, Any]] = []
     for place in zip(*scores):
         kind, strength, form = (place[0][key] for key in ("kind", "strength", "form"))
         known = {"label": label, "kind": kind, "form": form}
@@ -71,14 +71,14 @@ def _robustness(label: str, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]
 
 
 def _rates(entries: Labelled) -> list[dict[str, Any]]:
-    """Hiding rate and success of each entry; nothing unless all rates are constant and all that differs."""
+    """Hiding rate and success of each entry; empty unless all rates are constant and nothing else differs."""
     configs = [outcomes[0].run.config for _, outcomes in entries]
     rates = [config.masking.mask_prob for config in configs]
     if len(set(map(str, rates))) < 2 or not all(isinstance(rate, float) for rate in rates):
         return []
     if any(_without_rate(config) != _without_rate(configs[0]) for config in configs):
         return []
-    points = []
+    points: list[dict[str, Any]] = []
     for (label, outcomes), rate in zip(entries, rates):
         shares = [lookup(outcome.metrics[OWN], "task_success.success") for outcome in outcomes]
         if all(shares):

@@ -1,4 +1,4 @@
-"""What is promised against what was reached."""
+"""Promised figures beside those that were reached."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def read_promises(path: Path) -> list[Promise]:
     try:
         return [Promise(**entry) for entry in entries]
     except TypeError:
-        raise AnyOrderError(f"{path}: a list of entries with name, metric, at_least and perhaps aim") from None
+        raise AnyOrderError(
+            f"{path} must be a list of entries with name, metric, at_least and perhaps aim; found {entries!r}"
+        ) from None
 
 
 def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tuple[Table, bool]:
@@ -59,8 +61,8 @@ def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tupl
     return table, kept
 
 
-def lookup(metrics: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """The proportion at a dotted path of a run's metrics; None if it was not measured."""
+def lookup(metrics: dict[str, Any], path: str) -> Any:
+    """What a run's metrics hold at a dotted path, most often a proportion as a dictionary; None if it was not measured."""
     found: Any = metrics
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None

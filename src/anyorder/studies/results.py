@@ -26,19 +26,21 @@ BABYAI = {
 
 
 def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str, Any]:
-    """Everything that was measured.
+    """Everything that a study measured, as plain data.
 
     Args:
         study: what was run.
-        outcomes: of its runs.
+        outcomes: results of its runs.
         parent: folder that the paths of result files are relative to.
 
     Returns:
         ``experiments``: see `anyorder.studies.verdicts.experiments`;
         ``tables``: one per level and size, with ``rows`` (per arm its ``scores`` by column, ``effort`` and ``runs``, the
         result files of its seeds) and ``comparisons`` (per arm its ``differences`` to the ``reference`` by column,
-        each with interval and ``verdict``); ``efficiency``: per level and arm that were judged at two or more sizes, the
-        demonstrations ``needed`` for `WANTED_SUCCESS`, with what they follow from; ``failed``: runs with their errors.
+        each with interval and ``verdict``);
+        ``efficiency``: for each level and arm that was judged at two or more sizes, the demonstrations ``needed`` for
+        `WANTED_SUCCESS`, with the measurements that they follow from;
+        ``failed``: runs with their errors.
         Arms of a comparison are paired over the seeds that both have finished.
     """
     finished = [outcome for outcome in outcomes if not outcome.error]
@@ -64,7 +66,8 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
 
 
 def _efficiency(level: Level, arm: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-    """What the demonstrations needed follow from and what BabyAI needs; None if success is known at one size or none."""
+    """The demonstrations needed, the measurements that they follow from, and what BabyAI needs; None if success is known at
+    fewer than two sizes."""
     shares = [(o.run, lookup(o.metrics[OWN_LEVEL], "task_success.success")) for o in outcomes]
     runs = [Measurement(_num_demonstrations(run), share["successes"], share["count"]) for run, share in shares if share]
     if len({run.num_demonstrations for run in runs}) < 2:
@@ -125,7 +128,7 @@ def _comparison(
 
 
 def _differences(outcomes: Sequence[Outcome], reference: Sequence[Outcome], columns: Sequence[Measure]) -> dict[str, Any]:
-    """Paired over the seeds that both have; those of a failed run are left out."""
+    """Differences by column, paired over the seeds whose runs did not fail in either."""
     ours, theirs = ({outcome.run.seed: outcome for outcome in some} for some in (outcomes, reference))
     seeds = [seed for seed in ours if seed in theirs]
     differences = {}

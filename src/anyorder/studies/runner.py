@@ -1,7 +1,8 @@
 """Running a study: in parallel, resumable, and no run that fails costs another.
 
 Runs are independent, so they are spread over the cores of this machine, or of a cluster, one core each. A run that has its
-result files is never repeated; one that fails is reported. A run's folder says what it is of, and is never used for another.
+result files is never repeated; one that fails is reported. A run's folder stores the run's settings, and is never used for
+a run of other settings.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ from anyorder.studies.success_curve import PlayedWhileTraining
 from anyorder.training.trainer import train
 
 SETTINGS_FILE = "settings.json"
-"""What a run's folder is of."""
+"""Holds the settings of the run that a folder belongs to."""
 EFFORT_FILE = "report/effort.json"
 """Written last: a run that has it is finished."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run.
+    """The result of one run, or why it failed.
 
     Attributes:
-        run: which.
-        effort: see `anyorder.studies.effort.effort`, and ``training_seconds`` and ``judging_seconds``.
+        run: the run itself.
+        effort: see `anyorder.studies.effort.effort`; also ``training_seconds`` and ``judging_seconds``.
         metrics: environment -> content of ``metrics.json``; "" is the run's own level.
         episodes: environment -> content of ``episodes.json``, where episodes were played.
         error: why it failed; empty if it did not.
@@ -51,16 +52,16 @@ class Outcome:
     run: Run
     effort: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    episodes: dict[str, dict[str, list]] = field(default_factory=dict)
+    episodes: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     error: str = ""
 
 
 def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
-    """Run what has no result yet; returns the outcomes in the order of ``runs``.
+    """Run what has no result yet; return the outcomes of all in the order of ``runs``.
 
     Args:
-        runs: of a study.
-        engine: does them.
+        runs: those of a study.
+        engine: runs them.
 
     Raises:
         AnyOrderError: before anything runs, if a folder holds a run of other settings.
@@ -88,18 +89,18 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
             rate = f"{3600 * done / (time.monotonic() - started):.1f}/h"
             latest = f"{outcome.run}: {'FAILED' if outcome.error else 'done'}"
             progress.update(task, advance=1, rate=rate, latest=latest)
-    # What comes back from another process is of a copy of the run.
+    # An outcome from another process holds a copy of its run; callers compare runs by identity.
     return [replace(outcomes[str(run)], run=run) for run in runs]
 
 
 def result_files(run: Run) -> dict[str, Path]:
-    """Environment -> folder with what the run was judged by; "" is its own level."""
+    """Environment -> folder with the results of the evaluation there; "" is the run's own level."""
     report = run.folder / "report"
     return {"": report, **{env: report / folder_name(env) for env in run.test_on}}
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    settings = {
+    settings: dict[str, Any] = {
         "config": asdict(run.config),
         "data": {**asdict(run.level.data), "num_processes": None},
         "evaluation": asdict(run.arm.evaluation),

@@ -35,9 +35,9 @@ class Arm:
 
     Attributes:
         name: shown in tables; its folders are named after it.
-        config: of the runs, but for data and seed.
-        evaluation: how its runs are judged; what arms have in common is judged on the same episodes.
-        test_on: in the place of the level's; None: the level's.
+        config: configuration of the runs, except for data and seed.
+        evaluation: how its runs are judged; figures that several arms have are counted on the same episodes.
+        test_on: environments in the place of the level's; None: the level's.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Run:
     """One training and what it is judged by.
 
     Attributes:
-        level, arm: of the study.
+        level, arm: what of the study it trains.
         size: number of demonstrations; None: all.
         seed: of training.
-        config: complete.
-        folder: of the run.
-        unseen_episodes: played on each environment of `test_on`.
-        curve_episodes: played at every validation while training, on seeds of the validation split; 0: none.
+        config: the complete configuration.
+        folder: where the run writes.
+        unseen_episodes: how many are played on each environment of `test_on`.
+        curve_episodes: how many are played at every validation while training, on seeds of the validation split; 0: none.
     """
 
     level: Level
@@ -87,7 +87,8 @@ class Study:
         updates: size -> updates of its runs, the same for every arm; sizes that are not there train as configured.
         comparisons: title -> names of arms; the first is what the others are compared with.
         folder: where the runs go.
-        across: title -> (level, arm) by name, likewise, where what is compared was trained at different levels.
+        across: title -> names of a level and an arm; the comparisons of what was trained at different levels, with the
+            first as the reference, too.
         unseen_episodes: see `Run`; None: as many as on the own level.
         curve_episodes: see `Run`.
     """
@@ -104,11 +105,11 @@ class Study:
     curve_episodes: int = 0
 
     def arms_at(self, level: Level) -> list[Arm]:
-        """Those that are trained at a level."""
+        """The arms that are trained at a level."""
         return [arm for arm in self.arms if level.arms is None or arm.name in level.arms]
 
     def runs(self) -> list[Run]:
-        """All of them, the first seed of everything first: what is seen early is the whole picture."""
+        """All runs, the first seed of everything first, so that early results cover all levels, sizes and arms."""
         return [
             self._run(level, size, arm, seed)
             for seed in self.seeds

@@ -1,4 +1,4 @@
-"""Studies as YAML files write them.
+"""Reads a study from a YAML file with these keys:
 
 base: changes to the default configuration that all arms share
 levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
@@ -16,7 +16,7 @@ quick: changes to the study for a first look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from anyorder.options import parser
 from anyorder.studies.study import Arm, Level, Study, folder_name
 
 REQUIRED = ("levels", "seeds", "arms", "comparisons")
-OPTIONAL = {
+OPTIONAL: dict[str, Any] = {
     "base": {},
     "sizes": [None],
     "updates": None,
@@ -42,13 +42,13 @@ OPTIONAL = {
     "curve_episodes": 0,
     "quick": {},
 }
-MATCHED = {
+MATCHED: dict[str, tuple[str, ...] | None] = {
     "data": None,
     "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation"),
 }
-"""What no arm may change, or the arms would not have learned from as much: a whole group, or keys of it."""
+"""What no arm may change, so that all arms learn from as much: a whole group (None), or some keys of it."""
 WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
-"""Settings that are mappings by themselves: replaced, never merged."""
+"""Settings whose value is a mapping: a change replaces it as a whole."""
 
 
 def read_study(path: Path, quick: bool, folder: Path) -> Study:
@@ -66,7 +66,7 @@ def read_study(path: Path, quick: bool, folder: Path) -> Study:
     if not isinstance(written, dict) or not set(REQUIRED) <= set(written) <= {*REQUIRED, *OPTIONAL}:
         found = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
         raise AnyOrderError(
-            f"{path}: a study has the keys {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; found {found}"
+            f"{path}: a study must have the keys {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; found {found}"
         )
     settings = merged({**OPTIONAL, **written}, written.get("quick") or {} if quick else {})
     for key in ("levels", "arms", "comparisons", "base", "evaluation"):
@@ -109,7 +109,7 @@ def _level(name: str, spec: Any, where: str) -> Level:
         options["output_dir"] = options.pop("data")
     if missing := {"env", "output_dir"} - set(options):
         named = " and ".join(sorted(missing)).replace("output_dir", "data")
-        raise AnyOrderError(f"{where} needs env and data; {named} missing")
+        raise AnyOrderError(f"{where} must have env and data; {named} is missing")
     return Level(name, CollectOptions(**_typed(collect_parser(), options, where).as_dict()), test_on, arms)
 
 
@@ -119,7 +119,7 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
     test_on = _names(change.pop("test_on"), f"{where}.test_on") if "test_on" in change else None
     for group, keys in MATCHED.items():
         if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
-            raise AnyOrderError(f"{where}: arms are matched, so none changes {group}.{found[0]}; change it in base")
+            raise AnyOrderError(f"{where}: arms must be matched, so none may change {group}.{found[0]}; change it in base")
     run = merged(settings["base"], change)
     judged = merged({"pictures": False, **settings["evaluation"]}, own)
     config = _typed_as(RunConfig, run, where)
@@ -132,17 +132,17 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise AnyOrderError(f"{where} is a list of names; found {value!r}")
+        raise AnyOrderError(f"{where} must be a list of names; found {value!r}")
     return tuple(value)
 
 
 def _places(entries: Any, where: str) -> list[tuple[str, str]]:
-    """(level, arm) of each entry of a comparison across levels; none of one within them."""
+    """(level, arm) of each entry of a comparison across levels; empty for a comparison within each level."""
     if not isinstance(entries, list) or not all(isinstance(entry, (str, dict)) for entry in entries):
-        raise AnyOrderError(f"{where} is a list of arms, or of LEVEL: ARM; found {entries!r}")
+        raise AnyOrderError(f"{where} must be a list of arms, or of LEVEL: ARM; found {entries!r}")
     places = [place for entry in entries if isinstance(entry, dict) for place in entry.items()]
     if places and len(places) != len(entries):
-        raise AnyOrderError(f"{where} names a level for all of its arms or for none; found {entries!r}")
+        raise AnyOrderError(f"{where} must name a level for all of its arms or for none; found {entries!r}")
     return places
 
 
@@ -154,40 +154,44 @@ def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
     updates = found if isinstance(found, dict) else dict.fromkeys(sizes, found)
     if set(updates) != set(sizes) or not all(_is_count(number) and number for number in updates.values()):
         raise AnyOrderError(
-            f"{path}: updates is a whole number of at least 1, or one for each of the sizes"
+            f"{path}: updates must be a whole number of at least 1, or one for each of the sizes"
             f" {', '.join(map(str, sizes))}; found {found}"
         )
     return updates
 
 
 def _check(study: Study, path: Path) -> None:
-    for title, parts in {"arms": study.arms, "levels": study.levels}.items():
+    by_folder: dict[str, Sequence[Arm | Level]] = {"arms": study.arms, "levels": study.levels}
+    for title, parts in by_folder.items():
         names = [part.name for part in parts]
         if len({folder_name(name) for name in names}) < len(names):
-            raise AnyOrderError(f"{path}: {title} need names that differ as folders; found {', '.join(names)}")
+            raise AnyOrderError(f"{path}: {title} must have names that differ as folders; found {', '.join(names)}")
     for key, values in {"sizes": study.sizes, "seeds": study.seeds}.items():
         allowed = isinstance(values, list) and all(_is_count(v) or (v is None and key == "sizes") for v in values)
         if not allowed or not values:
-            raise AnyOrderError(f"{path}: {key} is a list of whole numbers; found {values}")
+            raise AnyOrderError(f"{path}: {key} must be a list of whole numbers; found {values}")
     for level in study.levels:
         largest = max((size for size in study.sizes if size is not None), default=0)
         if largest > level.data.num_episodes:
             raise AnyOrderError(
-                f"{path}: sizes asks for {largest} demonstrations, levels.{level.name} has {level.data.num_episodes}; raise"
-                " its num_episodes"
+                f"{path}: sizes must not exceed the demonstrations of a level; found {largest}, but levels.{level.name} has"
+                f" {level.data.num_episodes}; raise its num_episodes"
             )
-    known = {arm.name for arm in study.arms}
+    known = [arm.name for arm in study.arms]
     named = {f"comparison {title}": names for title, names in study.comparisons.items()}
-    for where, names in (named | {f"levels.{level.name}.arms": level.arms or () for level in study.levels}).items():
-        if unknown := [name for name in names if name not in known]:
-            raise AnyOrderError(f"{path}: {where} names unknown arms: {', '.join(unknown)}")
+    named |= {f"levels.{level.name}.arms": level.arms or () for level in study.levels}
+    for where, mentioned in named.items():
+        if unknown := [name for name in mentioned if name not in known]:
+            raise AnyOrderError(f"{path}: {where} names unknown arms: {', '.join(unknown)}; the arms are {', '.join(known)}")
     trained = {(level.name, arm.name) for level in study.levels for arm in study.arms_at(level)}
     for title, places in study.across.items():
         if unknown := [f"{level}: {arm}" for level, arm in places if (level, arm) not in trained]:
-            raise AnyOrderError(f"{path}: comparison {title} names what is not trained: {', '.join(unknown)}")
+            raise AnyOrderError(
+                f"{path}: comparison {title} names arms that are not trained at their level: {', '.join(unknown)}"
+            )
     for key, value in {"unseen_episodes": study.unseen_episodes, "curve_episodes": study.curve_episodes}.items():
         if not (_is_count(value) or (key == "unseen_episodes" and value is None)):
-            raise AnyOrderError(f"{path}: {key} is a whole number; found {value!r}")
+            raise AnyOrderError(f"{path}: {key} must be a whole number; found {value!r}")
 
 
 def _is_count(value: Any) -> bool:
@@ -196,12 +200,12 @@ def _is_count(value: Any) -> bool:
 
 def _check_mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise AnyOrderError(f"{where} is {{key: value, ...}}; found {value!r}")
+        raise AnyOrderError(f"{where} must be {{key: value, ...}}; found {value!r}")
     return value
 
 
 def _typed_as(cls: type, settings: Mapping[str, Any], where: str) -> Any:
-    """Typed and checked by the same parser as a config file."""
+    """An instance of ``cls``; the parser that reads config files checks its settings."""
     reader = parser("study", "")
     reader.add_class_arguments(cls, "it")
     return _typed(reader, {"it": settings}, where).it

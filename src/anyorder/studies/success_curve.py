@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.evaluation.outcomes import success
+from anyorder.models.contract import GridModel
 
 SUCCESS = "success"
-"""Its name among the validation scores."""
+"""Name of the success rate among the validation scores."""
 
 
 @dataclass(frozen=True)
 class PlayedWhileTraining:
-    """What `anyorder.training.trainer.Job.watch` may be.
+    """The success rate of the model in training, for `anyorder.training.trainer.Job.watch`.
 
     Attributes:
         env_id: where episodes are played.
-        num_episodes: how many, always the same: the first seeds of the validation split. Seeds that a finished model is
-            judged on stay unseen.
-        temperature, tried_penalty: of the actions, see `SampledPolicy`.
+        num_episodes: how many are played, always on the first seeds of the validation split. The seeds that a finished model
+            is judged on stay unseen.
+        temperature, tried_penalty: how actions are chosen, see `anyorder.acting.policy.SampledPolicy`.
     """
 
     env_id: str
@@ -31,9 +30,9 @@ class PlayedWhileTraining:
     temperature: float
     tried_penalty: float
 
-    def __call__(self, model: nn.Module) -> dict[str, float]:
-        """``{"success": share of the episodes}``. Draws from a stream of its own; the model is in training mode
-        afterwards."""
+    def __call__(self, model: GridModel) -> dict[str, float]:
+        """``{"success": share of the episodes}``. Random choices come from a generator of its own; the model
+        is in training mode afterwards."""
         first = SPLIT_OFFSETS["validation"]
         model.eval()
         policy = quickest_policy(model, self.temperature, tried_penalty=self.tried_penalty)

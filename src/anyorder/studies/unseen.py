@@ -31,7 +31,7 @@ class UnseenSuccess:
     """An `anyorder.studies.measures.Measure`. Differences are paired by training seed and episode.
 
     Attributes:
-        envs: whose episodes are pooled, as many of each.
+        envs: environments whose episodes are pooled, equally many of each.
     """
 
     envs: tuple[str, ...]
@@ -47,7 +47,8 @@ class UnseenSuccess:
         return {**whole.to_json(), "text": str(whole)}
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
-        """Resampled over training seeds and episodes, always alike."""
+        """The interval is bootstrapped over training seeds and episodes, from the same seed each time; None unless all played
+        the same episodes."""
         ours, theirs = self._successes(outcomes), self._successes(reference)
         if not ours.size or len(set(map(self._seeds, (*outcomes, *reference)))) > 1:
             return None
@@ -58,10 +59,10 @@ class UnseenSuccess:
         return in_points(difference)
 
     def _seeds(self, outcome: Outcome) -> tuple[int, ...]:
-        """Of the episodes that were played."""
+        """Seeds of the episodes that were played."""
         return tuple(seed for env in self.envs for seed in outcome.episodes[env]["seed"])
 
     def _successes(self, outcomes: Sequence[Outcome]) -> np.ndarray:
-        """bool ``[S, N]``."""
+        """bool ``[S, N]``; True where an episode was solved."""
         rows = [[won for env in self.envs for won in outcome.episodes[env]["success"]] for outcome in outcomes]
         return np.array(rows, dtype=bool)

@@ -20,16 +20,16 @@ from anyorder.studies.unseen import UnseenSuccess, unseen_by_all
 NO_VERDICT = "no verdict"
 UNDECIDED = "not distinguishable"
 BESIDE = ("task success", "next action", "hidden cells", "hidden object cells")
-"""What is shown beside the deciding measure; robustness and unseen levels are shown wherever they were measured."""
+"""Measures that are shown beside the deciding one; so are robustness and unseen levels, wherever they were measured."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one row of a comparison is of.
+    """One row of a comparison.
 
     Attributes:
         label: for people.
-        outcomes: of its finished runs, one per seed.
+        outcomes: results of its finished runs, one per seed.
     """
 
     label: str
@@ -57,8 +57,9 @@ def experiments(study: Study, finished: Sequence[Outcome]) -> list[dict[str, Any
                     entries = [Entry(name, chosen(level.name, name, size)) for name in names]
                     found.append(_experiment(title, _where(level.name, size), entries, across=False))
         for title, places in study.across.items():
-            entries = [Entry(f"{arm} ({level})", chosen(level, arm, size)) for level, arm in places]
-            found.append(_experiment(title, _where("", size), entries, across=True))
+            if len(places) > 1:
+                entries = [Entry(f"{arm} ({level})", chosen(level, arm, size)) for level, arm in places]
+                found.append(_experiment(title, _where("", size), entries, across=True))
     return found
 
 
@@ -72,7 +73,7 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
     deciding: Measure = UnseenSuccess(unseen_by_all(outcomes)) if across and outcomes else Success("task success")
     beside = (m for m in measures(outcomes) if m.name != deciding.name and _shown(m.name))
     columns = [deciding, *(m for m in beside if all(m.score(entry.outcomes) for entry in present))]
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         entry.label: {
             "label": entry.label,
             "seeds": [outcome.run.seed for outcome in entry.outcomes],
@@ -84,7 +85,7 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
     scored = [entry for entry in present if deciding.name in rows[entry.label]["scores"]]
     best = max(scored, key=lambda entry: rows[entry.label]["scores"][deciding.name]["rate"], default=None)
     for entry in scored:
-        if entry is not best:
+        if best is not None and entry is not best:
             rows[entry.label]["lead"] = _lead(deciding, best, entry)
     return {
         "title": title,
@@ -102,7 +103,7 @@ def _shown(column: str) -> bool:
 
 
 def _lead(measure: Measure, best: Entry, other: Entry) -> dict[str, Any] | None:
-    """Of the best over another, over the seeds that both have."""
+    """The lead of the best over another, paired over the seeds that both have; None if there are no pairs."""
     ours, theirs = ({outcome.run.seed: outcome for outcome in entry.outcomes} for entry in (best, other))
     seeds = [seed for seed in ours if seed in theirs]
     lead = measure.difference([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]) if seeds else None
@@ -119,11 +120,11 @@ def _verdict(measure: str, rows: Sequence[dict[str, Any]], best: str | None) -> 
     score = next(row for row in rows if row["label"] == best)["scores"][measure]["text"]
     close = [row["label"] for row in others if not (row["lead"]["low"] is not None and row["lead"]["low"] > 0)]
     if close:
-        told = f"{best} has the highest {measure} ({score}), but the interval of its lead over {_and(close)} holds 0"
-        return {"winner": None, "verdict": f"{UNDECIDED.capitalize()}: {told}."}
-    told = f"its {measure} ({score}) is above that of {_and([row['label'] for row in others])}"
-    return {"winner": best, "verdict": f"The winner is {best}: {told}, and no interval of a lead holds 0."}
+        words = f"{best} has the highest {measure} ({score}), but the interval of its lead over {_joined(close)} holds 0"
+        return {"winner": None, "verdict": f"{UNDECIDED.capitalize()}: {words}."}
+    words = f"its {measure} ({score}) is above that of {_joined([row['label'] for row in others])}"
+    return {"winner": best, "verdict": f"The winner is {best}: {words}, and no interval of a lead holds 0."}
 
 
-def _and(names: Sequence[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -7,23 +7,24 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from matplotlib import colormaps, rc_context
+from matplotlib import color_sequences, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 from anyorder.files import replacing
 
 PLOT_NAME = "demonstrations"
 COLUMNS, PANEL_INCHES = 2, (4.2, 3.2)
-LEVEL_COLORS = colormaps["tab10"].colors
-EFFICIENCY_FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": PLOT_NAME, "svg.fonttype": "none"}
+LEVEL_COLORS = color_sequences["tab10"]
+EFFICIENCY_FONTS: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": PLOT_NAME, "svg.fonttype": "none"}
 
 
 def write_efficiency_plot(folder: Path, entries: Sequence[Mapping[str, Any]]) -> tuple[Path, Path]:
     """Write a PNG and an SVG into ``folder`` and return their paths.
 
     Args:
-        folder: made if need be.
+        folder: made if there is none.
         entries: ``efficiency`` of a study's results, see `anyorder.studies.results.results`; at least one.
     """
     png, svg = folder / f"{PLOT_NAME}.png", folder / f"{PLOT_NAME}.svg"
@@ -53,7 +54,7 @@ def efficiency_figure(entries: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, entry: Mapping[str, Any], color: tuple[float, float, float]) -> None:
+def _draw(axes: Axes, entry: Mapping[str, Any], color: ColorType) -> None:
     measured, curve = entry["measurements"], entry["curve"]
     rates = [run["successes"] / run["episodes"] for run in measured]
     axes.plot([run["num_demonstrations"] for run in measured], rates, "o", color=color, markersize=3, alpha=0.7)

@@ -20,12 +20,12 @@ STUDY_CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)"
 LOSS_TICKS = (1, 1.5, 2, 3, 5)
 """Where a loss is labelled, in each decade."""
 DODGE = 0.006
-"""How far apart points of arms are drawn that were measured at the same strength."""
+"""Distance at which points of the same strength but of different arms are drawn, so that none hides another."""
 BASELINE = "most frequent value"
 
 
 def write_experiment_plots(folder: Path, experiment: Mapping[str, Any]) -> dict[str, Path]:
-    """Write each plot that there is data for as PNG and SVG; returns caption -> PNG."""
+    """Write each plot that there is data for as PNG and SVG into a folder; return caption -> path of the PNG."""
     data, name = experiment["plotted"], folder_name(f"{experiment['title']} {experiment['where']}".strip()).lower()
     labels = [row["label"] for row in experiment["rows"]]
     drawn = {
@@ -43,8 +43,8 @@ def write_experiment_plots(folder: Path, experiment: Mapping[str, Any]) -> dict[
 
 
 def curves_figure(labels: Sequence[str], curves: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss and success over updates: thin each seed, thick their mean. Losses of arms that hide differently are those of
-    different questions."""
+    """Loss and success over updates: a thin line for each seed, a thick one for their mean. Losses of arms that hide
+    differently cannot be compared: they belong to different questions."""
     shown = [name for name in STUDY_CURVES if any(curve["curve"] == name for curve in curves)]
     figure, axes = panels(len(shown))
     for panel, name in zip(axes, shown):

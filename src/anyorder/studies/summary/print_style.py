@@ -22,8 +22,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "+++", "ooo")
 PANEL_INCHES = (3.4, 2.6)
 HANDLE_INCHES, CHARACTER_INCHES = 0.8, 0.075
-"""Of an entry of a legend: its line with the space around, and a letter."""
-PRINT_FONTS = {
+"""Widths in a legend: of a line with the space around it, and of a letter."""
+PRINT_FONTS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9.5,
@@ -39,13 +39,13 @@ PRINT_FONTS = {
 
 
 def line(number: int) -> dict[str, Any]:
-    """Color, line style and marker of the number-th thing that is shown."""
+    """Color, line style and marker of the arm with this number, as arguments of a plot."""
     shown = {"color": PRINT_COLORS, "linestyle": LINES, "marker": MARKERS}
     return {name: values[number % len(values)] for name, values in shown.items()} | {"linewidth": 1.4, "markersize": 4.5}
 
 
 def bar(number: int) -> dict[str, Any]:
-    """Fill and hatching of the number-th thing that is shown."""
+    """Fill and hatching of the arm with this number, as arguments of a bar."""
     return {
         "facecolor": PRINT_COLORS[number % len(PRINT_COLORS)],
         "hatch": HATCHES[number % len(HATCHES)],
@@ -54,7 +54,7 @@ def bar(number: int) -> dict[str, Any]:
 
 
 def panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, row by row; call it, and draw, inside of `printed`."""
+    """A figure and its panels, row by row. Call this, and draw, inside of `printed`."""
     figure = Figure(figsize=(columns * PANEL_INCHES[0], rows * PANEL_INCHES[1] + 0.5), layout="constrained")
     axes = [figure.add_subplot(rows, columns, number + 1) for number in range(rows * columns)]
     for panel in axes:
@@ -64,7 +64,8 @@ def panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
 
 
 def legend_below(figure: Figure, first: Sequence[str]) -> None:
-    """One legend for all panels, under them, in as many columns as fit; labels that are ``first`` come in that order."""
+    """One legend for all panels, under them, in as many columns as fit; the labels in
+    ``first`` come first, in that order."""
     found = [panel.get_legend_handles_labels() for panel in figure.axes]
     known = {label: handle for panel in found for handle, label in zip(*panel)}
     if not known:
@@ -81,8 +82,8 @@ def printed() -> Any:
 
 
 def write_both(figure: Figure, folder: Path, name: str) -> Path:
-    """``NAME.png`` (at 200 dots per inch) and ``NAME.svg`` in ``folder``, the same bytes for the same figure; returns the
-    path of the PNG."""
+    """Write ``NAME.png`` (at 200 dots per inch) and ``NAME.svg`` into ``folder``, the same bytes for the same figure; return
+    the path of the PNG."""
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     with rc_context({"svg.hashsalt": name}):
         with replacing(png) as temporary:

@@ -37,8 +37,8 @@ def write_summary(
         study: what was run.
         results: see `anyorder.studies.results.results`.
         results_file: where they are stored.
-        command: that repeats the study.
-        minutes: that it took this time.
+        command: what repeats the study.
+        minutes: how long it took this time.
     """
     link = results_file.relative_to(path.parent).as_posix()
     failed = [f"- {entry['run']}: {entry['error']}" for entry in results["failed"]]
@@ -76,7 +76,7 @@ def _table(table: Mapping[str, Any], link: str) -> list[str]:
 
 
 def _efficiency(entries: Sequence[Mapping[str, Any]], folder: Path, parent: Path, link: str) -> list[str]:
-    """Nothing where no arm was judged at two sizes; else plots are written into ``folder``."""
+    """The parts on sample efficiency, whose plots are written into ``folder``; none if no arm was judged at two sizes."""
     if not entries:
         return []
     plot, _ = (file.relative_to(parent).as_posix() for file in write_efficiency_plot(folder, entries))
@@ -131,7 +131,7 @@ EFFORT = {
     "minutes of training": "{training_minutes:.1f}",
     "minutes of judging": "{judging_minutes:.1f}",
 }
-"""Column -> how it is written."""
+"""Column -> format of its cells."""
 
 
 def _effort(row: Mapping[str, Any], link: str) -> Iterable[str]:

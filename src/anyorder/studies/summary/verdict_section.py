@@ -21,9 +21,9 @@ def verdict_section(experiments: Sequence[Mapping[str, Any]], folder: Path, pare
 
     Args:
         experiments: see `anyorder.studies.verdicts.experiments`.
-        folder: for plots.
-        parent: of the page, which links are relative to.
-        link: to the file with the numbers.
+        folder: where plots are written.
+        parent: folder of the page; links are relative to it.
+        link: path of the file with the numbers, for links.
     """
     if not experiments:
         return []
