@@ -138,7 +138,8 @@ class _Reader:
         if origin in (Union, UnionType):
             return self.optional(inner, spec, path)
         if isinstance(origin, type) and issubclass(origin, Mapping):
-            return self.mapping(*inner, spec, path)
+            key_hint, value_hint = inner
+            return self.mapping(key_hint, value_hint, spec, path)
         if isinstance(origin, type) and issubclass(origin, Collection):
             return self.sequence(origin, inner, spec, path)
         value = _plain(hint, spec, path)
@@ -194,8 +195,9 @@ def _plain(hint: Any, spec: Any, path: str) -> Any:
     if hint not in PLAIN_TYPES:
         raise ValueError(f"{path} has a type that configurations cannot write: {hint}")
     description, types = PLAIN_TYPES[hint]
-    is_truth_value, is_number = isinstance(spec, bool), isinstance(spec, (int, float))
-    if not isinstance(spec, types) or is_truth_value != (hint is bool) or (is_number and not math.isfinite(spec)):
+    if not isinstance(spec, types) or isinstance(spec, bool) != (hint is bool):
+        raise _wrong(path, f"is {description}", spec)
+    if isinstance(spec, (int, float)) and not math.isfinite(spec):
         raise _wrong(path, f"is {description}", spec)
     return hint(spec)
 

@@ -6,8 +6,9 @@ Legend: B trajectories.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -128,9 +129,9 @@ def schedule_from(spec: RateSpec) -> Schedule:
     )
 
 
-def _is_rate(spec: object) -> bool:
+def _is_rate(spec: object) -> TypeGuard[float]:
     return isinstance(spec, (int, float)) and not isinstance(spec, bool) and 0 <= spec <= 1
 
 
-def _are_rates(spec: object) -> bool:
+def _are_rates(spec: object) -> TypeGuard[Sequence[float]]:
     return isinstance(spec, (list, tuple)) and len(spec) > 0 and all(map(_is_rate, spec))

@@ -47,6 +47,8 @@ class GridTransformer(nn.Module):
 
     max_frames: int | None = None
     """Trajectories may be of any length."""
+    allowed: Tensor
+    """bool ``[attributes, V]``; True where an attribute can take the value."""
 
     def __init__(self, config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ each the M of the past and then the M of the future, S cells, H heads, d = D/H, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -177,7 +178,7 @@ class _Receive(torch.autograd.Function):
     in one product over all places that use it."""
 
     @staticmethod
-    def forward(context, tables: Tensor, values: Tensor, gates: Tensor, links: Links) -> Tensor:
+    def forward(context: Any, tables: Tensor, values: Tensor, gates: Tensor, links: Links) -> Tensor:
         rounds = links.senders.shape
         own, overwrite = (tensor.flatten(0, 1).index_select(0, links.frames) for tensor in (values, gates))
         kernels = links.kernels.to(own.dtype)
@@ -194,7 +195,7 @@ class _Receive(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         links = context.links
         kernels, own, overwrite, sent, arrived = context.saved_tensors
         to_arrived = gradient.flatten(0, 1).index_select(0, links.frames)

@@ -186,7 +186,8 @@ class _Frames:
 
     def neighbour(self, by: int) -> Tensor:
         """int64 ``[B, C, F]``: the number of the frame at t - ``by``, in the form that frame t may see."""
-        there = _Frames(*(_shift(t, by, 0) for t in (self.level, self.exists, self.has_values)), self.num_forms)
+        level, exists, has_values = (_shift(t, by, 0) for t in (self.level, self.exists, self.has_values))
+        there = _Frames(level, exists, has_values, self.num_forms)
         form = there.form(self.looking())
         batch, frames = self.level.shape
         row, step = torch.arange(batch, device=form.device)[:, None, None], torch.arange(frames, device=form.device)

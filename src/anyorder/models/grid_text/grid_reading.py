@@ -45,7 +45,8 @@ def read_grid(ids: Sequence[int], codec: TextCodec, view: tuple[int, int]) -> Gr
     tokens = GridTokens.of(codec)
     ids = list(ids)
     first = ids.index(tokens.mark) if tokens.mark in ids else len(ids)
-    frames, actions = [], []
+    frames: list[list[int]] = []
+    actions: list[int] = []
     for token in ids[first:]:
         if token == tokens.mark:
             frames.append([])

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from transformers import PreTrainedModel
-
 from anyorder.models.language.adapters import lora_config
 
 if TYPE_CHECKING:
     from peft import LoraConfig
+    from transformers import LlamaModel, Qwen2Model
 
 DECODER_ATTENTION = r".*\.self_attn\.[qkvo]_proj"
 ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
 
 
-def attend_in_both_directions(decoder: PreTrainedModel) -> None:
+def attend_in_both_directions(decoder: LlamaModel | Qwen2Model) -> None:
     """Let it look ahead where no mask is given; its ``config.is_causal`` says the same of masks.
 
     The embedding of padding learns, too: published models pad with the end of text.
     """
     for layer in decoder.layers:
-        layer.self_attn.is_causal = False
+        layer.get_submodule("self_attn").is_causal = False
     decoder.embed_tokens.padding_idx = None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,9 @@ class MaskedLanguageModel(nn.Module):
     Raises:
         AnyOrderError: for a model that is causal or does not honour attention masks or position ids.
     """
+
+    never: Tensor
+    """int64; the tokens that are never a prediction."""
 
     def __init__(
         self,
@@ -103,7 +107,7 @@ class MaskedLanguageModel(nn.Module):
             ``[K, V]``.
         """
 
-        def keep(module: nn.Module, inputs: tuple, output):
+        def keep(module: nn.Module, inputs: tuple, output: Any) -> Any:
             # The head is the widest layer by far; it works only where something is asked.
             output.last_hidden_state = output.last_hidden_state[asked][None]
             return output
@@ -158,10 +162,10 @@ def _only(answers: range | None, head: nn.Module) -> Iterator[None]:
     if answers is None:
         yield
         return
-    rows = slice(answers.start, answers.stop)
+    rows, linear = slice(answers.start, answers.stop), cast(nn.Linear, head)  # no other layer has ``answers``
 
     def forward(hidden: Tensor) -> Tensor:
-        return nn.functional.linear(hidden, head.weight[rows], None if head.bias is None else head.bias[rows])
+        return nn.functional.linear(hidden, linear.weight[rows], None if linear.bias is None else linear.bias[rows])
 
     head.forward = forward
     try:
@@ -215,8 +219,8 @@ def _complaint(wrapped: MaskedLanguageModel) -> str | None:
     none_sees_changed = others | torch.eye(length, dtype=torch.bool, device=model.device)
 
     def say(tokens: Tensor, positions: Tensor = places, attention: Tensor = all_see_all) -> Tensor:
-        everywhere = torch.ones_like(tokens, dtype=torch.bool).nonzero(as_tuple=True)
-        return wrapped.logits(tokens, positions, attention, everywhere).float()
+        rows, columns = torch.ones_like(tokens, dtype=torch.bool).nonzero(as_tuple=True)
+        return wrapped.logits(tokens, positions, attention, (rows, columns)).float()
 
     def distance(a: Tensor, b: Tensor) -> float:
         return float((a - b).abs().max())

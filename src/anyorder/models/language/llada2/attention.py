@@ -49,7 +49,12 @@ def attention_for(
         ValueError: for another number of dimensions.
     """
     if attention_mask is None or isinstance(attention_mask, BlockMask) or attention_mask.ndim == 2:
-        return create_bidirectional_mask(config, hidden_states, attention_mask, past_key_values=cache)
+        return create_bidirectional_mask(
+            config,
+            hidden_states,
+            attention_mask,  # type: ignore[arg-type]  # transformers passes a BlockMask on, but does not declare it
+            past_key_values=cache,
+        )
     if attention_mask.ndim != 4:
         shape = tuple(attention_mask.shape)
         raise ValueError(f"attention_mask is [B, M] or [B, 1, N, M], found the shape {shape}")

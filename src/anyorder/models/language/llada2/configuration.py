@@ -3,7 +3,7 @@
 The names on the left of `LLaDA2MoeConfig.attribute_map` are those under which transformers' blocks look things up.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -53,7 +53,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         "layers.*.mlp.up_proj": "colwise",
         "layers.*.mlp.down_proj": "rowwise",
     }
-    base_model_ep_plan = {
+    base_model_ep_plan: ClassVar[dict[str, Any]] = {
         "layers.*.mlp.experts.gate_up_proj": "grouped_gemm",
         "layers.*.mlp.experts.down_proj": "grouped_gemm",
         "layers.*.mlp.experts": "ep_dispatch_experts",
@@ -108,6 +108,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         if self.partial_rotary_factor is None and kwargs.get("rotary_dim"):
             self.partial_rotary_factor = kwargs["rotary_dim"] / self.head_dim
         super().__post_init__(**kwargs)
+        assert self.rope_parameters is not None  # transformers has filled it in
         self.partial_rotary_factor = self.rope_parameters.get("partial_rotary_factor")
 
     def to_dict(self) -> dict[str, Any]:

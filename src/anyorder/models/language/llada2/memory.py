@@ -56,10 +56,11 @@ class Parameters:
             model = LLaDA2MoeModelLM(config)
         sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
         total, routed = sum(sizes.values()), sum(size for name, size in sizes.items() if ".experts." in name)
+        experts = config.num_experts or 1  # without any, nothing is routed
         layers = [module for module in model.modules() if isinstance(module, LLaDA2MoeDecoderLayer)]
         return cls(
             total=total,
-            active=total - routed + (routed * config.num_experts_per_tok // config.num_experts if routed else 0),
+            active=total - routed + routed * config.num_experts_per_tok // experts,
             layer=max(sum(parameter.numel() for parameter in layer.parameters()) for layer in layers),
             adapters=LORA_RANK * sum(_adapted_widths(model)),
         )
@@ -132,6 +133,7 @@ def memory(
         (count.total * model + count.adapters * adapter) / num_gpus for model, adapter in zip(cost.of_model, cost.of_adapters)
     )
     experts = config.num_experts_per_tok * (2 * config.hidden_size + 4 * (config.moe_intermediate_size or 0))
+    assert config.head_dim is not None  # the configuration has derived it
     numbers = 8 * config.hidden_size + 4 * config.num_attention_heads * config.head_dim + experts
     layer_inputs = config.num_hidden_layers * config.hidden_size if learns else 0
     # Twice: with gradients. Logits are there in bfloat16 and float32.

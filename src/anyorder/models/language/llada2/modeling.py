@@ -8,6 +8,8 @@ Legend: B sequences, N tokens, P tokens in the cache, D width, V vocabulary.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, initialization
@@ -47,7 +49,7 @@ class LLaDA2MoePreTrainedModel(PreTrainedModel):
         "router_logits": OutputRecorder(LLaDA2MoeGate, index=0),
     }
 
-    def __init__(self, config: LLaDA2MoeConfig, *args, **kwargs) -> None:
+    def __init__(self, config: LLaDA2MoeConfig, *args: Any, **kwargs: Any) -> None:
         check(config)
         super().__init__(config, *args, **kwargs)
 
@@ -75,17 +77,17 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
     def __init__(self, config: LLaDA2MoeConfig) -> None:
         super().__init__(config)
         # No `padding_idx`: the published pad token is also the end of text, which is to be learned.
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.word_embeddings: nn.Module = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(LLaDA2MoeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = Glm4MoeRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.rotary_emb = LLaDA2MoeRotaryEmbedding(config)
+        self.rotary_emb = LLaDA2MoeRotaryEmbedding(config)  # type: ignore[arg-type]  # it has the names that are looked up
         self.gradient_checkpointing = False
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Embedding:
+    def get_input_embeddings(self) -> nn.Module:
         return self.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
+    def set_input_embeddings(self, value: nn.Module) -> None:
         self.word_embeddings = value
 
     @merge_with_config_defaults
@@ -98,7 +100,7 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> MoeModelOutputWithPast:
         """
         Args:
@@ -132,7 +134,7 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
     """LLaDA2 with its head: logits of the token at each position, not of the next one."""
 
     _tp_plan = {"lm_head": "colwise_gather_output"}
-    _pp_plan = {"lm_head": (["hidden_states"], ["logits"])}
+    _pp_plan = {"lm_head": (["hidden_states"], ["logits"])}  # type: ignore[dict-item]  # as in transformers' own models
     _fsdp_plan = {"lm_head": "keep_full_weight"}
 
     def __init__(self, config: LLaDA2MoeConfig) -> None:
@@ -153,7 +155,7 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
-        **kwargs,
+        **kwargs: Any,
     ) -> MoeCausalLMOutputWithPast:
         """See `LLaDA2MoeModel.forward`.
 
