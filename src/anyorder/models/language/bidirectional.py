@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from anyorder.models.language.adapters import lora_config
 
 if TYPE_CHECKING:
     from peft import LoraConfig
     from transformers import LlamaModel, Qwen2Model
+    from transformers.models.llama.modeling_llama import LlamaAttention
+    from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention
 
 DECODER_ATTENTION = r".*\.self_attn\.[qkvo]_proj"
 ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
@@ -21,7 +23,7 @@ def attend_in_both_directions(decoder: LlamaModel | Qwen2Model) -> None:
     The embedding of padding learns, too: published models pad with the end of text.
     """
     for layer in decoder.layers:
-        layer.get_submodule("self_attn").is_causal = False
+        cast("LlamaAttention | Qwen2Attention", layer.self_attn).is_causal = False
     decoder.embed_tokens.padding_idx = None
 
 
