@@ -55,7 +55,7 @@ class Kernels(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """From whom the memories receive, and how.
+    """From which frames the memories receive, and through which kernels.
 
     Attributes:
         tables: ``[K, H, S, S]``, every kernel.
@@ -82,9 +82,9 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor) -> Links:
 
     Args:
         kernels: ``[2, A + 1, H, S, S]``.
-        sources: int64 ``[2, B, C, F]``, the number below N of the frame before, and of the one after, that is received from;
-            negative: none.
-        symbols: int64 ``[2, B, C, F]``, of the transition to it.
+        sources: int64 ``[2, B, C, F]``, the numbers, below N, of the frame before and of the frame after from which each
+            frame receives; negative where it receives from none.
+        symbols: int64 ``[2, B, C, F]``, of the transitions to these two frames.
     """
     num_frames = sources.shape[-1]
     by_round = [_in_rounds(tensor.flatten(1, 2)) for tensor in (sources, symbols)]
@@ -130,7 +130,8 @@ class Transport(nn.Module):
         nn.init.constant_(self.gates.bias, OVERWRITE)
 
     def forward(self, cells: Tensor, absent: Tensor | None, links: Links) -> Tensor:
-        """
+        """What arrives at every cell.
+
         Args:
             cells: ``[N, S, D]``.
             absent: bool ``[N, S]``, True where a cell carries nothing; None if all are present.

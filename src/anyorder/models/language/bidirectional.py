@@ -18,9 +18,10 @@ ATTENTION_AND_MLPS = r".*\.(self_attn|mlp)\.\w+_proj"
 
 
 def attend_in_both_directions(decoder: LlamaModel | Qwen2Model) -> None:
-    """Let it look ahead where no mask is given; its ``config.is_causal`` says the same of masks.
+    """Let a decoder look ahead, and let its embedding of padding learn.
 
-    The embedding of padding learns, too: published models pad with the end of text.
+    This is for calls without a mask; with one, transformers reads ``config.is_causal``, which must be False. Published models
+    pad with the end-of-text token, so its embedding must learn.
     """
     for layer in decoder.layers:
         cast("LlamaAttention | Qwen2Attention", layer.self_attn).is_causal = False
@@ -28,11 +29,11 @@ def attend_in_both_directions(decoder: LlamaModel | Qwen2Model) -> None:
 
 
 def decoder_lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
-    """What to adapt; give it to ``model.add_adapter``.
+    """A configuration of LoRA for ``model.add_adapter``.
 
     Args:
         rank, alpha, tokens: see `lora_config`.
-        experts: adapt the MLPs (these models have no experts) besides attention.
+        experts: True adapts the MLPs (these models have no experts) besides attention.
 
     Raises:
         AnyOrderError: when PEFT is not installed.

@@ -19,7 +19,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     configuration asks for is checked when a model is made from it (scaled rotary embeddings at once), see
     `anyorder.models.language.llada2.check`.
 
-    Attributes that do not say what they are:
+    Attributes whose names do not say enough:
         head_dim: width of one head; ``hidden_size / num_attention_heads`` where not given.
         use_qkv_bias, use_bias: biases of the fused projection to queries, keys and values / of the output projection.
         use_qk_norm: RMS norms of each head's queries and keys.
@@ -28,8 +28,8 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         num_experts: None for a model without any.
         num_shared_experts: how many experts' width every token passes besides; None for none. 0 is a shared expert of
             no width, whose (empty) tensors are part of a checkpoint.
-        n_group, topk_group: experts are in so many groups; those outside of the best ``topk_group`` are excluded.
-        first_k_dense_replace: so many first layers have one MLP of ``intermediate_size`` instead of experts.
+        n_group, topk_group: experts form ``n_group`` groups; a token uses experts of the best ``topk_group`` groups only.
+        first_k_dense_replace: number of layers, from the first, that have one MLP of ``intermediate_size`` instead of experts.
     """
 
     model_type = "llada2_moe"
@@ -112,7 +112,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         self.partial_rotary_factor = self.rope_parameters.get("partial_rotary_factor")
 
     def to_dict(self) -> dict[str, Any]:
-        """As the published file has it: rotary settings under keys of their own."""
+        """The settings under the published keys; rotary settings have keys of their own."""
         settings = super().to_dict()
         rope = settings.pop("rope_parameters", None) or {}
         settings["rope_theta"] = rope.get("rope_theta", self.default_theta)

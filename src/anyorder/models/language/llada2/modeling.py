@@ -33,7 +33,7 @@ from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
 
 
 class LLaDA2MoePreTrainedModel(PreTrainedModel):
-    """What transformers needs to know."""
+    """What transformers needs to know about models of this type."""
 
     config_class = LLaDA2MoeConfig
     base_model_prefix = "model"
@@ -102,7 +102,8 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
         use_cache: bool | None = None,
         **kwargs: Any,
     ) -> MoeModelOutputWithPast:
-        """
+        """Hidden states ``[B, N, D]`` after the last layer and norm.
+
         Args:
             input_ids: int64 ``[B, N]``; or ``inputs_embeds``, ``[B, N, D]``.
             attention_mask: None (all attend to all), ``[B, P + N]`` or ``[B, 1, N, P + N]``; see `attention_for`.
@@ -161,7 +162,8 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
 
         Args:
             labels: int64 ``[B, N]``; the true tokens where the loss counts, elsewhere -100.
-            logits_to_keep: logits of so many last tokens only (0: all), or of these; the head is the widest layer by far.
+            logits_to_keep: logits of this number of last tokens only (0: all), or of the tokens at these places; the head
+                is the widest layer by far.
 
         Returns:
             Logits ``[B, N, V]``, and with ``labels`` the mean cross-entropy over them, in nats.
