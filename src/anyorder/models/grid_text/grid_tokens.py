@@ -77,7 +77,7 @@ class GridTokens:
         first = codec.id_of(names[0])
         if first is None or [codec.id_of(name) for name in names] != list(range(first, first + len(names))):
             raise AnyOrderError(
-                f"the {len(names)} tokens of the grid must follow one another in a tokenizer; found none, or others between them;"
+                f"the {len(names)} tokens of the grid must follow one another in a tokenizer; found none, or others among them;"
                 " call add_grid_tokens(tokenizer) before the codec is made"
             )
         return cls(first)
