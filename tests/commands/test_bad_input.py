@@ -80,7 +80,7 @@ def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
         ("masking: {mask_prob: 1.5}", ["masking.mask_prob", "between 0 and 1", "1.5"]),
         ("masking: {mask_prob: {uniform: [0.5, 0.1]}}", ["masking.mask_prob", "0.5 > 0.1"]),
         ("masking: {attribute_probs: {shade: 0.1}}", ["masking.attribute_probs", "object, color, state", "found shade"]),
-        ("model: {num_heads: 5}", ["num_heads divides width", "5 heads"]),
+        ("model: {num_heads: 5}", ["num_heads must divide width", "5 heads"]),
         ("data: {num_demonstrations: 31}", ["num_demonstrations", "between 1 and the 30", "31"]),
     ],
 )
@@ -151,12 +151,12 @@ def test_an_environment_or_data_that_the_model_cannot_read(complaint, finished_r
         assert "must have 7x7 cells, since this model was made for those; found 5x5" in complaint(*play)
     with monkeypatch.context() as patch:
         patch.setattr(minigrid, "read_view", lambda observation: replace(read_view(observation), mission="go " * 65))
-        assert "at most 64 words, found 65" in complaint(*play)
+        assert "at most 64 words for this model; found 65" in complaint(*play)
 
 
 def test_missions_longer_than_the_model_reads(complaint, tiny_yaml, tmp_path):
     said = complaint("train", "--config", tiny_yaml, "--model.max_words", 3, "--output_dir", tmp_path / "run")
-    assert "at most 3 words, found 5" in said and "model.max_words" in said
+    assert "at most 3 words for this model; found 5" in said and "model.max_words" in said
 
 
 def contents(folder):

@@ -155,7 +155,7 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
         ([], ["--query is one of next_action, forward_dynamics", "--roles FILE"]),
         (["--query", "next_move"], ["--query is one of next_action", "found next_move"]),
         (["--query", "next_action"], ["next_action needs --step"]),
-        (["--query", "next_action", "--step", 999], ["step is between 0 and", "found 999"]),
+        (["--query", "next_action", "--step", 999], ["step must be between 0 and", "found 999"]),
         (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
         (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode is between 0 and 5", "found 6"]),
         (["--query", "next_action", "--step", 0, "--split", "exam"], ["no split 'exam'", "train, validation, test"]),

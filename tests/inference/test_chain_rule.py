@@ -171,7 +171,7 @@ def test_what_does_not_fit_is_said(model, make_batch):
     batch = make_batch([3])
     with pytest.raises(ValueError, match="several ranks"):
         ChainByRounds()(model, batch, imitate(batch.layout))
-    with pytest.raises(ValueError, match="a group is one of element, cell, unit"):
+    with pytest.raises(ValueError, match="group must be one of element, cell, unit"):
         ChainByRounds("frame")(model, batch, InfillQuery(1, 2)(batch.layout))
     with pytest.raises(ValueError, match="num_orders"):
         spread_over_orders(model, batch, batch.layout.of_kind(Kind.ACTION), 0, torch.Generator())

@@ -211,23 +211,23 @@ def test_any_roles_of_a_user(batch):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        (NextActionQuery(3), "step is between 0 and 2 in trajectory 1 of the batch, found 3"),
-        (NextActionQuery(-1), "step is between 0 and 3 in trajectory 0"),
+        (NextActionQuery(3), "step must be between 0 and 2 in trajectory 1 of the batch; found 3"),
+        (NextActionQuery(-1), "step must be between 0 and 3 in trajectory 0"),
         (ForwardDynamicsQuery(4), "between 0 and 3 in trajectory 0"),
         (InverseDynamicsQuery(3), "between 0 and 2 in trajectory 1"),
         (BackwardDynamicsQuery(3), "between 0 and 2 in trajectory 1"),
-        (GoalConditionedActionQuery(1, 1), "between 2 and 4 in trajectory 0 of the batch, found 1"),
-        (GoalConditionedActionQuery(1, 4), "between 2 and 3 in trajectory 1 of the batch, found 4"),
+        (GoalConditionedActionQuery(1, 1), "between 2 and 4 in trajectory 0 of the batch; found 1"),
+        (GoalConditionedActionQuery(1, 4), "between 2 and 3 in trajectory 1 of the batch; found 4"),
         (WaypointsQuery(0, ()), "at least one waypoint"),
-        (InfillQuery(5, 6), "start is between 0 and 4"),
-        (InfillQuery(2, 2), "stop is between 3 and 5"),
-        (InfillQuery(0, 5), "stop is between 1 and 4 in trajectory 1"),
-        (FutureQuery(1, 0), "horizon is between 1 and 3"),
-        (FutureQuery(1, 3), "horizon is between 1 and 2 in trajectory 1"),
-        (RandomHiddenCellsQuery(1.5), "rate is above 0 and at most 1, found 1.5"),
+        (InfillQuery(5, 6), "start must be between 0 and 4"),
+        (InfillQuery(2, 2), "stop must be between 3 and 5"),
+        (InfillQuery(0, 5), "stop must be between 1 and 4 in trajectory 1"),
+        (FutureQuery(1, 0), "horizon must be between 1 and 3"),
+        (FutureQuery(1, 3), "horizon must be between 1 and 2 in trajectory 1"),
+        (RandomHiddenCellsQuery(1.5), "rate must be above 0 and at most 1; found 1.5"),
         (RandomHiddenCellsQuery(1e-9), "nothing is asked"),
-        (HiddenCellsQuery(torch.zeros(2, 3, dtype=torch.bool)), r"hidden is bool \[2, \d+\], found"),
-        (RolesQuery(torch.zeros(2, 3)), "roles are integers"),
+        (HiddenCellsQuery(torch.zeros(2, 3, dtype=torch.bool)), r"hidden must be bool \[2, \d+\]; found"),
+        (RolesQuery(torch.zeros(2, 3)), "roles must be integers"),
     ],
 )
 def test_what_is_impossible_is_said(batch, query, said):
@@ -238,11 +238,11 @@ def test_what_is_impossible_is_said(batch, query, said):
 def test_wrong_roles_are_said(batch):
     roles = FutureQuery(1)(batch.layout).roles.long()
     for change, said in (
-        (roles.masked_fill(~batch.layout.present, int(Role.CONTEXT)), "padding is DROPPED"),
-        (roles.masked_fill(roles == Role.TARGET, 7), "between 0 and 3, found 0 to 7"),
+        (roles.masked_fill(~batch.layout.present, int(Role.CONTEXT)), "padding must be DROPPED"),
+        (roles.masked_fill(roles == Role.TARGET, 7), "between 0 and 3; found 0 to 7"),
         (roles.masked_fill(roles == Role.TARGET, int(Role.HIDDEN)), "at least one element"),
     ):
         with pytest.raises(ValueError, match=said):
             RolesQuery(change)(batch.layout)
-    with pytest.raises(ValueError, match="only elements of observations"):
+    with pytest.raises(ValueError, match="elements of observations only"):
         HiddenCellsQuery(batch.layout.of_kind(Kind.ACTION))(batch.layout)

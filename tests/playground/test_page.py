@@ -184,7 +184,7 @@ def test_what_cannot_be_asked_is_said_on_the_page(playground):
     page.fill("#option-step", "77")
     page.click("#question .primary")
     page.wait_for_selector("#error:not([hidden])")
-    assert "step is between 0 and" in page.inner_text("#error") and "77" in page.inner_text("#error")
+    assert "step must be between 0 and" in page.inner_text("#error") and "77" in page.inner_text("#error")
     assert page.locator("#shown .hidden").count() == 0
     answered(page, cell(page, 2, 3).click)
     assert page.locator("#error").is_hidden()

@@ -130,7 +130,7 @@ def test_every_other_query_is_answered(ask, asks):
         ({"kind": "roles", "roles": "114"}, {}, ["asked.roles.roles", "found 114"]),
         ({"kind": "query", "name": "next_move"}, {}, ["query is one of next_action", "found next_move"]),
         ({"kind": "query", "name": "next_action"}, {}, ["next_action needs step"]),
-        ({"kind": "query", "name": "next_action", "options": {"step": 99}}, {}, ["step is between 0 and", "found 99"]),
+        ({"kind": "query", "name": "next_action", "options": {"step": 99}}, {}, ["step must be between 0 and", "found 99"]),
         ({"kind": "query", "name": "next_action", "options": {"step": 10**30}}, {}, ["asked.query.options.step", "1000000"]),
         ({"kind": "query", "name": "next_action", "options": {"step": 0, "rate": 0.3}}, {}, ["no option rate"]),
         ({"kind": "query", "name": "infill", "options": {"start": 0, "stop": 1}}, {"name": "beam"}, ["decoder is one of"]),

@@ -47,7 +47,7 @@ def test_every_run_that_can_finishes_and_the_others_are_named(out, found):
     assert [entry["run"] for entry in found["failed"]] == [
         f"Red, {size} demonstrations, broken, seed {seed}" for seed in (0, 1) for size in (4, "all")
     ]
-    assert all("num_heads divides width" in entry["error"] for entry in found["failed"])
+    assert all("num_heads must divide width" in entry["error"] for entry in found["failed"])
     assert row(found, 4, "broken")["scores"] == {}
     summary = (out / "RESULTS_SUMMARY.md").read_text()
     assert all(f"- {entry['run']}: {entry['error']}" in summary for entry in found["failed"])

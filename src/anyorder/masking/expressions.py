@@ -6,8 +6,8 @@ An expression is one of
 - ``{name: {field: value, ...}}``: a strategy and its fields (``{cell: {rate: 0.5}}``);
 - ``{mixture: {label: weight, label: {weight: w, strategy: expression}, ...}}``: one of several, drawn per trajectory. A
   label with a plain weight is itself the name of a strategy;
-- ``{stages: {first: expression, then: expression, at: 0.5}}``: the one until this share of the updates, the other from
-  there on; either may have stages in turn.
+- ``{stages: {first: expression, then: expression, at: 0.5}}``: the first strategy until this share of the updates, the
+  second from there on; either may itself be of stages.
 
 A field is read as its type hint says: a `Rate` in every form of `schedules.schedule_from`, a member of an
 enumeration (`Attribute`, `Kind`) by its name in lower case, a `Strategy` as an expression, numbers, truth values and
@@ -32,8 +32,8 @@ Moment = Callable[[float], Any]
 """From the progress of training, 0 at the first update and 1 at the last, to the value at that moment."""
 
 FROM_DEFAULTS = {"rate": Rate, "rates": Mapping[Attribute, Rate]}
-"""Fields of this name and type may be left out: one setting for all strategies that hide. A strategy that is made of
-another, whose ``rate`` is a chance of something else, states its own."""
+"""Fields of this name and type may be left out: one setting serves all strategies that hide elements. A strategy that is
+made of another strategy must state its ``rate``, which is the chance of something else."""
 
 
 def strategy_from(spec: Any, defaults: Mapping[str, Any], key: str = "strategy") -> Callable[[float], Strategy]:
@@ -73,7 +73,7 @@ class _Reader:
         if isinstance(spec, Mapping) and len(spec) == 1:
             ((name, values),) = spec.items()
             return self.named(name, {} if values is None else values, path)
-        raise _wrong(path, "is the name of a strategy or {name: {field: value, ...}}", spec)
+        raise _wrong(path, "the name of a strategy or {name: {field: value, ...}}", spec)
 
     def named(self, name: Any, values: Any, path: str) -> Moment:
         """The strategy of this name with these fields."""
@@ -83,14 +83,15 @@ class _Reader:
         if cls is Mixture:
             return self.mixture(values, inside)
         if not isinstance(values, Mapping):
-            raise _wrong(inside, "is {field: value, ...}", values)
+            raise _wrong(inside, "{field: value, ...}", values)
         return _built(cls, self.arguments(cls, values, inside), inside)
 
     def arguments(self, cls: type, values: Mapping[str, Any], path: str) -> dict[str, Moment]:
         """The fields of a strategy by name; those that keep the dataclass' own default are left out."""
         own, hints = {field.name: field for field in fields(cls) if field.init}, typing.get_type_hints(cls)
         if unknown := [name for name in values if name not in own]:
-            raise ValueError(f"{path} has {_listed(own) or 'no fields'}; found {_listed(unknown)}")
+            allowed = f"have no other fields than {_listed(own)}" if own else "have no fields"
+            raise ValueError(f"{path} must {allowed}; found {_listed(unknown)}")
         given = dict(values)
         for name, hint in FROM_DEFAULTS.items():
             if hints.get(name) == hint and name in self.defaults and Strategy not in hints.values():
@@ -102,9 +103,9 @@ class _Reader:
     def mixture(self, spec: Any, path: str) -> Moment:
         """``label -> weight | {weight, strategy}``."""
         if not isinstance(spec, Mapping):
-            raise _wrong(path, "is {label: weight} or {label: {weight: w, strategy: expression}}", spec)
+            raise _wrong(path, "{label: weight} or {label: {weight: w, strategy: expression}}", spec)
         if not spec:
-            raise ValueError(f"{path} names at least one strategy, found none")
+            raise ValueError(f"{path} must name at least one strategy; found none")
         weights, strategies = [], []
         for label, entry in spec.items():
             inside = f"{path}.{label}"
@@ -115,17 +116,17 @@ class _Reader:
                 strategies.append(self.strategy(entry["strategy"], f"{inside}.strategy"))
                 weights.append(self.value(float, entry["weight"], f"{inside}.weight"))
             else:
-                raise _wrong(inside, "is a weight or {weight: w, strategy: expression}", entry)
+                raise _wrong(inside, "a weight or {weight: w, strategy: expression}", entry)
         return _built(Mixture, {"strategies": _together(strategies), "weights": _together(weights)}, path)
 
     def stages(self, spec: Any, path: str) -> Moment:
-        """One expression after the other."""
+        """``{first, then, at}``: one expression until a share of the updates, another from there on."""
         if not isinstance(spec, Mapping) or set(spec) != {"first", "then", "at"}:
-            raise _wrong(path, "is {first: expression, then: expression, at: a share of the updates}", spec)
+            raise _wrong(path, "{first: expression, then: expression, at: a share of the updates}", spec)
         first, then = (self.strategy(spec[name], f"{path}.{name}") for name in ("first", "then"))
         share = _plain(float, spec["at"], f"{path}.at")
         if not 0 < share < 1:
-            raise _wrong(f"{path}.at", "is a share of the updates, above 0 and below 1", spec["at"])
+            raise _wrong(f"{path}.at", "a share of the updates, above 0 and below 1", spec["at"])
         return lambda progress: (first if progress < share else then)(progress)
 
     def value(self, hint: Any, spec: Any, path: str) -> Moment:
@@ -138,7 +139,8 @@ class _Reader:
         if origin in (Union, UnionType):
             return self.optional(inner, spec, path)
         if isinstance(origin, type) and issubclass(origin, Mapping):
-            return self.mapping(*inner, spec, path)
+            key_hint, value_hint = inner
+            return self.mapping(key_hint, value_hint, spec, path)
         if isinstance(origin, type) and issubclass(origin, Collection):
             return self.sequence(origin, inner, spec, path)
         value = _plain(hint, spec, path)
@@ -154,19 +156,20 @@ class _Reader:
         return self.value(known[0], spec, path)
 
     def mapping(self, key_hint: Any, value_hint: Any, spec: Any, path: str) -> Moment:
+        """``{key: value, ...}``, whose keys do not change over training."""
         if not isinstance(spec, Mapping):
-            raise _wrong(path, "is {key: value, ...}", spec)
+            raise _wrong(path, "{key: value, ...}", spec)
         keys = [_plain(key_hint, key, path) for key in spec]
         values = _together([self.value(value_hint, value, f"{path}.{key}") for key, value in spec.items()])
         return lambda progress: dict(zip(keys, values(progress)))
 
     def sequence(self, origin: type, inner: tuple, spec: Any, path: str) -> Moment:
-        """A list, of any length or, for ``tuple[X, Y]``, of that of its type."""
+        """A list: of as many entries as the type names (``tuple[X, Y]``), or of any number (``Sequence[X]``)."""
         if not isinstance(spec, (list, tuple)):
-            raise _wrong(path, "is a list", spec)
+            raise _wrong(path, "a list", spec)
         fixed = origin is tuple and inner[-1] is not Ellipsis
         if fixed and len(inner) != len(spec):
-            raise _wrong(path, f"is a list of {len(inner)}", spec)
+            raise _wrong(path, f"a list of {len(inner)}", spec)
         hints = inner if fixed else [inner[0]] * len(spec)
         return _together([self.value(hint, one, f"{path}[{i}]") for i, (hint, one) in enumerate(zip(hints, spec))])
 
@@ -180,7 +183,7 @@ def _class(name: Any, path: str) -> type:
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{path}: the entry point of {name} does not load ({error}); reinstall its package") from None
     if not is_dataclass(cls):
-        raise ValueError(f"{path}.{name} is a dataclass, so that its fields can be read; found {cls!r}")
+        raise ValueError(f"{path}.{name} must be a dataclass, so that its fields can be read; found {cls!r}")
     return cls
 
 
@@ -189,14 +192,15 @@ def _plain(hint: Any, spec: Any, path: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         names = {member.name.lower(): member for member in hint}
         if not isinstance(spec, str) or spec not in names:
-            raise ValueError(f"{path} knows {_listed(names)}; found {spec}")
+            raise ValueError(f"{path} must be one of {_listed(names)}; found {spec}")
         return names[spec]
     if hint not in PLAIN_TYPES:
         raise ValueError(f"{path} has a type that configurations cannot write: {hint}")
     description, types = PLAIN_TYPES[hint]
-    is_truth_value, is_number = isinstance(spec, bool), isinstance(spec, (int, float))
-    if not isinstance(spec, types) or is_truth_value != (hint is bool) or (is_number and not math.isfinite(spec)):
-        raise _wrong(path, f"is {description}", spec)
+    if not isinstance(spec, types) or isinstance(spec, bool) != (hint is bool):
+        raise _wrong(path, description, spec)
+    if isinstance(spec, (int, float)) and not math.isfinite(spec):
+        raise _wrong(path, description, spec)
     return hint(spec)
 
 
@@ -206,11 +210,11 @@ PLAIN_TYPES: dict[type, tuple[str, tuple[type, ...]]] = {
     float: ("a number", (int, float)),
     str: ("text", (str,)),
 }
-"""Type -> what it is called in an error message, and what may stand for it."""
+"""Type -> its name in an error message, and the Python types that are accepted for it."""
 
 
 def _built(cls: type, arguments: Mapping[str, Moment], path: str) -> Moment:
-    """The dataclass with these fields. What the class itself refuses is refused with the path."""
+    """The dataclass with these fields. An error that the class itself raises gets the path in front."""
 
     def at(progress: float) -> Strategy:
         now = {name: value(progress) for name, value in arguments.items()}
@@ -220,10 +224,12 @@ def _built(cls: type, arguments: Mapping[str, Moment], path: str) -> Moment:
 
 
 def _together(values: Sequence[Moment]) -> Moment:
+    """One tuple of several values."""
     return lambda progress: tuple(value(progress) for value in values)
 
 
 def _explained(path: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function; a ValueError gets the path in front."""
     try:
         return function(*arguments)
     except ValueError as error:
@@ -239,4 +245,4 @@ def _listed(names: Iterable[Any]) -> str:
 
 
 def _wrong(path: str, allowed: str, found: Any) -> ValueError:
-    return ValueError(f"{path} {allowed}; found {found!r}")
+    return ValueError(f"{path} must be {allowed}; found {found!r}")

@@ -15,7 +15,7 @@ from anyorder.elements.layout import Kind, Layout
 
 
 class Role(IntEnum):
-    """What becomes of an element in one pass.
+    """What the model does with an element in one pass.
 
     | role    | input       | attended to | scored |
     |---------|-------------|-------------|--------|
@@ -63,11 +63,11 @@ NEVER = torch.iinfo(torch.int32).max
 
 
 def own_level(ranks: Tensor) -> Tensor:
-    """int32: the level from which an element looks, and at which its mask symbol can be looked at: ``2 * rank``.
+    """int32: the level from which an element looks, and from which others see its mask symbol: ``2 * rank``.
 
-    Levels are the law of ranks in one comparison: who stands at a level sees what stands there or below. The true
+    Levels turn the rule of ranks into one comparison: an element at a level sees what stands there or below. The true
     value of a TARGET stands between its own rank and the next (see `value_level`). A model that shows such a value
-    lets it look from that level too: it sees what its target saw, and the values of the same rank.
+    lets the value look from that level too: it sees what its target saw, and the values of the same rank.
     """
     return 2 * ranks
 
@@ -80,14 +80,14 @@ def value_level(roles: Tensor, ranks: Tensor) -> Tensor:
 
 
 def sees_value(role: Tensor, rank: Tensor, own_rank: Tensor) -> Tensor:
-    """True where an element of rank ``own_rank`` may see the true value of one of (role, rank)."""
+    """bool; True where an element of rank ``own_rank`` may see the true value of an element with this role and rank."""
     return value_level(role, rank) <= own_level(own_rank)
 
 
 def reconstruct(layout: Layout, hidden: Tensor) -> Order:
     """Plain any-order reconstruction: hidden elements are targets, the rest is context, all ranks are equal.
 
-    Returns-to-go are a summary of what is yet to come; they are DROPPED unless they are asked for.
+    Returns-to-go sum up the future; they are DROPPED unless they are hidden and asked for.
 
     Args:
         layout: of the batch.
@@ -109,17 +109,18 @@ def in_turn(order: Order, layout: Layout) -> Order:
 
 
 def look_ahead(order: Order, layout: Layout) -> Order:
-    """The same roles, each action ranked after the observation that follows it: what is at step t has rank ``2t``, action
-    t has ``2t + 3``. No observation shares a rank with an action, for the reason that `imitate` gives."""
+    """The same roles, each action ranked after the observation that follows it: observations and returns of step t have
+    rank ``2t``, action t has ``2t + 3``, missions have 0. No observation shares a rank with an action, for the reason that
+    `imitate` gives."""
     ranks = 2 * layout.step.clamp(min=0) + 3 * layout.of_kind(Kind.ACTION)
     return Order(order.roles, ranks.to(torch.int32))
 
 
 def imitate(layout: Layout) -> Order:
-    """Every action a target, everything ranked in the order of events: each action from the mission, the observations up
-    to its step and the true actions before it, all in one pass.
+    """Every action a target, everything ranked in the order of events: each action is predicted from the mission, the
+    observations up to its step and the true actions before it, all in one pass.
 
-    Ranked by step alone an action would see the same, but in a text model the observation of its step would have seen
-    the action's mask symbol, and later steps would read that observation as it was then.
+    With ranks by step alone an action would see the same elements, but in a text model the observation of its step would
+    have seen the action's mask symbol, and later steps would read that observation as it was then.
     """
     return in_turn(reconstruct(layout, layout.of_kind(Kind.ACTION)), layout)

@@ -6,8 +6,9 @@ Legend: B trajectories.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -31,9 +32,9 @@ class Rate:
     def __post_init__(self) -> None:
         for value in (self.low, self.high, *self.choices):
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"a rate is the hidden share, between 0 and 1; found {value}")
+                raise ValueError(f"a rate is the hidden share and must lie between 0 and 1; found {value}")
         if self.low > self.high:
-            raise ValueError(f"a uniform rate needs low <= high, found {self.low} > {self.high}")
+            raise ValueError(f"a uniform rate must have low <= high; found {self.low} > {self.high}")
 
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
         """float32 ``[num]``: one rate per trajectory."""
@@ -55,7 +56,7 @@ class AntitheticRate(Rate):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.choices:
-            raise ValueError(f"an antithetic rate lies between two bounds and has no choices, found {self.choices}")
+            raise ValueError(f"an antithetic rate must have two bounds and no choices; found the choices {self.choices}")
 
     def sample(self, num: int, generator: torch.Generator) -> Tensor:
         """float32 ``[num]``: one rate per trajectory, ``num`` equal steps apart around the circle."""
@@ -73,17 +74,17 @@ def constant(rate: Rate) -> Schedule:
 
 
 def linear(start: float, end: float) -> Schedule:
-    """Straight from ``start`` to ``end``."""
+    """A constant rate per update that moves from ``start`` to ``end`` in a straight line."""
     return lambda progress: _fixed(start + (end - start) * progress)
 
 
 def cosine(start: float, end: float) -> Schedule:
-    """Half a cosine from ``start`` to ``end``: slow, fast, slow."""
+    """A constant rate per update that moves from ``start`` to ``end`` along half a cosine: slowly, fast, slowly."""
     return lambda progress: _fixed(end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def step(*rates: float) -> Schedule:
-    """The rates in turn, each for an equal part of training (the original: 0.15, 0.30, 0.50)."""
+    """The rates in turn, each for an equal part of training (the AOMT paper: 0.15, 0.30, 0.50)."""
     return lambda progress: _fixed(rates[min(int(progress * len(rates)), len(rates) - 1)])
 
 
@@ -121,16 +122,16 @@ def schedule_from(spec: RateSpec) -> Schedule:
         if name in SHAPES and _are_rates(rates) and (name == "step" or len(rates) == 2):
             return SHAPES[name](*rates)
     raise ValueError(
-        "a rate is the hidden share: a number between 0 and 1, a list of such numbers, or one of"
+        "a rate is the hidden share and must be a number between 0 and 1, a list of such numbers, or one of"
         " {uniform: [low, high]}, {antithetic: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},"
         " {step: [rate, ...]};"
         f" found {spec!r}"
     )
 
 
-def _is_rate(spec: object) -> bool:
+def _is_rate(spec: object) -> TypeGuard[float]:
     return isinstance(spec, (int, float)) and not isinstance(spec, bool) and 0 <= spec <= 1
 
 
-def _are_rates(spec: object) -> bool:
+def _are_rates(spec: object) -> TypeGuard[Sequence[float]]:
     return isinstance(spec, (list, tuple)) and len(spec) > 0 and all(map(_is_rate, spec))

@@ -1,1 +1,1 @@
-"""What rebuilds: a model for grids, language models, and grids told to language models."""
+"""Models that rebuild what an order hides: one for grids, language models, and language models that read grids as text."""

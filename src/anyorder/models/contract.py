@@ -17,13 +17,13 @@ LayoutT_contra = TypeVar("LayoutT_contra", bound=Layout, contravariant=True)
 
 
 class Model(Protocol[LayoutT_contra]):
-    """Rebuilds what an order hides from what it shows. It is a torch module; what is used of one is listed, too.
+    """Rebuilds what an order hides from what it shows. It is a torch module; the methods that callers use are listed, too.
 
     Legend: B trajectories, E elements, K targets, V values (or tokens).
     """
 
     def __call__(self, values: Tensor, layout: LayoutT_contra, order: Order) -> Tensor:
-        """Ask.
+        """Logits of the targets.
 
         Args:
             values: int64 ``[B, E]``; true values, read only where the order shows them.
@@ -38,7 +38,7 @@ class Model(Protocol[LayoutT_contra]):
         """Raise a ValueError that says why, for an order that the model cannot honour."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """All parameters that learn, by how they learn."""
+        """All parameters that learn, grouped by how they learn."""
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
@@ -55,7 +55,7 @@ class GridModel(Model[GridLayout], Protocol):
     """A model of trajectories in a grid world, whatever it is made of.
 
     Attributes:
-        vocabulary: numbers the values that it answers with.
+        vocabulary: numbers the values of its answers.
         view: columns and rows of what the agent sees.
         max_frames: how many observations it reads at most; None: any number.
     """
@@ -65,11 +65,11 @@ class GridModel(Model[GridLayout], Protocol):
     max_frames: int | None
 
     def check(self, view: tuple[int, int], num_words: int) -> None:
-        """Raise an AnyOrderError for trajectories of another view, or with more mission words, than it was made for."""
+        """Raise an AnyOrderError for trajectories of another view, or with more mission words, than the model was made for."""
 
 
 def check_view(made: tuple[int, int], found: tuple[int, int]) -> None:
-    """Raise an AnyOrderError where a model meets a view of another size than the one it was made for."""
+    """Raise an AnyOrderError if views have another size, columns and rows, than the model was made for."""
     if tuple(found) != tuple(made):
         sizes = ["x".join(map(str, size)) for size in (made, found)]
         raise AnyOrderError(

@@ -84,7 +84,7 @@ def test_each_mission_draws_at_random_for_itself(missions, assert_share):
 
 
 def test_a_pattern_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"'\(red' is not a regular expression"):
+    with pytest.raises(ValueError, match=r"must be a regular expression; found '\(red'"):
         ByMission({"(red": NextAction()}, NextAction())
 
 
@@ -194,7 +194,7 @@ def test_one_observation_can_be_a_window(draws, tell):
     assert {" ".join(tell(order, layout, row).targets()) for row in range(50)} == {"o0", "o1", "o2"}
     with pytest.raises(ValueError, match="no element"):
         Window(NextAction(), 1)(layout, seeded())
-    with pytest.raises(ValueError, match="at least 1 step long, found 0"):
+    with pytest.raises(ValueError, match="must be at least 1 step long; found 0"):
         Window(NextAction(), 0)
 
 

@@ -56,7 +56,7 @@ def in_time(name):
 
 
 def test_a_way_needs_a_waypoint():
-    with pytest.raises(ValueError, match="at least 1 waypoint"):
+    with pytest.raises(ValueError, match="num_waypoints must be at least 1; found 0"):
         Waypoint(0)
 
 

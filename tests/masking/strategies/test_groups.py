@@ -142,7 +142,7 @@ def test_each_attribute_has_its_own_rate(make_batch, assert_share):
 
 def test_only_what_may_be_hidden_has_a_rate_of_its_own():
     rates = dict.fromkeys([Attribute.WORD, Attribute.COLOR, Attribute.RETURN], fixed(0.1))
-    with pytest.raises(ValueError, match="object, .*action can have a rate of their own, found word, return; leave"):
+    with pytest.raises(ValueError, match="only object, .*action can have a rate of their own; found word, return; leave"):
         AttributeWise(fixed(0.5), rates)
 
 

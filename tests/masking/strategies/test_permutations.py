@@ -84,5 +84,5 @@ def test_antithetic_rates_spread_over_the_blocks_of_a_batch(draws):
 
 
 def test_a_block_has_a_step():
-    with pytest.raises(ValueError, match="at least 1 step"):
+    with pytest.raises(ValueError, match="must be at least 1 step"):
         Blocks(0, Rate(0.5, 0.5))

@@ -30,7 +30,7 @@ def test_a_name_of_the_table_gives_its_class():
 
 def test_an_unknown_name_is_refused_with_those_known(install):
     install("sideways")
-    with pytest.raises(ValueError, match=r"cell, token, .*blocks, mixture, only, .*at_once, sideways; found cel$"):
+    with pytest.raises(ValueError, match=r"must be one of cell, token, .*blocks, mixture, .*at_once, sideways; found cel$"):
         strategy_class("cel")
 
 

@@ -276,10 +276,10 @@ def test_what_cannot_be_written_or_read_is_refused(make_trajectory):
     plain = wordpiece()
     with pytest.raises(AnyOrderError, match="add_grid_tokens"):
         GridText(TextCodec(plain, 4, 3))
-    with pytest.raises(AnyOrderError, match="longest_run is between 1 and 49, found 50"):
+    with pytest.raises(AnyOrderError, match="longest_run must be between 1 and 49; found 50"):
         GridText(CODECS["bert"], 50)
     batch = batch_of([make_trajectory(1, (1, 1), "Go To The BALL")])
-    with pytest.raises(AnyOrderError, match="gives the mission 'Go To The BALL' back, found 'go to the ball'"):
+    with pytest.raises(AnyOrderError, match="must give the mission 'Go To The BALL' back; found 'go to the ball'"):
         GridText(CODECS["bert"]).write(batch.values, batch.layout, all_shown(batch.layout))
     batch = batch_of([make_trajectory(2, (2, 2), "go")])
     ids = GridText(CODECS["bert"]).write(batch.values, batch.layout, all_shown(batch.layout)).batch.values[0].tolist()

@@ -212,5 +212,5 @@ def test_it_learns_an_order_by_heart():
 
 def test_too_long_trajectories_are_refused(wrapped):
     layout = text_layout([units_of(LONGEST + 1)])
-    with pytest.raises(AnyOrderError, match=f"at most {LONGEST} tokens, found {LONGEST + 1}"):
+    with pytest.raises(AnyOrderError, match=f"at most {LONGEST} tokens for this model; found {LONGEST + 1}"):
         wrapped[0](random_values(layout, 0), layout, reconstruct(layout, layout.present))

@@ -1,8 +1,8 @@
-"""Queries: an order fixed for inference. ``query(layout) -> Order``; its targets are what is asked, one question per
-trajectory of the batch.
+"""Queries: fixed orders for inference. ``query(layout)`` returns an `Order` whose targets are what is asked, one question
+per trajectory of the batch.
 
 Where a training strategy asks the same question, the query has its ranks, so the answer has exactly the distribution
-that was trained. What a query does not show is DROPPED, returns-to-go always. A ``step`` is one number for the batch,
+that was trained. What a query does not show is DROPPED; returns-to-go always are. A ``step`` is one number for the batch,
 or int64 ``[B]``; one outside a trajectory is a ValueError that names the allowed range.
 """
 
@@ -40,4 +40,4 @@ QUERIES: dict[str, type] = {
     "future": FutureQuery,
     "hidden_cells": RandomHiddenCellsQuery,
 }
-"""Name on the command line -> query whose fields are numbers."""
+"""Name on the command line -> class of the query, whose fields are numbers or true or false."""

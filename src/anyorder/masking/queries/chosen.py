@@ -1,4 +1,4 @@
-"""Whatever a user chose.
+"""A query of any roles and ranks that a user chose.
 
 Legend: B trajectories, E elements.
 """
@@ -30,12 +30,12 @@ class RolesQuery:
         ranks = torch.zeros_like(self.roles) if self.ranks is None else self.ranks
         for name, tensor, highest in (("roles", self.roles, max(Role)), ("ranks", ranks, 2**30)):
             if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.shape != layout.shape:
-                raise ValueError(f"{name} are integers {list(layout.shape)}, found {tensor.dtype} {list(tensor.shape)}")
+                raise ValueError(f"{name} must be integers {list(layout.shape)}; found {tensor.dtype} {list(tensor.shape)}")
             if bool(((tensor < 0) | (tensor > highest)).any()):
                 found = [int(number) for number in tensor.aminmax()]
-                raise ValueError(f"{name} are between 0 and {int(highest)}, found {found[0]} to {found[1]}")
+                raise ValueError(f"{name} must lie between 0 and {int(highest)}; found {found[0]} to {found[1]}")
         if bool((self.roles[~layout.present] != Role.DROPPED).any()):
-            raise ValueError(f"padding is DROPPED ({int(Role.DROPPED)}), found another role where no element exists")
+            raise ValueError(f"padding must be DROPPED ({int(Role.DROPPED)}); found another role where no element exists")
         if not bool((self.roles == Role.TARGET).any()):
-            raise ValueError(f"a query asks for at least one element (role TARGET, {int(Role.TARGET)}), found none")
+            raise ValueError(f"a query must ask for at least one element (role TARGET, {int(Role.TARGET)}); found none")
         return Order(self.roles.to(torch.uint8), ranks.to(torch.int32))

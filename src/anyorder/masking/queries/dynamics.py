@@ -1,4 +1,5 @@
-"""What is done, what follows, what was done, where it began: one step of a training strategy.
+"""Queries for the next action, the next observation, the action in between and the observation before: one step of a
+training strategy.
 
 Legend: T actions of a trajectory (its observations have steps 0..T).
 """

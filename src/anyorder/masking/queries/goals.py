@@ -33,7 +33,7 @@ class WaypointsQuery:
     def __call__(self, layout: Layout) -> Order:
         at = within("step", self.step, 0, last_step_of(layout, Kind.ACTION))
         if not len(self.waypoints):
-            raise ValueError("a query for an action towards waypoints names at least one waypoint, found none")
+            raise ValueError("a query for an action towards waypoints must name at least one waypoint; found none")
         step, action, observation = parts(layout)
         known = torch.zeros_like(observation)
         for waypoint in self.waypoints:

@@ -39,9 +39,9 @@ class FutureQuery:
 
     Attributes:
         step: 0 <= step < T.
-        horizon: at least 1, step + horizon <= T; None: to the end of each trajectory (whose length then is known).
-        autoregressive: True ranks the future in turn, as the strategy `NextStep`: each observation and action from
-            what comes before it alone, also the past. Decode it with `anyorder.inference.decoding.AlongRanks`.
+        horizon: at least 1, step + horizon <= T; None: to the end of each trajectory (which reveals its length).
+        autoregressive: True ranks the future in turn, as the strategy `NextStep`: each observation and action, of the
+            past too, sees only what comes before it. Decode it with `anyorder.inference.decoding.AlongRanks`.
     """
 
     step: Step
@@ -62,12 +62,12 @@ class FutureQuery:
 
 @dataclass(frozen=True, eq=False)
 class HiddenCellsQuery:
-    """What the agent did not see: the unknown elements of observations, asked from all the rest at equal ranks.
+    """The unknown elements of observations, for example what the agent did not see, asked from the rest at equal ranks.
 
     Attributes:
         hidden: bool ``[B, E]``; True where an element of an observation is unknown.
-        until: None shows past and future; otherwise only the observations up to this step and the actions before it,
-            what a policy has at that time. 0 <= until <= T.
+        until: None shows past and future; a step shows only the observations up to it and the actions before it, what a
+            policy has at that time. 0 <= until <= T.
     """
 
     hidden: Tensor
@@ -76,10 +76,12 @@ class HiddenCellsQuery:
     def __call__(self, layout: Layout) -> Order:
         if self.hidden.dtype != torch.bool or self.hidden.shape != layout.shape:
             found = f"{self.hidden.dtype} {list(self.hidden.shape)}"
-            raise ValueError(f"hidden is bool {list(layout.shape)}, found {found}")
+            raise ValueError(f"hidden must be bool {list(layout.shape)}; found {found}")
         step, action, observation = parts(layout)
         if bool((self.hidden & layout.present & ~observation).any()):
-            raise ValueError("only elements of observations are hidden cells; for others use Roles or another query")
+            raise ValueError(
+                "hidden must be True for elements of observations only; use RolesQuery or another query for others"
+            )
         order = reconstruct(layout, self.hidden)
         if self.until is not None:
             now = within("until", self.until, 0, last_step_of(layout, Kind.OBSERVATION))
@@ -107,7 +109,7 @@ class RandomHiddenCellsQuery:
 
     def __call__(self, layout: Layout) -> Order:
         if not 0 < self.rate <= 1:
-            raise ValueError(f"rate is above 0 and at most 1, found {self.rate}")
+            raise ValueError(f"rate must be above 0 and at most 1; found {self.rate}")
         drawn = torch.rand(layout.shape[0], layout.num_cells, generator=stream(self.seed, "hidden cells")) < self.rate
         hidden = drawn.to(layout.device).gather(1, layout.cell) & layout.of_kind(Kind.OBSERVATION)
         return HiddenCellsQuery(hidden, self.until)(layout)

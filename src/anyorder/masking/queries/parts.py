@@ -1,4 +1,4 @@
-"""From a training order to a part of it: what queries are made of.
+"""What queries are made of: a part of a training order.
 
 Legend: B trajectories, E elements.
 """
@@ -24,19 +24,26 @@ class Query(Protocol):
 
 
 def know(order: Order, known: Tensor) -> Order:
-    """The same order with the true values of some targets known: they become CONTEXT, seen by exactly those who would
-    have seen their true value. Ranks are doubled, which makes room between a target and its value.
+    """The same order with the true values of some targets known: they become CONTEXT, seen by exactly the
+    elements that would have seen their true value. Ranks are doubled, which makes room between a target and its value.
 
     Args:
-        order: any.
-        known: bool ``[B, E]``; only targets count.
+        order: any order.
+        known: bool ``[B, E]``; True for targets whose value is known; other elements are ignored.
     """
     known = known & order.targets
     return Order(order.roles.masked_fill(known, Role.CONTEXT), 2 * order.ranks + known)
 
 
 def part_of(order: Order, layout: Layout, asked: Tensor, seen: Tensor) -> Order:
-    """A part of a training order: some targets stay, others are known, all of the episode that is neither goes."""
+    """A part of a training order: what is asked stays, what is seen is known (`know`), the rest of the episode is DROPPED.
+
+    Args:
+        order: of the whole trajectories.
+        layout: of the batch.
+        asked: bool ``[B, E]``; True for the targets that stay.
+        seen: bool ``[B, E]``; True for what is shown.
+    """
     known = seen & ~asked
     order, marks = know(order, known), _exempt_beside(layout, known & order.targets)
     order = Order(order.roles, order.ranks + marks)
@@ -45,8 +52,8 @@ def part_of(order: Order, layout: Layout, asked: Tensor, seen: Tensor) -> Order:
 
 
 def _exempt_beside(layout: Layout, known: Tensor) -> Tensor:
-    """bool ``[B, E]``: exempt elements of units with something known. They have read what is now known of their unit, as
-    they have in training, so they stand where it stands."""
+    """bool ``[B, E]``: exempt elements of units with something known. As in training they read the known part of their
+    unit, so they must have its rank."""
     if layout.exempt is None:
         return torch.zeros_like(known)
     units = torch.zeros(layout.shape[0], layout.num_units, dtype=torch.bool, device=known.device)
@@ -64,10 +71,15 @@ def last_step_of(layout: Layout, kind: Kind) -> Tensor:
 
 
 def within(name: str, number: Step, lowest: Tensor | int, highest: Tensor) -> Tensor:
-    """int64 ``[B, 1]``: the number of each trajectory.
+    """int64 ``[B, 1]``: the number of each trajectory, which must lie within its limits.
+
+    Args:
+        name: of the number, for the error message.
+        number: one for the batch, or int64 ``[B]``.
+        lowest, highest: the limits, inclusive, int64 ``[B, 1]``.
 
     Raises:
-        ValueError: for a trajectory (int64 ``[B, 1]`` limits, inclusive) that does not allow it.
+        ValueError: for a number outside of the limits of its trajectory.
     """
     numbers = torch.as_tensor(number, device=highest.device).reshape(-1, 1).expand_as(highest)
     lowest = torch.as_tensor(lowest, device=highest.device).expand_as(highest)
@@ -75,7 +87,7 @@ def within(name: str, number: Step, lowest: Tensor | int, highest: Tensor) -> Te
     if len(wrong):
         row = int(wrong[0, 0])
         low, high, found = int(lowest[row]), int(highest[row]), int(numbers[row])
-        allowed = f"is between {low} and {high}" if low <= high else "has no allowed value"
+        allowed = f"must be between {low} and {high}" if low <= high else "has no allowed value"
         where = f" in trajectory {row} of the batch" if len(highest) > 1 else ""
-        raise ValueError(f"{name} {allowed}{where}, found {found}")
+        raise ValueError(f"{name} {allowed}{where}; found {found}")
     return numbers

@@ -1,4 +1,4 @@
-"""Strategies: how a training order is drawn. ``strategy(layout, generator) -> Order``.
+"""Strategies: how a training order is drawn; ``strategy(layout, generator)`` returns an `Order`.
 
 Every draw is made per trajectory. A draw that hides nothing is made again, so each stated distribution holds *given
 that at least one element is a target*. A new strategy is one class, with its exact distribution in its docstring, and

@@ -1,4 +1,4 @@
-"""What strategies are made of: the protocol, what may be asked for, draws that are made again.
+"""What strategies are made of: the protocol, the elements that may be asked for, draws that are repeated.
 
 Legend: B trajectories, E elements, G groups, T actions of a trajectory.
 """
@@ -44,7 +44,7 @@ def last_step(layout: Layout) -> Tensor:
     """int64 ``[B]``: the step of each trajectory's last observation.
 
     Raises:
-        ValueError: for a trajectory whose only observation, if any, is the first: it has no outcome.
+        ValueError: for a trajectory without an observation after the first: it has no outcome.
     """
     later = layout.of_kind(Kind.OBSERVATION) & (layout.step > 0)
     require_some(later)
@@ -54,8 +54,12 @@ def last_step(layout: Layout) -> Tensor:
 def ask_for(layout: Layout, targets: Tensor) -> Order:
     """`reconstruct`, for targets that are not random.
 
+    Args:
+        layout: of the batch.
+        targets: bool ``[B, E]``; True for what is asked. Padding and what is exempt are ignored.
+
     Raises:
-        ValueError: for a trajectory without any.
+        ValueError: for a trajectory without a target.
     """
     require_some(targets & layout.askable)
     return reconstruct(layout, targets)
@@ -83,12 +87,12 @@ def random_places(eligible: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def until_some(layout: Layout, eligible: Tensor, draw: Callable[[Layout], Tensor]) -> Tensor:
-    """bool ``[B, E]``: drawn, and drawn again for the trajectories in which nothing eligible was hidden.
+    """bool ``[B, E]``: what ``draw`` hides, drawn again for the trajectories in which nothing eligible was hidden.
 
     Args:
         layout: of the batch.
         eligible: bool ``[B, E]``; True where an element may be hidden, unless it is exempt.
-        draw: the layout of some trajectories -> bool ``[B', E]``, True where their elements are hidden.
+        draw: from the layout of some trajectories to bool ``[B', E]``, True where their elements are hidden.
 
     Raises:
         ValueError: where nothing is eligible, or nothing was hidden in `MAX_REDRAWS` draws.
@@ -102,10 +106,10 @@ def until_some(layout: Layout, eligible: Tensor, draw: Callable[[Layout], Tensor
 
 
 def redraws(targets: Callable[[], Tensor]) -> Iterator[Tensor]:
-    """Yield the rows, int64 ``[B']``, in which ``targets()``, bool ``[B, E]``, has nothing, until there are none.
+    """Yield the rows, int64 ``[B']``, in which ``targets()``, bool ``[B, E]``, is nowhere True, until there are none.
 
     Raises:
-        ValueError: after `MAX_REDRAWS`.
+        ValueError: after `MAX_REDRAWS` draws.
     """
     for _ in range(MAX_REDRAWS):
         empty = (~targets().any(dim=1)).nonzero()[:, 0]

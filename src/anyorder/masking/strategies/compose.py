@@ -28,14 +28,16 @@ class Mixture:
 
     def __post_init__(self) -> None:
         if len(self.strategies) != len(self.weights) or not self.weights:
-            raise ValueError(f"{len(self.strategies)} strategies need as many weights, found {len(self.weights)}")
+            raise ValueError(
+                f"{len(self.strategies)} strategies must have as many weights, at least one; found {len(self.weights)}"
+            )
         if min(self.weights) < 0 or sum(self.weights) <= 0:
-            raise ValueError(f"weights are not negative and not all zero, found {list(self.weights)}")
+            raise ValueError(f"weights must not be negative and not all be zero; found {list(self.weights)}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         weights = torch.tensor(self.weights, dtype=torch.float)
         drawn = torch.multinomial(weights, layout.shape[0], replacement=True, generator=generator)
-        return _each_its_own(self.strategies, drawn, layout, generator)
+        return _draw_by_row(self.strategies, drawn, layout, generator)
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class ByMission:
     """Each trajectory's mission decides which strategy draws its order.
 
     Attributes:
-        cases: regular expression -> strategy; the first that is found anywhere in the mission decides.
-        otherwise: for missions that none is found in.
+        cases: regular expression -> strategy; the first expression that matches anywhere in the mission decides.
+        otherwise: the strategy for missions that no expression matches.
     """
 
     cases: Mapping[str, Strategy]
@@ -55,14 +57,14 @@ class ByMission:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+                raise ValueError(f"each case must be a regular expression; found {pattern!r}: {error}") from None
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         chosen = torch.tensor([self._case(mission) for mission in layout.missions])
-        return _each_its_own([*self.cases.values(), self.otherwise], chosen, layout, generator)
+        return _draw_by_row([*self.cases.values(), self.otherwise], chosen, layout, generator)
 
     def _case(self, mission: str) -> int:
-        """The number of the first case that fits, or of what comes after them."""
+        """The number of the first case that matches; the number of cases if none does."""
         fitting = (number for number, pattern in enumerate(self.cases) if re.search(pattern, mission))
         return next(fitting, len(self.cases))
 
@@ -84,8 +86,8 @@ class WithoutMission:
 
 @dataclass(frozen=True)
 class Only:
-    """The orders of ``strategy`` given that it asks for something within the restriction; targets outside of it are
-    shown again (CONTEXT of their rank). None restricts nothing.
+    """The orders of ``strategy``, given that it asks for something within the restriction; targets outside of it become
+    CONTEXT of their rank. None restricts nothing.
 
     Attributes:
         strategy: draws the order.
@@ -127,13 +129,13 @@ class Only:
 
 @dataclass(frozen=True)
 class Window:
-    """A window of ``length`` consecutive steps, uniform over those of the trajectory that hold something to ask for, or
-    all of a shorter one. ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps
+    """A window of ``length`` consecutive steps, uniform over the windows that hold something to ask for; the whole
+    trajectory if that is shorter. ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps
     from 0; the observations, actions and returns outside of it are DROPPED, the mission is not.
 
     As a trajectory does, a window ends with an observation: the action and the return of its last step lie outside. So
-    two steps are one transition. Returns-to-go remain those of the episode. What is drawn in a window does not change
-    how often it is drawn.
+    two steps are one transition. Returns-to-go remain those of the episode. How often a window is
+    drawn does not depend on what ``strategy`` draws in it.
 
     Attributes:
         strategy: draws the order within the window, with at least one target.
@@ -145,7 +147,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.length < 1:
-            raise ValueError(f"a window is at least 1 step long, found {self.length}")
+            raise ValueError(f"a window must be at least 1 step long; found {self.length}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         start = self._start(layout, generator)[:, None]
@@ -178,8 +180,8 @@ class Window:
 @dataclass(frozen=True)
 class AtOnce:
     """The roles of ``strategy``, all ranks 0: what it would ask one after another is asked at once, and each target
-    sees the same, all that is shown. With `GoalConditioned` or `Waypoint` without history a plan (the goals of MaskDP,
-    Liu et al., 2022)."""
+    sees all that is shown. With `GoalConditioned` or `Waypoint` without history this asks for a plan (the goals of
+    MaskDP, Liu et al., 2022)."""
 
     strategy: Strategy
 
@@ -188,8 +190,8 @@ class AtOnce:
         return Order(order.roles, torch.zeros_like(order.ranks))
 
 
-def _each_its_own(strategies: Sequence[Strategy], chosen: Tensor, layout: Layout, generator: torch.Generator) -> Order:
-    """Orders of the strategies with the numbers ``chosen``, int64 ``[B]``, one for each trajectory."""
+def _draw_by_row(strategies: Sequence[Strategy], chosen: Tensor, layout: Layout, generator: torch.Generator) -> Order:
+    """For each trajectory an order of the strategy that it has chosen; ``chosen`` is int64 ``[B]``, its number."""
     roles = torch.empty(layout.shape, dtype=torch.uint8)
     ranks = torch.empty(layout.shape, dtype=torch.int32)
     for number, strategy in enumerate(strategies):

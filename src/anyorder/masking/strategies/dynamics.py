@@ -1,4 +1,6 @@
-"""What leads where, for all steps in one pass. Nothing is random; missions are context of rank 0, returns are dropped.
+"""Forward, inverse and backward dynamics, for all steps in one pass.
+
+Nothing is random; missions are context of rank 0, returns are dropped.
 
 Legend: T actions of a trajectory, steps 0..T.
 """

@@ -21,8 +21,8 @@ class GoalConditioned:
     up to its step and the true actions before it. Nothing is random.
 
     Attributes:
-        mission: the mission is context of rank 0; otherwise DROPPED, so that the goal alone says what to do.
-        history: observations between the first and the last are shown, in the order of events; otherwise they are
+        mission: True shows the mission, as context of rank 0; False makes it DROPPED, so that the goal alone says what to do.
+        history: True shows the observations between the first and the last, in the order of events; False makes them
             DROPPED and an action is predicted from the start, the goal and the true actions before it.
     """
 
@@ -31,7 +31,7 @@ class GoalConditioned:
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         goal = layout.of_kind(Kind.OBSERVATION) & (layout.step == last_step(layout)[:, None])
-        return _towards(layout, goal, self.mission, self.history)
+        return _imitate_towards(layout, goal, self.mission, self.history)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Waypoint:
 
     Attributes:
         num_waypoints: at least 1.
-        mission: the mission is context of rank 0; otherwise DROPPED.
-        history: observations beside the first and the waypoints are shown, in the order of events; otherwise they are
+        mission: True shows the mission, as context of rank 0; False makes it DROPPED.
+        history: True shows the observations besides the first and the waypoints, in the order of events; False makes them
             DROPPED and an action is predicted from the start, the waypoints and the true actions before it.
     """
 
@@ -53,7 +53,7 @@ class Waypoint:
 
     def __post_init__(self) -> None:
         if self.num_waypoints < 1:
-            raise ValueError(f"a way has at least 1 waypoint, found {self.num_waypoints}")
+            raise ValueError(f"num_waypoints must be at least 1; found {self.num_waypoints}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         last = last_step(layout)
@@ -61,11 +61,11 @@ class Waypoint:
         later = (steps > 0) & (steps <= last[:, None])
         chosen = later & (random_places(later, generator) < self.num_waypoints)
         at = chosen.gather(1, layout.step.clamp(0, len(steps) - 1))
-        return _towards(layout, layout.of_kind(Kind.OBSERVATION) & at, self.mission, self.history)
+        return _imitate_towards(layout, layout.of_kind(Kind.OBSERVATION) & at, self.mission, self.history)
 
 
-def _towards(layout: Layout, known: Tensor, mission: bool, history: bool) -> Order:
-    """Imitation that knows some observations, bool ``[B, E]``, from the start."""
+def _imitate_towards(layout: Layout, known: Tensor, mission: bool, history: bool) -> Order:
+    """Imitation where the observations ``known``, bool ``[B, E]``, are seen from the start."""
     require_some(layout.of_kind(Kind.ACTION) & layout.askable)
     order = imitate(layout)
     order.ranks[known] = 0

@@ -1,6 +1,6 @@
 """Plain reconstruction: which elements are hidden together.
 
-The hidden ones are targets, the rest is context, ranks are equal: everything visible is seen, past and future. Each
+Hidden elements are targets, the rest is context, ranks are equal: each target sees everything visible, past and future. Each
 distribution holds given that at least one element is hidden. Missions stay visible, returns are dropped.
 
 Legend: B trajectories, E elements.
@@ -70,7 +70,7 @@ class AttributeWise:
     Attributes:
         rate: for every attribute not named in ``rates``.
         rates: from `Attribute` to its own rate. Each trajectory draws every rate once. Words (the mission's in
-            a grid, all there is in text) and returns have none of their own.
+            a grid, all elements in text) and returns cannot have a rate of their own.
     """
 
     rate: Rate
@@ -79,7 +79,7 @@ class AttributeWise:
     def __post_init__(self) -> None:
         if others := [attribute.name.lower() for attribute in self.rates if attribute not in OF_FRAMES]:
             known = ", ".join(attribute.name.lower() for attribute in OF_FRAMES)
-            raise ValueError(f"{known} can have a rate of their own, found {', '.join(others)}; leave it out")
+            raise ValueError(f"only {known} can have a rate of their own; found {', '.join(others)}; leave it out")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         def draw(rows: Layout) -> Tensor:

@@ -1,6 +1,6 @@
 """Plain reconstruction of whole units: which kinds may be hidden (the masks of the AOMT paper).
 
-All ranks are equal: what is visible is seen from the past and from the future. Each distribution holds given that at
+All ranks are equal: each target sees everything visible, past and future. Each distribution holds given that at
 least one unit is hidden. Missions stay visible, returns are dropped.
 """
 

@@ -1,4 +1,4 @@
-"""Any order, and any size of the steps in it: units one after another, or blocks of steps at a time.
+"""Targets in a random order or block by block: units one after another, or blocks of steps at a time.
 
 Legend: B trajectories, E elements, G units, K blocks.
 """
@@ -33,11 +33,11 @@ class Permutation:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Block diffusion over time (BD3-LM, Arriola et al., 2025): steps are cut into blocks of ``length``, the last one
-    may be shorter, and a block's observations and actions have rank 1 + its number, from 0. Each element is a target
+    """Block diffusion over time (BD3-LM, Arriola et al., 2025): steps are cut into blocks of ``length`` (the last one
+    may be shorter), and the observations and actions of block n = 0, 1, ... have rank 1 + n. Each element is a target
     independently, with the rate that its block of its trajectory draws; the others are context. A target is predicted
-    from what is shown of its own block, the true values of the blocks before it and the mission (rank 0). Given that
-    a trajectory has at least one target; returns are dropped.
+    from what is shown of its own block, the true values of the blocks before it and the mission (rank 0). The
+    distribution holds given that a trajectory has at least one target; returns are dropped.
 
     Attributes:
         length: steps of a block, at least 1.
@@ -49,7 +49,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         if self.length < 1:
-            raise ValueError(f"a block is at least 1 step long, found {self.length}")
+            raise ValueError(f"a block must be at least 1 step long; found {self.length}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         asked = episode(layout)

@@ -19,16 +19,16 @@ class KnownReturns(Enum):
     """Which returns-to-go an action may see."""
 
     TO_GO = auto()
-    """Those up to its step, in the order of events (Decision Transformer, Chen et al., 2021)."""
+    """The returns up to its step, in the order of events (Decision Transformer, Chen et al., 2021)."""
     EPISODE = auto()
-    """All of the trajectory, of rank 0 (RCBC of MTM, RC_fixed of uniMASK)."""
+    """All returns of the trajectory, of rank 0 (RCBC of MTM, RC_fixed of uniMASK)."""
     FIRST = auto()
-    """That of step 0 alone, of rank 0; the others are DROPPED (RC_fixed_first of uniMASK)."""
+    """The return of step 0 alone, of rank 0; the others are DROPPED (RC_fixed_first of uniMASK)."""
 
 
 @dataclass(frozen=True)
 class ReturnConditioned:
-    """Imitation on condition of what it earns: every action is a target, predicted from the mission, the known
+    """Imitation conditioned on returns-to-go: every action is a target, predicted from the mission, the known
     returns-to-go, the observations up to its step and the true actions before it. Nothing is random."""
 
     known: KnownReturns = KnownReturns.TO_GO
@@ -49,7 +49,7 @@ class ReturnConditioned:
 class NextReturn:
     """Every return-to-go is a target, in the order of events: predicted from the mission, the observations up to its
     step and the true actions and returns before it (Multi-Game Decision Transformer, Lee et al., 2022). Where rewards
-    come late the return before it is almost the answer; `Value` does not show it. Nothing is random."""
+    come late, the return before is almost the answer; `Value` does not show it. Nothing is random."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         return in_turn(ask_for(layout, layout.of_kind(Kind.RETURN)), layout)

@@ -45,26 +45,26 @@ STRATEGIES: dict[str, type] = {
     "window": Window,
     "at_once": AtOnce,
 }
-"""Name -> class of `Strategy`, whose fields are its settings. Fields named ``rate`` are a `Rate`; those made of other
-strategies, from ``mixture`` on, have fields that are a `Strategy`."""
+"""Name -> class of `Strategy`, whose fields are its settings. Fields named ``rate`` are a `Rate`; the strategies
+from ``mixture`` on are made of other strategies and have fields that are a `Strategy`."""
 
 ENTRY_POINTS = "anyorder.strategies"
-"""The group of entry points in which other packages name strategies of theirs."""
+"""The group of entry points in which other packages name their strategies."""
 
 
 def strategy_class(name: str) -> type:
-    """The class of a strategy, of this package or of another one that is installed; loaded only when asked for.
+    """The class of a strategy of this package or of another installed one, which is imported only when asked for.
 
     Raises:
-        ValueError: for a name that is unknown, listing those known, or that is given twice.
+        ValueError: for an unknown name, listing the known ones, and for a name that is given twice.
     """
     others = list(entry_points(group=ENTRY_POINTS))
     found = [entry for entry in others if entry.name == name]
     if name not in STRATEGIES and not found:
-        raise ValueError(f"the strategies are {', '.join([*STRATEGIES, *(e.name for e in others)])}; found {name}")
+        raise ValueError(f"a strategy must be one of {', '.join([*STRATEGIES, *(e.name for e in others)])}; found {name}")
     if len(found) + (name in STRATEGIES) > 1:
         raise ValueError(
-            f"a strategy has a name of its own, found {name} more than once, among others in the entry points"
+            f"a strategy must have a name of its own; found {name} more than once, among others in the entry points"
             f" {', '.join(entry.value for entry in found)}; uninstall the package or rename its strategy"
         )
     return found[0].load() if found else STRATEGIES[name]

@@ -1,4 +1,4 @@
-"""Everything on one side of a random cut is hidden. Ranks are equal, missions stay visible, returns are dropped.
+"""Everything on one side of a random cut is hidden. All ranks are equal, missions stay visible, returns are dropped.
 
 Legend: B trajectories, E elements, T actions of a trajectory, steps 0..T.
 """

@@ -47,11 +47,13 @@ class GridTransformer(nn.Module):
 
     max_frames: int | None = None
     """Trajectories may be of any length."""
+    allowed: Tensor
+    """bool ``[attributes, V]``; True where an attribute can take the value."""
 
     def __init__(self, config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
         super().__init__()
         if config.width % config.num_heads:
-            raise ValueError(f"num_heads divides width; found {config.num_heads} heads and width {config.width}")
+            raise ValueError(f"num_heads must divide width; found {config.num_heads} heads and width {config.width}")
         self.config, self.vocabulary, self.view = config, vocabulary, view
         num_cells, dim = view[0] * view[1], config.width
         self.first_action = vocabulary.offsets[Attribute.ACTION]
@@ -71,7 +73,8 @@ class GridTransformer(nn.Module):
         self.register_buffer("allowed", vocabulary.allowed(), persistent=False)
 
     def forward(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """
+        """Logits of the targets.
+
         Args:
             values: int64 ``[B, E]``; true values, read only where the order shows them.
             layout: of the batch.
@@ -112,7 +115,7 @@ class GridTransformer(nn.Module):
         return self._answers(cells, registers + read, seen, layout, order)
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
-        """Raise a ValueError for ranks that differ within an observation, and for a mission that is asked or ranked."""
+        """Raise a ValueError for ranks that differ within an observation, and for a mission with targets or a rank above 0."""
         refuse_what_cannot_be_honoured(layout, order)
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -131,7 +134,7 @@ class GridTransformer(nn.Module):
         check_view(self.view, view)
         if num_words > self.config.max_words:
             raise AnyOrderError(
-                f"this model reads missions of at most {self.config.max_words} words, found {num_words}; train one with"
+                f"missions must have at most {self.config.max_words} words for this model; found {num_words}; train one with"
                 " a higher model.max_words"
             )
 
@@ -149,19 +152,19 @@ class GridTransformer(nn.Module):
         direction = self.embedding(shape.directions(symbols))
         starts = torch.arange(shape.num_frames, device=symbols.device) == 0
         arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.symbols[0]))
-        met = direction + arrival.flatten(0, 1)
+        of_frames = direction + arrival.flatten(0, 1)
         cells = functional.embedding_bag(
             shape.cells(symbols).reshape(-1, 3), self.embedding.weight, mode="sum", padding_idx=self.nothing
         )
         cells = cells.view(-1, shape.num_cells, self.config.width) + self.cell_position
         asked = self.embedding.weight[[self.first_mask_symbol + attribute for attribute in seen.readers]]
         readers = asked[:, None] + self.arrival(torch.where(starts, NUM_SYMBOLS, seen.reader_symbol))
-        registers = torch.cat([met.view(len(readers), -1, self.config.width), readers.flatten(1, 2)], dim=1)
-        return cells + met.flatten(0, 1)[:, None], registers
+        registers = torch.cat([of_frames.view(len(readers), -1, self.config.width), readers.flatten(1, 2)], dim=1)
+        return cells + of_frames.flatten(0, 1)[:, None], registers
 
     def _answers(self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order) -> Tensor:
         """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
-        for what they were sent for."""
+        for actions and returns."""
         shape = layout.grid
         row, element = order.targets.nonzero(as_tuple=True)
         step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame

@@ -26,7 +26,8 @@ class MissionEncoder(nn.Module):
         self.merge = nn.Linear(width, width)
 
     def forward(self, words: Tensor, visible: Tensor) -> Tensor:
-        """
+        """The vector of each mission.
+
         Args:
             words: ``[B, W, D]``, embedded with their positions.
             visible: bool ``[B, W]``; True for words that take part.

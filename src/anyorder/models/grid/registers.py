@@ -38,7 +38,7 @@ class Reader(nn.Module):
         self.out = nn.Linear(width, width)
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
-    @torch.compiler.disable  # torch 2.13 fails on what it derives of its sizes (Invalid ranges [0:-1])
+    @torch.compiler.disable  # torch 2.13 fails on the sizes that it derives (Invalid ranges [0:-1])
     def forward(
         self,
         registers: Tensor,
@@ -46,16 +46,17 @@ class Reader(nn.Module):
         lasting: Tensor,
         seen: Visibility,
     ) -> Tensor:
-        """
+        """What each register and reader reads.
+
         Args:
             registers: ``[B, R, D]``.
-            cells: whose cells are read: ``[B, n, S, D]`` and bool ``[B, n, S]`` (True where they are there) for the next
-                n of the R, again and again until all have theirs.
+            cells: pairs of the cells that are read, ``[B, n, S, D]``, and bool ``[B, n, S]``, True where they are present. Each
+                pair is for the next n of the R registers and readers; together the pairs are for all R.
             lasting: ``[B, U, D]``, words and tokens.
             seen: who may see what.
 
         Returns:
-            ``[B, R, D]``: what each register and reader read.
+            ``[B, R, D]``.
         """
         batch, num, width = registers.shape
         cell_query = self.cell_query(registers).view(batch, num, self.num_heads, width) * width**-0.5
@@ -74,7 +75,7 @@ class Reader(nn.Module):
         other_scores = torch.einsum("brhd,bkhd->brhk", query, keys) + self._bias(seen)
         other_scores = other_scores.masked_fill(~seen.keys[:, :, None], -torch.inf)
 
-        # One may also look at nothing: some orders show some of them nothing at all.
+        # Attention may also go to nothing: some orders show some registers and readers nothing at all.
         nothing = cell_scores.new_zeros(*cell_scores.shape[:3], 1)
         weights = torch.cat([cell_scores, other_scores, nothing], dim=-1).softmax(dim=-1)
         on_cells, on_others, _ = weights.split([cell_scores.shape[-1], others.shape[1], 1], dim=-1)

@@ -20,6 +20,7 @@ each the M of the past and then the M of the future, S cells, H heads, d = D/H, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ class Kernels(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Links:
-    """From whom the memories receive, and how.
+    """From which frames the memories receive, and through which kernels.
 
     Attributes:
         tables: ``[K, H, S, S]``, every kernel.
@@ -81,9 +82,9 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor) -> Links:
 
     Args:
         kernels: ``[2, A + 1, H, S, S]``.
-        sources: int64 ``[2, B, C, F]``, the number below N of the frame before, and of the one after, that is received from;
-            negative: none.
-        symbols: int64 ``[2, B, C, F]``, of the transition to it.
+        sources: int64 ``[2, B, C, F]``, the numbers, below N, of the frame before and of the frame after from which each
+            frame receives; negative where it receives from none.
+        symbols: int64 ``[2, B, C, F]``, of the transitions to these two frames.
     """
     num_frames = sources.shape[-1]
     by_round = [_in_rounds(tensor.flatten(1, 2)) for tensor in (sources, symbols)]
@@ -129,7 +130,8 @@ class Transport(nn.Module):
         nn.init.constant_(self.gates.bias, OVERWRITE)
 
     def forward(self, cells: Tensor, absent: Tensor | None, links: Links) -> Tensor:
-        """
+        """What arrives at every cell.
+
         Args:
             cells: ``[N, S, D]``.
             absent: bool ``[N, S]``, True where a cell carries nothing; None if all are present.
@@ -177,7 +179,7 @@ class _Receive(torch.autograd.Function):
     in one product over all places that use it."""
 
     @staticmethod
-    def forward(context, tables: Tensor, values: Tensor, gates: Tensor, links: Links) -> Tensor:
+    def forward(context: Any, tables: Tensor, values: Tensor, gates: Tensor, links: Links) -> Tensor:
         rounds = links.senders.shape
         own, overwrite = (tensor.flatten(0, 1).index_select(0, links.frames) for tensor in (values, gates))
         kernels = links.kernels.to(own.dtype)
@@ -194,7 +196,7 @@ class _Receive(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         links = context.links
         kernels, own, overwrite, sent, arrived = context.saved_tensors
         to_arrived = gradient.flatten(0, 1).index_select(0, links.frames)

@@ -8,7 +8,7 @@ and is seen by nobody.
 
 Frames, registers and readers stand at a level (see `anyorder.masking.order.own_level`) and see what stands at that
 level or below; where the value form of a frame can be seen, its query form is not looked at. A transition *symbol* is
-the action between two frames as the one that looks may see it: the action's value, or `UNKNOWN_ACTION`.
+the action between two frames as a viewer may see it: the action's value, or `UNKNOWN_ACTION`.
 
 Legend: B trajectories, F frames, C forms of each (1: queries only, 2: queries, then values), S cells, W mission words,
 Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
@@ -30,7 +30,7 @@ NUM_SYMBOLS = UNKNOWN_ACTION + 1
 NO_FRAME = -1
 NO_TIME = -1
 SINGLES = {Attribute.ACTION: GridShape.actions, Attribute.RETURN: GridShape.returns}
-"""What is one element per step, and where it lies in a row."""
+"""The attributes that have one element per step, and how to take these elements from a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ class Visibility:
         num_forms: C.
         cells: bool ``[B, F, S]``; the cell is in the input (as a value or as the mask symbol).
         all_cells: True if no cell of any existing frame is dropped, so that nobody needs to look at ``cells``.
-        sources: int64 ``[2, B, C, F]``; number, below B*C*F, of the frame before, and of the one after, in the form that
-            this one may see, or `NO_FRAME`.
+        sources: int64 ``[2, B, C, F]``; number, below B*C*F, of the frame before, and of the frame after, in the form that
+            this frame may see, or `NO_FRAME`.
         symbols: int64 ``[2, B, C, F]``; the transition before, and the one after the frame, as the frame sees it.
         readers: which kinds of readers there are.
         reader_form: int64 ``[B, Q, F]``; the form in which a reader sees the frame of its step, or `NO_FRAME`.
@@ -76,10 +76,10 @@ class Visibility:
 
 @torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
 def needs_values(layout: GridLayout, order: Order) -> Tensor:
-    """bool ``[B]``; True where somebody may see the true value of an observation that is asked for.
+    """bool ``[B]``; True for trajectories in which some element may see the true value of an observation that is asked for.
 
     Raises:
-        ValueError: for an order the grid model cannot honour, saying which.
+        ValueError: for an order that the grid model cannot honour; the message says why.
     """
     refuse_what_cannot_be_honoured(layout, order)
     shape = layout.grid
@@ -178,15 +178,16 @@ class _Frames:
         return torch.stack([self.level, self.level + 1], dim=1)[:, : self.num_forms]
 
     def form(self, looking: Tensor) -> Tensor:
-        """int64: 0 or 1, the form in which somebody at level ``looking`` (int32 ``[B, any, F or 1]``) sees each frame, or
-        `NO_FRAME`."""
+        """int64 ``[B, any, F]``: 0 or 1, the form in which a viewer at level ``looking`` (int32 ``[B, any, F or 1]``) sees each
+        frame, or `NO_FRAME`."""
         sees_query = self.exists[:, None] & (self.level[:, None] <= looking)
         sees_values = self.has_values[:, None] & (self.level[:, None] < looking)
         return torch.where(sees_values, 1, torch.where(sees_query, 0, NO_FRAME))
 
     def neighbour(self, by: int) -> Tensor:
         """int64 ``[B, C, F]``: the number of the frame at t - ``by``, in the form that frame t may see."""
-        there = _Frames(*(_shift(t, by, 0) for t in (self.level, self.exists, self.has_values)), self.num_forms)
+        level, exists, has_values = (_shift(t, by, 0) for t in (self.level, self.exists, self.has_values))
+        there = _Frames(level, exists, has_values, self.num_forms)
         form = there.form(self.looking())
         batch, frames = self.level.shape
         row, step = torch.arange(batch, device=form.device)[:, None, None], torch.arange(frames, device=form.device)
@@ -210,12 +211,12 @@ def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
 
 
 def refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
-    """Raise a ValueError for an order that the grid model cannot honour, saying which."""
+    """Raise a ValueError that says why, for an order that the grid model cannot honour."""
     shape = layout.grid
     ranks = shape.observations(order.ranks)
     exists = shape.observations(layout.present)[..., 0]
     if bool(((ranks != ranks[..., :1]).any(dim=-1) & exists).any()):
-        raise ValueError("the grid model needs one rank for all elements of an observation, found several in one")
+        raise ValueError("the grid model needs one rank for all elements of an observation; found several in one")
     words = shape.words(order.roles)
     if bool((words == Role.TARGET).any()):
         raise ValueError("the grid model cannot rebuild mission words; make them context, hidden or dropped")

@@ -1,5 +1,5 @@
-"""A masked language model that is asked about grids: an order on the grid is written as tokens, and what the model says of
-tokens is read as what it says of the grid. Strategies, losses, queries, policies and scores see a grid model.
+"""A masked language model that answers questions about grids: an order on the grid is written as tokens, and the model's
+logits of tokens become logits of the grid. Strategies, losses, queries, policies and scores use it as a grid model.
 
 Legend: B trajectories, E elements of the grid, L tokens, K targets of the grid, J of the text, V values of the grid.
 """
@@ -23,14 +23,15 @@ from anyorder.models.parameters import ParameterGroup
 class GridAsText(nn.Module):
     """Rebuild what an order hides on a grid from what it shows, with a masked language model.
 
-    Where a whole cell is asked, its token is a joint answer, and each attribute's probability is the sum over the others.
+    Where a whole cell is asked, its token is a joint answer, and each attribute's probability is the sum over the
+    values of the others.
 
     Args:
-        model: with embeddings for the tokens of the grid (`GridTokens.size` of them at least).
-        text: writes.
+        model: with at least `GridTokens.size` embeddings, so that the tokens of the grid have theirs.
+        text: writes grids as tokens.
         vocabulary: of the data set.
         view: columns and rows of what the agent sees.
-        max_frames: longest trajectory that it was made for; None: any that it can read.
+        max_frames: how many observations of a trajectory it was made for; None: as many as its positions allow.
 
     Raises:
         AnyOrderError: for a model with too few embeddings.
@@ -48,7 +49,7 @@ class GridAsText(nn.Module):
         found = model.model.config.vocab_size
         if found < text.tokens.size:
             raise AnyOrderError(
-                f"the model has embeddings for the tokens of the grid, {text.tokens.size} in all, found {found}; call"
+                f"the model must have {text.tokens.size} embeddings for the tokens of the grid; found {found}; call"
                 f" model.resize_token_embeddings({text.tokens.size}) first"
             )
         self.model, self.text, self.vocabulary, self.view = model, text, vocabulary, view
@@ -56,11 +57,12 @@ class GridAsText(nn.Module):
         self._no_split_modules = model._no_split_modules
 
     def forward(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """
+        """Log-probabilities of the targets.
+
         Args:
             values: int64 ``[B, E]``; true values, read only where the order shows them.
             layout: of the batch.
-            order: any roles and ranks, but that no mission word is asked.
+            order: any roles and ranks in which no mission word is a target.
 
         Returns:
             Logits ``[K, V]`` of the targets, in row-major order of ``order.targets``, log-probabilities within what the
@@ -85,7 +87,7 @@ class GridAsText(nn.Module):
         check_view(self.view, view)
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Those of the language model."""
+        """The groups of the language model."""
         return self.model.parameter_groups()
 
     def _of_grid(self, said: Tensor, written: Written, layout: GridLayout, order: Order) -> Tensor:
@@ -96,7 +98,7 @@ class GridAsText(nn.Module):
         attribute, whole = layout.attribute[row, element], written.whole[row, element]
         answers = said.new_full((len(row), len(self.vocabulary)), -torch.inf)
         if not len(row):
-            return answers + said.sum()  # no answer, but a gradient: other processes may have some
+            return answers + said.sum()  # no answer, but a (zero) gradient: other processes may have answers and wait for it
         tokens, offsets, sizes = self.text.tokens, self.vocabulary.offsets, self.vocabulary.sizes
         first = self.model.answers.start if self.model.answers else 0
         first_cell, first_single = tokens.first - first, tokens.single - first

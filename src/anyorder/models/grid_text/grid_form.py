@@ -21,9 +21,9 @@ class CellForm:
     """The form of every cell, from roles and from what is shown alone.
 
     Attributes:
-        whole: bool ``[B, F, S]``; object, color and state have one role and rank, and are not dropped.
-        head: int64 ``[B, F, S]``; the first cell of its run; itself where there is none.
-        length: int64 ``[B, F, S]``; of a run, at its head; 0 elsewhere.
+        whole: bool ``[B, F, S]``; True where object, color and state have one role and rank, and are not dropped.
+        head: int64 ``[B, F, S]``; the first cell of the run that a cell is in; the cell itself where it is in none.
+        length: int64 ``[B, F, S]``; the length of a run, at its head; 0 elsewhere.
     """
 
     whole: Tensor
@@ -37,8 +37,8 @@ def cell_form(values: Tensor, layout: GridLayout, order: Order, longest_run: int
     Args:
         values: int64 ``[B, E]``, of the grid.
         layout: of the batch.
-        order: drawn on it.
-        longest_run: equal cells that one run may stand for.
+        order: drawn on that layout.
+        longest_run: how many equal cells one run may stand for.
     """
     shape = layout.grid
     roles, ranks, shown = (shape.cells(part) for part in (order.roles, order.ranks, values))

@@ -16,7 +16,7 @@ from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, LENGTHS, NU
 
 @dataclass(frozen=True, eq=False)
 class GridReading:
-    """What tokens say.
+    """A trajectory that was read from tokens.
 
     Attributes:
         mission: in words.
@@ -32,7 +32,7 @@ class GridReading:
 
 
 def read_grid(ids: Sequence[int], codec: TextCodec, view: tuple[int, int]) -> GridReading:
-    """Read a trajectory, of which nothing is hidden or dropped but returns-to-go.
+    """Read a trajectory in which nothing is hidden and nothing but returns-to-go is dropped.
 
     Args:
         ids: tokens, without padding.
@@ -40,12 +40,13 @@ def read_grid(ids: Sequence[int], codec: TextCodec, view: tuple[int, int]) -> Gr
         view: columns and rows of what the agent sees.
 
     Raises:
-        AnyOrderError: for what is no trajectory: another number of cells, something missing or out of place.
+        AnyOrderError: for tokens that are no trajectory: another number of cells, something missing or out of place.
     """
     tokens = GridTokens.of(codec)
     ids = list(ids)
     first = ids.index(tokens.mark) if tokens.mark in ids else len(ids)
-    frames, actions = [], []
+    frames: list[list[int]] = []
+    actions: list[int] = []
     for token in ids[first:]:
         if token == tokens.mark:
             frames.append([])
@@ -56,7 +57,7 @@ def read_grid(ids: Sequence[int], codec: TextCodec, view: tuple[int, int]) -> Gr
     read = [_frame(frame, tokens, view) for frame in frames]
     if not frames or len(actions) not in (len(frames) - 1, len(frames)):
         raise AnyOrderError(
-            f"a trajectory has an action between any two observations, found {len(frames)} observations and"
+            f"a trajectory must have an action between any two observations; found {len(frames)} observations and"
             f" {len(actions)} actions"
         )
     return GridReading(
@@ -89,10 +90,10 @@ def _frame(frame: Sequence[int], tokens: GridTokens, view: tuple[int, int]) -> t
             background, length = divmod(token - tokens.mark - 1, LENGTHS)
             cells += [(background, BACKGROUND_COLORS[background], 0)] * (length + SHORTEST_RUN)
         else:
-            raise AnyOrderError(f"a frame is made of tokens of the grid, found token {token}")
+            raise AnyOrderError(f"a frame must be made of tokens of the grid; found token {token}")
     if len(cells) != view[0] * view[1] or len(directions) != 1:
         raise AnyOrderError(
-            f"a frame has {view[0] * view[1]} cells and one direction, found {len(cells)} and {len(directions)}"
+            f"a frame must have {view[0] * view[1]} cells and one direction; found {len(cells)} and {len(directions)}"
         )
     return cells, directions[0]
 
@@ -108,4 +109,4 @@ def _single(value: int) -> tuple[Attribute, int]:
         if value < size:
             return attribute, value
         value -= size
-    raise ValueError(f"values of frames are below {NUM_SINGLE}")
+    raise ValueError(f"values of frames must be below {NUM_SINGLE}")

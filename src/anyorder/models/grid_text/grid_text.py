@@ -1,7 +1,7 @@
-"""Grid trajectories as tokens: an order is drawn on the grid, then what it says is written down.
+"""Grid trajectories as tokens: an order is drawn on the grid, and grid and order are then written as tokens.
 
 So every strategy and every query means on tokens what it means on the grid, by construction. And the text can be short
-without telling what is hidden, because its form is made of what is *shown* alone:
+without telling what is hidden, because its form depends on what is *shown* alone:
 
 | a cell of the grid whose object, color and state | is written as |
 |---|---|
@@ -44,19 +44,19 @@ CELL_PLACES = 3
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """An order on the grid as tokens.
+    """A batch of grids and an order on it, as tokens.
 
     Attributes:
         batch: tokens ``[B, L]`` and their layout, whose kind, attribute, cell, unit and step are the grid's; a token of
             a whole cell, or of a run, has those of (the first) object. Marks are WORDs and exempt. Positions are those
             of the text without runs.
-        order: the same roles and ranks.
-        token: int64 ``[B, E]``; which token says an element of the grid, -1 for what is dropped. Elements of a whole
-            cell share one, and so do the cells of a run; of a mission word it is the first.
-        whole: bool ``[B, E]``; True where that token says a whole cell.
+        order: the same roles and ranks, on the tokens.
+        token: int64 ``[B, E]``; which token stands for an element of the grid, -1 for what is dropped. Elements of a whole
+            cell share one, and so do the cells of a run; a word of the mission has its first token.
+        whole: bool ``[B, E]``; True where that token stands for a whole cell.
     """
 
-    batch: Batch
+    batch: Batch[Layout]
     order: Order
     token: Tensor
     whole: Tensor
@@ -75,20 +75,21 @@ class GridText:
 
     def __init__(self, codec: TextCodec, longest_run: int = 1) -> None:
         if not 1 <= longest_run <= LONGEST_RUN:
-            raise AnyOrderError(f"longest_run is between 1 and {LONGEST_RUN}, found {longest_run}")
+            raise AnyOrderError(f"longest_run must be between 1 and {LONGEST_RUN}; found {longest_run}")
         self.codec, self.longest_run = codec, longest_run
         self.tokens = GridTokens.of(codec)
         self._mission = lru_cache(maxsize=100_000)(self._encode_mission)
 
     def write(self, values: Tensor, layout: GridLayout, order: Order) -> Written:
-        """
+        """Tokens and their order.
+
         Args:
             values: int64 ``[B, E]``, as `anyorder.elements.grid` numbers them; what is hidden may be anything.
             layout: of a batch of grid trajectories.
-            order: drawn on it.
+            order: drawn on that layout.
 
         Raises:
-            AnyOrderError: for a mission that the tokenizer does not give back.
+            AnyOrderError: for a mission that the tokenizer changes when it encodes and decodes it.
         """
         missions = [self._mission(mission) for mission in layout.missions]
         with values.device:  # what is made here lies where the batch lies
@@ -101,7 +102,7 @@ class GridText:
         tokens = self.codec.encode(mission)
         found = self.codec.decode(tokens.ids)
         if found != mission:
-            raise AnyOrderError(f"a tokenizer gives the mission {mission!r} back, found {found!r}; choose another")
+            raise AnyOrderError(f"a tokenizer must give the mission {mission!r} back; found {found!r}; choose another")
         return tokens
 
 
@@ -112,7 +113,7 @@ class _Wide:
     Attributes:
         token: int64.
         exists: bool; False where nothing is written.
-        source: int64; the grid's element that a place speaks of.
+        source: int64; the grid's element that a place stands for.
         is_mark: bool; True for marks.
         length: int64; how many positions it takes.
     """
@@ -215,7 +216,7 @@ def _packed(wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missi
 
 
 def _carriers(layout: GridLayout, form: CellForm, missions: list[Tokens]) -> tuple[Tensor, Tensor]:
-    """int64 ``[B, E]``: the place that says an element of the grid; bool ``[B, E]``: it says a whole cell."""
+    """int64 ``[B, E]``: the place that stands for each element of the grid; bool ``[B, E]``: True for whole cells."""
     shape = layout.grid
     carrier = torch.zeros(layout.shape, dtype=torch.int64)
     whole = torch.zeros(layout.shape, dtype=torch.bool)

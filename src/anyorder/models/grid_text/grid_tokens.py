@@ -1,4 +1,4 @@
-"""What a grid says in tokens of a language model: a small closed vocabulary that is added to its own.
+"""The tokens of grids: a small closed vocabulary that is added to a language model's own.
 
 | tokens | how many | value |
 |---|---|---|
@@ -32,7 +32,7 @@ LENGTHS = LONGEST_RUN - SHORTEST_RUN + 1
 
 
 def token_names() -> list[str]:
-    """Of all tokens, in the order of their ids. They are made of words, whose embeddings are a good place to start."""
+    """Names of all tokens, in the order of their ids. They are made of words, whose embeddings are a good place to start."""
     states = range(NUM_VALUES[Attribute.STATE])
     cells = [f"<cell {o} {c} {s}>" for o in OBJECTS for c in COLORS for s in states]
     values = {
@@ -52,7 +52,7 @@ def token_names() -> list[str]:
 
 def add_grid_tokens(tokenizer: Tokenizer) -> None:
     """Add the tokens to a tokenizer (of `transformers`: its ``backend_tokenizer``), as special tokens, so that no text
-    can spell them. The model's embeddings need as many rows more; see `GridTokens.size`."""
+    can spell them. The model then needs more embeddings; see `GridTokens.size`."""
     tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in token_names()])
 
 
@@ -68,13 +68,17 @@ class GridTokens:
 
     @classmethod
     def of(cls, codec: TextCodec) -> GridTokens:
-        """Raises AnyOrderError for a tokenizer without them, or with others between them."""
+        """The tokens of the grid in a tokenizer.
+
+        Raises:
+            AnyOrderError: for a tokenizer without them, or with others between them.
+        """
         names = token_names()
         first = codec.id_of(names[0])
         if first is None or [codec.id_of(name) for name in names] != list(range(first, first + len(names))):
             raise AnyOrderError(
-                f"the {len(names)} tokens of the grid follow one another in a tokenizer, found others; call"
-                " add_grid_tokens(tokenizer) before the codec is made"
+                f"the {len(names)} tokens of the grid must follow one another in a tokenizer; found none, or others among them;"
+                " call add_grid_tokens(tokenizer) before the codec is made"
             )
         return cls(first)
 
@@ -95,9 +99,9 @@ class GridTokens:
 
     @property
     def size(self) -> int:
-        """What the number of embeddings has to be at least."""
+        """How many embeddings a model must have at least."""
         return self.mark + 1 + len(BACKGROUND) * LENGTHS
 
     def run(self, background: Tensor, length: Tensor) -> Tensor:
-        """The tokens of runs: which of `BACKGROUND`, and how long, `SHORTEST_RUN` to `LONGEST_RUN`."""
+        """The tokens of runs, int64; ``background`` is an index into `BACKGROUND`, ``length`` from 2 to 49."""
         return self.mark + 1 + background * LENGTHS + length - SHORTEST_RUN

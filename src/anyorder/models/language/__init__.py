@@ -1,1 +1,1 @@
-"""Masked language models in two copies, on transformers' blocks."""
+"""Masked language models of transformers, trained on any order by means of two copies."""

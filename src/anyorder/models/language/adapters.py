@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def peft() -> ModuleType:
-    """
+    """The module of PEFT.
+
     Raises:
         AnyOrderError: when it is not installed.
     """
@@ -25,14 +26,14 @@ def peft() -> ModuleType:
 
 
 def lora_config(rank: int, alpha: float, tokens: Sequence[int], embedding: str, **targets: Any) -> LoraConfig:
-    """LoRA (Hu et al. 2021, arXiv 2106.09685).
+    """A configuration of LoRA (Hu et al. 2021, arXiv 2106.09685).
 
     Args:
         rank: of each update.
         alpha: updates are scaled by ``alpha / rank``.
-        tokens: whose rows of the embedding and of the head (``lm_head``) learn too, and are part of the adapter.
-        embedding: name of the module.
-        targets: what is adapted, of PEFT's ``LoraConfig``.
+        tokens: ids; their rows of the embedding and of the head (``lm_head``) learn too, and are part of the adapter.
+        embedding: name of the module that embeds tokens.
+        targets: arguments of PEFT's ``LoraConfig`` that say what is adapted.
 
     Raises:
         AnyOrderError: when PEFT is not installed.

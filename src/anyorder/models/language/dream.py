@@ -23,7 +23,7 @@ from anyorder.models.language.bidirectional import attend_in_both_directions
 
 @strict
 class DreamConfig(Qwen2Config):
-    """Qwen2's, but for attention, which is not causal."""
+    """Qwen2's configuration, except that attention is not causal."""
 
     model_type = "Dream"
     is_causal: bool = False
@@ -34,7 +34,7 @@ class DreamModel(Qwen2ForCausalLM):
     """Dream with its head, under the published names.
 
     Attributes:
-        answers_next: logits at a position are of the token at the next one; see `anyorder.models.language.masked_lm`.
+        answers_next: True: the logits at a position are those of the next token; see `anyorder.models.language.masked_lm`.
     """
 
     config_class = DreamConfig

@@ -27,7 +27,7 @@ LLADA_KEYS = {
     "weight_tying": "tie_word_embeddings",
     "init_std": "initializer_range",
 }
-"""Of the published ``config.json``, and what Llama calls the same."""
+"""Key of the published ``config.json`` -> Llama's name for the same."""
 
 LLADA_FIXED = {
     "block_type": "llama",
@@ -46,7 +46,7 @@ LLADA_FIXED = {
     "multi_query_attention": False,
     "weight_tying": False,
 }
-"""Choices of the published code of which one alternative is computed here."""
+"""Key of the published ``config.json`` -> the only value that is supported here."""
 
 NAMES = [
     (r"^model\.transformer\.ff_out", "lm_head"),
@@ -63,7 +63,7 @@ NAMES = [
     (r"\.up_proj", r"\.mlp\.up_proj"),
     (r"\.ff_out", r"\.mlp\.down_proj"),
 ]
-"""Tensors of the published checkpoints, and of Llama."""
+"""Name of a tensor in the published checkpoints, as a regular expression, and Llama's name for it."""
 
 
 @strict
@@ -71,7 +71,7 @@ class LLaDAConfig(LlamaConfig):
     """Sizes of a LLaDA model; takes and writes the published keys (`LLADA_KEYS`), and keeps those that it does not know.
 
     Raises:
-        AnyOrderError: for a choice that is not computed here (`LLADA_FIXED`).
+        AnyOrderError: for a value that is not supported here (`LLADA_FIXED`).
     """
 
     model_type = "llada"
@@ -89,7 +89,7 @@ class LLaDAConfig(LlamaConfig):
         super().__post_init__(**kwargs)
 
     def to_dict(self) -> dict[str, Any]:
-        """As the published file has it."""
+        """The settings under the published keys."""
         settings = super().to_dict()
         rope = settings.pop("rope_parameters", None) or {}
         settings["rope_theta"] = rope.get("rope_theta", self.default_theta)

@@ -3,7 +3,7 @@
 Every value is a token of the model's own vocabulary. Ranks become attention in `two_copies`; here they are handed to
 the model as a four-dimensional attention mask and explicit position ids. Libraries ignore or rewrite such arguments
 silently (a mask sent through a causal builder, a sliding window that a given mask replaces, positions with an offset),
-so each wrapped model is probed when it is wrapped, and refused if it does not do as it is told.
+so each wrapped model is probed when it is wrapped, and refused if it does not use them as they are.
 
 Legend: B trajectories, E elements, N forms (see `two_copies`), K targets, V vocabulary.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,16 +29,19 @@ class MaskedLanguageModel(nn.Module):
     """Rebuild what an order hides from what it shows, with a masked language model.
 
     Args:
-        model: maps ``input_ids``, a 4-D ``attention_mask`` and ``position_ids`` to logits at the same positions; with an
-            attribute ``answers_next`` that is True, at the positions before.
+        model: maps ``input_ids``, a 4-D ``attention_mask`` and ``position_ids`` to logits at the same positions; an
+            attribute ``answers_next`` that is True says that the logits at a position are those of the next token.
         mask_token_id: the token of what is hidden; never a prediction.
         pad_token_id: if given, never a prediction either. Leave it out where the pad token is also the end of text.
-        answers: the tokens that can be asked for, one after the other; None: all. The head computes no others (if it
-            is a plain linear layer; see the attribute of that name).
+        answers: the range of tokens that can be asked for; None: all. The head computes the logits of these alone, if it is
+            a plain linear layer; if not, the attribute of this name is None.
 
     Raises:
         AnyOrderError: for a model that is causal or does not honour attention masks or position ids.
     """
+
+    never: Tensor
+    """int64; the tokens that are never a prediction."""
 
     def __init__(
         self,
@@ -50,18 +54,19 @@ class MaskedLanguageModel(nn.Module):
         never = [token for token in (mask_token_id, pad_token_id) if token is not None]
         vocab_size = model.config.vocab_size
         if not all(0 <= token < vocab_size for token in never):
-            raise ValueError(f"token ids lie in 0..{vocab_size - 1}, found {never}; resize the embeddings first")
+            raise ValueError(f"token ids must lie in 0..{vocab_size - 1}; found {never}; resize the embeddings first")
         self.model, self.mask_token_id, self.answers = model, mask_token_id, None
         self.answers_next = getattr(model, "answers_next", False)
         # For wrapping layers one by one where a model is divided among processes.
         self._no_split_modules = model._no_split_modules
         self.register_buffer("never", torch.tensor(never, device=model.device), persistent=False)
-        if model.device.type != "meta":  # otherwise another process has the weights, and asks
+        if model.device.type != "meta":  # otherwise another process has the weights, and checks
             _refuse_what_does_not_obey(self)
         self.answers = answers if isinstance(model.get_output_embeddings(), nn.Linear) else None
 
     def forward(self, values: Tensor, layout: Layout, order: Order) -> Tensor:
-        """
+        """Logits of the targets.
+
         Args:
             values: int64 ``[B, E]``; true tokens, read only where the order shows them.
             layout: of the batch.
@@ -83,28 +88,28 @@ class MaskedLanguageModel(nn.Module):
         return logits if self.answers else logits.index_fill(1, self.never, -torch.inf)
 
     def check_order(self, layout: Layout, order: Order) -> None:
-        """Any order will do."""
+        """Accept any order."""
 
     def _check_length(self, layout: Layout) -> None:
         longest, limit = 1 + int(layout.positions.max()), self.model.config.max_position_embeddings
         if longest > limit:
             advice = "shorten trajectories (language_model.max_frames)"
-            raise AnyOrderError(f"this model reads at most {limit} tokens, found {longest}; {advice}")
+            raise AnyOrderError(f"trajectories must have at most {limit} tokens for this model; found {longest}; {advice}")
 
     def logits(self, tokens: Tensor, positions: Tensor, attention: Tensor, asked: tuple[Tensor, Tensor]) -> Tensor:
-        """What the wrapped model says where it is ``asked``.
+        """Logits of the wrapped model at the places that are ``asked``.
 
         Args:
             tokens, positions: int64 ``[B, N]``.
             attention: bool ``[B, N, N]``; True where the row may attend to the column.
-            asked: int64 ``[K]`` each; trajectory and form.
+            asked: trajectory and form of each place, int64 ``[K]`` each.
 
         Returns:
-            ``[K, V]``.
+            ``[K, V]``; with ``answers``, ``[K, len(answers)]``.
         """
 
-        def keep(module: nn.Module, inputs: tuple, output):
-            # The head is the widest layer by far; it works only where something is asked.
+        def keep(module: nn.Module, inputs: tuple, output: Any) -> Any:
+            # The head is the widest layer by far, so it gets only the places that are asked.
             output.last_hidden_state = output.last_hidden_state[asked][None]
             return output
 
@@ -117,8 +122,8 @@ class MaskedLanguageModel(nn.Module):
             hook.remove()
 
     def _answering(self, asked: Tensor, order: Order) -> tuple[Tensor, Tensor]:
-        """Trajectory and form that answer for each target: its query form. Of a model that answers for the next position,
-        it is that of the element before, if there is one of the same rank: it sees the same."""
+        """Trajectory and form whose logits answer for each target: its query form. In a model that answers for the next
+        position it is the query form of the element before, if that has the same rank and so sees the same."""
         rows, columns = asked.nonzero(as_tuple=True)
         if not self.answers_next:
             return rows, columns
@@ -154,14 +159,14 @@ class MaskedLanguageModel(nn.Module):
 
 @contextmanager
 def _only(answers: range | None, head: nn.Module) -> Iterator[None]:
-    """Meanwhile, the last layer of a language model computes the logits of these tokens alone."""
+    """While the context is open, the head computes the logits of the tokens ``answers`` alone."""
     if answers is None:
         yield
         return
-    rows = slice(answers.start, answers.stop)
+    rows, linear = slice(answers.start, answers.stop), cast(nn.Linear, head)  # no other layer has ``answers``
 
     def forward(hidden: Tensor) -> Tensor:
-        return nn.functional.linear(hidden, head.weight[rows], None if head.bias is None else head.bias[rows])
+        return nn.functional.linear(hidden, linear.weight[rows], None if linear.bias is None else linear.bias[rows])
 
     head.forward = forward
     try:
@@ -215,8 +220,8 @@ def _complaint(wrapped: MaskedLanguageModel) -> str | None:
     none_sees_changed = others | torch.eye(length, dtype=torch.bool, device=model.device)
 
     def say(tokens: Tensor, positions: Tensor = places, attention: Tensor = all_see_all) -> Tensor:
-        everywhere = torch.ones_like(tokens, dtype=torch.bool).nonzero(as_tuple=True)
-        return wrapped.logits(tokens, positions, attention, everywhere).float()
+        rows, columns = torch.ones_like(tokens, dtype=torch.bool).nonzero(as_tuple=True)
+        return wrapped.logits(tokens, positions, attention, (rows, columns)).float()
 
     def distance(a: Tensor, b: Tensor) -> float:
         return float((a - b).abs().max())
@@ -224,13 +229,13 @@ def _complaint(wrapped: MaskedLanguageModel) -> str | None:
     plain = model(input_ids=tokens).logits[0].float()
     felt = distance(plain[0], model(input_ids=changed).logits[0, 0].float())
     if felt == 0:
-        return "is causal: a token does not feel the visible one after it"
+        return "is causal: a token does not depend on the visible token after it"
     unseen = none_sees_changed[None]
     if distance(say(tokens, attention=unseen)[others], say(changed, attention=unseen)[others]) > 1e-3 * felt:
-        return "ignores its attention mask: tokens feel one that is masked out"
+        return "ignores its attention mask: tokens depend on one that is masked out"
     backwards = say(tokens.flip(1), places.flip(1)).flip(0)
     displaced = say(tokens.flip(1)).flip(0)
     rounding = 10 * max(torch.finfo(dtype).eps for dtype in (model.dtype, torch.float32)) * float(plain.abs().max())
     if distance(plain, backwards) > 1e-2 * distance(plain, displaced) + rounding:
-        return "does not take position ids as they are: given in another order, or by itself, they mean something else"
+        return "does not use position ids as they are: the same tokens and positions in another order have other logits"
     return None

@@ -103,7 +103,7 @@ def main(folder, kind):
     elif kind == "layers":
         compare_layers_with_one(folder)
     else:
-        compare_training(folder, with_lora="llada2_lora" in kind, precision="bf16" if "bfloat16" in kind else "no")
+        compare_training(folder, with_lora="lora" in kind, precision="bf16" if "bfloat16" in kind else "no")
     torch.distributed.destroy_process_group()
 
 

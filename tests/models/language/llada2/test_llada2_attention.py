@@ -86,7 +86,7 @@ def test_rows_that_may_attend_to_nothing_harm_nobody(model, ids, attention, dtyp
 
 
 def test_other_shapes_are_refused(model, ids):
-    with pytest.raises(ValueError, match=r"\[B, M\] or \[B, 1, N, M\], found the shape \(2, 40, 40\)"):
+    with pytest.raises(ValueError, match=r"\[B, M\] or \[B, 1, N, M\]; found the shape \(2, 40, 40\)"):
         model(ids, attention_mask=torch.ones(2, 40, 40))
     with pytest.raises(ValueError, match="either input_ids or inputs_embeds"):
         model()

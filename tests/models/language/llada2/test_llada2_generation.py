@@ -134,9 +134,9 @@ def test_a_random_answer_is_repeated_by_its_seed():
     ("prompt", "settings", "complaint"),
     [
         (0, dict(), "at least one token"),
-        (200, dict(gen_length=60, block_length=32), "at most 256 tokens, found 200 and 60"),
-        (4, dict(gen_length=0), "gen_length is at least 1"),
-        (4, dict(steps=0), "steps is at least 1"),
+        (200, dict(gen_length=60, block_length=32), "at most 256 tokens; found 200 and 60"),
+        (4, dict(gen_length=0), "gen_length must be at least 1"),
+        (4, dict(steps=0), "steps must be at least 1"),
     ],
 )
 def test_what_cannot_be_generated(prompt, settings, complaint):

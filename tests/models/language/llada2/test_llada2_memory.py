@@ -50,7 +50,7 @@ def test_bytes_by_hand():
     assert full.layers == 3 * 2 * count.layer
     numbers = 8 * 2048 + 4 * 16 * 128 + 8 * (2 * 2048 + 4 * 512)
     assert full.batch == 1000 * 2 * (20 * 2048 + 2 * numbers) + 100 * 157184 * 12
-    adapted = memory(config, count, "llada2_lora", num_gpus=4)
+    adapted = memory(config, count, "lora", num_gpus=4)
     assert adapted.weights == (2 * count.total + 4 * count.adapters) / 4
     assert (adapted.gradients, adapted.optimizer) == (count.adapters, 2 * count.adapters)
     assert full.total == full.weights + full.gradients + full.optimizer + full.layers + full.batch
@@ -60,7 +60,7 @@ def test_what_fits_where():
     config = read_configuration(MODELS / "llada2_mini.yaml")
     count = Parameters.of(config)
     needed = {training: num_gpus_needed(config, count, training) for training in COSTS}
-    assert needed == {"full": 4, "full, bfloat16": 2, "llada2_lora": 1, "inference": 1}
+    assert needed == {"full": 4, "full, bfloat16": 2, "lora": 1, "inference": 1}
     for training, num_gpus in needed.items():
         assert memory(config, count, training, num_gpus).total <= 0.9 * 80 * 2**30
         assert num_gpus == 1 or memory(config, count, training, num_gpus // 2).total > 0.9 * 80 * 2**30

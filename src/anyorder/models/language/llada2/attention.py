@@ -34,32 +34,39 @@ def block_causal(position_ids: Tensor, block_length: int, present: Tensor | None
 def attention_for(
     config: PreTrainedConfig, hidden_states: Tensor, attention_mask: Tensor | BlockMask | None, cache: Cache | None = None
 ) -> Tensor | BlockMask | None:
-    """What `config._attn_implementation` takes for who attends to whom.
+    """An attention mask in the form that ``config._attn_implementation`` takes.
 
     Args:
         config: of the model.
         hidden_states: ``[B, N, D]``.
-        attention_mask: None, all attend to all; ``[B, M]``, nonzero for what may be looked at (padding is 0);
-            ``[B or 1, 1, N, M]``, either bool or integer, nonzero where the row may attend to the column, or floating and
-            added to the scores, 0 or -inf. A row that may attend to nothing attends to everything: its output means
-            nothing, but it is a number.
+        attention_mask: one of
+            - None: all attend to all;
+            - ``[B, M]``, nonzero for tokens that may be looked at (0 for padding);
+            - ``[B or 1, 1, N, M]``, bool or integer, nonzero where the row may attend to the column;
+            - ``[B or 1, 1, N, M]``, floating point, added to the scores: 0 or -inf.
+            A row that may attend to nothing attends to everything: its output means nothing, but it is a number.
         cache: holds the M - N earlier tokens.
 
     Raises:
         ValueError: for another number of dimensions.
     """
     if attention_mask is None or isinstance(attention_mask, BlockMask) or attention_mask.ndim == 2:
-        return create_bidirectional_mask(config, hidden_states, attention_mask, past_key_values=cache)
+        return create_bidirectional_mask(
+            config,
+            hidden_states,
+            attention_mask,  # type: ignore[arg-type]  # transformers passes a BlockMask on, but does not declare it
+            past_key_values=cache,
+        )
     if attention_mask.ndim != 4:
         shape = tuple(attention_mask.shape)
-        raise ValueError(f"attention_mask is [B, M] or [B, 1, N, M], found the shape {shape}")
+        raise ValueError(f"attention_mask must be [B, M] or [B, 1, N, M]; found the shape {shape}")
     if attention_mask.is_floating_point():
         return _added(config, hidden_states, attention_mask)
     return _allowed(config, hidden_states, attention_mask.bool())
 
 
 def _added(config: PreTrainedConfig, hidden_states: Tensor, added: Tensor) -> Tensor | BlockMask:
-    """What is added to the scores."""
+    """The mask of an ``added`` tensor ``[B or 1, 1, N, M]``, which is added to the scores."""
     blocked = added <= torch.finfo(added.dtype).min
     if config._attn_implementation == "flex_attention" and bool((blocked | (added == 0)).all()):
         return _allowed(config, hidden_states, ~blocked)  # so that it can skip what is forbidden
@@ -67,7 +74,7 @@ def _added(config: PreTrainedConfig, hidden_states: Tensor, added: Tensor) -> Te
 
 
 def _allowed(config: PreTrainedConfig, hidden_states: Tensor, allowed: Tensor) -> Tensor | BlockMask:
-    """bool ``[B or 1, 1, N, M]``; True where the row may attend to the column."""
+    """The mask of ``allowed``, bool ``[B or 1, 1, N, M]``; True where the row may attend to the column."""
     allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
     if config._attn_implementation == "flex_attention":
         return _block_mask(allowed.expand(len(hidden_states), -1, -1, -1))

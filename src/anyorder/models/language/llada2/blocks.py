@@ -8,6 +8,9 @@ Legend: B sequences, N tokens, P tokens in the cache, D width, H heads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -28,11 +31,12 @@ from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
 class LLaDA2MoeRotaryEmbedding(Glm4MoeRotaryEmbedding):
     """Its frequencies stay in float32 when the model is cast: in bfloat16 far positions would be off by whole turns."""
 
-    def _apply(self, fn, recurse: bool = True) -> nn.Module:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LLaDA2MoeRotaryEmbedding:
         before = self.inv_freq, self.original_inv_freq
         super()._apply(fn, recurse)
         if not before[0].is_meta:
-            self.inv_freq, self.original_inv_freq = (exact.to(self.inv_freq.device) for exact in before)
+            device = self.inv_freq.device
+            self.inv_freq, self.original_inv_freq = (nn.Buffer(exact.to(device), persistent=False) for exact in before)
         return self
 
 
@@ -43,6 +47,7 @@ class LLaDA2MoeAttention(nn.Module):
         super().__init__()
         self.config, self.layer_idx, self.is_causal = config, layer_idx, False
         self.num_heads, self.num_key_value_heads = config.num_attention_heads, config.num_key_value_heads
+        assert config.head_dim is not None  # the configuration has derived it
         self.head_dim, self.scaling = config.head_dim, config.head_dim**-0.5
         self.num_key_value_groups = self.num_heads // self.num_key_value_heads
         heads = self.num_heads + 2 * self.num_key_value_heads
@@ -58,7 +63,7 @@ class LLaDA2MoeAttention(nn.Module):
         position_embeddings: tuple[Tensor, Tensor],
         attention_mask: Tensor | None,
         past_key_values: Cache | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
         """``[B, N, D] -> [B, N, D]``, and the weights ``[B, H, N, P + N]`` where the implementation gives them."""
         fused = self.query_key_value(hidden_states).unflatten(-1, (-1, self.head_dim))
@@ -79,7 +84,7 @@ class LLaDA2MoeGate(Glm4MoeTopkRouter):
     """Sigmoid scores; the best experts of the best groups, whose weights sum to one if there are several."""
 
     def __init__(self, config: LLaDA2MoeConfig) -> None:
-        super().__init__(config)
+        super().__init__(config)  # type: ignore[arg-type]  # it has the names that are looked up, see its attribute_map
         self.norm_topk_prob = config.num_experts_per_tok > 1
 
 
@@ -92,6 +97,7 @@ class LLaDA2MoeSparseMoeBlock(nn.Module):
         num_shared = config.num_shared_experts
         self.shared_experts = None
         if num_shared is not None:
+            assert config.moe_intermediate_size is not None  # `check` asks for one where there are experts
             self.shared_experts = Glm4MoeMLP(config, intermediate_size=num_shared * config.moe_intermediate_size)
 
     def forward(self, hidden_states: Tensor) -> Tensor:
@@ -111,7 +117,7 @@ class LLaDA2MoeDecoderLayer(GradientCheckpointingLayer):
         self.input_layernorm = Glm4MoeRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = Glm4MoeRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def forward(self, hidden_states: Tensor, **kwargs) -> Tensor:
+    def forward(self, hidden_states: Tensor, **kwargs: Any) -> Tensor:
         attended, _ = self.attention(self.input_layernorm(hidden_states), **kwargs)
         hidden_states = hidden_states + attended
         return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))

@@ -25,11 +25,12 @@ LLADA2_FIXED = {
     "rope_interleave": (False, None, NOT_SO),
     "using_split_qkv_in_self_attention": (False, None, NOT_SO),
 }
-"""Keys of published configurations that name a choice of which one alternative is computed here."""
+"""Key of published configurations -> the only values that are supported here."""
 
 
 def check(config: PreTrainedConfig) -> None:
-    """
+    """Refuse a configuration that asks for something else than is computed here.
+
     Raises:
         AnyOrderError: naming the key, what was found and what is allowed.
     """
@@ -38,7 +39,7 @@ def check(config: PreTrainedConfig) -> None:
 
 
 def check_rope_scaling(rope: Any) -> None:
-    """What `check` says of this key. It is asked before transformers reads the key, which ends in other errors.
+    """Refuse scaled rotary embeddings, as `check` does, but before transformers reads the key and raises other errors.
 
     Args:
         rope: ``rope_scaling``, or ``rope_parameters`` as transformers writes them.

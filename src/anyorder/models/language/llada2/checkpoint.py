@@ -36,7 +36,7 @@ def read_configuration(path: Path) -> LLaDA2MoeConfig:
 
 
 def configuration_of(settings: dict[str, Any], where: str) -> LLaDA2MoeConfig:
-    """The configuration with these settings; ``where`` they are written, for errors.
+    """The configuration with these settings; ``where`` names their file in error messages.
 
     Raises:
         AnyOrderError: for settings that no such model can have.

@@ -3,7 +3,7 @@
 The names on the left of `LLaDA2MoeConfig.attribute_map` are those under which transformers' blocks look things up.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
@@ -19,7 +19,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
     configuration asks for is checked when a model is made from it (scaled rotary embeddings at once), see
     `anyorder.models.language.llada2.check`.
 
-    Attributes that do not say what they are:
+    Attributes whose names do not say enough:
         head_dim: width of one head; ``hidden_size / num_attention_heads`` where not given.
         use_qkv_bias, use_bias: biases of the fused projection to queries, keys and values / of the output projection.
         use_qk_norm: RMS norms of each head's queries and keys.
@@ -28,8 +28,8 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         num_experts: None for a model without any.
         num_shared_experts: how many experts' width every token passes besides; None for none. 0 is a shared expert of
             no width, whose (empty) tensors are part of a checkpoint.
-        n_group, topk_group: experts are in so many groups; those outside of the best ``topk_group`` are excluded.
-        first_k_dense_replace: so many first layers have one MLP of ``intermediate_size`` instead of experts.
+        n_group, topk_group: experts form ``n_group`` groups; a token uses experts of the best ``topk_group`` groups only.
+        first_k_dense_replace: number of layers, from the first, that have one MLP of ``intermediate_size`` instead of experts.
     """
 
     model_type = "llada2_moe"
@@ -53,7 +53,7 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         "layers.*.mlp.up_proj": "colwise",
         "layers.*.mlp.down_proj": "rowwise",
     }
-    base_model_ep_plan = {
+    base_model_ep_plan: ClassVar[dict[str, Any]] = {
         "layers.*.mlp.experts.gate_up_proj": "grouped_gemm",
         "layers.*.mlp.experts.down_proj": "grouped_gemm",
         "layers.*.mlp.experts": "ep_dispatch_experts",
@@ -108,10 +108,11 @@ class LLaDA2MoeConfig(PreTrainedConfig):
         if self.partial_rotary_factor is None and kwargs.get("rotary_dim"):
             self.partial_rotary_factor = kwargs["rotary_dim"] / self.head_dim
         super().__post_init__(**kwargs)
+        assert self.rope_parameters is not None  # transformers has filled it in
         self.partial_rotary_factor = self.rope_parameters.get("partial_rotary_factor")
 
     def to_dict(self) -> dict[str, Any]:
-        """As the published file has it: rotary settings under keys of their own."""
+        """The settings under the published keys; rotary settings have keys of their own."""
         settings = super().to_dict()
         rope = settings.pop("rope_parameters", None) or {}
         settings["rope_theta"] = rope.get("rope_theta", self.default_theta)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,6 +32,12 @@ ALL_EXPERTS = re.compile(r"(model\.layers\.\d+\.mlp\.experts)\.((?:gate|up|down)
 
 SHARD_BYTES = 5 * 2**30
 
+Read = Callable[[str], Tensor]
+"""From the name of a stored tensor to the tensor."""
+
+Convert = Callable[[str, Read], Iterator[tuple[str, Tensor]]]
+"""From the name of a stored tensor to the tensors that are written for it."""
+
 
 def merge_experts(source: Path, target: Path, shard_bytes: int = SHARD_BYTES) -> None:
     """Write the checkpoint ``source``, in the published layout, to the new folder ``target`` with merged experts.
@@ -41,7 +47,7 @@ def merge_experts(source: Path, target: Path, shard_bytes: int = SHARD_BYTES) ->
     """
     config = read_configuration(source)
     check_tensors(Path(source), expected_shapes(config))
-    _convert(source, target, MERGED, _merged(config.num_experts), shard_bytes)
+    _convert(source, target, MERGED, _merged(config.num_experts or 0), shard_bytes)
 
 
 def split_experts(source: Path, target: Path, shard_bytes: int = SHARD_BYTES) -> None:
@@ -67,8 +73,8 @@ def merged_shapes(published: dict[str, tuple[int, ...]]) -> dict[str, tuple[int,
     return merged
 
 
-def _merged(num_experts: int):
-    def merged(name: str, read) -> Iterator[tuple[str, Tensor]]:
+def _merged(num_experts: int) -> Convert:
+    def merged(name: str, read: Read) -> Iterator[tuple[str, Tensor]]:
         part = ONE_EXPERT.fullmatch(name)
         if part is None:
             yield name, read(name)
@@ -79,7 +85,7 @@ def _merged(num_experts: int):
     return merged
 
 
-def _split(name: str, read) -> Iterator[tuple[str, Tensor]]:
+def _split(name: str, read: Read) -> Iterator[tuple[str, Tensor]]:
     part = ALL_EXPERTS.fullmatch(name)
     if part is None:
         yield name, read(name)
@@ -88,7 +94,7 @@ def _split(name: str, read) -> Iterator[tuple[str, Tensor]]:
             yield f"{part[1]}.{expert}.{part[2]}.weight", weight.clone()
 
 
-def _convert(source: Path, target: Path, model_type: str, convert, shard_bytes: int) -> None:
+def _convert(source: Path, target: Path, model_type: str, convert: Convert, shard_bytes: int) -> None:
     source, target = Path(source), Path(target)
     if target.exists():
         raise AnyOrderError(f"{target} exists already; choose another folder")

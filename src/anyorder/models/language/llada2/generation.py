@@ -27,7 +27,7 @@ Choice = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def greedy(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """The most probable token."""
+    """The most probable token of each position, and its probability; see `Choice`."""
     confidence, token = logits.float().softmax(dim=-1).max(dim=-1)
     return token, confidence
 
@@ -35,7 +35,7 @@ def greedy(logits: Tensor) -> tuple[Tensor, Tensor]:
 def sampling(temperature: float = 1.0, top_k: int | None = None, generator: torch.Generator | None = None) -> Choice:
     """Draw from the distribution at a temperature (above 0), of the ``top_k`` most probable tokens if given."""
     if temperature <= 0:
-        raise AnyOrderError(f"temperature is above 0, found {temperature}; use greedy choice instead")
+        raise AnyOrderError(f"temperature must be above 0; found {temperature}; use greedy choice instead")
 
     def choose(logits: Tensor) -> tuple[Tensor, Tensor]:
         scores = logits.float() / temperature
@@ -57,8 +57,8 @@ def generate(
     Args:
         model: a LLaDA2 model in evaluation mode.
         prompts: B of them, int64 ``[any length]``.
-        settings: how.
-        choose: what is proposed for a masked token.
+        settings: how they are answered.
+        choose: proposes tokens for masked ones.
 
     Returns:
         For each prompt the tokens after it, int64, up to the first end of text or ``gen_length``; equal to what the
@@ -98,7 +98,7 @@ def _check_lengths(model: PreTrainedModel, prompts: Sequence[Tensor], settings: 
         needed = -(-(len(prompt) + settings.gen_length) // size) * size
         if not 0 < len(prompt) <= needed <= limit:
             raise AnyOrderError(
-                f"a prompt has at least one token and, with its answer in whole blocks, at most {limit} tokens, found"
+                f"a prompt must have at least one token and, with its answer in whole blocks, at most {limit} tokens; found"
                 f" {len(prompt)} and {settings.gen_length} to generate; shorten one of them"
             )
 

@@ -19,13 +19,13 @@ LLADA2_EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 
 
 def llada2_lora(rank: int = 16, alpha: float = 32, experts: bool = True, tokens: Sequence[int] = ()) -> LoraConfig:
-    """What to adapt; give it to ``model.add_adapter``. There is no dropout: PEFT knows none for parameters.
+    """A configuration of LoRA for ``model.add_adapter``, without dropout: PEFT has none for parameters.
 
     Args:
         rank: of each update.
         alpha: updates are scaled by ``alpha / rank``.
-        experts: adapt MLPs and experts besides attention.
-        tokens: whose rows of the embedding and of the head learn too, and are part of the adapter.
+        experts: True adapts MLPs and experts besides attention.
+        tokens: ids; their rows of the embedding and of the head learn too, and are part of the adapter.
 
     Raises:
         AnyOrderError: when PEFT is not installed.

@@ -30,18 +30,18 @@ GIB = 2**30
 LORA_RANK = 16
 GPU_GIB = 80
 SHARE = 0.9
-"""Of a GPU that can be filled."""
+"""Share of a GPU's memory that can be filled."""
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """How many there are.
+    """Numbers of parameters.
 
     Attributes:
-        total: of the model.
-        active: that work on one token.
-        layer: of the largest layer.
-        adapters: of LoRA at a rank of `LORA_RANK` on attention, MLPs and experts.
+        total: in the model.
+        active: those that work on one token.
+        layer: in the largest layer.
+        adapters: in adapters of LoRA at a rank of `LORA_RANK` on attention, MLPs and experts.
     """
 
     total: int
@@ -51,15 +51,16 @@ class Parameters:
 
     @classmethod
     def of(cls, config: LLaDA2MoeConfig) -> Parameters:
-        """Count them."""
+        """Count the parameters of a model with this configuration."""
         with torch.device("meta"):
             model = LLaDA2MoeModelLM(config)
         sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
         total, routed = sum(sizes.values()), sum(size for name, size in sizes.items() if ".experts." in name)
+        experts = config.num_experts or 1  # without any, nothing is routed
         layers = [module for module in model.modules() if isinstance(module, LLaDA2MoeDecoderLayer)]
         return cls(
             total=total,
-            active=total - routed + (routed * config.num_experts_per_tok // config.num_experts if routed else 0),
+            active=total - routed + routed * config.num_experts_per_tok // experts,
             layer=max(sum(parameter.numel() for parameter in layer.parameters()) for layer in layers),
             adapters=LORA_RANK * sum(_adapted_widths(model)),
         )
@@ -79,9 +80,9 @@ class Memory:
     """Bytes on one GPU.
 
     Attributes:
-        weights, gradients, optimizer: a GPU's share of them.
-        layers: those that are whole on every GPU.
-        batch: what the pass over it takes.
+        weights, gradients, optimizer: one GPU's share of them.
+        layers: the layers that are whole on every GPU.
+        batch: what the pass over a batch takes.
     """
 
     weights: float
@@ -98,8 +99,8 @@ class Memory:
 
 @dataclass(frozen=True)
 class _Cost:
-    """Bytes for weights, gradients and optimizer of each parameter of the model and of each of adapters, and how many
-    layers are whole on every GPU."""
+    """Bytes for weights, gradients and optimizer, for each parameter of the model and for each of the adapters, and how
+    many layers are whole on every GPU."""
 
     of_model: tuple[int, int, int]
     of_adapters: tuple[int, int, int]
@@ -117,21 +118,22 @@ COSTS = {
 def memory(
     config: LLaDA2MoeConfig, count: Parameters, training: str, num_gpus: int = 1, tokens: int = 4096, asked: int = 1024
 ) -> Memory:
-    """What one of several GPUs needs.
+    """The memory that one of several GPUs needs.
 
     Args:
         config: of the model.
-        count: its parameters.
+        count: the parameters of that model.
         training: one of `COSTS`.
-        num_gpus: among which FSDP2 divides the model.
-        tokens: that one GPU reads at a time, both forms counted (see `anyorder.models.language.two_copies`).
-        asked: of these, the positions whose logits are needed.
+        num_gpus: how many GPUs FSDP2 divides the model among.
+        tokens: how many tokens one GPU reads at a time, both forms counted (see `anyorder.models.language.two_copies`).
+        asked: for how many of these tokens logits are needed.
     """
     cost, learns = COSTS[training], training != "inference"
     weights, gradients, optimizer = (
         (count.total * model + count.adapters * adapter) / num_gpus for model, adapter in zip(cost.of_model, cost.of_adapters)
     )
     experts = config.num_experts_per_tok * (2 * config.hidden_size + 4 * (config.moe_intermediate_size or 0))
+    assert config.head_dim is not None  # the configuration has derived it
     numbers = 8 * config.hidden_size + 4 * config.num_attention_heads * config.head_dim + experts
     layer_inputs = config.num_hidden_layers * config.hidden_size if learns else 0
     # Twice: with gradients. Logits are there in bfloat16 and float32.
@@ -142,7 +144,7 @@ def memory(
 def num_gpus_needed(
     config: LLaDA2MoeConfig, count: Parameters, training: str, gib: float = GPU_GIB, most: int = 4096
 ) -> int | None:
-    """The smallest power of two of GPUs with ``gib`` GiB that hold it; None if not even ``most`` do."""
+    """The smallest number of GPUs, a power of two, that hold it with ``gib`` GiB each; None if not even ``most`` do."""
     for num_gpus in (2**power for power in range(most.bit_length())):
         if memory(config, count, training, num_gpus).total <= SHARE * gib * GIB:
             return num_gpus

@@ -8,6 +8,8 @@ Legend: B sequences, N tokens, P tokens in the cache, D width, V vocabulary.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, initialization
@@ -31,7 +33,7 @@ from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
 
 
 class LLaDA2MoePreTrainedModel(PreTrainedModel):
-    """What transformers needs to know."""
+    """What transformers needs to know about models of this type."""
 
     config_class = LLaDA2MoeConfig
     base_model_prefix = "model"
@@ -47,7 +49,7 @@ class LLaDA2MoePreTrainedModel(PreTrainedModel):
         "router_logits": OutputRecorder(LLaDA2MoeGate, index=0),
     }
 
-    def __init__(self, config: LLaDA2MoeConfig, *args, **kwargs) -> None:
+    def __init__(self, config: LLaDA2MoeConfig, *args: Any, **kwargs: Any) -> None:
         check(config)
         super().__init__(config, *args, **kwargs)
 
@@ -75,17 +77,17 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
     def __init__(self, config: LLaDA2MoeConfig) -> None:
         super().__init__(config)
         # No `padding_idx`: the published pad token is also the end of text, which is to be learned.
-        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.word_embeddings: nn.Module = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(LLaDA2MoeDecoderLayer(config, index) for index in range(config.num_hidden_layers))
         self.norm = Glm4MoeRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.rotary_emb = LLaDA2MoeRotaryEmbedding(config)
+        self.rotary_emb = LLaDA2MoeRotaryEmbedding(config)  # type: ignore[arg-type]  # it has the names that are looked up
         self.gradient_checkpointing = False
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Embedding:
+    def get_input_embeddings(self) -> nn.Module:
         return self.word_embeddings
 
-    def set_input_embeddings(self, value: nn.Embedding) -> None:
+    def set_input_embeddings(self, value: nn.Module) -> None:
         self.word_embeddings = value
 
     @merge_with_config_defaults
@@ -98,9 +100,10 @@ class LLaDA2MoeModel(LLaDA2MoePreTrainedModel):
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         use_cache: bool | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> MoeModelOutputWithPast:
-        """
+        """Hidden states ``[B, N, D]`` after the last layer and norm.
+
         Args:
             input_ids: int64 ``[B, N]``; or ``inputs_embeds``, ``[B, N, D]``.
             attention_mask: None (all attend to all), ``[B, P + N]`` or ``[B, 1, N, P + N]``; see `attention_for`.
@@ -132,7 +135,7 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
     """LLaDA2 with its head: logits of the token at each position, not of the next one."""
 
     _tp_plan = {"lm_head": "colwise_gather_output"}
-    _pp_plan = {"lm_head": (["hidden_states"], ["logits"])}
+    _pp_plan = {"lm_head": (["hidden_states"], ["logits"])}  # type: ignore[dict-item]  # as in transformers' own models
     _fsdp_plan = {"lm_head": "keep_full_weight"}
 
     def __init__(self, config: LLaDA2MoeConfig) -> None:
@@ -153,13 +156,14 @@ class LLaDA2MoeModelLM(LLaDA2MoePreTrainedModel):
         labels: Tensor | None = None,
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
-        **kwargs,
+        **kwargs: Any,
     ) -> MoeCausalLMOutputWithPast:
         """See `LLaDA2MoeModel.forward`.
 
         Args:
             labels: int64 ``[B, N]``; the true tokens where the loss counts, elsewhere -100.
-            logits_to_keep: logits of so many last tokens only (0: all), or of these; the head is the widest layer by far.
+            logits_to_keep: logits of this number of last tokens only (0: all), or of the tokens at these places; the head
+                is the widest layer by far.
 
         Returns:
             Logits ``[B, N, V]``, and with ``labels`` the mean cross-entropy over them, in nats.

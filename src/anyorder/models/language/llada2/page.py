@@ -23,9 +23,9 @@ class BlockDiffusion:
     Attributes:
         mask_id: the mask token.
         eos_id: end of text; an answer ends with the first one.
-        gen_length: at most so many tokens are generated.
-        block_length: tokens that are written together.
-        steps: at most so many passes for a block (no more than ``gen_length``).
+        gen_length: the largest number of tokens of an answer.
+        block_length: how many tokens are written together.
+        steps: the largest number of passes for a block (no more than ``gen_length``).
         threshold: proposals more certain than this are all kept.
     """
 
@@ -39,7 +39,7 @@ class BlockDiffusion:
     def __post_init__(self) -> None:
         for name in ("gen_length", "block_length", "steps"):
             if getattr(self, name) < 1:
-                raise AnyOrderError(f"{name} is at least 1, found {getattr(self, name)}")
+                raise AnyOrderError(f"{name} must be at least 1; found {getattr(self, name)}")
 
     def at_least(self) -> list[int]:
         """How many tokens each step keeps at least; they add up to a block."""
@@ -54,13 +54,13 @@ class Canvas:
 
     Attributes:
         tokens: int64 ``[B, L]``.
-        present: bool ``[B, L]``; False for the columns that are not of the prompt's own.
+        present: bool ``[B, L]``; False for columns outside of a prompt's own page: before it, and after its last block.
         positions: int64 ``[B, L]``.
         begin, end: int64 ``[B]``; the columns after the prompt, and after the longest answer.
         prompt: int64 ``[B]``; which prompt this is.
         never: int64 ``[1]``; the token that is never proposed.
-        first_block: the first with something to write.
-        size: of a block.
+        first_block: number of the first block in which something is written.
+        size: tokens of a block.
     """
 
     tokens: Tensor
@@ -98,7 +98,7 @@ class Canvas:
         )
 
     def rows(self, index: Tensor) -> Canvas:
-        """Some of the prompts."""
+        """The chosen prompts; ``index`` is int64 ``[B']``."""
         of_prompts = ("tokens", "present", "positions", "begin", "end", "prompt")
         chosen = {name: getattr(self, name)[index] for name in of_prompts}
         return Canvas(**chosen, never=self.never, first_block=self.first_block, size=self.size)
