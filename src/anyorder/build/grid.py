@@ -83,12 +83,13 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
 def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
     """What training begins with: fresh weights, or those of ``training.init_from``."""
     path = config.training.init_from
-    earlier = None if path is None else load_grid_transformer(Path(path))[0]
-    torch.manual_seed(config.training.seed)
-    if earlier is None:
+    if path is None:
+        torch.manual_seed(config.training.seed)
         return _grid_model(config.model, vocabulary, view)
+    earlier = load_grid_transformer(Path(path))[0]
     _check_continues(path, earlier, config.model, view)
     new_words = [word for word in vocabulary.words if word not in earlier.vocabulary.words]
+    torch.manual_seed(config.training.seed)  # only now: to load the earlier model draws random numbers, too
     model = _grid_model(config.model, GridVocabulary((*earlier.vocabulary.words, *new_words)), view)
     _copy_weights(earlier, model)
     return model

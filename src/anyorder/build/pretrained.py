@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from anyorder.config import LanguageModelConfig
+from anyorder.config import AdapterConfig, LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.tokenizers import make_tokenizer, read_tokenizer
 from anyorder.errors import AnyOrderError
@@ -102,7 +102,7 @@ def pretrained(
             model.resize_token_embeddings(codec.size, mean_resizing=False)
         if config.adapter is not None:
             _check_adaptable(config, model)
-            _add_adapter(model, config, saved, codec if for_grids else None)
+            _add_adapter(model, config.adapter, saved, codec if for_grids else None)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return Pretrained(model, tokenizer, codec)
@@ -216,13 +216,14 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
         check_tensors(folder, expected_shapes(architecture))
     try:
         with quiet():
-            model, found = _loader(architecture).from_pretrained(
+            loaded: Any = _loader(architecture).from_pretrained(
                 folder, config=architecture, local_files_only=True, output_loading_info=True, **_options(config)
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise AnyOrderError(f"could not load {folder}: {' '.join(str(error).split())}") from None
+    model, report = loaded
     # A head may begin anew, as for a BERT that embeds sentences; the rest may not.
-    lacking = sorted(name for name in found["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
+    lacking = sorted(name for name in report["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AnyOrderError(f"{folder} lacks the tensor {lacking[0]}{more}, which its config.json asks for; copy it again")
@@ -236,7 +237,7 @@ def _random(config: LanguageModelConfig, architecture: PretrainedConfig) -> PreT
         raise AnyOrderError(f"language_model: {' '.join(str(error).split())}") from None
 
 
-def _loader(architecture: PretrainedConfig) -> type:
+def _loader(architecture: PretrainedConfig) -> type[AutoModelForMaskedLM] | type[AutoModelForCausalLM] | type[AutoModel]:
     """Of transformers' Auto classes: that for masked language models, or the one that the code of a checkpoint offers
     (masked diffusion models often call themselves causal, or just models)."""
     offered = getattr(architecture, "auto_map", None) or {}
@@ -261,15 +262,15 @@ def _check_adaptable(config: LanguageModelConfig, model: PreTrainedModel) -> Non
         raise AnyOrderError("language_model.adapter needs the weights of a checkpoint, found random ones; leave it out")
 
 
-def _add_adapter(model: PreTrainedModel, config: LanguageModelConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
+def _add_adapter(model: PreTrainedModel, settings: AdapterConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
     """Only the adapter learns, and with it the embeddings of the tokens of the grid, which nobody has taught before."""
     if saved is not None:
-        model.load_adapter(saved, is_trainable=True)
+        model.load_adapter(str(saved), is_trainable=True)
         return
-    settings = config.adapter
-    tokens = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
-    llada2_lora = ADAPTERS[model.config.model_type]
-    model.add_adapter(llada2_lora(settings.rank, settings.alpha, settings.experts, tokens))
+    ids = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
+    tokens = [number for number in ids if number is not None]  # none is missing: `add_grid_tokens` has added them all
+    make_lora = ADAPTERS[model.config.model_type]
+    model.add_adapter(make_lora(settings.rank, settings.alpha, settings.experts, tokens))
     # Small steps are lost in bfloat16; what is computed with stays of the model's type.
     for parameter in model.parameters():
         if parameter.requires_grad:

@@ -78,6 +78,7 @@ def _play(env: gym.Env, expert: Expert, seed: int) -> Trajectory:
         views.append(view)
         actions.append(action)
         rewards.append(reward)
+    assert env.spec is not None  # `make_env` has made it
     return Trajectory(
         env_id=env.spec.id,
         seed=seed,

@@ -62,7 +62,7 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
     The bot gives up (DisappearedBoxError) when a random action opens a box, so such episodes are failures: about 3% on
     BabyAI-GoToRedBall-v0 with a noise of 0.4, none without boxes.
     """
-    planner = _planner(env)
+    planner, num_actions = _planner(env), _num_actions(env)
     generator = np.random.default_rng([seed, _POLICY_STREAM])
     taken: int | None = None
 
@@ -70,7 +70,7 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
         nonlocal taken
         taken = int(planner.replan(taken))  # always asked, so that the plan follows what happened
         if generator.random() < noise:
-            taken = int(generator.integers(env.action_space.n))
+            taken = int(generator.integers(num_actions))
         return taken
 
     return act
@@ -79,8 +79,14 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
 def uniform(env: gym.Env, seed: int) -> Act:
     """Actions drawn independently and uniformly from those the environment has. Depends on the seed alone."""
     generator = np.random.default_rng([seed, _POLICY_STREAM])
-    num_actions = env.action_space.n  # 7, or 3 in MiniGrid-Dynamic-Obstacles-*
+    num_actions = _num_actions(env)
     return lambda view: int(generator.integers(num_actions))
+
+
+def _num_actions(env: gym.Env) -> int:
+    """7, or 3 in MiniGrid-Dynamic-Obstacles-*."""
+    assert isinstance(env.action_space, gym.spaces.Discrete)  # as in all MiniGrid environments
+    return int(env.action_space.n)
 
 
 def _planner(env: gym.Env) -> BabyAIBot:

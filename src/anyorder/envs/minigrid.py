@@ -98,7 +98,7 @@ def make_envs(env_ids: str) -> tuple[gym.Env, ...]:
     """
     names = env_ids.split(SEPARATOR)
     envs = tuple(map(make_env, names))
-    shapes = [env.observation_space["image"].shape for env in envs]
+    shapes = [_image_space(env).shape for env in envs]
     if len(set(shapes)) > 1:
         found = ", ".join(f"{name} {shape}" for name, shape in zip(names, shapes))
         raise AnyOrderError(f"environments that share a data set have views of one size; found {found}")
@@ -133,11 +133,17 @@ def _suggestion(env_id: str) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else "; ids look like BabyAI-GoToRedBall-v0"
 
 
+def _image_space(env: gym.Env) -> gym.Space:
+    assert isinstance(env.observation_space, gym.spaces.Dict)  # `make_env` has checked it
+    return env.observation_space["image"]
+
+
 def _check_observations(env_id: str, space: gym.Space) -> None:
     expected = {"image", "direction", "mission"}
     if not isinstance(space, gym.spaces.Dict) or not expected <= set(space):
         found = f"the keys {sorted(space)}" if isinstance(space, gym.spaces.Dict) else str(space)
         raise AnyOrderError(f"observations have image, direction and mission; those of {env_id!r} are {found}")
     image = space["image"]
-    if image.dtype != np.uint8 or len(image.shape or ()) != 3 or image.shape[-1] != 3:
+    shape = image.shape or ()
+    if image.dtype != np.uint8 or len(shape) != 3 or shape[-1] != 3:
         raise AnyOrderError(f"the image is uint8 [W, H, 3]; that of {env_id!r} is {image.dtype} {image.shape}")

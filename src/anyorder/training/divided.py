@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 
 from anyorder.errors import AnyOrderError
 
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 SETTING = "fsdp_cpu_ram_efficient_loading"
 
 
@@ -31,7 +33,7 @@ def loads_weights() -> bool:
 
 
 def prepare(
-    accelerator: Accelerator, model: nn.Module, make_optimizer: Callable[[nn.Module], Optimizer]
+    accelerator: Accelerator, model: ModuleT, make_optimizer: Callable[[ModuleT], Optimizer]
 ) -> tuple[nn.Module, Optimizer]:
     """Both as Accelerate prepares them; a model that only the first process has loaded, from there.
 

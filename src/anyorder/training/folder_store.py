@@ -135,15 +135,20 @@ def _tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
         if isinstance(module, FSDPModule):
             module.reshard()  # after a pass without gradients, the outermost one still holds the whole of its parameters
     learning = {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
-    state = get_optimizer_state_dict(model, _plain(optimizer), options=FLAT)
+    state = _optimizer_state(model, optimizer)
     return learning | {f"optimizer.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _restore(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Of the optimizer; parameters have been written into."""
-    state = get_optimizer_state_dict(model, _plain(optimizer), options=FLAT)
+    state = _optimizer_state(model, optimizer)
     state |= {name: tensors[f"optimizer.{name}"] for name, value in state.items() if isinstance(value, Tensor)}
     set_optimizer_state_dict(model, _plain(optimizer), state, options=FLAT)
+
+
+def _optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """One flat dictionary, of tensors and numbers."""
+    return dict(get_optimizer_state_dict(model, _plain(optimizer), options=FLAT))
 
 
 def _plain(optimizer: Optimizer) -> Optimizer:

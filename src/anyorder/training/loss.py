@@ -29,6 +29,9 @@ class LossSums:
     loss: Tensor
     weight: Tensor
 
+    def __add__(self, other: LossSums) -> LossSums:
+        return LossSums(self.loss + other.loss, self.weight + other.weight)
+
     def mean(self, total_weight: Tensor | None = None) -> Tensor:
         """Sum over the groups of loss / weight; ``total_weight`` replaces the own weights (of a whole update)."""
         weight = self.weight if total_weight is None else total_weight

@@ -84,11 +84,12 @@ def train(job: Job[LayoutT]) -> dict[str, float]:
     # The model has no buffers that training changes, so there is nothing to broadcast before every pass.
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
     accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
+    assert isinstance(job.model, nn.Module)
     model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
     return _Run(job, accelerator, model, optimizer).to_the_end()
 
 
-def make_optimizer(model: Model[LayoutT], config: TrainingConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: Model[Any], config: TrainingConfig) -> torch.optim.Optimizer:
     """AdamW over the model's own parameter groups."""
     groups = [
         {

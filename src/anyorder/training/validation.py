@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from functools import reduce
 
 import torch
 
@@ -55,5 +57,5 @@ def validate(
             right[name] += int((correct & chosen).sum())
             count[name] += int(chosen.sum())
     model.train()
-    loss = LossSums(sum(s.loss for s in sums), sum(s.weight for s in sums)).mean()
+    loss = reduce(operator.add, sums).mean()
     return {"loss": float(loss), **{name: right[name] / count[name] for name in right if count[name]}}

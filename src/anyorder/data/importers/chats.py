@@ -92,7 +92,7 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
 def task_of(trajectory: TextTrajectory) -> str:
     """What is told before the agent's first action (the first action, if nothing is), white space aside: several
     attempts at it are one task."""
-    texts = []
+    texts: list[str] = []
     for turn in trajectory.turns:
         if turn.part == "action":
             return " ".join(texts) or " ".join(turn.text.split())

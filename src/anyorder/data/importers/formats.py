@@ -126,15 +126,17 @@ def _openai_turn(number: int, turn: Any) -> Message:
     written = [f"<tool_call>\n{_json(_call(number, call))}\n</tool_call>" for call in calls]
     if ids := [call["id"] for call in calls if "id" in call]:
         others["tool_call_ids"] = ids
-    return Message(role, "\n".join([text] * bool(text) + written), _asked(number, others), others)
+    said = [text] if text else []
+    return Message(role, "\n".join(said + written), _asked(number, others), others)
 
 
 def _content(number: int, content: Any) -> str | None:
     """Text, or a list of pieces of text."""
     if isinstance(content, list):
         pieces = [piece.get("text") if isinstance(piece, dict) else piece for piece in content]
-        if all(isinstance(piece, str) for piece in pieces):
-            return "".join(pieces)
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        if len(texts) == len(pieces):
+            return "".join(texts)
     elif content is None or isinstance(content, str):
         return content
     raise BadLine(f"expected text as content of turn {number}, found {_brief(content)}")
