@@ -166,8 +166,8 @@ WRONG = {
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
     "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected a text as value of turn 0, found nothing"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
-    "nobody acts": (turns("go"), "at least one action, found none"),
-    "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about, found none"),
+    "nobody acts": (turns("go"), "at least one action; found none"),
+    "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about; found none"),
 }
 
 
