@@ -54,7 +54,7 @@ class CollectSpec:
     def __post_init__(self) -> None:
         counts = (self.num_episodes, self.num_validation, self.num_test)
         if min(counts) < 0 or not any(counts):
-            raise AnyOrderError(f"numbers of episodes must be at least 0, and one must be above 0; found {counts}")
+            raise AnyOrderError(f"numbers of episodes must be at least 0, and at least one above 0; found {counts}")
         if self.seed < 0 or self.seed + max(counts) > SEEDS_PER_SPLIT:
             raise AnyOrderError(
                 f"seeds must lie in [0, {SEEDS_PER_SPLIT:,}); found {max(counts):,} episodes from seed {self.seed:,}"

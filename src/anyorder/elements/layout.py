@@ -55,7 +55,7 @@ class Layout:
         missions: B instructions in words, for code that needs a whole instruction.
         exempt: bool ``[B, E]``, True for elements that always stay visible, even where the rest of their unit is a target
             (separators, turns that a data set does not ask about); None where there are none. They have the kind, step
-            and unit of the turn that they belong to, so they have its rank and are dropped with it.
+            and unit of the elements around them, so they have its rank and are dropped with it.
         given_positions: int64 ``[B, E]``, `positions` where elements do not simply follow one another: an element that
             stands for several (a run of equal cells) may take several positions; None where there is no such element.
     """
