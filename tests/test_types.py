@@ -17,11 +17,11 @@ def test_steps_and_mission():
 @pytest.mark.parametrize(
     ("turns", "message"),
     [
-        ((TASK,), "at least one action, found none"),
-        ((DONE, TASK), "the mission comes first, found action, mission"),
+        ((TASK,), "at least one action; found none"),
+        ((DONE, TASK), "the mission must come first; found action, mission"),
         ((TASK, DONE, DONE), "found two actions in a row"),
         ((SEEN, SEEN, DONE), "found two observations in a row"),
-        ((TASK, Turn("action", "assistant", "open", False)), "asked about, found none"),
+        ((TASK, Turn("action", "assistant", "open", False)), "asked about; found none"),
     ],
 )
 def test_what_is_no_trajectory_is_refused(turns, message):
@@ -34,8 +34,8 @@ def test_what_is_no_trajectory_is_refused(turns, message):
     [
         (("reward", "user", "1", True), "found 'reward'"),
         (("action", "", "open", True), "a role and a text"),
-        (("action", "assistant", None, True), "found 'assistant' and NoneType"),
-        (("mission", "user", "find it", True), "never asked about"),
+        (("action", "assistant", None, True), "found the role 'assistant' and NoneType as text"),
+        (("mission", "user", "find it", True), "must not be asked about"),
     ],
 )
 def test_what_is_no_turn_is_refused(fields, message):

@@ -1,12 +1,12 @@
-"""The exceptions whose messages are meant for the person at the keyboard."""
+"""The exceptions whose messages are written for users."""
 
 
 class AnyOrderError(Exception):
-    """A mistake in what was asked or given: what was expected, what was found, what to do next.
+    """A mistake in what the user asked or gave. The message says what was expected, what was found and what to do next.
 
-    The command line prints the message alone and exits with status 2; anything else that escapes is a bug.
+    The command line prints only this message and exits with status 2. Any other exception that escapes is a bug.
     """
 
 
 class Interrupted(AnyOrderError):
-    """The user or the scheduler asked to stop; what was done is saved, and the message says how to continue."""
+    """The user or the scheduler asked to stop; the work so far is saved, and the message says how to continue."""

@@ -1,4 +1,4 @@
-"""Writing that is either whole or absent: to a temporary name beside the target, then renamed."""
+"""Reading and writing files. A file is written whole or not at all: under a temporary name first, which is then renamed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
             " (what was there before is untouched)"
         ) from error
     finally:
-        with suppress(OSError):  # a parent that is a file, a disk gone read-only: the error above says it
+        with suppress(OSError):  # a parent that is a file, a disk gone read-only: the error above tells the user
             temporary.unlink(missing_ok=True)
 
 
@@ -45,7 +45,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; a missing or damaged one is an AnyOrderError that names it."""
+    """The content of a JSON file; a missing or damaged file raises an AnyOrderError that names it."""
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
@@ -53,11 +53,11 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise AnyOrderError(f"{path} is not valid JSON ({error}); restore it or make it anew") from None
+        raise AnyOrderError(f"{path} is not valid JSON ({error}); restore the file or make it again") from None
 
 
 def read_yaml(path: Path) -> Any:
-    """A YAML file's content; a missing or broken one is an AnyOrderError that names it."""
+    """The content of a YAML file; a missing or damaged file raises an AnyOrderError that names it."""
     try:
         return yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def read_yaml(path: Path) -> Any:
     except OSError as error:
         raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AnyOrderError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise AnyOrderError(f"{path} is not valid YAML ({' '.join(str(error).split())}); correct it") from None
 
 
 def sha256(path: Path) -> str:

@@ -1,7 +1,7 @@
-"""Random streams that depend on what they are for, not on how often they were used before.
+"""Random streams, each named by its purpose, so that none depends on how often another was used.
 
-A stream named by (seed, purpose, index) is the same whether a run was interrupted or not, so resuming needs no
-saved generator state.
+A stream named by (seed, purpose, index) gives the same numbers whether a run was interrupted or not, so a run can
+resume without any saved generator state.
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """One episode, checked once where it is born. Arrays are made read-only.
+    """One episode in a grid, checked when it is made. Its arrays become read-only.
 
     Attributes:
         env_id: registered gymnasium id.
         seed: the seed given to ``env.reset``.
         mission: MiniGrid's instruction string.
         observations: uint8 ``[T+1, X, Y, 3]``, column first as MiniGrid gives them; the last axis is (object, color,
-            state); the first observation is the one after ``reset``, the last one the one after the last action.
+            state); the first observation follows ``reset``, the last one follows the last action.
         directions: uint8 ``[T+1]``, 0..3, where the agent faces (0 is east, clockwise).
         actions: uint8 ``[T]``, T >= 1.
         rewards: float32 ``[T]``.
@@ -28,7 +28,7 @@ class Trajectory:
         truncated: True if the step limit ended it.
 
     Raises:
-        ValueError: naming the shape or dtype that was expected and the one that was found.
+        ValueError: its message names the shape or dtype that was expected and the one that was found.
     """
 
     env_id: str
@@ -44,9 +44,9 @@ class Trajectory:
     def __post_init__(self) -> None:
         num_actions = len(self.actions)
         if num_actions < 1:
-            raise ValueError("a trajectory has at least one action, found none")
+            raise ValueError("a trajectory must have at least one action; found none")
         if self.observations.ndim != 4 or self.observations.shape[-1] != 3:
-            raise ValueError(f"observations have shape [T+1, X, Y, 3], found {self.observations.shape}")
+            raise ValueError(f"observations must have shape [T+1, X, Y, 3]; found {self.observations.shape}")
         for name, dtype, length in (
             ("observations", np.uint8, num_actions + 1),
             ("directions", np.uint8, num_actions + 1),
@@ -56,10 +56,10 @@ class Trajectory:
             array = getattr(self, name)
             if len(array) != length:
                 raise ValueError(
-                    f"{num_actions} actions go with {length} {name}, found {len(array)} (T actions, T+1 observations)"
+                    f"{num_actions} actions must come with {length} {name}; found {len(array)} (T actions, T+1 observations)"
                 )
             if array.dtype != dtype:
-                raise ValueError(f"{name} have dtype {np.dtype(dtype)}, found {array.dtype}")
+                raise ValueError(f"{name} must have dtype {np.dtype(dtype)}; found {array.dtype}")
             array.flags.writeable = False
 
     def __len__(self) -> int:
@@ -73,7 +73,7 @@ class Trajectory:
 
 
 PARTS = ("mission", "observation", "action")
-"""What a turn of a conversation is part of."""
+"""The parts that a conversation is made of; every turn belongs to one."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Turn:
     """One turn of a conversation.
 
     Attributes:
-        part: one of `PARTS`; instructions and their acknowledgement are ``mission``.
-        role: who speaks, as it is told the model: ``system``, ``user``, ``assistant`` or ``tool``.
+        part: one of `PARTS`; instructions, and the agent's acknowledgement of them, are ``mission``.
+        role: who speaks: ``system``, ``user``, ``assistant`` or ``tool``.
         text: what is said; may be empty.
-        asked: True if it may be hidden and asked for; never of a mission.
+        asked: True if a model may be asked for the text while it is hidden; always False for a mission.
     """
 
     part: str
@@ -94,25 +94,27 @@ class Turn:
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:
-            raise ValueError(f"a turn is part of a {', '.join(PARTS)}; found {self.part!r}")
+            raise ValueError(f"the part of a turn must be one of {', '.join(PARTS)}; found {self.part!r}")
         if not self.role or not isinstance(self.role, str) or not isinstance(self.text, str):
-            raise ValueError(f"a turn has a role and a text, found {self.role!r} and {type(self.text).__name__}")
+            raise ValueError(
+                f"a turn must have a role and a text; found the role {self.role!r} and {type(self.text).__name__} as text"
+            )
         if self.asked and self.part == "mission":
-            raise ValueError("a mission is never asked about, found one that is")
+            raise ValueError("a mission must not be asked about; found one with asked=True")
 
 
 @dataclass(frozen=True)
 class TextTrajectory:
-    """One episode in words, checked once where it is born.
+    """One episode in words, checked when it is made.
 
     Attributes:
-        source: where it comes from, such as ``file.jsonl:12``.
-        turns: the mission's turns, then observations and actions in turn, beginning with either; at least one action,
-            and at least one turn that is asked about.
-        others: what else its source says about it, as JSON text of an object.
+        source: where the episode comes from, such as ``file.jsonl:12``.
+        turns: the mission's turns, then observations and actions in alternation, beginning with either; at least one
+            action, and at least one turn that is asked about.
+        others: what else the source says about the episode: the text of a JSON object.
 
     Raises:
-        ValueError: naming what was expected and what was found.
+        ValueError: its message names what was expected and what was found.
     """
 
     source: str
@@ -123,13 +125,13 @@ class TextTrajectory:
         parts = [turn.part for turn in self.turns]
         episode = parts[parts.count("mission") :]
         if "mission" in episode:
-            raise ValueError(f"the mission comes first, found {', '.join(parts)}")
+            raise ValueError(f"the mission must come first; found {', '.join(parts)}")
         if twice := [a for a, b in itertools.pairwise(episode) if a == b]:
-            raise ValueError(f"observations and actions take turns, found two {twice[0]}s in a row")
+            raise ValueError(f"observations and actions must alternate; found two {twice[0]}s in a row")
         if "action" not in episode:
-            raise ValueError("a trajectory has at least one action, found none")
+            raise ValueError("a trajectory must have at least one action; found none")
         if not any(turn.asked for turn in self.turns):
-            raise ValueError("at least one turn is asked about, found none")
+            raise ValueError("at least one turn must be asked about; found none")
 
     def __len__(self) -> int:
         """Number of actions T."""
@@ -137,12 +139,12 @@ class TextTrajectory:
 
     @property
     def mission(self) -> str:
-        """All that is said before the episode."""
+        """All that is said before the episode: the texts of its turns, with a blank line between two."""
         return "\n\n".join(turn.text for turn in self.turns if turn.part == "mission")
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Of each turn: -1 for the mission; an observation and the action that answers it share one."""
+        """The step of each turn: -1 for the mission; an observation and the action that answers it have the same step."""
         steps, step = [], 0
         for turn in self.turns:
             steps.append(-1 if turn.part == "mission" else step)

@@ -120,7 +120,7 @@ def complaint(config, path, folder):
 
 def test_another_view_is_refused(data, saved, tmp_path):
     said = complaint(data("go to the ball", view=(5, 5)), saved[0], tmp_path)
-    assert said.startswith(f"training.init_from: {saved[0]} was made for views of 3x3 cells, the data has 5x5; ")
+    assert said.startswith(f"training.init_from: the data must have views of 3x3 cells, as {saved[0]} had; found 5x5; ")
 
 
 def test_other_sizes_are_refused(data, saved, tmp_path):

@@ -380,11 +380,11 @@ def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
     assert "a checkpoint, or an architecture" in complaint(grids, other, "--language_model.max_frames=3")
     assert "found nowhere; download a checkpoint" in complaint(grids, other, checkpoint="nowhere")
     assert "model_type" in complaint(grids, other, architecture={"vocab_size": 1000})
-    assert "random ones" in complaint(grids, other, architecture=LLADA2, adapter={"rank": 2})
+    assert "random weights" in complaint(grids, other, architecture=LLADA2, adapter={"rank": 2})
     saved = folder / "checkpoints" / "best"
     width = "d_model" if architecture is LLADA else "hidden_size"
     assert f"{width} 64" in complaint(grids, other, checkpoint=saved, architecture={width: 64})
-    assert "is a token" in complaint(grids, other, checkpoint=saved, mask_token="<nothing>")
+    assert "must be a token" in complaint(grids, other, checkpoint=saved, mask_token="<nothing>")
     shutil.rmtree(other, ignore_errors=True)
 
 
@@ -437,7 +437,7 @@ def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_
         with pytest.raises(SystemExit) as left:
             main([*command, *checkpoint])
         said = capsys.readouterr().err.strip()
-        assert left.value.code == 2 and said.startswith("anyorder: a checkpoint trained on grids is needed, found one trained")
+        assert left.value.code == 2 and said.startswith("anyorder: the checkpoint must be one trained on grids; found one")
         assert said.count("\n") == 0 and "anyorder evaluate" in said
 
 

@@ -33,7 +33,7 @@ def test_importing_two_files(tmp_path, capsys):
         (["--output_dir", "x"], "input"),
         (["--input", "nothing.jsonl", "--output_dir", "x"], "could not read nothing.jsonl"),
         (["--input", "[]", "--output_dir", "x"], "at least one file"),
-        (["--input", "a", "--output_dir", "x", "--format", "csv"], "the formats are auto"),
+        (["--input", "a", "--output_dir", "x", "--format", "csv"], "the format must be one of auto"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):

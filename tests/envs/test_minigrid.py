@@ -59,7 +59,7 @@ def test_unknown_id_is_named_with_close_ones():
 
 
 def test_an_environment_with_other_observations_is_refused():
-    with pytest.raises(AnyOrderError, match="image, direction and mission; those of 'CartPole-v1'"):
+    with pytest.raises(AnyOrderError, match="image, direction and mission; found .* in 'CartPole-v1'"):
         minigrid.make_env("CartPole-v1")
 
 

@@ -234,7 +234,7 @@ def test_the_command_line_and_a_file_say_the_same_in_plain_data(tmp_path):
         ),
         (MaskingConfig(mask_prob=2.0), ["masking.mask_prob: a rate is", "found 2.0"]),
         (MaskingConfig(attribute_probs={"color": 2.0}), ["masking.attribute_probs.color: a rate is", "found 2.0"]),
-        (MaskingConfig(attribute_probs={"word": 0.5}), ["masking.attribute_probs knows object", "found word"]),
+        (MaskingConfig(attribute_probs={"word": 0.5}), ["masking.attribute_probs must name object", "found word"]),
     ],
 )
 def test_complaints_name_the_setting(masking, parts):

@@ -19,12 +19,12 @@ def prepared(model, policy):
 def test_a_head_that_shares_the_embedding_is_refused():
     model = nn.ModuleDict({"embedding": nn.Embedding(5, 3), "head": nn.Linear(3, 5, bias=False)})
     model["head"].weight = model["embedding"].weight
-    with pytest.raises(AnyOrderError, match="head shares the embedding does not go with fsdp_cpu_ram_efficient_loading"):
+    with pytest.raises(AnyOrderError, match="head shares the embedding cannot be combined with fsdp_cpu_ram_efficient_loading"):
         prepared(model, OffloadPolicy())
 
 
 def test_offloaded_parameters_are_refused():
-    with pytest.raises(AnyOrderError, match="fsdp_offload_params does not go with fsdp_cpu_ram_efficient_loading"):
+    with pytest.raises(AnyOrderError, match="fsdp_offload_params cannot be combined with fsdp_cpu_ram_efficient_loading"):
         prepared(nn.Linear(3, 5), CPUOffloadPolicy())
 
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to the model in it."""
+"""How the model in a checkpoint is loaded."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from anyorder.build.grid import load_grid_transformer
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
 
-if TYPE_CHECKING:  # transformers is an extra, and takes seconds
+if TYPE_CHECKING:  # transformers is an optional package, and its import takes seconds
     from anyorder.build.language import ConversationModel
 
 
 def load_model(path: Path) -> tuple[GridModel, dict[str, Any]]:
-    """The model of grids in a checkpoint, ready to be asked, and the checkpoint's header (env_id, config, ...).
+    """The model of grids in a checkpoint, in evaluation mode on the GPU if there is one, and the checkpoint's header (env_id,
+    config, ...).
 
     Args:
-        path: file of a grid model, folder of a language model.
+        path: the file of a grid model, or the folder of a language model.
 
     Raises:
-        AnyOrderError: when it is missing, damaged or does not hold a model of grids.
+        AnyOrderError: when the checkpoint is missing, damaged or does not hold a model of grids.
     """
     if is_of_conversations(path):
         raise AnyOrderError(
-            f"a checkpoint trained on grids is needed, found one trained on conversations in {path}; score that one with"
+            f"the checkpoint must be one trained on grids; found one trained on conversations in {path}; score that one with"
             " `anyorder evaluate`, or continue a conversation with anyorder.acting.text_policy"
         )
     if path.is_dir():
@@ -40,10 +41,11 @@ def load_model(path: Path) -> tuple[GridModel, dict[str, Any]]:
 
 
 def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, Any]]:
-    """The language model of conversations in a checkpoint's folder, ready to be asked, how it reads, and the header.
+    """The model of conversations in a checkpoint's folder, in evaluation mode on the GPU if there is one, together with the
+    reader of its conversations; and the checkpoint's header.
 
     Raises:
-        AnyOrderError: when it is missing, damaged or does not hold such a model.
+        AnyOrderError: when the checkpoint is missing, damaged or does not hold such a model.
     """
     require_transformers()
     from anyorder.build.language import load_on_conversations
@@ -54,10 +56,10 @@ def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, An
 
 
 def is_of_conversations(path: Path) -> bool:
-    """Whether a checkpoint was trained on conversations.
+    """True if a checkpoint was trained on conversations.
 
     Raises:
-        AnyOrderError: for a folder that is no checkpoint.
+        AnyOrderError: for a folder that is not a checkpoint.
     """
     if not path.is_dir():
         return False

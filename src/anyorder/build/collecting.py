@@ -1,4 +1,4 @@
-"""What to collect, as options, and the collecting itself."""
+"""The command that collects a data set: its options, and how it runs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from anyorder.options import parser
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """What to collect, and where to.
+    """What to collect, and where it goes.
 
     Attributes:
-        env: a registered MiniGrid or BabyAI id; several, joined by +, take turns, seed by seed.
+        env: a registered MiniGrid or BabyAI id; or several, joined by +, which take turns from seed to seed.
         policy: bot, noisy_bot, random or checkpoint.
-        num_episodes: training episodes.
-        num_validation: validation episodes.
-        num_test: test episodes.
-        output_dir: folder of the data set; an interrupted one is continued.
-        seed: first training seed; validation and test seeds lie 10 and 20 million further.
-        noise: share of random actions of noisy_bot.
+        num_episodes: number of training episodes.
+        num_validation: number of validation episodes.
+        num_test: number of test episodes.
+        output_dir: folder of the data set; if it holds an interrupted one, that is continued.
+        seed: first training seed; validation seeds start 10 million higher, test seeds 20 million.
+        noise: share of random actions of noisy_bot, above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
-        checkpoint: whose policy plays, with policy checkpoint.
-        num_processes: null uses all cores.
+        checkpoint: checkpoint of the model that plays, if policy is checkpoint.
+        num_processes: number of processes; null uses one per core.
     """
 
     env: str = "BabyAI-GoToRedBall-v0"
@@ -47,18 +47,22 @@ class CollectOptions:
 
 
 def collect_parser() -> ArgumentParser:
-    """The options of the command."""
+    """The parser of the command's options."""
     options = parser("collect", "Play episodes of an environment and store them as a data set.")
     options.add_class_arguments(CollectOptions)
     return options
 
 
 def run_collect(options: CollectOptions) -> Manifest:
-    """Collect what the options ask for."""
+    """Collect what the options ask for, and print how much it is; returns the manifest.
+
+    Raises:
+        AnyOrderError: for options that do not fit together, and whatever `collect` raises.
+    """
     if options.policy not in (*EXPERTS, "checkpoint"):
         raise AnyOrderError(f"there is no policy {options.policy!r}; choose one of {', '.join(EXPERTS)}, checkpoint")
     if (options.policy == "checkpoint") != (options.checkpoint is not None):
-        raise AnyOrderError("--policy checkpoint goes with --checkpoint FILE, and the other way round")
+        raise AnyOrderError("--policy checkpoint and --checkpoint FILE must be given together; found only one of them")
     policy = options.policy if options.checkpoint is None else f"checkpoint {options.checkpoint}"
     spec = CollectSpec(
         options.env,
@@ -80,7 +84,10 @@ def run_collect(options: CollectOptions) -> Manifest:
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
-    from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy  # torch takes seconds, and experts do not need it
+    from anyorder.acting.policy import (
+        TRIED_PENALTY,
+        ModelPolicy,
+    )  # torch takes seconds to import
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
 

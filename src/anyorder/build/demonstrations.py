@@ -1,4 +1,4 @@
-"""Which trajectories of a data set a run learns from."""
+"""The trajectories of a data set that a run learns from."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ T = TypeVar("T")
 
 
 def demonstrations(data: DataConfig) -> list[Trajectory]:
-    """The training trajectories of a data set of grids that the configuration asks for."""
+    """As many training trajectories of a data set of grids as the configuration asks for; errors as of
+    `chosen_demonstrations`, and for a data set that cannot be read."""
     return chosen_demonstrations(read_split(Path(data.path), "train"), data)
 
 
 def chosen_demonstrations(train: Sequence[T], data: DataConfig) -> list[T]:
-    """As many of the training trajectories as the configuration asks for.
+    """As many training trajectories as the configuration asks for: the first ones.
 
     Raises:
-        AnyOrderError: when there are not so many.
+        AnyOrderError: when there are fewer.
     """
     if data.num_demonstrations is None:
         return list(train)
     if not 0 < data.num_demonstrations <= len(train):
         raise AnyOrderError(
-            f"data.num_demonstrations must lie between 1 and the {len(train)} of {data.path}, found {data.num_demonstrations}"
+            f"data.num_demonstrations must lie between 1 and the {len(train)} of {data.path}; found {data.num_demonstrations}"
         )
     return list(train[: data.num_demonstrations])

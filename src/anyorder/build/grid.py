@@ -1,4 +1,4 @@
-"""Where a configuration of the grid model becomes a training job, and a checkpoint the model again."""
+"""From a configuration of the grid model to a training job, and from a checkpoint to the model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from anyorder.training.trainer import Job
 
 
 def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[GridLayout]:
-    """What a training run of the grid model needs; arguments as of `Job`.
+    """The job of a training run of the grid model; arguments as of `Job`.
 
     Raises:
         AnyOrderError: when the data set or a setting does not fit.
@@ -63,7 +63,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     """The model of a checkpoint file, on the CPU, and the file's header.
 
     Raises:
-        AnyOrderError: when it is missing, damaged or does not hold a model.
+        AnyOrderError: when the file is missing, damaged or does not hold a model.
     """
     saved = checkpoint.load_checkpoint(path)
     if "words" not in saved.header:
@@ -81,14 +81,15 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
 
 
 def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
-    """What training begins with: fresh weights, or those of ``training.init_from``."""
+    """The model at the start of training: with random weights, or with those of ``training.init_from``."""
     path = config.training.init_from
-    earlier = None if path is None else load_grid_transformer(Path(path))[0]
-    torch.manual_seed(config.training.seed)
-    if earlier is None:
+    if path is None:
+        torch.manual_seed(config.training.seed)
         return _grid_model(config.model, vocabulary, view)
+    earlier = load_grid_transformer(Path(path))[0]
     _check_continues(path, earlier, config.model, view)
     new_words = [word for word in vocabulary.words if word not in earlier.vocabulary.words]
+    torch.manual_seed(config.training.seed)  # only now: to load the earlier model draws random numbers, too
     model = _grid_model(config.model, GridVocabulary((*earlier.vocabulary.words, *new_words)), view)
     _copy_weights(earlier, model)
     return model
@@ -98,8 +99,8 @@ def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, v
     if tuple(view) != earlier.view:
         made, found = ("x".join(map(str, size)) for size in (earlier.view, view))
         raise AnyOrderError(
-            f"training.init_from: {path} was made for views of {made} cells, the data has {found}; choose data or a"
-            " checkpoint with the same"
+            f"training.init_from: the data must have views of {made} cells, as {path} had; found {found}; choose other data"
+            " or another checkpoint"
         )
     sizes, asked = asdict(earlier.config), asdict(config)
     if differing := [name for name in sizes if sizes[name] != asked[name]]:
@@ -108,10 +109,10 @@ def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, v
 
 
 def _copy_weights(earlier: GridTransformer, model: GridTransformer) -> None:
-    """Give ``model`` every weight of ``earlier``; what belongs to words that only ``model`` knows stays as it is.
+    """Copy every weight of ``earlier`` into ``model``; the weights of words that only ``model`` knows stay as they are.
 
-    The words of ``earlier`` come first in the vocabulary of ``model``, and words are the last values, so both number
-    their common values alike; the symbols after the values, of masks and of what is dropped, move up.
+    The words of ``earlier`` come first in the vocabulary of ``model``, and words are the last values. So both models have
+    the same numbers for their common values; the symbols after the values (for masks and dropped elements) move up.
     """
     old, num_values = earlier.state_dict(), len(earlier.vocabulary)
     with torch.no_grad():

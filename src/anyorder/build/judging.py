@@ -1,4 +1,4 @@
-"""From a checkpoint to its findings."""
+"""From a checkpoint to its findings: evaluation on a data set."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from anyorder.pictures.evaluation import write_pictures
 def evaluated(
     checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
 ) -> tuple[Findings, dict[str, Any]]:
-    """Judge a checkpoint and write numbers and pictures.
+    """Evaluate a checkpoint, and write numbers and pictures.
 
     Args:
         checkpoint: weights of a run.
-        config: what is judged.
+        config: what to evaluate.
         folder: where results go.
-        env_id: where episodes are played; None: where the training data came from.
-        data: data set folder with train and test splits; None: the one it was trained on.
+        env_id: environment to play episodes in; None: that of the training data.
+        data: folder of a data set with train and test splits; None: the one that the checkpoint was trained on.
 
     Returns:
         The findings, and the checkpoint's header.
     """
-    # Passes are small: a second thread wins little alone and loses everything beside other busy programs.
+    # Passes are small: a second thread gains little on an idle machine, and loses much beside other busy programs.
     torch.set_num_threads(1)
     if is_of_conversations(checkpoint):
-        from anyorder.build.judging_texts import judge_texts  # transformers takes seconds
+        from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
 
         return judge_texts(checkpoint, config, folder, data)
     return _judge_grids(checkpoint, config, folder, env_id, data)

@@ -1,4 +1,4 @@
-"""Judging a language model on conversations."""
+"""Evaluation of a language model on conversations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def judge_texts(
     """Score a checkpoint on the test split of a data set and write ``metrics.json``.
 
     Args:
-        checkpoint: folder of it.
-        config: ``cell_rate`` is the hidden share of turns, ``seed`` of what is hidden.
-        folder: for the results.
-        data: folder of conversations; None: the one it was trained on.
+        checkpoint: the checkpoint's folder.
+        config: ``cell_rate`` is the share of hidden turns, ``seed`` decides which turns are hidden.
+        folder: where the results go.
+        data: folder of a data set of conversations; None: the one that the checkpoint was trained on.
 
     Returns:
         The findings, and the checkpoint's header.

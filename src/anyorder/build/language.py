@@ -1,4 +1,4 @@
-"""Where a configuration of a language model becomes objects: on grids written as text, or on conversations."""
+"""From a configuration or a checkpoint of a language model to its objects: on grids written as text, or on conversations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 
 
 def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[Any]:
-    """What a training run of a language model needs, on a data set of either content; arguments as of `Job`.
+    """The job of a training run of a language model, on grids or on conversations; arguments as of `Job`.
 
     Raises:
         AnyOrderError: when the data set, the model or a setting does not fit.
@@ -67,12 +67,12 @@ def load_on_conversations(folder: Path) -> tuple[ConversationModel, dict[str, An
 
 @dataclass(frozen=True, eq=False)
 class ConversationReader:
-    """Reads conversations as a model does.
+    """Reads conversations for a model.
 
     Attributes:
-        codec: of its tokenizer.
-        form: marks between turns.
-        limit: longest conversation, in tokens.
+        codec: the codec of the model's tokenizer.
+        form: the marks between turns, and their rooms.
+        limit: the most tokens that a conversation may have.
     """
 
     codec: TextCodec
@@ -80,10 +80,10 @@ class ConversationReader:
     limit: int
 
     def read(self, data: DataConfig, split: str) -> EncodedTexts:
-        """Those of a split that fit; how many do not is said.
+        """The conversations of a split that fit into the limit. A line on stderr says how many do not fit.
 
         Raises:
-            AnyOrderError: when none does, or the data set is of another content.
+            AnyOrderError: when none fits, or the data set does not hold conversations.
         """
         trajectories = chosen_demonstrations(read_text_split(Path(data.path), split), data)
         texts, left_out = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit)
@@ -100,9 +100,9 @@ class ConversationModel:
     """A language model of conversations.
 
     Attributes:
-        model: whose values are tokens.
-        reader: reads for it.
-        num_tokens: V, of the model.
+        model: a model whose values are tokens.
+        reader: reads conversations for the model.
+        num_tokens: V, number of values of the model.
     """
 
     model: MaskedLanguageModel
@@ -144,7 +144,7 @@ def _on_conversations(
     config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
 ) -> Job[Layout]:
     settings = _settings(config)
-    inner = pretrained(settings, lambda: _told(config.data), for_grids=False, weights=loads_weights())
+    inner = pretrained(settings, lambda: _training_texts(config.data), for_grids=False, weights=loads_weights())
     conversations = _conversation_model(settings, inner)
     return Job(
         model=conversations.model,
@@ -161,11 +161,11 @@ def _on_conversations(
 
 
 def _settings(config: RunConfig) -> LanguageModelConfig:
-    assert config.language_model is not None, "a job of a language model is asked for only where there is one"
+    assert config.language_model is not None, "this job needs a configuration with a language model"
     return config.language_model
 
 
-def _told(data: DataConfig) -> Iterable[str]:
+def _training_texts(data: DataConfig) -> Iterable[str]:
     return (turn.text for one in read_text_split(Path(data.path), "train") for turn in one.turns)
 
 
@@ -186,4 +186,4 @@ def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> Conve
 
 
 def _no_texts() -> Iterable[str]:
-    raise AnyOrderError("a saved checkpoint has its tokenizer; found none")
+    raise AnyOrderError("a saved checkpoint must have its tokenizer; found none; restore the folder or train again")

@@ -1,4 +1,4 @@
-"""From masking settings to the strategy of every moment of training."""
+"""From the masking settings of a run to its strategy at every moment of training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MASKED_ATTRIBUTES = [attribute.name.lower() for attribute in OF_FRAMES]
 
 
 def strategy_schedule(masking: MaskingConfig) -> Callable[[float], Strategy]:
-    """From the progress of training (0..1) to the strategy drawn from at that moment.
+    """A function from the progress of training (0..1) to the strategy at that moment.
 
     Raises:
-        AnyOrderError: naming the key, what it allows and what was found.
+        AnyOrderError: for a wrong setting; the message names the key, what it allows and what was found.
     """
     _check_defaults(masking)
     try:
@@ -29,11 +29,11 @@ def strategy_schedule(masking: MaskingConfig) -> Callable[[float], Strategy]:
 
 
 def _check_defaults(masking: MaskingConfig) -> None:
-    """Read by themselves, so that a complaint names the setting and not a strategy that takes it."""
+    """Check the default rates on their own, so that an error names the setting and not a strategy that uses it."""
     rates = {"masking.mask_prob": masking.mask_prob}
     for name, spec in masking.attribute_probs.items():
         if name not in MASKED_ATTRIBUTES:
-            raise AnyOrderError(f"masking.attribute_probs knows {', '.join(MASKED_ATTRIBUTES)}; found {name}")
+            raise AnyOrderError(f"masking.attribute_probs must name {', '.join(MASKED_ATTRIBUTES)} only; found {name}")
         rates[f"masking.attribute_probs.{name}"] = spec
     for key, spec in rates.items():
         try:

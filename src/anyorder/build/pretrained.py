@@ -1,6 +1,7 @@
-"""Masked language models of transformers, from a checkpoint folder or from random weights, with their tokenizers.
+"""Masked language models of transformers and their tokenizers, from a checkpoint folder or with random weights.
 
-LLaDA2, LLaDA and Dream are among them: importing `anyorder.models.language.llada2`, `llada` and `dream` registers them.
+LLaDA2, LLaDA and Dream are among them: the imports of `anyorder.models.language.llada2`, `llada` and `dream` register
+them with transformers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from anyorder.config import LanguageModelConfig
+from anyorder.config import AdapterConfig, LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.tokenizers import make_tokenizer, read_tokenizer
 from anyorder.errors import AnyOrderError
@@ -44,18 +45,18 @@ ADAPTERS = {
     LLaDAConfig.model_type: bidirectional.decoder_lora,
     DreamConfig.model_type: bidirectional.decoder_lora,
 }
-"""What LoRA adapts, by model type."""
+"""Model type -> the function that makes its LoRA configuration."""
 ADAPTER_FILE = "adapter_config.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:
-    """A model and what it reads with.
+    """A language model with its tokenizer.
 
     Attributes:
-        model: of transformers; with LoRA, the one whose adapter learns.
-        tokenizer: whose tokens are the model's.
-        codec: of the tokenizer.
+        model: a model of transformers; with LoRA, only its adapter learns.
+        tokenizer: the model's tokenizer.
+        codec: the codec of the tokenizer.
     """
 
     model: PreTrainedModel
@@ -72,20 +73,20 @@ def pretrained(
 ) -> Pretrained:
     """The model that a configuration asks for.
 
-    Random weights, and the embeddings of tokens that are added, are drawn from torch's generator.
+    Random weights, and the embeddings of added tokens, are drawn from torch's generator.
 
     Args:
-        config: of the run.
-        texts: for a tokenizer, where none comes with the model.
-        for_grids: True adds the tokens of the grid.
-        saved: folder written by `save_pretrained`, whose tokenizer and weights (of the adapter, where there is one) are
-            taken instead of those training began with.
-        weights: False leaves the model on the meta device: its weights come from another process.
+        config: the language model of the run.
+        texts: returns the texts from which to make a tokenizer, where none comes with the model.
+        for_grids: True adds the tokens that grids are written in.
+        saved: folder written by `save_pretrained`; its tokenizer and its weights (or its adapter, if it holds one)
+            replace those at the start of training. None: the model at the start of training.
+        weights: False leaves the model without weights, on the meta device, since they come from another process.
 
     Raises:
-        AnyOrderError: when something is missing, or cannot be what the configuration asks for.
+        AnyOrderError: when something is missing, or the configuration asks for what cannot be.
     """
-    if saved is not None and not (saved / ADAPTER_FILE).exists():  # whole: a checkpoint by itself
+    if saved is not None and not (saved / ADAPTER_FILE).exists():  # not an adapter: the folder is a checkpoint by itself
         config = replace(config, checkpoint=str(saved), architecture=None, tokenizer=None, pretrained=True)
     checkpoint = None if config.checkpoint is None else checkpoint_folder(config.checkpoint)
     architecture = _with_dropout(architecture_of(config, checkpoint), config.dropout)
@@ -102,17 +103,17 @@ def pretrained(
             model.resize_token_embeddings(codec.size, mean_resizing=False)
         if config.adapter is not None:
             _check_adaptable(config, model)
-            _add_adapter(model, config, saved, codec if for_grids else None)
+            _add_adapter(model, config.adapter, saved, codec if for_grids else None)
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable()
     return Pretrained(model, tokenizer, codec)
 
 
 def checkpoint_folder(name: str) -> Path:
-    """The folder that a configuration names.
+    """The folder of the checkpoint that a configuration names: a folder, or a key of `CHECKPOINT_PACKAGES`.
 
     Raises:
-        AnyOrderError: when it is not there, or the package is not installed.
+        AnyOrderError: when the folder is missing, or the package is not installed.
     """
     if name in CHECKPOINT_PACKAGES:
         module, inside = CHECKPOINT_PACKAGES[name]
@@ -124,17 +125,17 @@ def checkpoint_folder(name: str) -> Path:
         return Path(found.origin).parent / inside
     if not (Path(name) / "config.json").is_file():
         raise AnyOrderError(
-            f"language_model.checkpoint is a folder with a config.json, or one of {', '.join(CHECKPOINT_PACKAGES)};"
+            f"language_model.checkpoint must be a folder with a config.json, or one of {', '.join(CHECKPOINT_PACKAGES)};"
             f" found {name}; download a checkpoint there first"
         )
     return Path(name)
 
 
 def read_architecture(folder: Path, config: LanguageModelConfig) -> PretrainedConfig:
-    """What the ``config.json`` of a checkpoint says.
+    """The architecture in the ``config.json`` of a checkpoint.
 
     Raises:
-        AnyOrderError: for one that transformers, and the code that comes with it if that is trusted, does not know.
+        AnyOrderError: when neither transformers nor (if that is trusted) the checkpoint's own code knows the architecture.
     """
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
@@ -143,31 +144,34 @@ def read_architecture(folder: Path, config: LanguageModelConfig) -> PretrainedCo
 
 
 def architecture_of(config: LanguageModelConfig, checkpoint: Path | None) -> PretrainedConfig:
-    """Of the checkpoint, which what is written beside it has to agree with; without one, what is written.
+    """The architecture of the checkpoint, with which ``config.architecture`` must agree; without a checkpoint,
+    ``config.architecture`` itself.
 
     Raises:
-        AnyOrderError: where they differ, or what is written is no configuration.
+        AnyOrderError: when the two differ, or ``config.architecture`` is not a configuration of transformers.
     """
     written = config.architecture or {}
     if checkpoint is None:
-        return _written(written)
+        return _architecture_from(written)
     found = read_architecture(checkpoint, config)
-    # Read as a configuration, too: some settings are stored under other names than they are written.
-    said = _written({"model_type": found.model_type, **written}).to_dict() if written else {}
+    # Made into a configuration, too: it stores some settings under other names than the user writes.
+    said = _architecture_from({"model_type": found.model_type, **written}).to_dict() if written else {}
     has = found.to_dict()
     for key in written:
         name = key if key in said else "rope_parameters"
         if said.get(name) != has.get(name):
             raise AnyOrderError(
-                f"language_model.architecture says {key} {written[key]!r}, the checkpoint {config.checkpoint} has {name}"
-                f" {has.get(name)!r}; correct it, or leave it out"
+                f"language_model.architecture says {key} {written[key]!r}, but the checkpoint {config.checkpoint} has {name}"
+                f" {has.get(name)!r}; correct the setting, or leave it out"
             )
     return found
 
 
-def _written(settings: dict[str, Any]) -> PretrainedConfig:
+def _architecture_from(settings: dict[str, Any]) -> PretrainedConfig:
     if "model_type" not in settings:
-        raise AnyOrderError("language_model.architecture has a model_type (bert, modernbert, llada2_moe, ...), found none")
+        raise AnyOrderError(
+            "language_model.architecture must have a model_type (bert, modernbert, llada2_moe, ...); found none"
+        )
     if settings["model_type"] == LLaDA2MoeConfig.model_type:
         return configuration_of(settings, "language_model.architecture")
     rest = {key: value for key, value in settings.items() if key != "model_type"}
@@ -178,7 +182,7 @@ def _written(settings: dict[str, Any]) -> PretrainedConfig:
 
 
 def _with_dropout(architecture: PretrainedConfig, dropout: float) -> PretrainedConfig:
-    """The same, with this dropout wherever it has one."""
+    """The same architecture, after each of its dropout settings has been set to this rate."""
     for name, value in architecture.to_dict().items():
         if "dropout" in name and isinstance(value, float):
             setattr(architecture, name, dropout)
@@ -198,16 +202,16 @@ def _tokenizer(
 
 
 def mask_id(config: LanguageModelConfig, tokenizer: PreTrainedTokenizerFast) -> int | None:
-    """Of the token that the configuration names, or else the tokenizer.
+    """The number of the mask token: the one that the configuration names, or else the tokenizer's own; None if it has none.
 
     Raises:
-        AnyOrderError: for a name that is no token.
+        AnyOrderError: when the named token is not in the tokenizer.
     """
     if config.mask_token is None:
         return tokenizer.mask_token_id
     found = tokenizer.get_vocab().get(config.mask_token)
     if found is None:
-        raise AnyOrderError(f"language_model.mask_token is a token of the tokenizer, found {config.mask_token!r}")
+        raise AnyOrderError(f"language_model.mask_token must be a token of the tokenizer; found {config.mask_token!r}")
     return found
 
 
@@ -216,13 +220,14 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
         check_tensors(folder, expected_shapes(architecture))
     try:
         with quiet():
-            model, found = _loader(architecture).from_pretrained(
+            loaded: Any = _loader(architecture).from_pretrained(
                 folder, config=architecture, local_files_only=True, output_loading_info=True, **_options(config)
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise AnyOrderError(f"could not load {folder}: {' '.join(str(error).split())}") from None
-    # A head may begin anew, as for a BERT that embeds sentences; the rest may not.
-    lacking = sorted(name for name in found["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
+    model, report = loaded
+    # The head may be missing and then starts with random weights, as for a BERT that embeds sentences; nothing else may.
+    lacking = sorted(name for name in report["missing_keys"] if name.startswith(f"{model.base_model_prefix}."))
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AnyOrderError(f"{folder} lacks the tensor {lacking[0]}{more}, which its config.json asks for; copy it again")
@@ -236,9 +241,9 @@ def _random(config: LanguageModelConfig, architecture: PretrainedConfig) -> PreT
         raise AnyOrderError(f"language_model: {' '.join(str(error).split())}") from None
 
 
-def _loader(architecture: PretrainedConfig) -> type:
-    """Of transformers' Auto classes: that for masked language models, or the one that the code of a checkpoint offers
-    (masked diffusion models often call themselves causal, or just models)."""
+def _loader(architecture: PretrainedConfig) -> type[AutoModelForMaskedLM] | type[AutoModelForCausalLM] | type[AutoModel]:
+    """The Auto class of transformers that loads this architecture: the one for masked language models, or the one that the
+    code of a checkpoint offers (masked diffusion models often call themselves causal, or just models)."""
     offered = getattr(architecture, "auto_map", None) or {}
     for found in (AutoModelForMaskedLM, AutoModelForCausalLM, AutoModel):
         if found.__name__ in offered:
@@ -254,23 +259,25 @@ def _options(config: LanguageModelConfig) -> dict[str, Any]:
 def _check_adaptable(config: LanguageModelConfig, model: PreTrainedModel) -> None:
     if model.config.model_type not in ADAPTERS:
         raise AnyOrderError(
-            f"language_model.adapter knows the layers of {', '.join(ADAPTERS)}; {model.config.model_type}"
-            " trains whole: leave it out"
+            f"language_model.adapter must go with a model of type {', '.join(ADAPTERS)}; found"
+            f" {model.config.model_type}; leave the adapter out to train the whole model"
         )
     if config.checkpoint is None or not config.pretrained:
-        raise AnyOrderError("language_model.adapter needs the weights of a checkpoint, found random ones; leave it out")
+        raise AnyOrderError(
+            "language_model.adapter must go with the weights of a checkpoint; found random weights; leave the adapter out"
+        )
 
 
-def _add_adapter(model: PreTrainedModel, config: LanguageModelConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
-    """Only the adapter learns, and with it the embeddings of the tokens of the grid, which nobody has taught before."""
+def _add_adapter(model: PreTrainedModel, settings: AdapterConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
+    """Add an adapter to the model, so that only it learns, together with the embeddings of the grid's new tokens."""
     if saved is not None:
-        model.load_adapter(saved, is_trainable=True)
+        model.load_adapter(str(saved), is_trainable=True)
         return
-    settings = config.adapter
-    tokens = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
-    llada2_lora = ADAPTERS[model.config.model_type]
-    model.add_adapter(llada2_lora(settings.rank, settings.alpha, settings.experts, tokens))
-    # Small steps are lost in bfloat16; what is computed with stays of the model's type.
+    ids = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
+    tokens = [number for number in ids if number is not None]  # none is missing: `add_grid_tokens` has added them all
+    make_lora = ADAPTERS[model.config.model_type]
+    model.add_adapter(make_lora(settings.rank, settings.alpha, settings.experts, tokens))
+    # bfloat16 would lose small steps of these parameters; computations still use the model's own dtype.
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

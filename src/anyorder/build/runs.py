@@ -1,4 +1,4 @@
-"""Where the configuration of a run becomes a training job."""
+"""From the configuration of a run to a training job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIG_FILE = "config.yaml"
 
 
 def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
-    """Everything a training run needs. Nothing is written yet.
+    """The job of a training run. Nothing is written yet.
 
     Raises:
         AnyOrderError: when the data set or a setting does not fit.
@@ -29,7 +29,7 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     if config.language_model is None:
         return grid_job(config, folder, strategy_at, resume)
     require_transformers()
-    from anyorder.build.language import language_job  # transformers takes seconds
+    from anyorder.build.language import language_job  # the import of transformers takes seconds
 
     return language_job(config, folder, strategy_at, resume)
 
@@ -37,12 +37,14 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
 def refuse_other_run(config: RunConfig, folder: Path, resume: bool) -> None:
     """Raise an AnyOrderError when the folder holds a run and ``resume`` is False, or a run of another configuration."""
     path = folder / CONFIG_FILE
-    if not (path.exists() and (folder / "checkpoints").exists()):  # else it failed before it began
+    if not (path.exists() and (folder / "checkpoints").exists()):  # else an earlier run failed before its training began
         return
     if not resume:
         raise AnyOrderError(f"{folder} already holds a run; continue it with --resume or choose another --output_dir")
     if path.read_text() != _written(config):
-        raise AnyOrderError(f"{path} differs from the configuration given; resume with the one the run was started with")
+        raise AnyOrderError(
+            f"{path} differs from the configuration given; resume with the configuration that the run was started with"
+        )
 
 
 def write_config(config: RunConfig, folder: Path) -> None:

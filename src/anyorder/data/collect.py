@@ -1,7 +1,7 @@
-"""Collecting a data set: from seeds to a folder that accounts for every one of them.
+"""How a data set is collected: from seeds to a folder that accounts for every seed.
 
-Seeds of the splits never meet, in one data set or across data sets: training seeds lie in [0, 10M), validation in
-[10M, 20M), test in [20M, 30M); seeds of rollouts start at 30M.
+Two splits never share a seed, in one data set or across data sets: training seeds lie in [0, 10M), validation seeds in
+[10M, 20M), test seeds in [20M, 30M); seeds of rollouts start at 30M.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from anyorder.types import Trajectory
 
 SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
 SEEDS_PER_SPLIT = 10_000_000
-SHARD_SIZE = 1_000  # seeds per shard: what an interruption may cost, and small enough to hold in memory
+SHARD_SIZE = 1_000  # seeds per shard: an interruption loses at most so many episodes, and they fit into memory
 
 
 @dataclass(frozen=True)
 class CollectSpec:
-    """What to collect. Two runs of one spec give the same data set, byte for byte, on any number of processes (but for
+    """What to collect. Two runs of one spec give the same data set, byte for byte, on any number of processes (except for
     episodes whose playing time is near the limit).
 
     Attributes:
-        env_id: a registered MiniGrid or BabyAI environment; or several, joined by ``+``, which take turns, seed by seed.
+        env_id: a registered MiniGrid or BabyAI environment; or several, joined by ``+``, which take turns from seed to seed.
         policy: "bot", "noisy_bot" or "random"; with another episode source, the name to record for it.
-        num_episodes: number of training episodes that are played (failures are recorded, not replaced).
+        num_episodes: number of training episodes to play (failures are recorded, not replaced).
         num_validation: number of validation episodes; 0 leaves the split out.
         num_test: number of test episodes; 0 leaves the split out.
         seed: first training seed; validation starts at 10,000,000 + seed, test at 20,000,000 + seed.
@@ -54,17 +54,17 @@ class CollectSpec:
     def __post_init__(self) -> None:
         counts = (self.num_episodes, self.num_validation, self.num_test)
         if min(counts) < 0 or not any(counts):
-            raise AnyOrderError(f"numbers of episodes are not negative, and not all 0; found {counts}")
+            raise AnyOrderError(f"numbers of episodes must be at least 0, and at least one above 0; found {counts}")
         if self.seed < 0 or self.seed + max(counts) > SEEDS_PER_SPLIT:
             raise AnyOrderError(
-                f"seeds lie in [0, {SEEDS_PER_SPLIT:,}); {max(counts):,} episodes from seed {self.seed:,} do not"
+                f"seeds must lie in [0, {SEEDS_PER_SPLIT:,}); found {max(counts):,} episodes from seed {self.seed:,}"
                 "; choose a lower seed or fewer episodes"
             )
         if not self.time_limit > 0:
-            raise AnyOrderError(f"the time limit is a number of seconds above 0, found {self.time_limit}")
+            raise AnyOrderError(f"the time limit must be a number of seconds above 0; found {self.time_limit}")
 
     def splits(self) -> dict[str, Split]:
-        """The splits that are not empty, with nothing collected yet."""
+        """The splits that have seeds, each with nothing collected yet."""
         counts = zip(SPLIT_OFFSETS.items(), (self.num_episodes, self.num_validation, self.num_test))
         first = {name: (self.seed + offset, count) for (name, offset), count in counts if count}
         return {name: Split(start, start + count - 1) for name, (start, count) in first.items()}
@@ -78,16 +78,16 @@ def collect(
     Progress goes to stderr. The folder is touched for the first time when the first shard is complete.
 
     Args:
-        folder: of the data set; made if need be.
+        folder: where the data set goes; made if it does not exist.
         spec: what to collect.
-        num_processes: None for one per CPU. Processes are started by a fork server, so a script calls this under
-            ``if __name__ == "__main__":``.
-        source: who plays; by default the expert that the spec names.
+        num_processes: None for one per CPU. A fork server starts the processes, so a script must call this function
+            under ``if __name__ == "__main__":``.
+        source: plays the episodes; None: the expert that the spec names.
 
     Raises:
         AnyOrderError: when the folder holds another data set, the spec names an unknown environment or policy, a
             worker process died, or the disk is full.
-        KeyboardInterrupt: interrupted; its message says what is kept and how to continue.
+        KeyboardInterrupt: when the user interrupts; its message says what is kept and how to continue.
     """
     folder = Path(folder)
     manifest = _open(folder, spec)
@@ -118,7 +118,7 @@ def collect(
 
 
 def _open(folder: Path, spec: CollectSpec) -> Manifest:
-    """The manifest to fill: a new one, or that of an earlier run of the same spec and versions."""
+    """The manifest to fill: a new one, or the one that an earlier run of the same spec and versions left."""
     options = {name: value for name, value in asdict(spec).items() if name != "env_id"}
     wanted = Manifest(spec.env_id, options, spec.splits())
     if not (folder / MANIFEST).exists():
@@ -142,7 +142,7 @@ def _differences(found: Manifest, wanted: Manifest) -> list[str]:
 
 
 def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:
-    """The shards, as split and seeds, that are not on the disk as the manifest says."""
+    """The split and seeds of every shard that is not whole on the disk."""
     for name, split in manifest.splits.items():
         whole = {shard.first_seed for shard in split.shards if shard_error(folder, shard) is None}
         for first in range(split.first_seed, split.last_seed + 1, SHARD_SIZE):
@@ -155,12 +155,12 @@ def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[
         result = next(results, None)
         if result is None or result.seed != seed:
             found = "nothing" if result is None else f"seed {result.seed}"
-            raise ValueError(f"an episode source yields one result per seed, in order: expected {seed}, found {found}")
+            raise ValueError(f"an episode source must yield one result per seed, in order: expected {seed}, found {found}")
         yield result
 
 
 def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]) -> Manifest:
-    """Write a shard, then the manifest that lists it; give that manifest."""
+    """Write a shard, then the manifest that lists it; returns that manifest."""
     trajectories = [result for result in outcome if isinstance(result, Trajectory)]
     shard = write_shard(folder / f"{name}-{seeds[0]:08d}.parquet", seeds, trajectories)
     split = manifest.splits[name]

@@ -1,7 +1,7 @@
-"""Playing episodes, in this process or in several, each under a limit of wall time.
+"""How episodes are played: in this process or in several, each episode within a limit of wall time.
 
 An :data:`EpisodeSource` is anything that plays episodes: called with seeds, it yields one result per seed, in the
-order of the seeds. :class:`ExpertSource` plays experts; a trained policy makes another.
+order of the seeds. :class:`ExpertSource` lets experts play; `anyorder.acting.rollout.policy_source` a trained policy.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences wha
 EpisodeSource = Callable[[Sequence[int]], Iterable[Trajectory | Failure]]
 
 TIME_LIMIT = "time limit"  # the reason of a Failure
-_CHUNK = 16  # episodes sent to a process at once: some ten milliseconds of work
+_CHUNK = 16  # episodes sent to a process at once: tens of milliseconds of work
 
 
 class _TimeLimitReached(BaseException):
-    """Not an Exception, so that no policy swallows it."""
+    """Not an Exception, so that a policy's ``except Exception`` does not catch it."""
 
 
 def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> Trajectory | Failure:
-    """Play one episode to its end, whatever its success.
+    """Play one episode to its end, successful or not.
 
     Args:
-        env: an environment of ``make_env``; it is reset with ``seed``.
+        env: an environment that ``make_env`` made; it is reset with ``seed``.
         expert: called with the environment and the seed after the reset.
         time_limit: seconds of wall time, kept with SIGALRM: the bot of minigrid can loop without end. Python delivers
             signals to the main thread only, so call this from the main thread of a process.
@@ -52,8 +52,8 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> 
         The trajectory; or a Failure whose reason is ``"time limit"`` or the exception's name and message.
 
     Raises:
-        AnyOrderError: a mistake in what was asked, such as the bot on a level that is not BabyAI's, or a call from
-            another thread.
+        AnyOrderError: when the expert cannot play this environment, such as the bot on a level that is not BabyAI's,
+            or when the call comes from another thread.
     """
     try:
         with _wall_time(time_limit):
@@ -62,7 +62,7 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> 
         return Failure(seed, TIME_LIMIT)
     except AnyOrderError:
         raise
-    except Exception as error:  # a level or a policy may raise anything; the manifest will say what
+    except Exception as error:  # a level or a policy may raise anything; the manifest records it
         return Failure(seed, _reason(error))
 
 
@@ -78,6 +78,7 @@ def _play(env: gym.Env, expert: Expert, seed: int) -> Trajectory:
         views.append(view)
         actions.append(action)
         rewards.append(reward)
+    assert env.spec is not None  # `make_env` has made it
     return Trajectory(
         env_id=env.spec.id,
         seed=seed,
@@ -92,7 +93,7 @@ def _play(env: gym.Env, expert: Expert, seed: int) -> Trajectory:
 
 
 def _reason(error: Exception) -> str:
-    # The bot's bare assertions have no message; the line of code that failed says more than nothing.
+    # The bot's assertions have no message; then the line of code that failed is the reason.
     frames = traceback.extract_tb(error.__traceback__)
     message = str(error) or (frames[-1].line if frames else "")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -100,9 +101,9 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _wall_time(seconds: float) -> Iterator[None]:
-    """Raise _TimeLimitReached in the body after so many seconds, and again each second should the body swallow it."""
+    """Raise _TimeLimitReached in the body after so many seconds, and again every second in case the body catches it."""
     if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
-        raise AnyOrderError("episodes are played in the main thread of a process, on Linux or macOS (SIGALRM)")
+        raise AnyOrderError("episodes must be played in the main thread of a process, on Linux or macOS (for SIGALRM)")
 
     def ring(*_: object) -> None:
         raise _TimeLimitReached
@@ -118,10 +119,10 @@ def _wall_time(seconds: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ExpertSource:
-    """An episode source: experts in ``num_processes`` processes (None: one per CPU; 1: this process alone).
+    """An episode source: experts in ``num_processes`` processes (None: one per CPU; 1: only this process).
 
-    Outside the main thread, where no time limit can be kept, another process plays in any case. The number of processes
-    changes the speed, never the episodes (but for those near the time limit).
+    A call from outside the main thread, where no time limit can be kept, always uses another process. The number of
+    processes changes the speed, never the episodes (except for those near the time limit).
     """
 
     env_id: str
@@ -163,8 +164,8 @@ def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory |
 def _in_processes(
     play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int], num_processes: int
 ) -> Iterator[Trajectory | Failure]:
-    # Not executor.map: when a worker dies, it cancels futures that the executor is failing at that moment, and the
-    # executor's own thread dies of it with the other workers left alive.
+    # Not executor.map: when a worker dies, map cancels futures while the executor marks them as failed. That kills the
+    # executor's own thread, and the other workers stay alive.
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(num_processes, _context(), _start_worker)
     try:
@@ -172,7 +173,7 @@ def _in_processes(
         futures = deque(executor.submit(play, chunk) for chunk in chunks)
         while futures:
             yield from futures.popleft().result()
-    except BaseException as error:  # or the consumer left: do not wait for what no one will read
+    except BaseException as error:  # or the caller stopped reading: do not wait for results that nobody will read
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
         if isinstance(error, BrokenProcessPool):
@@ -186,8 +187,8 @@ def _in_processes(
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    # Not fork: the caller may have run torch, whose threads a forked child lacks and may wait for without end.
-    # The fork server is a clean process that imports minigrid once (0.7 s) and forks workers from there.
+    # Not fork: the caller may have started threads of torch. A forked child has none of them, and may wait for them for
+    # ever. The fork server is a clean process that imports minigrid once (0.7 s) and then forks the workers.
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -201,7 +202,7 @@ def _start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    # Without this, the workers of a parent that was killed outright would wait for work for ever.
+    # Without this, the workers would wait for work for ever after their parent was killed.
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,6 +1,6 @@
-"""The manifest of a data set: how it was made, and where every seed went.
+"""The manifest of a data set: how it was made, and what became of every seed.
 
-Every seed of a split is a row of a shard or a failure listed here, so nothing is lost without a trace.
+Every seed of a split is a row in a shard or a failure in the manifest, so nothing is lost without a trace.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECORDED_PACKAGES = ("anyorder", "minigrid", "gymnasium", "numpy")
 
 @dataclass(frozen=True)
 class Failure:
-    """An episode that has no trajectory, and why."""
+    """An episode that has no trajectory, and the reason."""
 
     seed: int
     reason: str
@@ -41,7 +41,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Split:
-    """The seeds ``first_seed..last_seed`` (both included), their shards by rising seed, and their failures."""
+    """The seeds ``first_seed..last_seed`` (both included) of a split, their shards by rising seed, and their failures."""
 
     first_seed: int
     last_seed: int
@@ -76,15 +76,16 @@ def package_versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a data set is: how it was made, and every seed's whereabouts.
+    """How a data set was made, and where every seed is.
 
     Attributes:
-        env_id: registered gymnasium id, or several joined by ``+`` (`anyorder.envs.minigrid.level_of` says whose a
-            seed is; every stored episode names its own); of conversations, where they come from.
+        env_id: registered gymnasium id, or several joined by ``+`` (`anyorder.envs.minigrid.level_of` says which of them
+            a seed plays; every stored episode names its own); for conversations, the files that they come from.
         spec: what was asked for (policy and its options, counts, first seed), as JSON values.
-        versions: of the packages that made it.
-        splits: by name; "train", "validation" and "test" where they are not empty. Conversations have numbers for seeds.
-        content: what a row of its shards is, "grid" or "text".
+        versions: the packages that made the data set, each with its version.
+        splits: name -> split, for each of "train", "validation" and "test" that is not empty. The seeds of conversations are
+            their numbers.
+        content: "grid" if a row of a shard is an episode in a grid, "text" if it is a conversation.
     """
 
     env_id: str
@@ -99,7 +100,7 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json``, atomically. Counts are written beside each split for the human reader."""
+    """Write ``manifest.json``, atomically. For human readers, each split also gets its numbers of episodes and steps."""
     content = {"format_version": MANIFEST_VERSION, **asdict(manifest)}
     for name, split in manifest.splits.items():
         content["splits"][name] |= {"num_episodes": split.num_episodes, "num_steps": split.num_steps}
@@ -107,7 +108,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what a data set holds.
+    """The manifest in a data set's folder.
 
     Raises:
         AnyOrderError: when there is no data set, its format version is unknown or its manifest is damaged.

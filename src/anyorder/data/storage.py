@@ -35,13 +35,14 @@ GRID_SCHEMA = pa.schema(
 
 
 def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
-    """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically. The same ones always make
-    the same bytes."""
+    """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically; returns its entry in the manifest.
+    Equal episodes always make equal bytes."""
     return write_rows(path, seeds, [_row(trajectory) for trajectory in trajectories], GRID_SCHEMA, sum(map(len, trajectories)))
 
 
 def write_rows(path: Path, numbers: range, rows: Sequence[dict[str, Any]], schema: pa.Schema, num_steps: int) -> Shard:
-    """Write the rows of ``numbers`` (a range of step 1), atomically; equal ones always make equal bytes."""
+    """Write the rows of ``numbers`` (a range of step 1) to a Parquet file, atomically; returns its entry in the manifest.
+    Equal rows always make equal bytes."""
     with replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
         digest = sha256(temporary)
@@ -66,14 +67,21 @@ def read_split(folder: Path, split: str) -> list[Trajectory]:
 
 
 def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
-    """The shards of a split that is there, whole and of the expected content ("grid" or "text").
+    """The shards of a split, which must be complete.
+
+    Args:
+        folder: folder of the data set.
+        split: name of the split.
+        content: what the data set must hold, "grid" or "text".
 
     Raises:
-        AnyOrderError: otherwise.
+        AnyOrderError: when the split is missing or unfinished, has no episodes, or the data set holds the other content.
     """
     manifest = read_manifest(folder)
     if manifest.content != content:
-        raise AnyOrderError(f"{folder} holds a data set of {manifest.content}, expected one of {content}; choose another")
+        raise AnyOrderError(
+            f"the data set must be one of {content}; found one of {manifest.content} in {folder}; choose another"
+        )
     if split not in manifest.splits:
         raise AnyOrderError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
     found = manifest.splits[split]
@@ -92,7 +100,7 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
 
 
 def shard_error(folder: Path, shard: Shard) -> str | None:
-    """What is wrong with a shard's file: missing, or other bytes than were written; None if nothing is."""
+    """A message that says what is wrong with a shard's file: it is missing, or its bytes have changed. None if it is whole."""
     path = folder / shard.file
     if not path.is_file():
         return f"{path} is missing"
@@ -100,7 +108,11 @@ def shard_error(folder: Path, shard: Shard) -> str | None:
 
 
 def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
-    """The trajectories of one shard, checked against the hash and the schema. Raises AnyOrderError."""
+    """The trajectories of one shard.
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or has other columns.
+    """
     table = read_rows(folder, shard, GRID_SCHEMA, "run the same `anyorder collect` again to make it anew")
     columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
     columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
@@ -108,12 +120,18 @@ def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
 
 
 def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.Table:
-    """The rows of one shard, checked against the hash and the schema. Raises AnyOrderError, with the advice."""
+    """The rows of one shard.
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or has other columns; ``advice`` ends the message.
+    """
     if error := shard_error(folder, shard):
         raise AnyOrderError(f"{error}; {advice}")
     with pq.ParquetFile(folder / shard.file) as file:
         if not file.schema_arrow.equals(schema):
-            raise AnyOrderError(f"{folder / shard.file} has other columns than format version {MANIFEST_VERSION}")
+            raise AnyOrderError(
+                f"{folder / shard.file} must have the columns of version {MANIFEST_VERSION}; found others; {advice}"
+            )
         return file.read()
 
 

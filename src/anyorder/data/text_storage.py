@@ -1,4 +1,4 @@
-"""Text trajectories in the folder format of all data sets: Parquet shards beside a ``manifest.json``."""
+"""Text trajectories on disk, in the format of all data sets: a folder of Parquet shards beside a ``manifest.json``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT_SCHEMA = pa.schema([("number", pa.int64()), ("source", pa.string()), ("turn
 
 
 def write_text_shard(path: Path, numbers: range, trajectories: Sequence[TextTrajectory]) -> Shard:
-    """Write the trajectories of ``numbers`` to a Parquet file, atomically."""
+    """Write the trajectories of ``numbers`` (a range of step 1) to a Parquet file, atomically."""
     rows = [{"number": number, **asdict(trajectory)} for number, trajectory in zip(numbers, trajectories)]
     return write_rows(path, numbers, rows, TEXT_SCHEMA, sum(map(len, trajectories)))
 
@@ -26,7 +26,7 @@ def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
     """All trajectories of a split in the order of their lines, exactly as they were written.
 
     Raises:
-        AnyOrderError: when the data set or the split is missing, holds no text, or a shard is missing or damaged.
+        AnyOrderError: when the data set or the split is missing, the data set holds no text, or a shard is missing or damaged.
     """
     advice = "import the same files again into another folder"
     tables = [read_rows(Path(folder), shard, TEXT_SCHEMA, advice) for shard in shards_of(folder, split, "text")]

@@ -1,4 +1,4 @@
-"""From trajectories to batches: encoded once, bucketed by length, padded together.
+"""From trajectories to batches: trajectories are encoded once, sorted by length and padded together.
 
 Legend: B trajectories, E elements, F frames.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.grid import GridLayout, GridVocabulary, collate, cut_into_parts, encode
-from anyorder.elements.layout import Layout, LayoutT
+from anyorder.elements.layout import Layout
 from anyorder.types import Trajectory
 
 LayoutT_co = TypeVar("LayoutT_co", bound=Layout, covariant=True)
@@ -22,22 +22,22 @@ BATCHES_PER_POOL = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Batch(Generic[LayoutT]):
-    """Values and where they belong.
+class Batch(Generic[LayoutT_co]):
+    """Values of trajectories and where they belong.
 
     Attributes:
         values: int64 ``[B, E]``, true values, 0 at padding.
-        layout: of the same shape; a `GridLayout` where views of a grid are the elements.
+        layout: where the values belong; a `GridLayout` for trajectories in a grid.
     """
 
     values: Tensor
-    layout: LayoutT
+    layout: LayoutT_co
 
-    def rows(self, index: Tensor) -> Batch[LayoutT]:
+    def rows(self, index: Tensor) -> Batch[LayoutT_co]:
         """The chosen trajectories; ``index`` is int64 ``[B']``."""
         return Batch(self.values[index], self.layout.rows(index))
 
-    def to(self, device: torch.device | str) -> Batch[LayoutT]:
+    def to(self, device: torch.device | str) -> Batch[LayoutT_co]:
         return Batch(self.values.to(device, non_blocking=True), self.layout.to(device))
 
 
@@ -46,7 +46,8 @@ class Budget:
     """How large a batch may be, padding included.
 
     Attributes:
-        size: of the longest trajectory times their number, at least 1; a longer trajectory is a batch of its own.
+        size: upper bound of the longest trajectory's length times the number of trajectories, at least 1; a trajectory that
+            is longer than this is a batch of its own.
         counted_in: what ``size`` counts: frames of grids, tokens of conversations.
     """
 
@@ -55,34 +56,36 @@ class Budget:
 
 
 class EncodedData(Protocol[LayoutT_co]):
-    """A split of a data set as elements, ready to be batched: what training and evaluation ask of one."""
+    """A split of a data set as elements, ready to be batched: what training and evaluation need of it."""
 
     @property
     def lengths(self) -> Sequence[int]:
-        """Of each trajectory, in `counted_in`."""
+        """The length of each trajectory, in frames or tokens as `counted_in` says."""
 
     @property
     def counted_in(self) -> Literal["frames", "tokens"]:
-        """What a length counts."""
+        """What lengths are counted in."""
 
     def __len__(self) -> int:
         """Number of trajectories."""
 
     def in_order(self, budget: Budget) -> list[list[int]]:
-        """Numbers of trajectories by batch: each once, shortest first; always the same batches."""
+        """For each batch, the indices of its trajectories. Every trajectory comes once, the shortest first; the batches are
+        always the same."""
 
     def shuffled(self, budget: Budget, generator: torch.Generator) -> list[list[int]]:
-        """Numbers of trajectories by batch: each once, in random batches of similar lengths."""
+        """For each batch, the indices of its trajectories. Every trajectory comes once; the batches are random, of similar
+        lengths, and depend on the generator alone."""
 
     def batch(self, index: Sequence[int]) -> Batch[LayoutT_co]:
         """The chosen trajectories, padded to the longest."""
 
 
 class ByLength:
-    """Trajectories that are batched with others of about their length: the part of `EncodedData` that all kinds share.
+    """The part of `EncodedData` that all kinds of data share: it batches trajectories with others of about their length.
 
     Args:
-        lengths: of each, in `counted_in`.
+        lengths: the length of each trajectory, in frames or tokens as `counted_in` says.
     """
 
     counted_in: Literal["frames", "tokens"]
@@ -99,8 +102,8 @@ class ByLength:
         return _cut(by_length, self.lengths, self._size(budget))
 
     def shuffled(self, budget: Budget, generator: torch.Generator) -> list[list[int]]:
-        """Every trajectory once, in random batches of similar lengths, each within the budget (a longer trajectory is
-        a batch of its own)."""
+        """See `EncodedData`. Each batch is within the budget; a trajectory that is longer than the budget is a batch of its
+        own."""
         most = self._size(budget)
         order = torch.randperm(len(self), generator=generator).tolist()
         mean = sum(self.lengths) / len(self)
@@ -113,17 +116,17 @@ class ByLength:
 
     def _size(self, budget: Budget) -> int:
         if budget.counted_in != self.counted_in:
-            raise ValueError(f"the budget of a batch must be counted in {self.counted_in}, found {budget.counted_in}")
+            raise ValueError(f"the budget of a batch must be counted in {self.counted_in}; found {budget.counted_in}")
         return budget.size
 
 
 class EncodedTrajectories(ByLength):
-    """A split of a data set as elements, ready to be batched.
+    """A split of a data set in a grid as elements, ready to be batched; lengths are counted in frames.
 
     Args:
-        trajectories: all of one view size.
-        vocabulary: of the training split.
-        max_frames: longer trajectories are cut into cut_into_parts of so many frames, see `cut_into_parts`; None: none is.
+        trajectories: at least one; the views of all have the same size.
+        vocabulary: the values of the training split.
+        max_frames: longer trajectories are cut into parts of so many frames, see `cut_into_parts`; None cuts none.
     """
 
     counted_in = "frames"

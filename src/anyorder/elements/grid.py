@@ -1,9 +1,9 @@
 """Grid trajectories as elements: vocabulary, element order and layout.
 
 A trajectory becomes one row of elements: the mission's words, then for every step the observation (each cell's
-object, color and state, column by column as MiniGrid gives them), the direction, the return-to-go (what is still to be
-earned) and the action taken there (both padding at the last step).
-The regular order lets a model view a row as frames without any index arithmetic.
+object, color and state, column by column as MiniGrid gives them), the direction, the return-to-go (the reward that is
+still to come) and the action taken there (the last step has padding for both).
+The order is regular, so a model can view a row as frames without any index arithmetic.
 
 Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 3) elements.
 """
@@ -24,11 +24,11 @@ from anyorder.types import Trajectory
 AFTER_CELLS = 3
 """Elements of a frame that are not part of a grid square: direction, return, action."""
 NUM_RETURNS = 21
-"""A return-to-go is 0 (nothing more is earned) or one of 20 equal cut_into_parts of (0, 1], MiniGrid's range."""
+"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
 UNKNOWN_WORD = "<unknown>"
 WALL = 2
-"""MiniGrid's object types above wall are objects; unseen, empty and wall are background. Objects come first in the
-numbering of values, so the two agree."""
+"""MiniGrid's number for a wall. Types with a larger number are objects; unseen, empty and wall are background. Objects come
+first in `GridVocabulary`'s numbering, so MiniGrid's number of an object is its value, too."""
 NUM_VALUES = {
     Attribute.OBJECT: 11,
     Attribute.COLOR: 6,
@@ -42,10 +42,10 @@ NUM_VALUES = {
 
 @dataclass(frozen=True)
 class GridVocabulary:
-    """All values in one numbering, each attribute's in a range of its own.
+    """One numbering for all values; each attribute has its own range.
 
     Attributes:
-        words: mission words, the first is `UNKNOWN_WORD`.
+        words: mission words; the first is `UNKNOWN_WORD`.
     """
 
     words: tuple[str, ...]
@@ -78,8 +78,8 @@ class GridVocabulary:
         return table
 
     def frame_offsets(self, num_cells: int) -> np.ndarray:
-        """int64 ``[3S + 3]``: what to add to a frame's raw numbers (object, color, state, ..., direction, return,
-        action)."""
+        """int64 ``[3S + 3]``: add these to a frame's raw numbers (object, color, state, ..., direction, return, action) to
+        get its values."""
         starts = self.offsets
         cell = [starts[Attribute.OBJECT], starts[Attribute.COLOR], starts[Attribute.STATE]]
         return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
@@ -93,12 +93,12 @@ class GridVocabulary:
 
 @dataclass(frozen=True)
 class GridShape:
-    """What turns a row of elements back into words and frames.
+    """Reads a row of elements as words and frames.
 
     Attributes:
-        num_words: W, of the longest mission in the batch.
-        num_frames: F, of the longest trajectory in the batch.
-        columns, rows: of the agent's view.
+        num_words: W, number of words of the longest mission in the batch.
+        num_frames: F, number of frames of the longest trajectory in the batch.
+        columns, rows: size of the agent's view.
     """
 
     num_words: int
@@ -108,21 +108,21 @@ class GridShape:
 
     @property
     def num_cells(self) -> int:
-        """S."""
+        """S, number of cells of a view."""
         return self.columns * self.rows
 
     @property
     def num_elements(self) -> int:
-        """E."""
+        """E, number of elements of a row."""
         return self.num_words + self.num_frames * self.per_frame
 
     @property
     def per_frame(self) -> int:
-        """P = 3S + 3, elements of a frame."""
+        """3S + 3, number of elements of a frame."""
         return 3 * self.num_cells + AFTER_CELLS
 
     def words(self, elements: Tensor) -> Tensor:
-        """``[B, E] -> [B, W]``."""
+        """``[B, E] -> [B, W]``, a view: the mission."""
         return elements[:, : self.num_words]
 
     def frames(self, elements: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class GridShape:
         return self.frames(elements)[..., -3]
 
     def returns(self, elements: Tensor) -> Tensor:
-        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has none."""
+        """``[B, E] -> [B, F]``, a view; the last frame of a trajectory has no return."""
         return self.frames(elements)[..., -2]
 
     def actions(self, elements: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ class GridShape:
 
 @dataclass(frozen=True, eq=False)
 class GridLayout(Layout):
-    """A `Layout` whose rows are regular.
+    """The `Layout` of trajectories in a grid, whose rows are regular.
 
     Attributes:
         grid: how to view a row as words and frames.
@@ -164,14 +164,14 @@ class GridLayout(Layout):
 def grid_layout(
     shape: GridShape, num_frames: Tensor, num_actions: Tensor, num_words: Tensor, missions: tuple[str, ...]
 ) -> GridLayout:
-    """The layout of trajectories with these lengths.
+    """The layout of trajectories that have these lengths.
 
     Args:
-        shape: of the batch.
-        num_frames: int64 ``[B]``.
-        num_actions: int64 ``[B]``: one less than frames for a whole trajectory; as many for one that goes on, whose
-            next action is an element too.
-        num_words: int64 ``[B]``.
+        shape: shape of the batch's rows.
+        num_frames: int64 ``[B]``, frames of each trajectory.
+        num_actions: int64 ``[B]``, actions of each trajectory: one less than frames for a whole trajectory; as many as
+            frames for a trajectory that goes on, since its next action is an element, too.
+        num_words: int64 ``[B]``, mission words of each trajectory.
         missions: B instructions.
     """
     template = _template(shape)
@@ -194,8 +194,8 @@ def grid_layout(
 
 @lru_cache(maxsize=64)
 def _template(shape: GridShape) -> dict[str, Tensor]:
-    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape. Batches of one shape share them, so
-    nobody writes into them."""
+    """One row of every layout tensor, int64 ``[E]``, for a trajectory that fills the shape. Batches of one shape share these
+    tensors, so nothing may write into them."""
     row = {
         name: torch.empty(1, shape.num_elements, dtype=torch.int64) for name in ("kind", "attribute", "step", "cell", "unit")
     }
@@ -232,13 +232,13 @@ def _template(shape: GridShape) -> dict[str, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One trajectory, or the history of one that goes on, as values.
+    """The values of one trajectory, or of the history of one that goes on.
 
     Attributes:
         mission: the instruction.
-        words: int64 ``[W]``, of the mission.
+        words: int64 ``[W]``, the mission's words.
         frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
-        num_actions: F - 1 for a whole trajectory, F where the next action is still to come (its value is arbitrary).
+        num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
     """
 
     mission: str
@@ -248,23 +248,25 @@ class Encoded:
 
 
 def returns_to_go(rewards: np.ndarray) -> np.ndarray:
-    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` values; above 1 counts as 1."""
+    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` levels; sums above 1 count as 1."""
     earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
-    # Rounded before it is cut into cut_into_parts: a sum of float32 numbers is not exactly what it stands for.
+    # Rounded before it becomes a level: a sum of float32 numbers is not exact, and could pass to the next level.
     return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
 
 
 def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
-    """A whole trajectory's values.
+    """The values of a whole trajectory.
 
     Raises:
-        ValueError: for a number that MiniGrid does not have; it would be read as another attribute's.
+        ValueError: for a number that MiniGrid does not have; it would mean a value of another attribute.
     """
     observed = np.moveaxis(trajectory.observations, -1, 0)
     returns = returns_to_go(trajectory.rewards)
     for attribute, raw in zip(NUM_VALUES, (*observed, trajectory.directions, returns, trajectory.actions)):
         if raw.max() >= NUM_VALUES[attribute]:
-            raise ValueError(f"a {attribute.name.lower()} is below {NUM_VALUES[attribute]}, found {raw.max()}")
+            raise ValueError(
+                f"the number of a {attribute.name.lower()} must be below {NUM_VALUES[attribute]}; found {raw.max()}"
+            )
     num_frames = len(trajectory) + 1
     frames = np.zeros((num_frames, trajectory.observations[0].size + AFTER_CELLS), dtype=np.int64)
     frames[:, :-AFTER_CELLS] = trajectory.observations.reshape(num_frames, -1)
@@ -280,10 +282,10 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
 
 
 def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
-    """A trajectory as cut_into_parts of at most ``max_frames`` frames (2 at least; None: the whole one).
+    """A trajectory in parts of at most ``max_frames`` frames (at least 2; None leaves the trajectory whole).
 
-    Each begins with the last frame of the one before, so that every action is in one of them, with the observations
-    before and after it; only the last part may be shorter.
+    Each part begins with the last frame of the part before, so every action is in one part together with the observations
+    before and after it. Only the last part may be shorter than ``max_frames``.
     """
     num_frames = len(encoded.frames)
     if max_frames is None or num_frames <= max_frames:
@@ -294,7 +296,7 @@ def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
 
 
 def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor, GridLayout]:
-    """Pad trajectories to one batch: values int64 ``[B, E]`` (0 at padding) and their layout."""
+    """One batch of trajectories, padded: their values, int64 ``[B, E]`` (0 at padding), and their layout."""
     num_words = torch.tensor([len(one.words) for one in encoded])
     num_frames = torch.tensor([len(one.frames) for one in encoded])
     num_actions = torch.tensor([one.num_actions for one in encoded])
@@ -309,7 +311,7 @@ def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor
 
 
 def object_elements(values: Tensor, layout: Layout) -> Tensor:
-    """bool ``[B, E]``; True for the object, color and state of a cell whose true object is above wall."""
+    """bool ``[B, E]``; True for the object, color and state of every cell that holds an object: whose type is above `WALL`."""
     is_object = (layout.attribute == Attribute.OBJECT) & layout.present & (values > WALL)
     in_cell = torch.zeros(len(values), layout.num_cells, dtype=torch.bool, device=values.device)
     in_cell = in_cell.scatter_reduce(1, layout.cell, is_object, reduce="amax")
@@ -324,7 +326,7 @@ def raw_cells(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> n
 
 
 def raw_actions(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
-    """int64 ``[B, F]``: MiniGrid's actions; -1 or less at padding and at a last frame."""
+    """int64 ``[B, F]``: MiniGrid's actions; -1 or less at padding and at the last frame of a whole trajectory."""
     return (shape.actions(values) - vocabulary.offsets[Attribute.ACTION]).numpy()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ LayoutT = TypeVar("LayoutT", bound="Layout")
 
 
 class Kind(IntEnum):
-    """What an element is part of; PADDING elements do not exist."""
+    """Which part of a trajectory an element belongs to; PADDING elements belong to none."""
 
     PADDING = 0
     MISSION = 1
@@ -46,17 +46,18 @@ class Layout:
         kind: a `Kind`.
         attribute: an `Attribute`.
         step: environment time; -1 for mission elements.
-        cell: which cell of the trajectory, 0..num_cells-1; elements with equal numbers form one cell
-            (a grid square's object, color and state; a direction, a return, an action or a mission word is a cell alone).
-        unit: which whole observation, return, action or mission, 0..num_units-1.
+        cell: number of its cell in the trajectory, 0..num_cells-1; elements with equal numbers form one cell. A grid
+            square's object, color and state are one cell; a direction, a return, an action or a mission word is a cell
+            by itself.
+        unit: number of its unit, 0..num_units-1; a unit is a whole observation, return, action or mission.
         num_cells: upper bound of ``cell``, over the batch.
         num_units: upper bound of ``unit``, over the batch.
-        missions: B instructions in words, for what depends on them as a whole.
-        exempt: bool ``[B, E]``, True for elements that are shown even where their unit is asked about (separators, turns
-            that a data set does not ask about); None where there are none. They share kind, step and unit with what
-            they belong to, so they have its rank and are dropped with it.
-        given_positions: `positions` where they are not those of elements one behind the other: one element that stands
-            for several (a run of equal cells) may take as many; None where there is no such element.
+        missions: B instructions in words, for code that needs a whole instruction.
+        exempt: bool ``[B, E]``, True for elements that always stay visible, even where the rest of their unit is a target
+            (separators, turns that a data set does not ask about); None where there are none. They have the kind, step
+            and unit of the elements around them, so they have its rank and are dropped with it.
+        given_positions: int64 ``[B, E]``, `positions` where elements do not simply follow one another: an element that
+            stands for several (a run of equal cells) may take several positions; None where there is no such element.
     """
 
     kind: Tensor
@@ -86,13 +87,13 @@ class Layout:
 
     @property
     def askable(self) -> Tensor:
-        """bool ``[B, E]``; True where the element exists and is not exempt: what may be a target."""
+        """bool ``[B, E]``; True where the element may be a target: it exists and is not exempt."""
         return self.present if self.exempt is None else self.present & ~self.exempt
 
     @property
     def positions(self) -> Tensor:
-        """int64 ``[B, E]``: where each element stands for a model that numbers what it reads, from 0. Padding has one that is
-        no larger than the largest of what exists."""
+        """int64 ``[B, E]``: the position of each element, from 0, for models with numbered positions. The position of padding
+        is never larger than the largest position of the elements that exist."""
         if self.given_positions is not None:
             return self.given_positions
         return (self.present.cumsum(dim=1) - 1).clamp(min=0)
@@ -110,5 +111,6 @@ class Layout:
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _map(self: LayoutT, function: Callable[[Tensor], Tensor]) -> LayoutT:
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: function(v) for k, v in tensors.items() if isinstance(v, Tensor)})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        mapped: dict[str, Any] = {name: function(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **mapped)

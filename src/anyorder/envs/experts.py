@@ -1,7 +1,7 @@
 """Policies that act inside an environment. They see its whole state, so they are experts, not agents.
 
-An :data:`Expert` is called once per episode, just after the reset, and gives the function that acts in that episode.
-A trained policy has the same form; it merely looks at the view alone.
+An :data:`Expert` is called once per episode, just after the reset, and returns the function that acts in that episode.
+A trained policy has the same form, but looks at the view only.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from minigrid.utils.baby_ai_bot import BabyAIBot  # isort: skip
 Act = Callable[[View], int]
 Expert = Callable[[gym.Env, int], Act]
 
-# The environment draws its level from default_rng(seed). A policy that drew from the same stream would act in step
-# with the layout, so policies add this constant to the seed's entropy.
+# The environment draws its level from default_rng(seed). The actions of a policy that drew from the same stream would
+# depend on the layout, so policies add this constant to the seed's entropy.
 _POLICY_STREAM = 1
 
 
@@ -31,10 +31,10 @@ def make_expert(name: str, noise: float = 0.0) -> Expert:
 
     Args:
         name: a key of :data:`EXPERTS`.
-        noise: share of random actions, in (0, 1], for ``noisy_bot``; 0 for the others.
+        noise: share of random actions, in (0, 1], for ``noisy_bot``; 0 for the other experts.
 
     Raises:
-        AnyOrderError: for an unknown name (lists the known ones), or a noise that does not go with the name.
+        AnyOrderError: for an unknown name (the message lists the known ones), or a noise that this expert cannot have.
     """
     if name not in EXPERTS:
         raise AnyOrderError(f"there is no policy {name!r}; choose one of {', '.join(EXPERTS)}")
@@ -42,9 +42,9 @@ def make_expert(name: str, noise: float = 0.0) -> Expert:
 
 
 def bot(env: gym.Env, seed: int) -> Act:
-    """BabyAI's planning bot. Deterministic; it knows the mission's meaning but explores what it has not seen.
+    """BabyAI's planning bot. It is deterministic. It knows what the mission means, but explores what it has not seen.
 
-    It may loop for ever, raise, or end without success on some levels: put a time limit on every episode.
+    On some levels it may loop for ever, raise, or end without success: put a time limit on every episode.
 
     Raises:
         AnyOrderError: when the environment is not a BabyAI level.
@@ -54,15 +54,16 @@ def bot(env: gym.Env, seed: int) -> Act:
 
 
 def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
-    """The bot, but each action is, independently with probability ``noise``, drawn uniformly from all actions.
+    """The bot with random actions: with probability ``noise``, independently at each step, the action is drawn uniformly
+    from all actions.
 
     A uniform draw may hit the bot's own choice, so the share of actions that differ from it is a little below
-    ``noise``. The bot replans from the action that was really taken. Random numbers depend on the seed alone.
+    ``noise``. The bot replans from the action that was really taken. The random numbers depend on the seed alone.
 
     The bot gives up (DisappearedBoxError) when a random action opens a box, so such episodes are failures: about 3% on
-    BabyAI-GoToRedBall-v0 with a noise of 0.4, none without boxes.
+    BabyAI-GoToRedBall-v0 with a noise of 0.4, and none in levels without boxes.
     """
-    planner = _planner(env)
+    planner, num_actions = _planner(env), _num_actions(env)
     generator = np.random.default_rng([seed, _POLICY_STREAM])
     taken: int | None = None
 
@@ -70,37 +71,43 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
         nonlocal taken
         taken = int(planner.replan(taken))  # always asked, so that the plan follows what happened
         if generator.random() < noise:
-            taken = int(generator.integers(env.action_space.n))
+            taken = int(generator.integers(num_actions))
         return taken
 
     return act
 
 
 def uniform(env: gym.Env, seed: int) -> Act:
-    """Actions drawn independently and uniformly from those the environment has. Depends on the seed alone."""
+    """Actions drawn independently and uniformly from all that the environment has. They depend on the seed alone."""
     generator = np.random.default_rng([seed, _POLICY_STREAM])
-    num_actions = env.action_space.n  # 7, or 3 in MiniGrid-Dynamic-Obstacles-*
+    num_actions = _num_actions(env)
     return lambda view: int(generator.integers(num_actions))
+
+
+def _num_actions(env: gym.Env) -> int:
+    """How many actions the environment has: 7, or 3 in MiniGrid-Dynamic-Obstacles-*."""
+    assert isinstance(env.action_space, gym.spaces.Discrete)  # as in all MiniGrid environments
+    return int(env.action_space.n)
 
 
 def _planner(env: gym.Env) -> BabyAIBot:
     if not isinstance(env.unwrapped, RoomGridLevel):
         name = env.spec.id if env.spec else type(env.unwrapped).__name__
         raise AnyOrderError(
-            f"the bot plays BabyAI levels only and {name} is none; choose a BabyAI-* environment or the policy 'random'"
+            f"the bot's level must be one of BabyAI's; found {name}; choose a BabyAI-* environment or the policy 'random'"
         )
     return BabyAIBot(env)
 
 
 def _without_noise(expert: Expert, noise: float) -> Expert:
     if noise != 0:
-        raise AnyOrderError(f"noise goes with the policy 'noisy_bot' only, found {noise}; leave it out")
+        raise AnyOrderError(f"noise must be 0 for every policy but 'noisy_bot'; found {noise}; leave it out")
     return expert
 
 
 def _with_noise(noise: float) -> Expert:
     if not 0 < noise <= 1:
-        raise AnyOrderError(f"the policy 'noisy_bot' needs a noise above 0 and at most 1, found {noise}")
+        raise AnyOrderError(f"the noise of 'noisy_bot' must be above 0 and at most 1; found {noise}")
     return partial(noisy_bot, noise=noise)
 
 

@@ -1,14 +1,14 @@
-"""MiniGrid and BabyAI environments: making them, resetting them quietly, and reading what they show.
+"""MiniGrid and BabyAI environments: how to make them, reset them without their prints, and read what they show.
 
-Import minigrid through this module: it silences the greeting of pygame and the warnings of old packages first.
+Import minigrid through this module: it first silences the greeting of pygame and the warnings of old packages.
 
 What MiniGrid shows (checked on all its registered environments, version 3.2.0):
 
 - ``image`` is uint8 ``[W, H, 3]``, *column first*: ``image[x, y]`` with the agent at ``[W // 2, H - 1]``, looking
-  towards ``y = 0``. The view is 7x7 by default and always square, and odd, but its size is a setting.
-- The agent is never drawn in its own view: its cell holds what it carries, or "empty".
-- The state is 0 but for doors (0 open, 1 closed, 2 locked). In the fully observable view the agent is drawn too, with
-  its direction 0..3 as state; hence ``NUM_STATES`` is 4.
+  towards ``y = 0``. The view is 7x7 by default; its size is a setting, but it is always square with an odd side.
+- The agent is never drawn in its own view: its cell shows what the agent carries, or "empty".
+- The state of a door is 0 (open), 1 (closed) or 2 (locked); every other state is 0. In the fully observable view the
+  agent is drawn, too, and its state is its direction 0..3; hence ``NUM_STATES`` is 4.
 - The mission is in the observation, the same string at every step; ``info`` is empty.
 """
 
@@ -47,7 +47,7 @@ NUM_DIRECTIONS = len(DIRECTIONS)
 NUM_STATES = max(len(DOOR_STATES), NUM_DIRECTIONS)  # a door's state, or the direction of a drawn agent
 NUM_ACTIONS = len(ACTIONS)
 SEPARATOR = "+"
-"""Between the ids of several environments; no gymnasium id has it."""
+"""Joins the ids of several environments; no gymnasium id contains it."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def make_env(env_id: str) -> gym.Env:
         env_id: a full gymnasium id with its version; ``module:id`` imports a module that registers it first.
 
     Raises:
-        AnyOrderError: for an id that is not registered, an environment that cannot be made (some of MiniGrid's need
-            files that its wheel lacks), or one with other observations.
+        AnyOrderError: for an id that is not registered, an environment that cannot be made (some of MiniGrid's
+            environments need files that its wheel lacks), or one with other observations.
     """
     if env_id not in gym.registry and ":" not in env_id:
         raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(env_id)}")
@@ -91,31 +91,31 @@ def make_env(env_id: str) -> gym.Env:
 
 
 def make_envs(env_ids: str) -> tuple[gym.Env, ...]:
-    """The environments of a data set: one, or several that are joined by ``+`` and take turns, seed by seed.
+    """The environments of a data set: one id, or several joined by ``+``; `level_of` says which of them a seed plays.
 
     Raises:
-        AnyOrderError: as `make_env`, or for environments whose views differ in size.
+        AnyOrderError: see `make_env`; or when the views of the environments differ in size.
     """
     names = env_ids.split(SEPARATOR)
     envs = tuple(map(make_env, names))
-    shapes = [env.observation_space["image"].shape for env in envs]
+    shapes = [_image_space(env).shape for env in envs]
     if len(set(shapes)) > 1:
         found = ", ".join(f"{name} {shape}" for name, shape in zip(names, shapes))
-        raise AnyOrderError(f"environments that share a data set have views of one size; found {found}")
+        raise AnyOrderError(f"environments of one data set must have views of one size; found {found}; choose others")
     return envs
 
 
 def level_of(env_ids: str, seed: int) -> str:
-    """Which environment a seed belongs to, where several are joined by ``+``: number (seed mod how many they are)."""
+    """The id of the environment that a seed plays: of n ids joined by ``+``, the one with index ``seed % n``."""
     names = env_ids.split(SEPARATOR)
     return names[seed % len(names)]
 
 
 def reset(env: gym.Env, seed: int) -> View:
-    """Start an episode. What the level generators print ("Sampling rejected: ...") is swallowed.
+    """Start an episode and return its first view. What the level generators print ("Sampling rejected: ...") is discarded.
 
-    ``contextlib.redirect_stdout`` acts on the whole process, so it surrounds nothing but the reset; write progress
-    to stderr when other threads are at work.
+    ``contextlib.redirect_stdout`` acts on the whole process, so it surrounds only the reset. Other threads that show
+    progress meanwhile should write to stderr.
     """
     with contextlib.redirect_stdout(io.StringIO()):
         observation, _ = env.reset(seed=seed)
@@ -123,7 +123,7 @@ def reset(env: gym.Env, seed: int) -> View:
 
 
 def read_view(observation: Mapping[str, Any]) -> View:
-    """Read an observation of an environment that :func:`make_env` made. The image is not copied."""
+    """The view in an observation of an environment that :func:`make_env` made. The image is not copied."""
     return View(observation["image"], int(observation["direction"]), observation["mission"])
 
 
@@ -133,11 +133,17 @@ def _suggestion(env_id: str) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else "; ids look like BabyAI-GoToRedBall-v0"
 
 
+def _image_space(env: gym.Env) -> gym.Space:
+    assert isinstance(env.observation_space, gym.spaces.Dict)  # `make_env` has checked it
+    return env.observation_space["image"]
+
+
 def _check_observations(env_id: str, space: gym.Space) -> None:
     expected = {"image", "direction", "mission"}
     if not isinstance(space, gym.spaces.Dict) or not expected <= set(space):
         found = f"the keys {sorted(space)}" if isinstance(space, gym.spaces.Dict) else str(space)
-        raise AnyOrderError(f"observations have image, direction and mission; those of {env_id!r} are {found}")
+        raise AnyOrderError(f"observations must have image, direction and mission; found {found} in {env_id!r}")
     image = space["image"]
-    if image.dtype != np.uint8 or len(image.shape or ()) != 3 or image.shape[-1] != 3:
-        raise AnyOrderError(f"the image is uint8 [W, H, 3]; that of {env_id!r} is {image.dtype} {image.shape}")
+    shape = image.shape or ()
+    if image.dtype != np.uint8 or len(shape) != 3 or shape[-1] != 3:
+        raise AnyOrderError(f"the image must be uint8 [W, H, 3]; found {image.dtype} {image.shape} in {env_id!r}")

@@ -1,4 +1,4 @@
-"""Weights and training state on disk: safetensors with a JSON header, written whole or not at all, never pickled."""
+"""Weights and training state on disk: safetensors files with a JSON header, written whole or not at all, without pickle."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEADER = "anyorder"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file's content.
+    """The content of a checkpoint file.
 
     Attributes:
         tensors: name -> tensor, on the CPU.
-        header: JSON; for weights it holds what is needed to build the model.
+        header: JSON values; beside weights, all that is needed to build the model again.
     """
 
     tensors: dict[str, Tensor]
@@ -47,7 +47,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a file written by `save_checkpoint`.
 
     Raises:
-        AnyOrderError: when it is missing, damaged, not ours or of an unknown version.
+        AnyOrderError: when the file is missing, damaged, not one of anyorder's or of an unknown version.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,13 +65,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     header = json.loads(metadata[HEADER])
     if header["format_version"] != CHECKPOINT_VERSION:
         raise AnyOrderError(
-            f"{path} has format version {header['format_version']}; this program knows version {CHECKPOINT_VERSION}"
+            f"{path} has format version {header['format_version']}; this program knows version {CHECKPOINT_VERSION};"
+            " train again"
         )
     return Checkpoint(tensors, header)
 
 
 def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Everything that changes while training, as flat tensors (``optimizer`` numbers its parameters)."""
+    """Everything that changes while training, as tensors: ``model.NAME`` and ``optimizer.NUMBER.NAME``, where the number is
+    that of a parameter in the optimizer."""
     state = optimizer.state_dict()["state"]
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, entries in state.items():
@@ -80,7 +82,7 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
 
 
 def restore_training(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put `training_tensors` back where they came from."""
+    """Put `training_tensors` back into the model and the optimizer."""
     model.load_state_dict(_below("model.", tensors))
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in _below("optimizer.", tensors).items():

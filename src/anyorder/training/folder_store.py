@@ -1,4 +1,4 @@
-"""Checkpoints of language models: folders that transformers and PEFT read, and a state in shards."""
+"""Checkpoints of language models: weights in folders that transformers and PEFT can read, training state in shards."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PROGRESS_FILE = "progress.json"
 
 
 class CheckpointFolder:
-    """``checkpoints/NAME/`` with weights in transformers' layout (of an adapter, PEFT's), tokenizer and ``anyorder.json``;
-    ``NAME.pt`` leads there. The state is ``checkpoints/state/``: each process writes its own part, and any number of
-    processes can read it.
+    """A store of folders. ``checkpoints/NAME/`` holds weights in transformers' layout (an adapter in PEFT's), the tokenizer
+    and ``anyorder.json``; ``NAME.pt`` is a link to it. The state is ``checkpoints/state/``: each process writes its own
+    part, and any number of processes can read it.
 
     Args:
-        folder: of the run.
-        header: what a checkpoint must tell to build the model again.
-        tokenizer: of the model.
+        folder: the run's folder.
+        header: JSON values that suffice to build the model again.
+        tokenizer: the model's tokenizer.
     """
 
     def __init__(self, folder: Path, header: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> None:
@@ -60,7 +60,7 @@ class CheckpointFolder:
         if accelerator.is_main_process:
             shutil.rmtree(new, ignore_errors=True)
         accelerator.wait_for_everyone()
-        with _quiet():
+        with _without_warning():
             writer = HuggingFaceStorageWriter(str(new), save_distributed=True)
             distributed.save(state, storage_writer=writer, no_dist=accelerator.num_processes == 1)
         if accelerator.is_main_process:
@@ -78,21 +78,23 @@ class CheckpointFolder:
         plain = accelerator.unwrap_model(model)
         state = _tensors(plain, optimizer)
         try:
-            with _quiet():
+            with _without_warning():
                 reader = HuggingFaceStorageReader(str(folder))
                 distributed.load(state, storage_reader=reader, no_dist=accelerator.num_processes == 1)
         except (RuntimeError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[-1]
-            raise AnyOrderError(f"{folder} does not fit this model ({reason}); resume with the one it was trained as") from None
-        _restore(plain, optimizer, state)
+            raise AnyOrderError(
+                f"{folder} does not fit this model ({reason}); resume with the configuration that the run was started with"
+            ) from None
+        _restore_optimizer(plain, optimizer, state)
         return read_json(folder / PROGRESS_FILE)
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """What the checkpoint folder of a run says of itself.
+    """The header of a run's checkpoint folder: its ``anyorder.json``.
 
     Raises:
-        AnyOrderError: for a folder that no run wrote, or one of another version.
+        AnyOrderError: for a folder that no run wrote, or one of another format version.
     """
     if not (folder / HEADER_FILE).is_file():
         raise AnyOrderError(
@@ -102,18 +104,20 @@ def read_header(folder: Path) -> dict[str, Any]:
     header = read_json(folder / HEADER_FILE)
     if header.get("format_version") != CHECKPOINT_VERSION:
         raise AnyOrderError(
-            f"{folder} has format version {header.get('format_version')}; this program knows version {CHECKPOINT_VERSION}"
+            f"{folder} has format version {header.get('format_version')}; this program knows version {CHECKPOINT_VERSION};"
+            " train again"
         )
     return header
 
 
 def _transformers_model(model: nn.Module) -> PreTrainedModel:
-    """The model of transformers inside of what was trained."""
+    """The transformers model inside the model that was trained."""
     return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
 
 
 def _saved(model: PreTrainedModel) -> dict[str, Tensor]:
-    """What a checkpoint holds: all, or of a model with an adapter what learns; to gather the rest would be long."""
+    """The tensors of a checkpoint: all of the model, or with an adapter only those that learn, since it takes long to gather
+    the others."""
     tensors = model.state_dict()
     if not getattr(model, "_hf_peft_config_loaded", False):
         return tensors
@@ -121,7 +125,8 @@ def _saved(model: PreTrainedModel) -> dict[str, Tensor]:
 
 
 def _whole(tensor: Tensor, kept: bool) -> Tensor:
-    """All of a tensor that lies in shards; where it is not kept, what was gathered is let go at once."""
+    """The whole of a tensor that may lie in shards, on the CPU; empty where it is not kept. All processes must gather
+    together, also those that keep nothing."""
     gathered = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
     return gathered.cpu() if kept else gathered.new_empty(0)
 
@@ -130,30 +135,35 @@ FLAT = StateDictOptions(flatten_optimizer_state_dict=True, ignore_frozen_params=
 
 
 def _tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """What training changes, as it lies in this process; loading writes into it."""
+    """The tensors that training changes, with this process's share of each; loading writes into them."""
     for module in model.modules():
         if isinstance(module, FSDPModule):
-            module.reshard()  # after a pass without gradients, the outermost one still holds the whole of its parameters
+            module.reshard()  # after a pass without gradients, the outermost module still holds all of its parameters
     learning = {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters() if parameter.requires_grad}
-    state = get_optimizer_state_dict(model, _plain(optimizer), options=FLAT)
+    state = _optimizer_state(model, optimizer)
     return learning | {f"optimizer.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def _restore(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Of the optimizer; parameters have been written into."""
-    state = get_optimizer_state_dict(model, _plain(optimizer), options=FLAT)
+def _restore_optimizer(model: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Give the optimizer its state back. The model's parameters need nothing: loading has written into them."""
+    state = _optimizer_state(model, optimizer)
     state |= {name: tensors[f"optimizer.{name}"] for name, value in state.items() if isinstance(value, Tensor)}
     set_optimizer_state_dict(model, _plain(optimizer), state, options=FLAT)
 
 
+def _optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
+    """The optimizer's state as one flat dictionary of tensors and numbers."""
+    return dict(get_optimizer_state_dict(model, _plain(optimizer), options=FLAT))
+
+
 def _plain(optimizer: Optimizer) -> Optimizer:
-    """Inside of what Accelerate made of it."""
+    """The torch optimizer inside Accelerate's wrapper."""
     return getattr(optimizer, "optimizer", optimizer)
 
 
 @contextmanager
 def _new_folder(target: Path) -> Iterator[Path]:
-    """A folder to fill that takes the target's place when the block ends well."""
+    """A new folder to fill, which replaces the target if the block ends without an error."""
     new = target.with_name(f"{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -172,7 +182,7 @@ def _replace(new: Path, target: Path) -> None:
 
 
 def _finish_replacing(target: Path) -> None:
-    """Where a process died after the old folder made room and before the new one took it, the old one comes back."""
+    """Rename the old folder back, if a process died after it had made room and before the new folder took its place."""
     if not target.exists() and _old(target).exists():
         _old(target).rename(target)
 
@@ -182,8 +192,8 @@ def _old(target: Path) -> Path:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """One process is no mistake."""
+def _without_warning() -> Iterator[None]:
+    """Silence torch's warning that there is only one process, which is no mistake."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield

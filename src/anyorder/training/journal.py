@@ -1,9 +1,10 @@
-"""What a run writes down while it trains: ``metrics.jsonl`` for machines, TensorBoard for curves."""
+"""The records that a run writes while it trains: ``metrics.jsonl`` for programs, TensorBoard for curves."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -13,11 +14,11 @@ METRICS_FILE = "metrics.jsonl"
 
 
 class Journal:
-    """Appends one line per record. Continuing a run drops the records that come after.
+    """Appends one line per record.
 
     Args:
-        folder: of the run.
-        done: number of updates that are done; their records are kept.
+        folder: the run's folder.
+        done: number of updates that are done; records of later updates are dropped, since a continued run repeats them.
     """
 
     def __init__(self, folder: Path, done: int) -> None:
@@ -28,7 +29,7 @@ class Journal:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def write(self, update: int, section: str, numbers: dict[str, float]) -> None:
-        """One record: the update it belongs to, the section (train, validation) and its numbers."""
+        """Append one record: the update that it belongs to, the section (train or validation) and the numbers."""
         with open(self._path, "a") as file:
             file.write(json.dumps({"update": update, "section": section, **numbers}) + "\n")
         for name, number in numbers.items():
@@ -38,8 +39,8 @@ class Journal:
         self._board.close()
 
 
-def read_metrics(folder: Path) -> list[dict]:
-    """All records of a run; a last line cut short by a crash is left out."""
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """All records of a run; without the last line if a crash has cut it short."""
     path = Path(folder) / METRICS_FILE
     records = []
     for line in path.read_text().splitlines() if path.exists() else []:

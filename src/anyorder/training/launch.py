@@ -1,7 +1,7 @@
 """Several processes for one training run on a CPU.
 
-On quiet cores they are about as fast as threads; beside other busy programs threads starve one another, processes do
-not (docs/lab_notes.md has the figures)."""
+On idle cores, processes are about as fast as threads. Beside other busy programs, threads wait for one another and are
+slow; processes do not (docs/lab_notes.md has the figures)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from anyorder.errors import AnyOrderError
 
 MOST_PROCESSES = 4
-"""Batches on a CPU are small; more processes would wait for one another longer than they compute."""
+"""Batches on a CPU are small, so more processes would spend more time waiting for one another than computing."""
 
 GRACE_SECONDS = 10.0
-"""When one process fails, how long the others have to end by themselves."""
+"""Seconds that the other processes have to end by themselves when one process fails."""
 
 
 def launch(function: Callable[[], object], num_processes: int | None, num_threads: int | None) -> None:
-    """Run ``function`` in ``num_processes`` processes that Accelerate joins to one run, or here if that is one.
+    """Run ``function`` in ``num_processes`` processes, which Accelerate joins to one run; one process is this one.
 
-    Inside ``accelerate launch`` or ``torchrun`` the processes exist already, and the function just runs.
+    Inside ``accelerate launch`` or ``torchrun`` the processes exist already, so the function runs in each of them as it is.
 
     Args:
         function: picklable.
         num_processes: how many; None: one per core up to `MOST_PROCESSES`, or one if there is a GPU.
-        num_threads: torch threads of each; None divides the cores.
+        num_threads: torch threads of each process; None divides the cores among the processes.
 
     Raises:
-        AnyOrderError: the first one that a process raised, or that a process died.
-        KeyboardInterrupt: a process did not get as far as saving its state.
+        AnyOrderError: the first error that a process raised, or when a process died.
+        KeyboardInterrupt: when the user interrupts before a process could save its state.
     """
     if num_processes is None:
         num_processes = 1 if torch.cuda.is_available() else min(MOST_PROCESSES, _cores())
@@ -53,12 +53,12 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
     interrupted: list[int] = []
 
     def stop(number: int, frame: object) -> None:
-        """Ctrl-C: tell the children, who save their state if they have one; the second time, end them."""
+        """On Ctrl-C, ask the children to stop, so that they save their state if they have one; a second time, kill them."""
         interrupted.append(number)
         for child in children.processes:
             child.kill() if len(interrupted) > 1 else child.terminate()
 
-    # Blocked while they start, so that it waits until `stop` can hear it; the children never hear it themselves.
+    # Ctrl-C is blocked while the children start, so that it waits for `stop`. They inherit the block, so only `stop` reacts.
     before = signal.getsignal(signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -98,14 +98,14 @@ def _child(rank: int, function: Callable[[], object], world: int, threads: int, 
         _run_and_leave(function)
     except (AnyOrderError, OSError, KeyboardInterrupt) as error:
         failures.put(error)
-        os._exit(2)  # not sys.exit: the other process may be waiting in a collective
+        os._exit(2)  # not sys.exit, whose cleanup may wait for a process that itself waits for this one
 
 
 def _run_and_leave(function: Callable[[], object]) -> None:
     """Run the function, then leave the process group that it joined, if any.
 
-    A thread of the group may still have something to bring to Python when the function returns, and would abort the
-    process if Python ended meanwhile; leaving waits for it."""
+    When the function returns, a thread of the group may still have to call Python; if Python ended meanwhile, that would
+    abort the process. Leaving the group waits for the thread."""
     function()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -19,28 +19,32 @@ from anyorder.masking.order import Order, Role
 
 @dataclass(frozen=True)
 class LossSums:
-    """Weighted sums that add up over batches and processes: the mean is taken last, once.
+    """Weighted sums of the loss. Sums of several batches and processes can be added; the mean is taken once, at the end.
 
     Attributes:
-        loss: ``[len(Kind)]``, of the logits' dtype, sum of weight * NLL (nats) of the targets of each group.
-        weight: ``[len(Kind)]``, sum of the weights.
+        loss: ``[len(Kind)]``, dtype of the logits: for each group, the sum of weight * NLL (nats) over its targets.
+        weight: ``[len(Kind)]``, dtype of the logits: for each group, the sum of the weights of its targets.
     """
 
     loss: Tensor
     weight: Tensor
 
+    def __add__(self, other: LossSums) -> LossSums:
+        return LossSums(self.loss + other.loss, self.weight + other.weight)
+
     def mean(self, total_weight: Tensor | None = None) -> Tensor:
-        """Sum over the groups of loss / weight; ``total_weight`` replaces the own weights (of a whole update)."""
+        """The sum over the groups of loss / weight, a scalar. ``total_weight`` (``[len(Kind)]``, of a whole update) replaces
+        these sums' own weight."""
         weight = self.weight if total_weight is None else total_weight
         return (self.loss / weight.clamp(min=1e-8)).sum()
 
 
 @dataclass(frozen=True, eq=False)
 class TargetWeights:
-    """What the targets of a batch count, known before any forward pass.
+    """How much each target of a batch counts in the loss; known before any forward pass.
 
     Attributes:
-        weight: float32 ``[B, E]``; only what it is at targets is ever used.
+        weight: float32 ``[B, E]``; only the weights at targets are used.
         group: int64 ``[B, E]``; targets of one group are averaged together.
     """
 
@@ -54,17 +58,17 @@ class TargetWeights:
         return TargetWeights(self.weight.to(device, non_blocking=True), self.group.to(device, non_blocking=True))
 
     def total(self, order: Order) -> Tensor:
-        """float32 ``[len(Kind)]``: the weight of each group."""
+        """float32 ``[len(Kind)]``: the sum of the weights of each group's targets."""
         zeros = torch.zeros(len(Kind), device=self.weight.device)
         return zeros.index_add(0, self.group[order.targets], self.weight[order.targets])
 
     def sums(self, logits: Tensor, values: Tensor, order: Order) -> LossSums:
-        """Weighted NLL sums.
+        """The weighted sums of the targets' NLL.
 
         Args:
             logits: ``[K, V]`` of the targets in row-major order.
             values: int64 ``[B, E]``, true values.
-            order: of the batch.
+            order: the batch's order.
         """
         nll = functional.cross_entropy(logits, values[order.targets], reduction="none")
         groups, weights = self.group[order.targets], self.weight[order.targets].to(nll.dtype)
@@ -84,17 +88,17 @@ class Weighting:
 
         Args:
             values: int64 ``[B, E]``, true values.
-            layout: of the batch.
-            order: drawn on it.
-            objects: `object_elements` of the batch, where they are known already.
+            layout: the batch's layout.
+            order: an order drawn for this layout.
+            objects: `object_elements` of the batch; None computes them where they are needed.
         """
         weight = torch.ones(values.shape, device=values.device)
         if self.object_weight != 1.0:
             objects = object_elements(values, layout) if objects is None else objects
             weight = weight.masked_fill(objects, self.object_weight)
         if self.balance == "rate":
-            hidden_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
-            weight = weight / hidden_share[:, None]
+            target_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
+            weight = weight / target_share[:, None]
         return TargetWeights(weight, layout.kind if self.balance == "kind" else torch.zeros_like(layout.kind))
 
     def sums(self, logits: Tensor, values: Tensor, layout: Layout, order: Order) -> LossSums:

@@ -1,4 +1,4 @@
-"""Which trajectories each update sees, fixed by the seed before the first one runs."""
+"""The trajectories and the learning rate of each update, fixed before the first update runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from anyorder.seeding import stream
 
 
 def plan_updates(data: EncodedData[Layout], budget: Budget, config: TrainingConfig) -> list[list[list[int]]]:
-    """For every update, its batches; for every batch, the indices of its trajectories. A number of updates is filled
-    with as many passes over the data as it takes, the last one cut short."""
+    """For every update, its batches; for every batch, the indices of its trajectories. The seed alone decides them. If the
+    configuration sets a number of updates, there are as many passes over the data as they need, and the last is cut short."""
     epochs = count() if config.num_updates is not None else range(config.num_epochs)
     batches = (batch for epoch in epochs for batch in data.shuffled(budget, stream(config.seed, "batches", epoch)))
     return list(islice(_in_groups(batches, config.accumulation), config.num_updates))
@@ -26,7 +26,7 @@ def _in_groups(batches: Iterator[list[int]], size: int) -> Iterator[list[list[in
 
 
 def learning_rate_factor(update: int, num_updates: int, warmup_updates: int, floor: float = 0.02) -> float:
-    """Linear warm-up, then a cosine from 1 down to ``floor``; a function of the update alone."""
+    """The share of the peak learning rate at an update, in (0, 1]: linear warm-up, then a cosine from 1 down to ``floor``."""
     warmup = min(warmup_updates, num_updates // 10)
     if update < warmup:
         return (update + 1) / warmup

@@ -13,7 +13,7 @@ SHORT = {"action_accuracy": "actions", "observation_accuracy": "elements", "obje
 
 
 class TrainingProgress:
-    """Keeps the averages that the bar and the journal show."""
+    """Updates the bar, and keeps the average speed that the bar and the journal show."""
 
     def __init__(self, bar: Progress, total: int, done: int, counted_in: str) -> None:
         self._bar, self._counted_in = bar, counted_in
@@ -27,12 +27,12 @@ class TrainingProgress:
         return self._length / max(1e-9, time.monotonic() - self._start)
 
     def advance(self, length: int) -> None:
-        """One update on so many frames or tokens is done."""
+        """Count one more update, on so many frames or tokens."""
         self._length += length
         self._bar.advance(self._task)
 
     def show(self, loss: float, scores: dict[str, float]) -> None:
-        """The latest loss and validation scores."""
+        """Show the latest loss and validation scores."""
         shown = "".join(f" {SHORT.get(name, name)} {100 * value:.1f}%" for name, value in scores.items() if name != "loss")
         self._bar.update(self._task, note=f"loss {loss:.2f} {self.rate:.0f} {self._counted_in}/s{shown}")
 

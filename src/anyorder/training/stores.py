@@ -1,7 +1,7 @@
 """Where a run keeps its weights and the state it resumes from.
 
-A store is told by the trainer when to write; every process calls it, for a model that is divided among them. Whatever
-is written stands under a temporary name until it is whole.
+The trainer tells a store when to write. Every process calls the store, since the model may be divided among them.
+Each file or folder has a temporary name until it is whole.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from anyorder.training import checkpoint
 
 
 class Store(Protocol):
-    """Weights for those who ask the model, and a state for the training that goes on.
+    """Keeps weights for later use of the model, and a state from which training can continue.
 
-    ``model`` and ``optimizer`` are as ``accelerator.prepare`` returned them.
+    ``model`` and ``optimizer`` are what ``accelerator.prepare`` returned.
     """
 
     def save_weights(self, accelerator: Accelerator, model: nn.Module, name: str) -> None:
-        """Under a name: ``best`` or ``last``."""
+        """Write the weights under a name: ``best`` or ``last``."""
 
     def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
-        """All that changes in training; ``progress`` is JSON."""
+        """Write all that changes in training; ``progress`` holds JSON values."""
 
     def load_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
-        """Put the last state back; returns its ``progress``, or None if there is none.
+        """Put the last state back into model and optimizer; returns its ``progress``, or None if there is no state.
 
         Raises:
-            AnyOrderError: for a state of another model.
+            AnyOrderError: when the state does not fit the model.
         """
 
 
 class OneFile:
-    """One safetensors file each: ``checkpoints/NAME.safetensors``, with ``NAME.pt`` as a link to it for those who are used
-    to that name, and ``checkpoints/state.safetensors``.
+    """A store of single safetensors files: weights in ``checkpoints/NAME.safetensors``, with ``NAME.pt`` as a link for users
+    of that name, and the state in ``checkpoints/state.safetensors``.
 
     Args:
-        folder: of the run.
-        header: what a checkpoint must tell to build the model again.
+        folder: the run's folder.
+        header: JSON values that suffice to build the model again.
     """
 
     def __init__(self, folder: Path, header: dict[str, Any]) -> None:
@@ -75,12 +75,14 @@ class OneFile:
         try:
             checkpoint.restore_training(saved.tensors, accelerator.unwrap_model(model), optimizer)
         except RuntimeError:
-            raise AnyOrderError(f"{self._state_file} does not fit this model; resume with the one it was trained as") from None
+            raise AnyOrderError(
+                f"{self._state_file} does not fit this model; resume with the configuration that the run was started with"
+            ) from None
         return saved.header
 
 
 def link_as_pt(path: Path, name: str) -> None:
-    """``NAME.pt`` beside a file or folder, which it leads to."""
+    """Make ``NAME.pt`` beside a file or folder, as a link to it."""
     link = path.parent / f"{name}.pt"
     if not link.is_symlink():
         link.symlink_to(path.name)

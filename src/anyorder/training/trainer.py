@@ -1,6 +1,6 @@
 """The training loop: plan -> batch -> strategy -> order -> model -> loss -> update.
 
-Everything random is a function of (seed, update), so a run that was interrupted continues to the same weights.
+All random numbers depend on (seed, update) alone, so a run that was interrupted and resumed ends with the same weights.
 """
 
 from __future__ import annotations
@@ -37,28 +37,29 @@ from anyorder.training.stores import Store
 from anyorder.training.validation import quality, validate
 
 UPDATES_PER_PAUSE = 10
-"""Every so many updates a run pauses to record, to validate, to save and to see whether it was told to stop."""
+"""After every so many updates a run pauses: it writes records, validates, saves, and stops if it was asked to."""
 
 
-def _nothing(model: Any) -> dict[str, float]:
+def _no_numbers(model: Any) -> dict[str, float]:
     return {}
 
 
 @dataclass(frozen=True)
 class Job(Generic[LayoutT]):
-    """All that a training run needs, whatever the model; `anyorder.build` makes one of a configuration.
+    """All that a training run needs, for any model; `anyorder.build` makes a job from a configuration.
 
     Attributes:
         model: a torch module.
         train, validation: encoded splits.
-        budget: of one batch; processes share it.
+        budget: size of one batch; all processes together compute one.
         strategy_at: from the progress of training (0..1) to the strategy of that update.
-        weighting: of the loss.
+        weighting: how much each target counts in the loss.
         config: how to train.
-        folder: of the run; its records go there.
+        folder: the run's folder; records go there.
         store: keeps weights and state.
         resume: True to continue from the state in the store, if there is one.
-        watch: asked at every validation for figures that are recorded beside its scores; it changes nothing else.
+        watch: called with the model at every validation; returns numbers to record beside the scores. It must
+            not change the model.
     """
 
     model: Model[LayoutT]
@@ -71,25 +72,26 @@ class Job(Generic[LayoutT]):
     folder: Path
     store: Store
     resume: bool
-    watch: Callable[[Any], dict[str, float]] = _nothing
+    watch: Callable[[Any], dict[str, float]] = _no_numbers
 
 
 def train(job: Job[LayoutT]) -> dict[str, float]:
     """Train to the end; returns the last validation scores.
 
     Raises:
-        Interrupted: after saving the state, saying how to continue.
+        Interrupted: when the user or the scheduler asks to stop; the state is saved, and the message says how to continue.
         AnyOrderError: when the loss is no longer a number.
     """
-    # The model has no buffers that training changes, so there is nothing to broadcast before every pass.
+    # Training changes no buffers of the model, so there is nothing to broadcast before every pass.
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
     accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
+    assert isinstance(job.model, nn.Module)  # as `Model` says, but its type cannot
     model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
     return _Run(job, accelerator, model, optimizer).to_the_end()
 
 
-def make_optimizer(model: Model[LayoutT], config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW over the model's own parameter groups."""
+def make_optimizer(model: Model[Any], config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW over the model's parameter groups, at the peak learning rates."""
     groups = [
         {
             "params": group.parameters,
@@ -125,8 +127,8 @@ class _Run(Generic[LayoutT]):
                 progress.advance(self._length(done - 1))
                 if done % UPDATES_PER_PAUSE and done < total:
                     continue
-                # Between pauses the processes meet in the gradients alone.
-                loss, stopping = self._meet(losses, bool(stop))
+                # Between pauses, the processes exchange nothing but gradients.
+                loss, stopping = self._gather(losses, bool(stop))
                 losses.clear()
                 progress.show(loss, self.scores)
                 if journal:
@@ -149,19 +151,19 @@ class _Run(Generic[LayoutT]):
         return self.scores
 
     def _validation_times(self) -> set[int]:
-        """Evenly spaced pauses, the last one at the end."""
+        """The updates after which to validate: evenly spaced, each at a pause, the last one at the end."""
         total, number = len(self.updates), self.job.config.num_validations
         evenly = (math.ceil(total * (i + 1) / number) for i in range(number))
         return {min(total, UPDATES_PER_PAUSE * math.ceil(update / UPDATES_PER_PAUSE)) for update in evenly}
 
     def _length(self, update: int) -> int:
-        """In frames or tokens."""
+        """Length of an update's trajectories, in frames or tokens."""
         return sum(self.job.train.lengths[i] for batch in self.updates[update] for i in batch)
 
-    def _meet(self, losses: list[Tensor], stop: bool) -> tuple[float, bool]:
-        """Mean loss since the last pause, over all processes, and whether any of them was told to stop."""
-        told = torch.stack([torch.stack(losses).mean(), losses[0].new_tensor(float(stop))])
-        loss, stopping = self.accelerator.reduce(told, "sum").tolist()
+    def _gather(self, losses: list[Tensor], stop: bool) -> tuple[float, bool]:
+        """Mean loss since the last pause, over all processes, and whether any of them was asked to stop."""
+        numbers = torch.stack([torch.stack(losses).mean(), losses[0].new_tensor(float(stop))])
+        loss, stopping = self.accelerator.reduce(numbers, "sum").tolist()
         if loss != loss:
             raise AnyOrderError("the loss is no longer a number; lower training.learning_rate")
         return loss, stopping > 0
@@ -174,41 +176,43 @@ class _Run(Generic[LayoutT]):
             group["lr"] = peak * factor
         batches, total_weight = self._batches(update)
         loss = torch.zeros((), device=self.accelerator.device)
-        for number, share in enumerate(batches):
+        for number, part in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss += self._backward(share, total_weight)
+                loss += self._backward(part, total_weight)
         self.accelerator.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss
 
-    def _batches(self, update: int) -> tuple[list[_Share[LayoutT]], Tensor]:
-        """This process's share of the update, and the weight of the whole update's targets. Orders are drawn for
-        whole batches, so that how many processes share them changes nothing but the speed."""
+    def _batches(self, update: int) -> tuple[list[_Part[LayoutT]], Tensor]:
+        """This process's parts of the update's batches, and ``[len(Kind)]`` weights of the whole update's targets.
+
+        Orders are drawn for whole batches, so the number of processes changes only the speed."""
         rank, world, device = self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.device
         strategy = self.job.strategy_at(update / max(1, len(self.updates) - 1))
         drawn, total_weight = [], torch.zeros(len(Kind))
         for number, index in enumerate(self.updates[update]):
             batch = self.job.train.batch(index)
             order = strategy(batch.layout, stream(self.job.config.seed, "order", update, number))
-            share = _Share(batch, order, self.job.weighting.weigh(batch.values, batch.layout, order))
-            total_weight += share.weights.total(order)
-            drawn.append((share.of(rank, world) if world > 1 else share).to(device))
+            part = _Part(batch, order, self.job.weighting.weigh(batch.values, batch.layout, order))
+            total_weight += part.weights.total(order)
+            drawn.append((part.for_process(rank, world) if world > 1 else part).to(device))
         return drawn, total_weight.to(device)
 
-    def _backward(self, share: _Share[LayoutT], total: Tensor) -> Tensor:
-        """Add the gradient of this batch's share of the loss; the mean is over the whole update, not over parts."""
-        batch, order = share.batch, share.order
+    def _backward(self, part: _Part[LayoutT], total: Tensor) -> Tensor:
+        """Add the gradient of this part's loss; returns that loss. Its mean is taken over the targets of the whole update."""
+        batch, order = part.batch, part.order
         with self.accelerator.autocast():
             logits = self.forward(batch.values, batch.layout, order)
-        loss = share.weights.sums(logits, batch.values, order).mean(total)
-        # Gradients are averaged over processes, the loss is a sum over them.
+        loss = part.weights.sums(logits, batch.values, order).mean(total)
+        # Accelerate averages gradients over the processes, but the loss is a sum over them.
         self.accelerator.backward(loss * self.accelerator.num_processes)
         return loss.detach()
 
     def _validate(self, update: int, journal: Journal | None) -> None:
-        """Every process scores the whole split: those of a divided model can only compute together."""
+        """Score the validation split. The main process does it alone; with a divided model all do, since they can only compute
+        together."""
         config, plain = self.job.config, self.accelerator.unwrap_model(self.model)
         together = any(isinstance(parameter, DTensor) for parameter in plain.parameters())
         if together or self.accelerator.is_main_process:
@@ -220,7 +224,7 @@ class _Run(Generic[LayoutT]):
         self._keep_if_best()
 
     def _keep_if_best(self) -> None:
-        """What the main process found decides."""
+        """Save the weights as ``best`` if the scores of the main process are better than before."""
         [found] = broadcast_object_list([quality(self.scores) if self.accelerator.is_main_process else None])
         if found > self.best:
             self.best = found
@@ -237,37 +241,37 @@ class _Run(Generic[LayoutT]):
         if saved["num_updates"] != len(self.updates):
             raise AnyOrderError(
                 f"the state in {self.job.folder} belongs to a run of {saved['num_updates']} updates, this one has"
-                f" {len(self.updates)}; resume with the configuration and data it was started with"
+                f" {len(self.updates)}; resume with the configuration and data that the run was started with"
             )
         self.best, self.scores = saved["best"], saved["scores"]
         return saved["update"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Share(Generic[LayoutT]):
-    """A batch, or the part of it that one process computes."""
+class _Part(Generic[LayoutT]):
+    """A batch with its order and weights, or the part of it that one process computes."""
 
     batch: Batch[LayoutT]
     order: Order
     weights: TargetWeights
 
-    def of(self, rank: int, world: int) -> _Share[LayoutT]:
-        """Every ``world``-th trajectory; a process that is left without one computes on another's without scoring it."""
+    def for_process(self, rank: int, world: int) -> _Part[LayoutT]:
+        """Every ``world``-th trajectory. A process that gets none computes on the first one, with nothing to score."""
         rows = torch.arange(rank, len(self.batch.values), world)
         if len(rows):
-            return _Share(self.batch.rows(rows), self.order.rows(rows), self.weights.rows(rows))
+            return _Part(self.batch.rows(rows), self.order.rows(rows), self.weights.rows(rows))
         first = torch.zeros(1, dtype=torch.int64)
         roles = self.order.roles[first]
         unscored = Order(roles.where(roles != Role.TARGET, int(Role.HIDDEN)), self.order.ranks[first])
-        return _Share(self.batch.rows(first), unscored, self.weights.rows(first))
+        return _Part(self.batch.rows(first), unscored, self.weights.rows(first))
 
-    def to(self, device: torch.device) -> _Share[LayoutT]:
-        return _Share(self.batch.to(device), self.order.to(device), self.weights.to(device))
+    def to(self, device: torch.device) -> _Part[LayoutT]:
+        return _Part(self.batch.to(device), self.order.to(device), self.weights.to(device))
 
 
 @contextmanager
 def _on_signal() -> Iterator[list[int]]:
-    """A list that becomes non-empty when the user or the scheduler asks to stop; a second Ctrl-C stops at once."""
+    """A list that is empty until the user or the scheduler asks to stop; a second Ctrl-C stops at once."""
     received: list[int] = []
 
     def note(number: int, frame: Any) -> None:

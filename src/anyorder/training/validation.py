@@ -1,8 +1,10 @@
-"""Scores of a split under fixed draws of a strategy, to watch training and to choose the best checkpoint."""
+"""Scores of a split, under orders that are the same at every validation: to watch training and choose the best weights."""
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
+from functools import reduce
 
 import torch
 
@@ -16,8 +18,8 @@ from anyorder.training.loss import LossSums, Weighting
 
 
 def quality(scores: dict[str, float]) -> float:
-    """What the best checkpoint is best at: the mean of the accuracies. The loss would stop too early: that of actions
-    rises with overconfidence while their accuracy still improves."""
+    """The number that decides which checkpoint is the best: the mean of the accuracies. The loss would choose one too early:
+    the loss of actions rises with overconfidence while their accuracy still improves."""
     accuracies = [value for name, value in scores.items() if name.endswith("accuracy")]
     return sum(accuracies) / len(accuracies)
 
@@ -32,7 +34,8 @@ def validate(
     seed: int,
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
-    ``object_accuracy`` (elements of cells that hold an object); an accuracy without targets is left out."""
+    ``object_accuracy`` (elements of cells that hold an object). An accuracy without targets is left out. Orders depend on
+    the seed alone. The model is in training mode afterwards."""
     device = next(model.parameters()).device
     model.eval()
     sums: list[LossSums] = []
@@ -55,5 +58,5 @@ def validate(
             right[name] += int((correct & chosen).sum())
             count[name] += int(chosen.sum())
     model.train()
-    loss = LossSums(sum(s.loss for s in sums), sum(s.weight for s in sums)).mean()
+    loss = reduce(operator.add, sums).mean()
     return {"loss": float(loss), **{name: right[name] / count[name] for name in right if count[name]}}

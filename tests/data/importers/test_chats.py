@@ -166,8 +166,8 @@ WRONG = {
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
     "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected a text as value of turn 0, found nothing"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
-    "nobody acts": (turns("go"), "at least one action, found none"),
-    "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about, found none"),
+    "nobody acts": (turns("go"), "at least one action; found none"),
+    "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about; found none"),
 }
 
 
@@ -209,11 +209,11 @@ def test_a_file_of_no_format_and_options_that_are_wrong_are_refused(tmp_path):
         import_chats([file_of(tmp_path, {"text": "a"})], tmp_path / "data", ImportSpec())
     with pytest.raises(AnyOrderError, match="could not read .*nothing.jsonl: No such file"):
         import_chats([tmp_path / "nothing.jsonl"], tmp_path / "data", ImportSpec())
-    with pytest.raises(AnyOrderError, match="formats are auto, sharegpt, agentgym, openai; found 'csv'"):
+    with pytest.raises(AnyOrderError, match="format must be one of auto, sharegpt, agentgym, openai; found 'csv'"):
         ImportSpec(format="csv")
-    with pytest.raises(AnyOrderError, match="shares whose sum is below 1"):
+    with pytest.raises(AnyOrderError, match="shares with a sum below 1"):
         ImportSpec(validation=0.6, test=0.4)
-    with pytest.raises(AnyOrderError, match="none that is right .the first: chat.jsonl, line 1"):
+    with pytest.raises(AnyOrderError, match="no valid one .the first: chat.jsonl, line 1"):
         import_chats([file_of(tmp_path, turns("a"))], tmp_path / "data", ImportSpec(skip_bad_lines=True))
 
 
@@ -235,7 +235,7 @@ def test_what_is_written_is_read_back_exactly_and_the_same_bytes_each_time(tmp_p
 def test_text_is_not_read_as_a_grid_and_damage_is_named(tmp_path):
     folder = tmp_path / "data"
     import_chats([file_of(tmp_path, ETO)], folder, ImportSpec(validation=0, test=0))
-    with pytest.raises(AnyOrderError, match="holds a data set of text, expected one of grid"):
+    with pytest.raises(AnyOrderError, match="the data set must be one of grid; found one of text"):
         read_split(folder, "train")
     with pytest.raises(AnyOrderError, match="no split 'test'; it has train"):
         read_text_split(folder, "test")

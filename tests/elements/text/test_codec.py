@@ -46,16 +46,16 @@ def test_ids_come_from_the_tokenizer_or_the_model():
     codec = TextCodec.of(of_bert)
     assert (codec.mask_id, codec.end_id, codec.pad_id) == (4, 3, 0)
     of_llada = PreTrainedTokenizerFast(tokenizer_object=byte_level(), eos_token="<|endoftext|>", pad_token="<|endoftext|>")
-    with pytest.raises(AnyOrderError, match="mask token is needed"):
+    with pytest.raises(AnyOrderError, match="must have a mask token"):
         TextCodec.of(of_llada)
     codec = TextCodec.of(of_llada, mask_id=1)
     assert (codec.mask_id, codec.end_id, codec.pad_id) == (1, 0, 0)
 
 
 def test_a_slow_tokenizer_an_unknown_token_and_a_mask_that_ends_are_refused():
-    with pytest.raises(AnyOrderError, match="a fast tokenizer is needed, found object"):
+    with pytest.raises(AnyOrderError, match="the tokenizer must be a fast one; found object"):
         TextCodec.of(object())
-    with pytest.raises(AnyOrderError, match="mask_id is a token.*9999"):
+    with pytest.raises(AnyOrderError, match="mask_id must be a token.*9999"):
         TextCodec(wordpiece(), 9999, 3)
-    with pytest.raises(AnyOrderError, match="not the mask token"):
+    with pytest.raises(AnyOrderError, match="must differ from the mask token"):
         TextCodec(wordpiece(), 4, 4)

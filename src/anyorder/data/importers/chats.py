@@ -1,4 +1,4 @@
-"""Importing chat files: from lines to a data set folder that accounts for every one of them."""
+"""How chat files are imported: from lines to a data set folder that accounts for every line."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ImportSpec:
     """How to import.
 
     Attributes:
-        format: one of `FORMATS`, or ``auto``: each file's first line decides.
+        format: one of `FORMATS`; or ``auto``, which detects the format of each file from its first line.
         validation: share of the tasks for validation.
         test: share of the tasks for testing.
-        seed: of the split.
-        skip_bad_lines: leave lines out that are wrong, and list them in the manifest; otherwise the first one ends all.
+        seed: of the draw that divides the tasks into splits.
+        skip_bad_lines: True leaves wrong lines out and lists them in the manifest; False stops at the first wrong line.
     """
 
     format: str = "auto"
@@ -41,10 +41,10 @@ class ImportSpec:
 
     def __post_init__(self) -> None:
         if self.format not in ("auto", *FORMATS):
-            raise AnyOrderError(f"the formats are auto, {', '.join(FORMATS)}; found {self.format!r}")
+            raise AnyOrderError(f"the format must be one of auto, {', '.join(FORMATS)}; found {self.format!r}")
         if min(self.validation, self.test) < 0 or not self.validation + self.test < 1:
             found = f"{self.validation} and {self.test}"
-            raise AnyOrderError(f"validation and test are shares whose sum is below 1, found {found}")
+            raise AnyOrderError(f"validation and test must be shares with a sum below 1; found {found}")
 
 
 def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
@@ -53,13 +53,13 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
     Trajectories of one task never lie in two splits; see `task_of`.
 
     Args:
-        files: in order.
-        folder: of the data set; made if need be.
-        spec: how.
+        files: the files to import, in order.
+        folder: where the data set goes; made if it does not exist.
+        spec: how to import.
 
     Raises:
-        AnyOrderError: naming file and line of the first that is wrong, unless they are skipped; when the folder holds
-            a data set, or nothing is left to store.
+        AnyOrderError: for the first wrong line, with its file and number, unless wrong lines are skipped; when the folder
+            holds a data set already; or when no line is left to store.
     """
     files, folder = [Path(file) for file in files], Path(folder)
     if (folder / MANIFEST).exists():
@@ -80,7 +80,7 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
         inputs.append({"file": file.name, "format": name, "sha256": sha256(file), "num_trajectories": num})
     if not any(splits.values()):
         first = f" (the first: {wrong[0]})" if wrong else ""
-        raise AnyOrderError(f"expected conversations in {', '.join(map(str, files))}, found none that is right{first}")
+        raise AnyOrderError(f"expected conversations in {', '.join(map(str, files))}, found no valid one{first}")
     written = {name: _write(folder, name, found) for name, found in splits.items() if found}
     content = {**asdict(spec), "inputs": inputs, "skipped_lines": [asdict(line) for line in wrong]}
     source = ", ".join(file.name for file in files)
@@ -90,18 +90,18 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
 
 
 def task_of(trajectory: TextTrajectory) -> str:
-    """What is told before the agent's first action (the first action, if nothing is), white space aside: several
-    attempts at it are one task."""
-    texts = []
+    """The task that a trajectory attempts: all text before the agent's first action, or that action if nothing precedes it.
+    White space is normalised, so that several attempts at one task have equal texts."""
+    texts: list[str] = []
     for turn in trajectory.turns:
         if turn.part == "action":
             return " ".join(texts) or " ".join(turn.text.split())
         texts.append(" ".join(turn.text.split()))
-    raise ValueError("a trajectory has an action")
+    raise ValueError("a trajectory must have an action; found none")
 
 
 def split_of(trajectory: TextTrajectory, spec: ImportSpec) -> str:
-    """Which split a trajectory's task belongs to, from a hash of the task and the seed; whatever else is imported."""
+    """The split of a trajectory. It depends on the spec and a hash of the task and the seed, not on what else is imported."""
     digest = hashlib.sha256(f"{spec.seed}\n{task_of(trajectory)}".encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
     if share < spec.test:

@@ -1,4 +1,4 @@
-"""From a conversation to a trajectory: who is the environment, who the agent, and what comes before both."""
+"""From a conversation to a trajectory: what is the mission, what the environment says and what the agent does."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ ACKNOWLEDGEMENT = re.compile(
     r"(ok|okay|sure|yes|understood|got it|alright|i understand|i see)\b(?!.*\baction:)", re.IGNORECASE | re.DOTALL
 )
 LONGEST_ACKNOWLEDGEMENT = 200
-"""Characters."""
+"""The most characters that an acknowledgement may have."""
 
 
 def trajectory(conversation: Conversation, source: str) -> TextTrajectory:
-    """The mission is the system's turns at the beginning, the first user turn, and the agent's acknowledgement of it.
-    After that, what the agent says are actions, everything else observations.
+    """The trajectory of a conversation.
 
-    The agent's first turn is an *acknowledgement* if the file says that it is not to be learned, or, where it says
-    nothing, if it begins like one ("OK", "Sure" ...), is short and names no action; and if user and agent go on.
-    Turns of one side in a row are joined to one, line by line. All are asked about but those that the file excludes.
+    The mission is the system's turns at the beginning, the first user turn, and the agent's acknowledgement of it. After
+    the mission, turns of the agent are actions and all other turns are observations.
+
+    The agent's first turn is an *acknowledgement* if the file excludes it from learning; or, where the file says
+    nothing, if it begins like one ("OK", "Sure" ...), is short and names no action. In both cases the user and the agent
+    must speak again after it. Turns of one side in a row are joined to one turn, line by line. A model is asked about
+    all turns except those that the file excludes.
 
     Args:
-        conversation: of one line.
-        source: where it stands.
+        conversation: the content of one line.
+        source: the line's file and number.
 
     Raises:
         BadLine: for a conversation that is no trajectory.

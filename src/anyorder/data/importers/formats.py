@@ -1,10 +1,10 @@
-"""Formats of chat files, one JSON object a line, and what they say.
+"""Formats of chat files, which have one JSON object per line, and how to read a line of each.
 
-| format | a line | a turn |
+| format | keys of a line | keys of a turn |
 |---|---|---|
-| `sharegpt` (also of ETO) | `conversations`: turns | `from` (human, gpt, system, tool ...), `value` |
-| `agentgym` | the same | and `loss`: false for what the agent says and is not to learn |
-| `openai` | `messages`: turns; perhaps `tools` | `role`, `content`, perhaps `tool_calls`, `weight` (0 as `loss` false) |
+| `sharegpt` (also in ETO) | `conversations`: turns | `from` (human, gpt, system, tool ...), `value` |
+| `agentgym` | the same | the same, and `loss`: false for turns of the agent that are not to be learned |
+| `openai` | `messages`: turns; perhaps `tools` | `role`, `content`, perhaps `tool_calls`, `weight` (0 means `loss` false) |
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Any
 
 
 class BadLine(Exception):
-    """What was expected of a line and what was found, in words."""
+    """A wrong line; the message says what was expected and what was found."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A turn as a file has it.
+    """A turn as it is written in a file.
 
     Attributes:
         role: system, user, assistant or tool.
         text: what is said.
-        asked: what the file says of it, None if nothing.
-        others: what else it says.
+        asked: False if the file excludes the turn from learning, True if it includes it, None if it says neither.
+        others: all other keys of the turn.
     """
 
     role: str
@@ -39,11 +39,11 @@ class Message:
 
 @dataclass(frozen=True)
 class Conversation:
-    """A line.
+    """The content of a line.
 
     Attributes:
-        messages: in order.
-        others: what else it says.
+        messages: the turns, in order.
+        others: all other keys of the line.
     """
 
     messages: tuple[Message, ...]
@@ -65,20 +65,20 @@ ROLES = {
     "observation": "tool",
     "function_response": "tool",
 }
-"""How files call who speaks."""
+"""Names that files give to a speaker -> the role of the turn."""
 
 
 def sharegpt(line: Mapping[str, Any]) -> Conversation:
-    """A line of `sharegpt` or `agentgym`."""
+    """The conversation in a line of `sharegpt` or `agentgym`."""
     others = dict(line)
     turns = _turns(others, "conversations")
     return Conversation(tuple(_sharegpt_turn(number, turn) for number, turn in enumerate(turns)), others)
 
 
 def openai(line: Mapping[str, Any]) -> Conversation:
-    """A line of `openai`. Tools on offer become a first system turn; calls are written behind what is said, each as
-    ``{"name": ..., "arguments": ...}`` in a line of its own between lines ``<tool_call>`` and ``</tool_call>``, the way of
-    many chat templates, that of LLaDA2's family among them."""
+    """The conversation in a line of `openai`. The tools on offer become a first system turn. Tool calls are written after
+    the text of their turn, each as ``{"name": ..., "arguments": ...}`` on a line between ``<tool_call>`` and
+    ``</tool_call>``, as many chat templates do, LLaDA2's among them."""
     others = dict(line)
     turns = _turns(others, "messages")
     messages = [_openai_turn(number, turn) for number, turn in enumerate(turns)]
@@ -94,7 +94,7 @@ def detect(line: Mapping[str, Any]) -> str:
     """The format of a file, from its first line.
 
     Raises:
-        BadLine: if it is of none.
+        BadLine: if no format has such a line.
     """
     if "messages" in line:
         return "openai"
@@ -126,15 +126,17 @@ def _openai_turn(number: int, turn: Any) -> Message:
     written = [f"<tool_call>\n{_json(_call(number, call))}\n</tool_call>" for call in calls]
     if ids := [call["id"] for call in calls if "id" in call]:
         others["tool_call_ids"] = ids
-    return Message(role, "\n".join([text] * bool(text) + written), _asked(number, others), others)
+    said = [text] if text else []
+    return Message(role, "\n".join(said + written), _asked(number, others), others)
 
 
 def _content(number: int, content: Any) -> str | None:
-    """Text, or a list of pieces of text."""
+    """The text of a content, which is a text or a list of pieces of text; None if there is no content."""
     if isinstance(content, list):
         pieces = [piece.get("text") if isinstance(piece, dict) else piece for piece in content]
-        if all(isinstance(piece, str) for piece in pieces):
-            return "".join(pieces)
+        texts = [piece for piece in pieces if isinstance(piece, str)]
+        if len(texts) == len(pieces):
+            return "".join(texts)
     elif content is None or isinstance(content, str):
         return content
     raise BadLine(f"expected text as content of turn {number}, found {_brief(content)}")
@@ -145,7 +147,7 @@ def _call(number: int, call: Any) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise BadLine(f"expected a function with a name in the tool_calls of turn {number}, found {_brief(call)}")
     arguments = function.get("arguments", {})
-    with suppress(json.JSONDecodeError):  # a model's broken JSON is what it said
+    with suppress(json.JSONDecodeError):  # a model may write broken JSON; then its text is kept as it is
         arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
     return {"name": function["name"], "arguments": arguments}
 
@@ -164,7 +166,7 @@ def _role(number: int, role: Any, key: str) -> str:
 
 
 def _asked(number: int, others: dict[str, Any]) -> bool | None:
-    """What ``loss`` or ``weight`` says."""
+    """What ``loss`` or ``weight`` says about learning the turn, None where both say nothing; takes it out of ``others``."""
     for key in ("loss", "weight"):
         value = others.pop(key, None)
         if value is not None:

@@ -1,4 +1,4 @@
-"""Reading chat files line by line; a line that is wrong is named, never passed over in silence."""
+"""How chat files are read, line by line; every wrong line is reported with its number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from anyorder.types import TextTrajectory
 
 @dataclass(frozen=True)
 class WrongLine:
-    """A line that is no trajectory.
+    """A line that holds no trajectory.
 
     Attributes:
-        file: its name.
-        line: its number, from 1.
+        file: name of the file.
+        line: number of the line, from 1.
         reason: what was expected and what was found.
     """
 
@@ -33,10 +33,10 @@ class WrongLine:
 
 
 def format_of(path: Path) -> str:
-    """The format of a file, from its first line that holds an object.
+    """The format of a file, from the first line whose format is known.
 
     Raises:
-        AnyOrderError: if none does.
+        AnyOrderError: if no line has a known format.
     """
     problems = []
     for number, text in _lines(path):
@@ -49,10 +49,10 @@ def format_of(path: Path) -> str:
 
 
 def read_chat(path: Path, format_name: str) -> Iterator[TextTrajectory | WrongLine]:
-    """What each line that is not blank holds, in order.
+    """The trajectory of each line that is not blank, in order, or what is wrong with the line.
 
     Args:
-        path: of the file.
+        path: the file.
         format_name: one of `FORMATS`.
     """
     for number, text in _lines(path):

@@ -1,16 +1,16 @@
 """Text trajectories as elements: one token is one element.
 
-| layout | of a token |
+| layout | value for a token |
 |---|---|
-| kind | of its turn; also of the marks around it |
+| kind | that of its turn, also for the marks around the turn |
 | attribute | WORD |
-| cell | its word (what white space separates); an end token or a mark's token is a cell alone |
+| cell | its word (white space separates words); an end token or a mark's token is a cell by itself |
 | unit | 0 for the mission, then one number for each turn |
-| step | environment time, as everywhere |
+| step | environment time |
 | exempt | True for marks, and for turns that are not asked about |
 
 Marks have the kind, step and unit of their turn, so an order ranks and drops them with it, but they are always shown.
-A hidden word tells how many tokens it has, a hidden unit nothing but its room.
+A hidden word still shows how many tokens it has; a hidden unit shows only its room.
 
 Legend: B trajectories, E tokens.
 """
@@ -38,10 +38,10 @@ class EncodedText:
     """One trajectory as tokens.
 
     Attributes:
-        mission: in words.
-        values: int64 ``[E]``.
-        places: name -> int64 ``[E]``: kind, step, cell, unit, exempt.
-        num_units: the mission and the turns after it.
+        mission: the instruction.
+        values: int64 ``[E]``, the tokens.
+        places: name (kind, step, cell, unit, exempt) -> int64 ``[E]``, see `Layout`.
+        num_units: number of units: the mission, and each turn after it.
     """
 
     mission: str
@@ -54,16 +54,17 @@ class EncodedText:
 
 
 def encode_text(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, limit: int | None = None) -> EncodedText:
-    """The tokens of a trajectory, of as much of it as fits; see `shorten`.
+    """The tokens of a trajectory, or of as much of it as fits; see `shorten`.
 
     Args:
-        trajectory: whole.
-        codec: of the model's tokenizer.
-        form: how turns are told.
-        limit: in tokens; None keeps all.
+        trajectory: a whole one.
+        codec: the codec of the model's tokenizer.
+        form: how the model reads turns.
+        limit: how many tokens fit; None keeps all.
 
     Raises:
-        AnyOrderError: for a role that the form does not know; a `TooLong` one where no target fits.
+        AnyOrderError: for a role that the form does not know.
+        TooLong: where no target fits.
     """
     units = text_units(trajectory, codec, form)
     if limit is not None:
@@ -72,7 +73,13 @@ def encode_text(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, li
 
 
 def assemble(units: Sequence[TextUnit], mission: str, end_id: int) -> EncodedText:
-    """Units, in order, as elements."""
+    """The elements of units.
+
+    Args:
+        units: in their order.
+        mission: the instruction.
+        end_id: the token that fills a room after its text.
+    """
     values: list[int] = []
     rows: dict[str, list[int]] = {name: [] for name in ("kind", "step", "cell", "unit", "exempt")}
     cell = number = 0
@@ -95,8 +102,8 @@ def assemble(units: Sequence[TextUnit], mission: str, end_id: int) -> EncodedTex
 
 
 def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
-    """Trajectories padded on the right to the longest. Padding is a kind: its value is ``pad_id``, whatever else that
-    token may stand for."""
+    """A batch of trajectories, padded on the right to the longest. Its values are ``pad_id`` at padding; padding is
+    recognised by its kind, so text may contain that token, too."""
     longest = max(map(len, encoded))
 
     def padded(rows: Sequence[Tensor], filling: int) -> Tensor:
@@ -118,11 +125,11 @@ def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
 
 
 class EncodedTexts(ByLength):
-    """A split of a text data set as elements, ready to be batched; a batch's budget is in tokens.
+    """A split of a text data set as elements, ready to be batched; lengths are counted in tokens.
 
     Args:
-        encoded: its trajectories.
-        pad_id: of the codec.
+        encoded: the split's trajectories.
+        pad_id: the codec's token for padding.
     """
 
     counted_in = "tokens"
@@ -135,14 +142,15 @@ class EncodedTexts(ByLength):
     def of(
         cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int | None = None
     ) -> EncodedTexts:
-        """All of the trajectories; arguments and errors are those of `encode_text`."""
+        """All trajectories, encoded; arguments and errors are those of `encode_text`."""
         return cls([encode_text(trajectory, codec, form, limit) for trajectory in trajectories], codec.pad_id)
 
     @classmethod
     def fitting(
         cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int
     ) -> tuple[EncodedTexts, list[str]]:
-        """Those of the trajectories that have a target within the limit, and for each other one why it has none."""
+        """The trajectories that have a target within the limit, encoded; and for each other trajectory a message that says
+        why it has none."""
         encoded, left_out = [], []
         for trajectory in trajectories:
             try:

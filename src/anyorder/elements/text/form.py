@@ -1,4 +1,4 @@
-"""How a conversation is told a model: the marks between its turns, and the room that each turn gets."""
+"""How a model reads a conversation: the marks between turns, and the room that each turn gets."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from anyorder.errors import AnyOrderError
 
 @dataclass(frozen=True)
 class ChatForm:
-    """The same form in training and acting.
+    """The marks and rooms of conversations, the same in training and acting.
 
-    What is visible around a hidden turn are the marks and its room. The *room* of a turn of n tokens is the smallest of
-    ``r, 2r, 4r, ...`` that holds n + 1, where r is the smallest room of its part; all of it that the text does not fill
-    is end tokens, at least one, which are targets like the text. So nothing tells a turn's length but its room: lengths
-    up to r - 1 cannot be told apart at all, longer ones up to a factor of two. With r as large as the longest turn
-    nothing is told. A policy that does not know yet what it will do leaves room r for it, and has been trained on the
-    same wherever the action fitted.
+    A model sees two things of a hidden turn: the marks around it, and its room. The *room* of a turn of n tokens is the
+    smallest of ``r, 2r, 4r, ...`` that holds n + 1 tokens, where r is the smallest room of its part. End tokens, at
+    least one, fill the room after the text; they are targets like the text. So only the room gives a hint of a turn's
+    length: all lengths up to r - 1 look alike, and longer ones are known up to a factor of two. If r exceeds the longest
+    turn, a room gives no hint at all. A policy that has not chosen its action yet leaves room r for it; training showed
+    the model the same room for every action that fits.
 
     Attributes:
-        marks: role -> marks in front of its turns and behind them.
-        first_system: the marks of a system turn that begins a conversation; None: those of any other.
-        opening: mark in front of a conversation that no system turn begins.
-        rooms: part -> its smallest room, in tokens. Missions are never hidden and get no more than they need.
+        marks: role -> the marks before and after its turns.
+        first_system: the marks of a system turn that begins a conversation; None: the same as of other system turns.
+        opening: the mark before a conversation that does not begin with a system turn.
+        rooms: part -> its smallest room, in tokens. Missions are never hidden, so their room is the length of their text.
     """
 
     marks: Mapping[str, tuple[str, str]]
@@ -33,10 +33,10 @@ class ChatForm:
 
     def __post_init__(self) -> None:
         if set(self.rooms) != {"observation", "action"} or min(self.rooms.values()) < 1:
-            raise AnyOrderError(f"rooms of observation and action are at least 1 token, found {dict(self.rooms)}")
+            raise AnyOrderError(f"the rooms of observation and action must be at least 1 token; found {dict(self.rooms)}")
 
     def around(self, role: str, first: bool) -> tuple[str, str]:
-        """The marks in front of a role's turn and behind it.
+        """The marks before and after a role's turn.
 
         Args:
             role: who speaks.
@@ -46,7 +46,7 @@ class ChatForm:
             AnyOrderError: for a role that this form does not know.
         """
         if role not in self.marks:
-            raise AnyOrderError(f"this form knows the roles {', '.join(self.marks)}; found {role!r}; add it to the form")
+            raise AnyOrderError(f"the role must be one of {', '.join(self.marks)}; found {role!r}; add it to the form")
         if not first:
             return self.marks[role]
         if role == "system":
@@ -55,11 +55,11 @@ class ChatForm:
         return self.opening + before, after
 
     def room(self, part: str, num_tokens: int) -> int:
-        """How many tokens a turn gets.
+        """How many tokens the room of a turn has.
 
         Args:
             part: mission, observation or action.
-            num_tokens: of its text.
+            num_tokens: number of tokens of its text.
         """
         if part == "mission":
             return num_tokens
@@ -70,7 +70,7 @@ class ChatForm:
 
 
 PLAIN = ChatForm({role: (f"{role}: ", "\n") for role in ("system", "user", "assistant", "tool")})
-"""In plain words, for any model. Where white space is no token, nothing stands behind a turn but the next one's mark."""
+"""Marks in plain words, for any model. Where the tokenizer has no token for white space, there is no mark after a turn."""
 
 LLADA2 = ChatForm(
     {
@@ -83,4 +83,4 @@ LLADA2 = ChatForm(
     opening="<role>SYSTEM</role>detailed thinking off<|role_end|>",
 )
 """The marks of the chat template of LLaDA2's family (Ling 2.0), with thinking off. What several tools say in a row is one turn
-here (`anyorder import` joins it line by line) in one pair of tags, where the template has a pair for each."""
+here (`anyorder import` joins it line by line) with one pair of tags; the template writes a pair of tags for each tool."""

@@ -1,4 +1,4 @@
-"""Tokenizers: of a folder, or made from the texts of a data set."""
+"""Tokenizers: read from a folder, or made from the texts of a data set."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from anyorder.errors import AnyOrderError
 
 END, MASK = "<|endoftext|>", "<|mask|>"
-"""Names of special tokens, as LLaDA2's tokenizer has them; padding is the end of text."""
+"""Names of special tokens, as in LLaDA2's tokenizer; the end of text is also the padding token."""
 
 
 def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedTokenizerFast:
     """The tokenizer in a folder.
 
     Raises:
-        AnyOrderError: when there is none, or not a fast one.
+        AnyOrderError: when there is no tokenizer, or it is not a fast one.
     """
     try:
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
@@ -28,8 +28,8 @@ def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
             f"could not read a tokenizer from {folder} ({reason}); copy tokenizer.json and"
             " tokenizer_config.json there, or name another language_model.tokenizer"
         ) from None
-    if not getattr(found, "is_fast", False):
-        raise AnyOrderError(f"a fast tokenizer is needed (tokenizer.json), found {type(found).__name__} in {folder}")
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise AnyOrderError(f"the tokenizer must be a fast one (tokenizer.json); found {type(found).__name__} in {folder}")
     return found
 
 
@@ -37,8 +37,8 @@ def make_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer of these texts, which gives back any text exactly.
 
     Args:
-        texts: to learn from; the same ones make the same tokenizer.
-        size: number of tokens at most; 258 at least, one for each byte and the two special ones.
+        texts: the texts to learn from; the same texts make the same tokenizer.
+        size: largest number of tokens, at least 258: one for each byte, and the two special tokens.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -1,4 +1,4 @@
-"""A text trajectory as units of tokens, and as many of them as fit."""
+"""A text trajectory as units of tokens, shortened to what fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anyorder.types import TextTrajectory
 
 
 class TooLong(AnyOrderError):
-    """Nothing that could be asked fits."""
+    """No turn that could be a target fits into the limit."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class TextUnit:
 
     Attributes:
         part: mission, observation or action.
-        step: of the turn, -1 for a mission.
+        step: the turn's step, -1 for a mission.
         asked: True if its room may be hidden.
-        before, after: the marks around it, always visible.
-        text: tokens of what is said.
-        room: tokens from mark to mark; what the text leaves of them is end tokens.
+        before, after: the tokens of the marks around it, always visible.
+        text: the tokens of what is said.
+        room: number of tokens from mark to mark; end tokens fill what the text leaves free.
     """
 
     part: str
@@ -57,18 +57,19 @@ def text_units(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm) -> 
 def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory") -> list[TextUnit]:
     """Whole units of at most ``limit`` tokens in all.
 
-    The mission stays, and so do the last steps, as many as fit: what goes are the steps between, the oldest first, each
-    as a whole (its observation and the action that answers it). Nothing is torn apart, so every action and observation
-    that is left but the first still follows what it followed. Steps are counted from 0 again. The step of the last
-    action that is asked about (of the last turn asked about, if no action is) and all after it always stay.
+    The mission stays, and as many of the last steps as fit. The steps between are left out, the oldest first, each as a
+    whole (its observation and the action that answers it). So every remaining action and observation, except for the
+    first one, still follows the turn that it followed before. The remaining steps are numbered from 0. The step of the
+    last action that is asked about always stays, with all steps after it; if no action is asked about, that holds for
+    the last turn that is.
 
     Args:
-        units: of one trajectory.
-        limit: in tokens.
-        source: what an error calls the trajectory.
+        units: the units of one trajectory.
+        limit: how many tokens fit.
+        source: the trajectory's name in an error message.
 
     Raises:
-        TooLong: if the mission and those last steps are too long; nothing that is left could be learned from.
+        TooLong: if the mission and the steps that always stay are too long; what is left would have no target.
     """
     steps = [unit.step for unit in units if unit.asked and unit.part == "action"]
     last = max(steps or [unit.step for unit in units if unit.asked])
@@ -78,6 +79,6 @@ def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory")
         if length <= limit:
             return [unit if unit.step < 0 else replace(unit, step=unit.step - first) for unit in kept]
     raise TooLong(
-        f"{source}: the mission and what is last asked about take {length} tokens, more than the {limit} there are"
+        f"{source}: the mission and the last steps that are asked about must fit into {limit} tokens; found {length}"
         "; raise the limit, or leave this trajectory out"
     )
