@@ -107,7 +107,7 @@ class AttributeFlips(_Random):
         flipped = generator.random(view.image.shape) < self.strength
         others = (view.image + generator.integers(1, _SIZES, size=view.image.shape)) % _SIZES
         shown = np.where(flipped, others, view.image).astype(view.image.dtype)
-        return Percept(replace(view, image=shown), flipped.any(axis=-1))
+        return Percept(replace(view, image=shown), np.asarray(flipped.any(axis=-1)))
 
 
 class DroppedFrames(_Random):

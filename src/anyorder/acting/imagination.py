@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.policy import History, passes
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import Encoded, GridLayout, collate
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import Order, Role
 from anyorder.masking.queries import ForwardDynamicsQuery
+from anyorder.models.contract import GridModel
 
 CELL_ATTRIBUTES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
 
@@ -61,7 +62,7 @@ class Imagined:
 
 
 def imagine(
-    model: nn.Module,
+    model: GridModel,
     histories: Sequence[History],
     choose: Choose,
     horizon: int,
@@ -96,7 +97,7 @@ def imagine(
         actions=np.stack(taken, axis=1),
         probability=np.stack([step.probability for step in steps], axis=1),
         histories=branches,
-        logits=None if steps[0].logits is None else torch.stack([step.logits for step in steps], dim=1),
+        logits=_stacked([step.logits for step in steps], dim=1),
     )
 
 
@@ -123,11 +124,12 @@ class NextObservations:
 
 
 def next_observations(
-    model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
+    model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
 ) -> NextObservations:
     """What follows the last action of each history; arguments as in `imagine`."""
     values: list[Tensor] = [torch.empty(0)] * len(histories)
-    probability, logits = list(values), list(values)
+    probability = list(values)
+    logits: list[Tensor | None] = [None] * len(histories)
     for chosen in passes([len(history) + 1 for history in histories]):
         batch, order = _question([histories[index] for index in chosen], model.view)
         answer = decoder(model, batch, order, generator)
@@ -142,17 +144,23 @@ def next_observations(
         observations=raw[:, :-1].reshape(len(raw), *model.view, 3),
         directions=raw[:, -1],
         probability=torch.stack(probability).numpy(),
-        logits=None if logits[0] is None else torch.stack(logits),
+        logits=_stacked(logits),
     )
 
 
-def observation_offsets(model: nn.Module) -> Tensor:
+def _stacked(logits: Sequence[Tensor | None], dim: int = 0) -> Tensor | None:
+    """All of them as one tensor; None where the decoder gave none."""
+    found = [one for one in logits if one is not None]
+    return torch.stack(found, dim) if found else None
+
+
+def observation_offsets(model: GridModel) -> Tensor:
     """int64 ``[3S + 1]``: the first value of each element of an observation."""
     offsets, num_cells = model.vocabulary.offsets, model.view[0] * model.view[1]
     return torch.tensor([offsets[a] for a in CELL_ATTRIBUTES] * num_cells + [offsets[Attribute.DIRECTION]])
 
 
-def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batch, Order]:
+def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batch[GridLayout], Order]:
     """Histories with one more observation, and the order that asks for it; cells that cannot be trusted are HIDDEN."""
     batch = Batch(*collate([_with_open_frame(history.encoded()) for history in histories], *view))
     last = torch.tensor([len(history) for history in histories]) - 1

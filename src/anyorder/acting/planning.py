@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
 from anyorder.acting.policy import History, ModelPolicy, passes
@@ -25,6 +25,7 @@ from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import in_turn, reconstruct
+from anyorder.models.contract import GridModel
 
 
 class Objective(Protocol):
@@ -39,7 +40,14 @@ class Objective(Protocol):
         float32 ``[C]``; higher is better.
     """
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor: ...
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor: ...
+
+
+def _logits_of(imagined: Imagined) -> Tensor:
+    """``[C, H, 3S + 1, V]``; a ValueError where the decoder gave none."""
+    if imagined.logits is None:
+        raise ValueError("this objective needs the logits of imagined observations; imagine them with SinglePass")
+    return imagined.logits
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,8 @@ class Novelty:
     the episode: the sum, over what was seen, of the probability that exactly this follows, its elements being
     independent given the past. An action that is known to change nothing scores -1 or less."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
-        log_probabilities = imagined.logits[:, -1].float().log_softmax(dim=-1)
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
+        log_probabilities = _logits_of(imagined)[:, -1].float().log_softmax(dim=-1)
         return torch.stack([-_repeats(history, row) for history, row in zip(before, log_probabilities)])
 
 
@@ -69,7 +77,7 @@ class Tried:
     observation (view and direction). It needs no imagination: it is what experience says where the model was never
     taught, as that nothing follows from walking into an object in demonstrations that never do."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([-history.tried()[action] for history, action in zip(before, imagined.actions[:, 0])])
 
 
@@ -83,7 +91,7 @@ class Sum:
 
     outcomes: tuple[Objective, ...]
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([outcome(model, before, imagined) for outcome in self.outcomes]).sum(dim=0)
 
 
@@ -98,9 +106,9 @@ class GoalMatch:
 
     goal: View
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         wanted = torch.from_numpy(self.goal.image.reshape(-1).astype(np.int64)) + observation_offsets(model)[:-1]
-        probabilities = imagined.logits[:, :, :-1].float().softmax(dim=-1)
+        probabilities = _logits_of(imagined)[:, :, :-1].float().softmax(dim=-1)
         matching = probabilities.gather(3, wanted.expand(*probabilities.shape[:2], -1)[..., None])[..., 0]
         return matching.unflatten(2, (-1, 3)).prod(dim=3).mean(dim=2).amax(dim=1)
 
@@ -110,7 +118,7 @@ class Return:
     """The expected return-to-go at the end of the imagined future, 0..1; for a model that was trained to predict
     returns (the strategies next_return or value)."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         expected = torch.empty(len(imagined.histories))
         first = model.vocabulary.offsets[Attribute.RETURN]
         for chosen in passes([len(history) for history in imagined.histories]):
@@ -133,7 +141,7 @@ class UniformPolicy(ModelPolicy):
         seed: of the draws.
     """
 
-    def __init__(self, model: nn.Module, actions: Sequence[int] = (0, 1, 2), seed: int = 0) -> None:
+    def __init__(self, model: GridModel, actions: Sequence[int] = (0, 1, 2), seed: int = 0) -> None:
         super().__init__(model, temperature=1.0, seed=seed)
         self._row = torch.full((NUM_VALUES[Attribute.ACTION],), -torch.inf)
         self._row[list(actions)] = 0.0

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.policy import History, ModelPolicy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import collate
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import reconstruct
+from anyorder.models.contract import GridModel
 
 
 class RebuildingPolicy(ModelPolicy):
@@ -29,7 +30,7 @@ class RebuildingPolicy(ModelPolicy):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: GridModel,
         temperature: float = 0.0,
         seed: int = 0,
         tried_penalty: float = 0.0,
@@ -45,7 +46,7 @@ class RebuildingPolicy(ModelPolicy):
 
 @torch.no_grad()
 def fill_in(
-    model: nn.Module,
+    model: GridModel,
     histories: Sequence[History],
     decoder: Decoder = SinglePass(),
     generator: torch.Generator | None = None,
@@ -68,7 +69,7 @@ def fill_in(
     return whole
 
 
-def _decode(model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
+def _decode(model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
     """int64 ``[B, F, 3S + 3]``: all values, the unknown ones fill_in."""
     # The open action is nothing to rebuild from: it is left out.
     encoded = [replace(one, num_actions=one.num_actions - 1) for one in (history.encoded() for history in histories)]

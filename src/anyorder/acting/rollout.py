@@ -49,6 +49,7 @@ class _Episode(Generic[HistoryT]):
 
     def trajectory(self) -> Trajectory:
         """What really happened: what the environment showed, and the actions that it executed."""
+        assert self.env.spec is not None  # gymnasium.make sets it
         return Trajectory(
             env_id=self.env.spec.id,
             seed=self.seed,

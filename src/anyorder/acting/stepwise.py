@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from anyorder.acting.policy import History, ModelPolicy, SampledPolicy
 from anyorder.elements.grid import AFTER_CELLS
 from anyorder.elements.layout import Attribute
 from anyorder.models.contract import GridModel
-from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer, Layer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
@@ -84,8 +84,8 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         num_cells, width = model.cell_position.shape
         heads = model.config.num_heads
         cells = embedded.new_zeros(len(model.layers), heads, num_cells, width // heads)
-        mission = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
-        history.memory = _Memory(cells, keys_values, mission, len(words), embedded.new_zeros(0))
+        modulation = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
+        history.memory = _Memory(cells, keys_values, modulation, len(words), embedded.new_zeros(0))
         return history
 
     @torch.no_grad()
@@ -97,8 +97,11 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
                 self._advance(behind[first : first + EPISODES_PER_PASS], kernels)
         return torch.stack([history.memory.logits for history in histories]).float().cpu()
 
+    def _layers(self) -> list[Layer]:
+        return [cast(Layer, layer) for layer in self.model.layers]  # a ModuleList does not say what it holds
+
     def _readers(self) -> list[Reader]:
-        return [*(layer.reader for layer in self.model.layers), self.model.last_reader]
+        return [*(layer.reader for layer in self._layers()), self.model.last_reader]
 
     def _advance(self, histories: Sequence[_RememberedHistory], kernels: Tensor) -> None:
         """Compute the next frame of each episode; ``kernels`` is ``[A + 1, H, S, S]``, from the past."""
@@ -107,7 +110,7 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         past = _Past.of(histories, self._taken(histories))
         mission = torch.stack([history.memory.mission for history in histories])
         kernels = kernels.index_select(0, arrival)  # the last one, of first frames, is zero
-        for number, layer in enumerate(model.layers):
+        for number, layer in enumerate(self._layers()):
             normed = layer.cell_norm(cells)
             registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import collate_text, encode_text
 from anyorder.elements.text.form import ChatForm
@@ -17,6 +17,7 @@ from anyorder.inference.chain_rule import Chain, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import ByConfidence, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.queries import NextActionQuery
+from anyorder.models.contract import Model
 from anyorder.types import TextTrajectory, Turn
 
 
@@ -32,7 +33,7 @@ class TextPolicy:
         role: who acts.
     """
 
-    model: nn.Module
+    model: Model[Layout]
     codec: TextCodec
     form: ChatForm
     limit: int
@@ -77,7 +78,7 @@ class TextPolicy:
         scores = self.score(history, actions, chain)
         return actions[max(range(len(actions)), key=scores.__getitem__)]
 
-    def _asked(self, history: Sequence[Turn], actions: Sequence[str]) -> tuple[Batch, Order]:
+    def _asked(self, history: Sequence[Turn], actions: Sequence[str]) -> tuple[Batch[Layout], Order]:
         said = [TextTrajectory("history", (*history, Turn("action", self.role, action, asked=True))) for action in actions]
         encoded = [encode_text(trajectory, self.codec, self.form, self.limit) for trajectory in said]
         batch = collate_text(encoded, self.codec.pad_id)

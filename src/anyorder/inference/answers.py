@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import WALL, GridVocabulary, raw_cells
+from anyorder.elements.grid import WALL, GridLayout, GridVocabulary, raw_cells
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
 from anyorder.inference.decoding import Decoded
@@ -106,7 +106,7 @@ class Answer:
         return {"elements": elements, "observations": [view.to_json() for view in self.views]}
 
 
-def read_answer(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> Answer:
+def read_answer(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> Answer:
     """Put an answer into words.
 
     Args:
@@ -138,7 +138,9 @@ def value_name(attribute: Attribute, number: int) -> str:
     return ACTIONS[number] if attribute == Attribute.ACTION else str(number)
 
 
-def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ElementAnswer, ...]:
+def _elements(
+    vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded
+) -> tuple[ElementAnswer, ...]:
     layout, answers = batch.layout, []
     for number, element in enumerate(order.targets[0].nonzero()[:, 0].tolist()):
         attribute = Attribute(int(layout.attribute[0, element]))
@@ -162,7 +164,7 @@ def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: D
     return tuple(answers)
 
 
-def _views(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
+def _views(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
     shape = batch.layout.grid
     size = (shape.columns, shape.rows)
     truth, answer = (raw_cells(values, shape, vocabulary)[0] for values in (batch.values, decoded.values))

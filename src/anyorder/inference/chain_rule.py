@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.layout import LayoutT
 from anyorder.inference.decoding import ask, require_one_rank
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.rounds import in_round, rounds
+from anyorder.models.contract import Model
 from anyorder.seeding import stream
 
 
@@ -42,7 +44,7 @@ class LogLikelihood:
 class Chain(Protocol):
     """A way along the targets of an order. The values of a batch are those whose likelihood is asked for."""
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood: ...
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> LogLikelihood: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ChainInOnePass:
     """Along the ranks, in one forward pass: each target given the true values of the targets of lower rank. The chain
     rule of the targets where no two of a trajectory have the same rank."""
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> LogLikelihood:
         order, values = order.to("cpu"), batch.values.cpu()
         log_probabilities = ask(model, batch, order).double().log_softmax(dim=-1)
         found = log_probabilities.gather(1, values[order.targets][:, None])[:, 0]
@@ -73,13 +75,15 @@ class ChainByRounds:
     sequence: str | Sequence[int] | Tensor = "time"
     seed: int = 0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order) -> LogLikelihood:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> LogLikelihood:
         generator = stream(self.seed, "chain")
         turn = rounds(batch.layout.to("cpu"), order.targets.cpu(), self.group, self.sequence, generator)
         return along(model, batch, order, turn)
 
 
-def log_likelihood(model: nn.Module, batch: Batch, order: Order, chain: Chain = ChainInOnePass()) -> LogLikelihood:
+def log_likelihood(
+    model: Model[LayoutT], batch: Batch[LayoutT], order: Order, chain: Chain = ChainInOnePass()
+) -> LogLikelihood:
     """How probable the model finds the batch's values of the targets, given what the order shows.
 
     Args:
@@ -91,7 +95,7 @@ def log_likelihood(model: nn.Module, batch: Batch, order: Order, chain: Chain = 
     return chain(model, batch, order)
 
 
-def along(model: nn.Module, batch: Batch, order: Order, turn: Tensor) -> LogLikelihood:
+def along(model: Model[LayoutT], batch: Batch[LayoutT], order: Order, turn: Tensor) -> LogLikelihood:
     """The chain rule along rounds.
 
     Args:
@@ -139,8 +143,8 @@ class Spread:
 
 
 def spread_over_orders(
-    model: nn.Module,
-    batch: Batch,
+    model: Model[LayoutT],
+    batch: Batch[LayoutT],
     elements: Tensor,
     num_orders: int,
     generator: torch.Generator,

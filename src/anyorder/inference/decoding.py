@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.layout import LayoutT
 from anyorder.masking.order import Order, Role
 from anyorder.masking.rounds import in_round, rounds, rounds_of_ranks
+from anyorder.models.contract import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Decoded:
 class Decoder(Protocol):
     """Answers an order. All randomness comes from ``generator`` (on the CPU)."""
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded: ...
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded: ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class SinglePass:
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
         logits = ask(model, batch, order)
         chosen, probability = choose(logits, self.temperature, self.top_p, generator)
@@ -78,7 +80,7 @@ class ByConfidence:
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         if self.num_passes < 1:
             raise ValueError(f"num_passes is at least 1, found {self.num_passes}")
         require_one_rank(order)
@@ -110,7 +112,7 @@ class UnitByUnit:
     order: str | Sequence[int] | Tensor = "time"
     decoder: Decoder = field(default_factory=SinglePass)
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
         batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
         turn = rounds(batch.layout, order.targets, "unit", self.order, generator)
@@ -136,7 +138,7 @@ class AlongRanks:
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
         turn = rounds_of_ranks(order)
         values, probability = batch.values.clone(), torch.ones(order.roles.shape)
@@ -164,7 +166,7 @@ def require_one_rank(order: Order) -> None:
 
 
 @torch.no_grad()
-def ask(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+def ask(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
     """Logits ``[K, V]`` of the targets, on the CPU; the model is asked where its parameters are."""
     parameter = next(model.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
@@ -172,7 +174,7 @@ def ask(model: nn.Module, batch: Batch, order: Order) -> Tensor:
     return model(there.values, there.layout, order.to(device)).cpu()
 
 
-def most_probable(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+def most_probable(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
     """int64 ``[B, E]`` on the CPU: the most probable value of each target, the true value of everything else."""
     return batch.values.cpu().masked_scatter(order.targets.cpu(), ask(model, batch, order).argmax(dim=-1))
 
@@ -207,7 +209,7 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     return probabilities.masked_fill(torch.zeros_like(outside).scatter_(-1, index, outside), 0.0)
 
 
-def _fill(batch: Batch, targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
+def _fill(batch: Batch[Any], targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
     sure = torch.ones(targets.shape).masked_scatter(targets, probability)
     return Decoded(batch.values.cpu().masked_scatter(targets, chosen), sure, logits)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridLayout
 from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.chain_rule import Chain, ChainByRounds, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
+from anyorder.models.contract import GridModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ def chain_of(order: Order) -> Chain:
 
 
 def ranked_samples(
-    model: nn.Module, batch: Batch, order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
+    model: GridModel, batch: Batch[GridLayout], order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
 ) -> list[RankedSample]:
     """Different answers, the most probable first.
 

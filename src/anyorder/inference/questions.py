@@ -97,9 +97,10 @@ def decoder_of(choice: DecoderChoice, order: Order, dashes: str = "") -> Decoder
     if ranked and name != "ranks":
         raise AnyOrderError(f"this query asks along several ranks; give {dashes}decoder ranks, found {name}")
     drawn = {"temperature": choice.temperature, "top_p": choice.top_p}
-    return {
+    decoders: dict[str, Decoder] = {
         "single": SinglePass(**drawn),
         "confidence": ByConfidence(choice.num_passes, **drawn),
         "unit": UnitByUnit(choice.unit_order, SinglePass(**drawn)),
         "ranks": AlongRanks(**drawn),
-    }[name]
+    }
+    return decoders[name]

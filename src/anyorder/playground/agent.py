@@ -6,16 +6,16 @@ Legend: F frames, S = X * Y cells of a view, P = 3S + 3 elements of a frame.
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
+from anyorder.models.contract import GridModel
 from anyorder.playground.scene import Scene
 
 
-def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: bool) -> list[float]:
+def action_probabilities(model: GridModel, scene: Scene, roles: str, rebuilds: bool) -> list[float]:
     """Probabilities of the 7 actions after the last view.
 
     Args:
@@ -28,7 +28,7 @@ def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: b
     return policy.logits([_history(model, scene, roles)])[0].softmax(dim=0).tolist()
 
 
-def _history(model: nn.Module, scene: Scene, roles: str) -> History:
+def _history(model: GridModel, scene: Scene, roles: str) -> History:
     layout = scene.batch(model.view).layout
     if len(roles) != layout.shape[1]:
         raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(roles)} roles; load it again")

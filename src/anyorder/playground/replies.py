@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Attribute, Layout
 from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import read_answer
@@ -19,6 +19,7 @@ from anyorder.inference.decoding import Decoded
 from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import Query, RolesQuery
+from anyorder.models.contract import GridModel
 from anyorder.playground.scene import Scene, digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
 from anyorder.seeding import stream
@@ -27,7 +28,7 @@ MOST_VALUES = 6
 """Values told of each target, the most probable ones."""
 
 
-def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
+def reply(model: GridModel, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
     """Ask the model.
 
     Args:
@@ -62,7 +63,7 @@ def _query(asked: AskQuery | AskRoles, layout: Layout) -> Query:
     return RolesQuery(torch.tensor([[int(role) for role in asked.roles]]))
 
 
-def _targets(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> list[dict[str, Any]]:
+def _targets(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> list[dict[str, Any]]:
     """Of each target its element, the value chosen for it (a number of its attribute), that value's probability when it
     was chosen, and ``values``: the most probable ones with their probabilities, where one pass answered."""
     elements = order.targets[0].nonzero()[:, 0]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import Encoded, GridLayout, collate
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import reconstruct
 from anyorder.pages.world import World
@@ -39,7 +39,7 @@ class Scene:
     outcome: str
     worlds: Sequence[World]
 
-    def batch(self, size: tuple[int, int]) -> Batch:
+    def batch(self, size: tuple[int, int]) -> Batch[GridLayout]:
         """The episode alone, for a model of this view size."""
         return Batch(*collate([self.encoded], *size))
 

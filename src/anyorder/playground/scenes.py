@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from torch import nn
 
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
@@ -16,6 +15,7 @@ from anyorder.elements.grid import encode
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
+from anyorder.models.contract import GridModel
 from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
@@ -34,7 +34,7 @@ class Scenes:
         recorded: episodes of a data set; may be empty.
     """
 
-    def __init__(self, model: nn.Module, env_id: str, recorded: Sequence[Trajectory]) -> None:
+    def __init__(self, model: GridModel, env_id: str, recorded: Sequence[Trajectory]) -> None:
         self.model, self.env_id, self.recorded = model, env_id, recorded
         self._whole = lru_cache(SCENES_REMEMBERED)(self._play_or_find)
         self._live = LiveEnvironment(model, env_id)
@@ -60,7 +60,7 @@ class Scenes:
         return episode
 
 
-def _whole(trajectory: Trajectory, model: nn.Module) -> Scene:
+def _whole(trajectory: Trajectory, model: GridModel) -> Scene:
     model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
     seen = zip(trajectory.observations, trajectory.directions.tolist())
     return Scene(

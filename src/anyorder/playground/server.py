@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -33,6 +33,8 @@ from anyorder.playground.agent import action_probabilities
 from anyorder.playground.replies import reply
 from anyorder.playground.scenes import Scenes
 from anyorder.playground.wire import AgentRequest, AnswerRequest, EpisodeRequest, complaint
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 HOST = "127.0.0.1"
 MOST_BYTES = 2_000_000
@@ -83,7 +85,7 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
     )
 
 
-def _asked(kind: type, answer: Callable[[Any], dict[str, Any]]) -> Callable:
+def _asked(kind: type[RequestT], answer: Callable[[RequestT], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint: a checked request in, plain values out; whatever is wrong comes back as one sentence."""
 
     async def endpoint(request: Request) -> Response:
