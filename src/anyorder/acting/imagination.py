@@ -1,8 +1,8 @@
 """Open-loop imagination: from a history and a sequence of actions, the observations that the model expects.
 
-Each imagined observation is asked as the forward dynamics are trained (`anyorder.masking.queries.ForwardDynamicsQuery`):
-from everything seen and done before it. It is then added to the history as if it had been seen, and the next one is
-asked.
+The model is asked for each observation in the way that forward dynamics are trained
+(`anyorder.masking.queries.ForwardDynamicsQuery`): from everything seen and done before it. The answer is then added to the
+history as if it had been seen, and the model is asked for the next observation.
 
 Legend: N histories, H imagined steps, X columns and Y rows of a view, S = X * Y cells, P = 3S + 3 elements of a frame,
 V vocabulary.
@@ -31,26 +31,27 @@ from anyorder.models.contract import GridModel
 CELL_ATTRIBUTES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
 
 Choose = Callable[[Sequence[History], int], Sequence[int]]
-"""The actions of N histories at imagined step 0, 1, ...: from a plan (`given`), or from what was imagined so far."""
+"""From N histories and the number of the imagined step (0, 1, ...) to N actions: they come from a plan (`given`), or depend
+on what was imagined so far."""
 
 
 def given(actions: Sequence[Sequence[int]] | np.ndarray) -> Choose:
-    """Actions fixed in advance, ``[N, H]``."""
+    """A `Choose` that follows a plan: ``actions`` are integers ``[N, H]``."""
     return lambda histories, number: [int(row[number]) for row in actions]
 
 
 @dataclass(frozen=True, eq=False)
 class Imagined:
-    """What N histories became in the model's imagination.
+    """N histories, continued in the model's imagination.
 
     Attributes:
         observations: uint8 ``[N, H, X, Y, 3]``, MiniGrid's (object, color, state).
         directions: uint8 ``[N, H]``.
-        actions: int64 ``[N, H]``, taken before each of them.
-        probability: float32 ``[N, H, 3S + 1]``, of the chosen values when they were chosen: the cells' attributes, then
-            the direction.
+        actions: int64 ``[N, H]``, the one before each observation.
+        probability: float32 ``[N, H, 3S + 1]``, the probability of each chosen value when it was chosen: the cells'
+            attributes, then the direction.
         histories: the N histories with all of this at their end, as if it had happened.
-        logits: ``[N, H, 3S + 1, V]``; None where a decoder needs several passes.
+        logits: ``[N, H, 3S + 1, V]``, of the same elements; None where the decoder needs several passes.
     """
 
     observations: np.ndarray
@@ -69,18 +70,22 @@ def imagine(
     decoder: Decoder = SinglePass(),
     generator: torch.Generator | None = None,
 ) -> Imagined:
-    """Go on from each history for ``horizon`` steps without the environment. The histories given stay as they are.
+    """Continue each history for ``horizon`` steps without the environment. The given histories are not changed.
 
     Args:
         model: a grid model that was trained to predict next observations, in evaluation mode.
         histories: of any lengths, each with at least one observation and its next action still open.
-        choose: the actions; see `given`. A policy's ``actions`` may be asked for them.
+        choose: gives the actions, see `given`; it may ask a policy for them.
         horizon: H, at least 1.
-        decoder: from logits to an observation; the most probable value of every element by default.
-        generator: of a decoder that draws, on the CPU; histories are asked longest first, several in a pass.
+        decoder: chooses the values of an observation; by default the most probable value of every element.
+        generator: for a decoder that draws, on the CPU; None: seeded with 0. Histories go through the model longest first,
+            several in a pass.
+
+    Raises:
+        ValueError: for a horizon below 1.
     """
     if horizon < 1:
-        raise ValueError(f"at least 1 step is imagined, found a horizon of {horizon}")
+        raise ValueError(f"the horizon must be at least 1 step; found {horizon}")
     branches = [deepcopy(history) for history in histories]
     generator = generator or torch.Generator().manual_seed(0)
     taken, steps = [], []
@@ -118,7 +123,7 @@ class NextObservations:
     logits: Tensor | None
 
     def views(self, histories: Sequence[History]) -> Iterator[View]:
-        """As the environment would have shown them."""
+        """The observations as the environment would have shown them; their missions are those of the histories."""
         for image, direction, history in zip(self.observations, self.directions, histories):
             yield View(image, int(direction), history.mission)
 
@@ -126,7 +131,7 @@ class NextObservations:
 def next_observations(
     model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
 ) -> NextObservations:
-    """What follows the last action of each history; arguments as in `imagine`."""
+    """The imagined observation after the last action of each history; arguments as in `imagine`."""
     values: list[Tensor] = [torch.empty(0)] * len(histories)
     probability = list(values)
     logits: list[Tensor | None] = [None] * len(histories)
@@ -149,7 +154,7 @@ def next_observations(
 
 
 def _stacked(logits: Sequence[Tensor | None], dim: int = 0) -> Tensor | None:
-    """All of them as one tensor; None where the decoder gave none."""
+    """All logits as one tensor; None where the decoder gave none."""
     found = [one for one in logits if one is not None]
     return torch.stack(found, dim) if found else None
 
@@ -173,5 +178,5 @@ def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batc
 
 
 def _with_open_frame(encoded: Encoded) -> Encoded:
-    """One more frame, whose values nobody reads."""
+    """The same history with one more frame, whose values nobody reads."""
     return replace(encoded, frames=torch.cat([encoded.frames, encoded.frames[-1:]]))

@@ -1,8 +1,8 @@
 """Looking before acting: the same weights propose actions, imagine what follows, and judge it.
 
 A policy that sees nothing change has no reason to change its answer. Where the policy is in doubt, or back where it has
-been, its most probable actions are imagined (`anyorder.acting.imagination`), and an outcome's score is added to their
-log-probability.
+been, the planner imagines what its most probable actions lead to (`anyorder.acting.imagination`), and adds a score of the
+outcome to their log-probability.
 
 Legend: N episodes, C candidates (episodes x actions x samples), S cells of a view, V vocabulary.
 """
@@ -32,7 +32,7 @@ class Objective(Protocol):
     """How good imagined futures are.
 
     Args:
-        model: that imagined them.
+        model: the one that imagined them.
         before: C histories, up to where imagination began.
         imagined: the C futures.
 
@@ -53,7 +53,7 @@ def _logits_of(imagined: Imagined) -> Tensor:
 @dataclass(frozen=True)
 class Novelty:
     """Minus the expected number of times that the last imagined observation (view and direction) has been seen in
-    the episode: the sum, over what was seen, of the probability that exactly this follows, its elements being
+    the episode: the sum, over the observations seen, of the probability that exactly this one follows, with its elements
     independent given the past. An action that is known to change nothing scores -1 or less."""
 
     def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
@@ -65,7 +65,7 @@ def _repeats(history: History, log_probabilities: Tensor) -> Tensor:
     """float32: the expected number of frames that equal an observation of these log-probabilities ``[3S + 1, V]``."""
     seen = history.encoded().frames[:, :-2]
     terms = log_probabilities.gather(1, seen.T)
-    # Nobody can say that a cell is as before if it was never seen.
+    # Whether a cell is as before cannot be said if it was never seen, so it does not count.
     unknown = history.unknown().repeat_interleave(3, dim=1).T
     terms[:-1].masked_fill_(unknown, 0.0)
     return terms.sum(dim=0).exp().sum()
@@ -74,8 +74,8 @@ def _repeats(history: History, log_probabilities: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class Tried:
     """Minus the number of times that the first imagined action was taken in the episode after exactly the last
-    observation (view and direction). It needs no imagination: it is what experience says where the model was never
-    taught, as that nothing follows from walking into an object in demonstrations that never do."""
+    observation (view and direction). It needs no imagination. It helps where demonstrations teach nothing: nobody walks
+    into an object in them, so the model does not learn that this has no effect."""
 
     def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([-history.tried()[action] for history, action in zip(before, imagined.actions[:, 0])])
@@ -83,10 +83,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class Sum:
-    """Several outcomes together.
+    """The sum of several objectives.
 
     Attributes:
-        outcomes: of equal weight.
+        outcomes: the objectives, of equal weight.
     """
 
     outcomes: tuple[Objective, ...]
@@ -97,8 +97,8 @@ class Sum:
 
 @dataclass(frozen=True)
 class GoalMatch:
-    """The expected share of the cells of an imagined observation that are as in a goal observation, at the step where
-    it is highest; a cell is if its object, color and state are.
+    """The expected share of cells that an imagined observation has in common with a goal observation, at the imagined step
+    where this share is highest. A cell counts if its object, its color and its state are all the same.
 
     Attributes:
         goal: the observation to reach; its direction and mission do not count.
@@ -133,10 +133,10 @@ class Return:
 
 
 class UniformPolicy(ModelPolicy):
-    """Proposes some actions with equal probability: for goals that the policy was not taught.
+    """Proposes some actions with equal probability: for goals that no policy was trained for.
 
     Args:
-        model: whose vocabulary and view count.
+        model: only its vocabulary and view are used.
         actions: numbers of the actions; by default left, right and forward.
         seed: of the draws.
     """
@@ -155,13 +155,14 @@ class Search:
     """What is imagined, and when.
 
     Attributes:
-        weight: of the outcome's score beside the log-probability, nats per unit; 0 is the plain policy.
-        num_actions: the most probable actions of an episode are imagined, so many. The others count as the worst of
-            these.
-        depth: steps imagined; the actions after the first come from the policy.
-        num_samples: futures of each action; the best one counts.
-        certain: where the policy gives an action at least this probability, and the last observation is new to the
-            episode, nothing is imagined. Above 1: always imagine.
+        weight: factor of the outcome's score when it is added to the log-probability, in nats per unit; 0 gives the plain
+            policy.
+        num_actions: how many actions of an episode are imagined, the most probable ones. Each other action gets the worst
+            score among these.
+        depth: how many steps are imagined; the actions after the first come from the policy.
+        num_samples: how many futures of each action are imagined; the best one counts.
+        certain: nothing is imagined where the policy gives an action at least this probability and the last observation is
+            new to the episode. Above 1: always imagine.
     """
 
     weight: float = 4.0
@@ -173,15 +174,15 @@ class Search:
     def __post_init__(self) -> None:
         for name, lowest in (("num_actions", 1), ("depth", 1), ("num_samples", 1), ("weight", 0)):
             if getattr(self, name) < lowest:
-                raise ValueError(f"{name} is at least {lowest}, found {getattr(self, name)}")
+                raise ValueError(f"{name} must be at least {lowest}; found {getattr(self, name)}")
 
 
 class Planner(ModelPolicy):
     """Acts as `ModelPolicy` does, on log-probabilities corrected by imagined outcomes.
 
     Args:
-        policy: proposes actions, and goes on where more than one step is imagined (its temperature and seed count there).
-        outcome: judges.
+        policy: proposes actions, and chooses those after the first imagined step (there its temperature and seed count).
+        outcome: scores what was imagined.
         search: what is imagined, and when.
         temperature: as in `ModelPolicy`, of the corrected distribution.
         seed: of the draws.
@@ -210,7 +211,7 @@ class Planner(ModelPolicy):
         return float(log_probabilities.max().exp()) < self.search.certain or came_back(history)
 
     def _outcomes(self, histories: Sequence[History], log_probabilities: Tensor) -> Tensor:
-        """float32 ``[N, 7]``: the outcome of each action, the worst one's for those that were not imagined."""
+        """float32 ``[N, 7]``: the score of each action's outcome; actions that were not imagined get the worst score."""
         search = self.search
         proposed = log_probabilities.topk(search.num_actions, dim=-1).indices
         first = proposed.repeat_interleave(search.num_samples, dim=1)
