@@ -25,7 +25,7 @@ class RankedSample:
 
     Attributes:
         answer: in words.
-        decoded: one row.
+        decoded: the same as values, one row.
         log_likelihood: nats, of all its values together; see `chain_of`.
         num_drawn: how many of the samples were this one.
     """
@@ -37,7 +37,8 @@ class RankedSample:
 
 
 def chain_of(order: Order) -> Chain:
-    """Along the ranks where targets have several; otherwise unit by unit in the order of time."""
+    """The chain that fits an order: along the ranks where its targets have several, otherwise unit by unit in the order of
+    time."""
     return ChainInOnePass() if bool((rounds_of_ranks(order) > 0).any()) else ChainByRounds("unit", "time")
 
 
