@@ -126,7 +126,7 @@ def test_every_other_query_is_answered(ask, asks):
 @pytest.mark.parametrize(
     ("asked", "decoder", "parts"),
     [
-        ({"kind": "roles", "roles": "111"}, {}, ["elements, found 3 roles", "load it again"]),
+        ({"kind": "roles", "roles": "111"}, {}, ["elements; found 3 roles", "load it again"]),
         ({"kind": "roles", "roles": "114"}, {}, ["asked.roles.roles", "found 114"]),
         ({"kind": "query", "name": "next_move"}, {}, ["query must be one of next_action", "found next_move"]),
         ({"kind": "query", "name": "next_action"}, {}, ["next_action needs step"]),

@@ -19,7 +19,7 @@ from anyorder.playground.scene import Scene
 
 
 class LiveEnvironment:
-    """One environment that stands where the last request left it; another past is played again from its seed.
+    """One environment that stays where the last request left it. For another past, it is reset and plays that past again.
 
     Args:
         model: whose view and missions the environment must have.
@@ -38,7 +38,11 @@ class LiveEnvironment:
         self._outcome = "running"
 
     def scene(self, seed: int, actions: Sequence[int]) -> Scene:
-        """Raises AnyOrderError for an action after the end, and one that the environment has not."""
+        """The episode that these actions lead to, from this seed.
+
+        Raises:
+            AnyOrderError: for an action after the end, and for one that the environment does not have.
+        """
         with self._lock:
             if seed != self._seed or self._actions != list(actions[: len(self._actions)]):
                 self._reset(seed)
@@ -67,7 +71,7 @@ class LiveEnvironment:
         space = self._env.action_space
         assert isinstance(space, gym.spaces.Discrete)
         if action >= space.n:
-            raise AnyOrderError(f"{self._env_id()} has {space.n} actions, found action {action}")
+            raise AnyOrderError(f"an action of {self._env_id()} must lie between 0 and {space.n - 1}; found {action}")
         observation, reward, terminated, truncated, _ = self._env.step(action)
         self._actions.append(action)
         self._observe(minigrid.read_view(observation))
@@ -80,7 +84,7 @@ class LiveEnvironment:
 
 
 def _so_far(model: GridModel, views: Sequence[View], actions: Sequence[int]) -> Encoded:
-    """An episode that goes on; its next action is not an element."""
+    """The episode so far as values; its next action is not an element."""
     history = History(model.vocabulary, views[0].mission)
     for view, action in zip(views, [*actions, None]):
         history.observe(view)

@@ -29,8 +29,8 @@ class Scenes:
     """Finds or plays what the page asks for.
 
     Args:
-        model: a grid model, in evaluation mode; it plays too.
-        env_id: of what is played; several take turns (`anyorder.envs.minigrid.level_of`).
+        model: a grid model, in evaluation mode; it also plays episodes.
+        env_id: the environment to play in; several take turns (`anyorder.envs.minigrid.level_of`).
         recorded: episodes of a data set; may be empty.
     """
 
@@ -40,15 +40,19 @@ class Scenes:
         self._live = LiveEnvironment(model, env_id)
 
     def scene(self, source: Recorded | Played | Live) -> Scene:
-        """The episode. Raises AnyOrderError where there is none, or none can be played."""
+        """The episode of a source. Raises AnyOrderError where there is none, or none can be played."""
         return self._live.scene(source.seed, source.actions) if isinstance(source, Live) else self._whole(source)
 
     def _play_or_find(self, source: Recorded | Played) -> Scene:
         if isinstance(source, Played):
             return _whole(self._play(source), self.model)
         if not source.number < len(self.recorded):
-            held = f"0 to {len(self.recorded) - 1}" if self.recorded else "none"
-            raise AnyOrderError(f"the recorded episodes are {held}, found {source.number}; choose another, or a seed")
+            if not self.recorded:
+                raise AnyOrderError(f"there are no recorded episodes; found number {source.number}; choose a seed instead")
+            highest = len(self.recorded) - 1
+            raise AnyOrderError(
+                f"the number of a recorded episode must lie between 0 and {highest}; found {source.number}; choose another"
+            )
         return _whole(self.recorded[source.number], self.model)
 
     def _play(self, source: Played) -> Trajectory:
