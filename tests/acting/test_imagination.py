@@ -164,5 +164,5 @@ def test_cells_that_cannot_be_trusted_are_not_read(model, trajectories):
 
 
 def test_at_least_one_step(model, trajectories):
-    with pytest.raises(ValueError, match="horizon of 0"):
+    with pytest.raises(ValueError, match="at least 1 step; found 0"):
         imagine(model, [Prefix(trajectories[0], 0).history(model)], given([[]]), 0)

@@ -192,5 +192,5 @@ def test_a_remembering_policy_plans_the_same(model, trajectories):
 
 
 def test_settings_are_checked():
-    with pytest.raises(ValueError, match="depth is at least 1, found 0"):
+    with pytest.raises(ValueError, match="depth must be at least 1; found 0"):
         Search(depth=0)

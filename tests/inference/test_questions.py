@@ -33,7 +33,7 @@ def test_a_query_gets_what_was_given():
 @pytest.mark.parametrize(
     ("name", "given", "said"),
     [
-        ("futures", {}, "~query is one of next_action, "),
+        ("futures", {}, "~query must be one of next_action, "),
         ("infill", {"start": 0}, "infill needs ~stop; its options are ~start, ~stop"),
         ("infill", {"start": 0, "stop": 1, "step": 0}, "infill has no option ~step; it has ~start, ~stop"),
     ],
@@ -57,8 +57,8 @@ def test_the_decoder_fits_the_order(layout):
 @pytest.mark.parametrize(
     ("name", "autoregressive", "said"),
     [
-        ("beam", False, "--decoder is one of single, confidence, unit, ranks; found beam"),
-        ("single", True, "give --decoder ranks, found single"),
+        ("beam", False, "--decoder must be one of single, confidence, unit, ranks; found beam"),
+        ("single", True, "--decoder must be ranks, since the targets of this query have several; found single"),
     ],
 )
 def test_a_decoder_that_does_not_fit_is_refused(layout, name, autoregressive, said):

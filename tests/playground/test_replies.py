@@ -126,18 +126,18 @@ def test_every_other_query_is_answered(ask, asks):
 @pytest.mark.parametrize(
     ("asked", "decoder", "parts"),
     [
-        ({"kind": "roles", "roles": "111"}, {}, ["elements, found 3 roles", "load it again"]),
+        ({"kind": "roles", "roles": "111"}, {}, ["elements; found 3 roles", "load it again"]),
         ({"kind": "roles", "roles": "114"}, {}, ["asked.roles.roles", "found 114"]),
-        ({"kind": "query", "name": "next_move"}, {}, ["query is one of next_action", "found next_move"]),
+        ({"kind": "query", "name": "next_move"}, {}, ["query must be one of next_action", "found next_move"]),
         ({"kind": "query", "name": "next_action"}, {}, ["next_action needs step"]),
         ({"kind": "query", "name": "next_action", "options": {"step": 99}}, {}, ["step must be between 0 and", "found 99"]),
         ({"kind": "query", "name": "next_action", "options": {"step": 10**30}}, {}, ["asked.query.options.step", "1000000"]),
         ({"kind": "query", "name": "next_action", "options": {"step": 0, "rate": 0.3}}, {}, ["no option rate"]),
-        ({"kind": "query", "name": "infill", "options": {"start": 0, "stop": 1}}, {"name": "beam"}, ["decoder is one of"]),
+        ({"kind": "query", "name": "infill", "options": {"start": 0, "stop": 1}}, {"name": "beam"}, ["decoder must be one of"]),
         (
             {"kind": "query", "name": "future", "options": {"step": 0, "autoregressive": True}},
             {"name": "unit"},
-            ["decoder ranks"],
+            ["decoder must be ranks"],
         ),
         ({"kind": "query", "name": "next_action", "options": {"step": 0}}, {"top_p": 0}, ["decoder.top_p", "greater than 0"]),
     ],

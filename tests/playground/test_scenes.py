@@ -82,7 +82,7 @@ def test_an_episode_that_ended_does_not_go_on(ask, refusal):
 @pytest.mark.parametrize(
     ("source", "parts"),
     [
-        ({"kind": "recorded", "number": 8}, ["0 to 7", "found 8"]),
+        ({"kind": "recorded", "number": 8}, ["between 0 and 7", "found 8"]),
         ({"kind": "recorded", "number": -1}, ["source.recorded.number", "greater than or equal to 0", "found -1"]),
         ({"kind": "recorded", "number": "1"}, ["source.recorded.number", "valid integer", "found 1"]),
         ({"kind": "dreamt"}, ["source", "'recorded', 'played', 'live'"]),

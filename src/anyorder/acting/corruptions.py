@@ -1,8 +1,8 @@
-"""What can go wrong between an environment and an agent, and what the agent is told of it.
+"""What can go wrong between an environment and an agent, and what the agent is told about it.
 
-The mission is never corrupted. All draws come from the episode's own generator, as many at every strength (common random
-numbers): equal seeds meet equal draws, told or not, and what a weaker corruption of a kind strikes, a stronger one strikes
-too.
+The mission is never corrupted. All draws come from the episode's own generator, and their number does not depend on the
+strength (common random numbers). So episodes of equal seeds get equal draws, whether the agent is told or not, and what a
+weaker corruption of a kind changes, a stronger one changes too.
 
 Legend: X columns and Y rows of a view.
 """
@@ -25,12 +25,12 @@ _SIZES = np.array([NUM_VALUES[a] for a in (Attribute.OBJECT, Attribute.COLOR, At
 
 @dataclass(frozen=True)
 class Percept:
-    """What reaches the agent of a view.
+    """A view as the agent receives it.
 
     Attributes:
-        view: possibly corrupted.
+        view: what arrives, possibly corrupted.
         unknown: bool ``[X, Y]``, True where the agent is told that the cell cannot be trusted; None: nowhere.
-        unknown_direction: True if it is told that the direction cannot be trusted.
+        unknown_direction: True if the agent is told that the direction cannot be trusted.
     """
 
     view: View
@@ -40,11 +40,11 @@ class Percept:
 
 @dataclass(frozen=True)
 class Executed:
-    """What became of an action.
+    """The action that the environment executes.
 
     Attributes:
-        action: that the environment is given.
-        unknown: True if the agent is told that this may not be the one it chose.
+        action: its number.
+        unknown: True if the agent is told that this may not be the action it chose.
     """
 
     action: int
@@ -52,46 +52,48 @@ class Executed:
 
 
 class Corruption:
-    """Changes nothing; others change what they say."""
+    """Changes nothing. Each subclass overrides what it changes."""
 
     def perceive(self, view: View, last: Percept | None, generator: np.random.Generator) -> Percept:
-        """What reaches the agent of a view.
+        """The view as the agent receives it.
 
         Args:
             view: what the environment shows.
-            last: what reached the agent before; None at the first view.
-            generator: of the episode.
+            last: what the agent received at the step before; None at the first view.
+            generator: the episode's own.
         """
         return Percept(view)
 
     def execute(self, chosen: int, last: int | None, generator: np.random.Generator) -> Executed:
-        """What becomes of an action.
+        """The action that the environment executes.
 
         Args:
-            chosen: by the agent.
-            last: the action that the environment executed before; None at the first one.
-            generator: of the episode.
+            chosen: the action that the agent chose.
+            last: the action that the environment executed at the step before; None at the first one.
+            generator: the episode's own.
         """
         return Executed(chosen)
 
 
 @dataclass(frozen=True)
 class _Random(Corruption):
-    """One that comes with a probability.
+    """A corruption that strikes at random.
 
     Attributes:
-        strength: 0..1.
+        strength: the probability, 0..1.
     """
 
     strength: float
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.strength <= 1.0:
-            raise ValueError(f"the strength of a corruption is a probability, between 0 and 1; found {self.strength}")
+            raise ValueError(
+                f"the strength of a corruption is a probability and must lie between 0 and 1; found {self.strength}"
+            )
 
 
 class Occlusion(_Random):
-    """Each cell of each view looks unseen, independently with probability ``strength``; told: which ones."""
+    """Each cell of each view looks unseen, independently with probability ``strength``. The agent is told which ones."""
 
     def perceive(self, view: View, last: Percept | None, generator: np.random.Generator) -> Percept:
         holes = generator.random(view.image.shape[:2]) < self.strength
@@ -100,19 +102,19 @@ class Occlusion(_Random):
 
 
 class AttributeFlips(_Random):
-    """Object, color and state of each cell become another value of their range, each independently with probability
-    ``strength`` and every other value as likely; told: which cells."""
+    """The object, the color and the state of each cell become another value of their range, each independently with
+    probability ``strength``; all other values are equally likely. The agent is told which cells changed."""
 
     def perceive(self, view: View, last: Percept | None, generator: np.random.Generator) -> Percept:
         flipped = generator.random(view.image.shape) < self.strength
         others = (view.image + generator.integers(1, _SIZES, size=view.image.shape)) % _SIZES
         shown = np.where(flipped, others, view.image).astype(view.image.dtype)
-        return Percept(replace(view, image=shown), flipped.any(axis=-1))
+        return Percept(replace(view, image=shown), np.asarray(flipped.any(axis=-1)))
 
 
 class DroppedFrames(_Random):
-    """Each view but the first, with its direction, is lost with probability ``strength``: the last one that arrived is
-    shown again, as a sensor that stalls does; told: all of it is unknown."""
+    """Each view but the first is lost, with its direction, with probability ``strength``: the agent receives the last one
+    that arrived again, as from a sensor that stalls. It is told that all of the view is unknown."""
 
     def perceive(self, view: View, last: Percept | None, generator: np.random.Generator) -> Percept:
         dropped = generator.random() < self.strength
@@ -123,7 +125,7 @@ class DroppedFrames(_Random):
 
 class RepeatedActions(_Random):
     """Sticky actions (Machado et al., 2018): with probability ``strength`` the environment executes the action that it
-    executed before instead of the chosen one; told: that the action is unknown."""
+    executed before instead of the chosen one. The agent is told that the action is unknown."""
 
     def execute(self, chosen: int, last: int | None, generator: np.random.Generator) -> Executed:
         repeated = generator.random() < self.strength
@@ -132,7 +134,7 @@ class RepeatedActions(_Random):
 
 @dataclass(frozen=True)
 class Untold(Corruption):
-    """Another corruption of which the agent is told nothing.
+    """Another corruption, about which the agent is told nothing.
 
     Attributes:
         corruption: the other one.
@@ -153,7 +155,7 @@ CORRUPTIONS: Mapping[str, Callable[[float], Corruption]] = {
     "dropped_frames": DroppedFrames,
     "repeated_actions": RepeatedActions,
 }
-"""Name -> the corruption of a strength."""
+"""Name -> function from a strength to the corruption."""
 
 
 # The environment draws its level from default_rng(seed), and experts from default_rng([seed, 1]).

@@ -20,11 +20,11 @@ from anyorder.masking.order import Order, Role
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be seen, and when.
+    """A view that the agent is to see, and when.
 
     Attributes:
-        view: the observation to arrive at; its mission is not told to the agent.
-        step: when (MaskDP's time budget); an agent that is later aims at its next step.
+        view: the observation to arrive at; the agent is not told its mission.
+        step: when to see it (MaskDP's time budget); an agent that is past this step aims at its next one.
     """
 
     view: View
@@ -32,7 +32,7 @@ class Goal:
 
 
 class GoalHistory(History):
-    """What an agent has seen and done, and at its end, after a gap, what it is to see."""
+    """What an agent has seen and done so far and then, after a gap, the goal that it is to see."""
 
     def __init__(self, vocabulary: GridVocabulary, goal: Goal) -> None:
         super().__init__(vocabulary, "")
@@ -48,11 +48,11 @@ class GoalHistory(History):
 
 
 class GoalPolicy(ModelPolicy):
-    """The next action towards a goal, of a model trained on `goal_conditioned` orders: no mission, the history so far and
-    the goal; what lies between does not exist yet."""
+    """Chooses the next action towards a goal, with a model that was trained on `goal_conditioned` orders. The model sees the
+    history so far and the goal, but no mission; the steps in between are absent."""
 
     def towards(self, goal: Goal) -> Callable[[str], GoalHistory]:
-        """From the mission of a new episode, which is ignored, to its empty history."""
+        """A function from the mission of a new episode, which it ignores, to the episode's empty history."""
         return lambda mission: GoalHistory(self.model.vocabulary, goal)
 
     def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
@@ -66,5 +66,5 @@ class GoalPolicy(ModelPolicy):
 
 
 def _last_step(layout: GridLayout) -> torch.Tensor:
-    """int64 ``[B]``."""
+    """int64 ``[B]``, the last step of each trajectory."""
     return torch.where(layout.present, layout.step, 0).amax(dim=1)

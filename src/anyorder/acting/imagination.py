@@ -1,8 +1,8 @@
 """Open-loop imagination: from a history and a sequence of actions, the observations that the model expects.
 
-Each imagined observation is asked as the forward dynamics are trained (`anyorder.masking.queries.ForwardDynamicsQuery`):
-from everything seen and done before it. It is then added to the history as if it had been seen, and the next one is
-asked.
+The model is asked for each observation in the way that forward dynamics are trained
+(`anyorder.masking.queries.ForwardDynamicsQuery`): from everything seen and done before it. The answer is then added to the
+history as if it had been seen, and the model is asked for the next observation.
 
 Legend: N histories, H imagined steps, X columns and Y rows of a view, S = X * Y cells, P = 3S + 3 elements of a frame,
 V vocabulary.
@@ -16,40 +16,42 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.policy import History, passes
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import Encoded, GridLayout, collate
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import Order, Role
 from anyorder.masking.queries import ForwardDynamicsQuery
+from anyorder.models.contract import GridModel
 
 CELL_ATTRIBUTES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)
 
 Choose = Callable[[Sequence[History], int], Sequence[int]]
-"""The actions of N histories at imagined step 0, 1, ...: from a plan (`given`), or from what was imagined so far."""
+"""From N histories and the number of the imagined step (0, 1, ...) to N actions: they come from a plan (`given`), or depend
+on what was imagined so far."""
 
 
 def given(actions: Sequence[Sequence[int]] | np.ndarray) -> Choose:
-    """Actions fixed in advance, ``[N, H]``."""
+    """A `Choose` that follows a plan: ``actions`` are integers ``[N, H]``."""
     return lambda histories, number: [int(row[number]) for row in actions]
 
 
 @dataclass(frozen=True, eq=False)
 class Imagined:
-    """What N histories became in the model's imagination.
+    """N histories, continued in the model's imagination.
 
     Attributes:
         observations: uint8 ``[N, H, X, Y, 3]``, MiniGrid's (object, color, state).
         directions: uint8 ``[N, H]``.
-        actions: int64 ``[N, H]``, taken before each of them.
-        probability: float32 ``[N, H, 3S + 1]``, of the chosen values when they were chosen: the cells' attributes, then
-            the direction.
+        actions: int64 ``[N, H]``, the one before each observation.
+        probability: float32 ``[N, H, 3S + 1]``, the probability of each chosen value when it was chosen: the cells'
+            attributes, then the direction.
         histories: the N histories with all of this at their end, as if it had happened.
-        logits: ``[N, H, 3S + 1, V]``; None where a decoder needs several passes.
+        logits: ``[N, H, 3S + 1, V]``, of the same elements; None where the decoder needs several passes.
     """
 
     observations: np.ndarray
@@ -61,25 +63,29 @@ class Imagined:
 
 
 def imagine(
-    model: nn.Module,
+    model: GridModel,
     histories: Sequence[History],
     choose: Choose,
     horizon: int,
     decoder: Decoder = SinglePass(),
     generator: torch.Generator | None = None,
 ) -> Imagined:
-    """Go on from each history for ``horizon`` steps without the environment. The histories given stay as they are.
+    """Continue each history for ``horizon`` steps without the environment. The given histories are not changed.
 
     Args:
         model: a grid model that was trained to predict next observations, in evaluation mode.
         histories: of any lengths, each with at least one observation and its next action still open.
-        choose: the actions; see `given`. A policy's ``actions`` may be asked for them.
+        choose: gives the actions, see `given`; it may ask a policy for them.
         horizon: H, at least 1.
-        decoder: from logits to an observation; the most probable value of every element by default.
-        generator: of a decoder that draws, on the CPU; histories are asked longest first, several in a pass.
+        decoder: chooses the values of an observation; by default the most probable value of every element.
+        generator: for a decoder that draws, on the CPU; None: seeded with 0. Histories go through the model longest first,
+            several in a pass.
+
+    Raises:
+        ValueError: for a horizon below 1.
     """
     if horizon < 1:
-        raise ValueError(f"at least 1 step is imagined, found a horizon of {horizon}")
+        raise ValueError(f"the horizon must be at least 1 step; found {horizon}")
     branches = [deepcopy(history) for history in histories]
     generator = generator or torch.Generator().manual_seed(0)
     taken, steps = [], []
@@ -96,7 +102,7 @@ def imagine(
         actions=np.stack(taken, axis=1),
         probability=np.stack([step.probability for step in steps], axis=1),
         histories=branches,
-        logits=None if steps[0].logits is None else torch.stack([step.logits for step in steps], dim=1),
+        logits=_stacked([step.logits for step in steps], dim=1),
     )
 
 
@@ -117,17 +123,18 @@ class NextObservations:
     logits: Tensor | None
 
     def views(self, histories: Sequence[History]) -> Iterator[View]:
-        """As the environment would have shown them."""
+        """The observations as the environment would have shown them; their missions are those of the histories."""
         for image, direction, history in zip(self.observations, self.directions, histories):
             yield View(image, int(direction), history.mission)
 
 
 def next_observations(
-    model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
+    model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
 ) -> NextObservations:
-    """What follows the last action of each history; arguments as in `imagine`."""
+    """The imagined observation after the last action of each history; arguments as in `imagine`."""
     values: list[Tensor] = [torch.empty(0)] * len(histories)
-    probability, logits = list(values), list(values)
+    probability = list(values)
+    logits: list[Tensor | None] = [None] * len(histories)
     for chosen in passes([len(history) + 1 for history in histories]):
         batch, order = _question([histories[index] for index in chosen], model.view)
         answer = decoder(model, batch, order, generator)
@@ -142,17 +149,23 @@ def next_observations(
         observations=raw[:, :-1].reshape(len(raw), *model.view, 3),
         directions=raw[:, -1],
         probability=torch.stack(probability).numpy(),
-        logits=None if logits[0] is None else torch.stack(logits),
+        logits=_stacked(logits),
     )
 
 
-def observation_offsets(model: nn.Module) -> Tensor:
+def _stacked(logits: Sequence[Tensor | None], dim: int = 0) -> Tensor | None:
+    """All logits as one tensor; None where the decoder gave none."""
+    found = [one for one in logits if one is not None]
+    return torch.stack(found, dim) if found else None
+
+
+def observation_offsets(model: GridModel) -> Tensor:
     """int64 ``[3S + 1]``: the first value of each element of an observation."""
     offsets, num_cells = model.vocabulary.offsets, model.view[0] * model.view[1]
     return torch.tensor([offsets[a] for a in CELL_ATTRIBUTES] * num_cells + [offsets[Attribute.DIRECTION]])
 
 
-def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batch, Order]:
+def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batch[GridLayout], Order]:
     """Histories with one more observation, and the order that asks for it; cells that cannot be trusted are HIDDEN."""
     batch = Batch(*collate([_with_open_frame(history.encoded()) for history in histories], *view))
     last = torch.tensor([len(history) for history in histories]) - 1
@@ -165,5 +178,5 @@ def _question(histories: Sequence[History], view: tuple[int, int]) -> tuple[Batc
 
 
 def _with_open_frame(encoded: Encoded) -> Encoded:
-    """One more frame, whose values nobody reads."""
+    """The same history with one more frame, whose values nobody reads."""
     return replace(encoded, frames=torch.cat([encoded.frames, encoded.frames[-1:]]))

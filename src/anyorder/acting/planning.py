@@ -1,8 +1,8 @@
 """Looking before acting: the same weights propose actions, imagine what follows, and judge it.
 
 A policy that sees nothing change has no reason to change its answer. Where the policy is in doubt, or back where it has
-been, its most probable actions are imagined (`anyorder.acting.imagination`), and an outcome's score is added to their
-log-probability.
+been, the planner imagines what its most probable actions lead to (`anyorder.acting.imagination`), and adds a score of the
+outcome to their log-probability.
 
 Legend: N episodes, C candidates (episodes x actions x samples), S cells of a view, V vocabulary.
 """
@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
 from anyorder.acting.policy import History, ModelPolicy, passes
@@ -25,13 +25,14 @@ from anyorder.elements.layout import Attribute, Kind
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import in_turn, reconstruct
+from anyorder.models.contract import GridModel
 
 
 class Objective(Protocol):
     """How good imagined futures are.
 
     Args:
-        model: that imagined them.
+        model: the one that imagined them.
         before: C histories, up to where imagination began.
         imagined: the C futures.
 
@@ -39,17 +40,24 @@ class Objective(Protocol):
         float32 ``[C]``; higher is better.
     """
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor: ...
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor: ...
+
+
+def _logits_of(imagined: Imagined) -> Tensor:
+    """``[C, H, 3S + 1, V]``; a ValueError where the decoder gave none."""
+    if imagined.logits is None:
+        raise ValueError("this objective needs the logits of imagined observations; imagine them with SinglePass")
+    return imagined.logits
 
 
 @dataclass(frozen=True)
 class Novelty:
     """Minus the expected number of times that the last imagined observation (view and direction) has been seen in
-    the episode: the sum, over what was seen, of the probability that exactly this follows, its elements being
+    the episode: the sum, over the observations seen, of the probability that exactly this one follows, with its elements
     independent given the past. An action that is known to change nothing scores -1 or less."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
-        log_probabilities = imagined.logits[:, -1].float().log_softmax(dim=-1)
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
+        log_probabilities = _logits_of(imagined)[:, -1].float().log_softmax(dim=-1)
         return torch.stack([-_repeats(history, row) for history, row in zip(before, log_probabilities)])
 
 
@@ -57,7 +65,7 @@ def _repeats(history: History, log_probabilities: Tensor) -> Tensor:
     """float32: the expected number of frames that equal an observation of these log-probabilities ``[3S + 1, V]``."""
     seen = history.encoded().frames[:, :-2]
     terms = log_probabilities.gather(1, seen.T)
-    # Nobody can say that a cell is as before if it was never seen.
+    # Whether a cell is as before cannot be said if it was never seen, so it does not count.
     unknown = history.unknown().repeat_interleave(3, dim=1).T
     terms[:-1].masked_fill_(unknown, 0.0)
     return terms.sum(dim=0).exp().sum()
@@ -66,31 +74,31 @@ def _repeats(history: History, log_probabilities: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class Tried:
     """Minus the number of times that the first imagined action was taken in the episode after exactly the last
-    observation (view and direction). It needs no imagination: it is what experience says where the model was never
-    taught, as that nothing follows from walking into an object in demonstrations that never do."""
+    observation (view and direction). It needs no imagination. It helps where demonstrations teach nothing: nobody walks
+    into an object in them, so the model does not learn that this has no effect."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([-history.tried()[action] for history, action in zip(before, imagined.actions[:, 0])])
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Several outcomes together.
+    """The sum of several objectives.
 
     Attributes:
-        outcomes: of equal weight.
+        outcomes: the objectives, of equal weight.
     """
 
     outcomes: tuple[Objective, ...]
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         return torch.stack([outcome(model, before, imagined) for outcome in self.outcomes]).sum(dim=0)
 
 
 @dataclass(frozen=True)
 class GoalMatch:
-    """The expected share of the cells of an imagined observation that are as in a goal observation, at the step where
-    it is highest; a cell is if its object, color and state are.
+    """The expected share of cells that an imagined observation has in common with a goal observation, at the imagined step
+    where this share is highest. A cell counts if its object, its color and its state are all the same.
 
     Attributes:
         goal: the observation to reach; its direction and mission do not count.
@@ -98,9 +106,9 @@ class GoalMatch:
 
     goal: View
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         wanted = torch.from_numpy(self.goal.image.reshape(-1).astype(np.int64)) + observation_offsets(model)[:-1]
-        probabilities = imagined.logits[:, :, :-1].float().softmax(dim=-1)
+        probabilities = _logits_of(imagined)[:, :, :-1].float().softmax(dim=-1)
         matching = probabilities.gather(3, wanted.expand(*probabilities.shape[:2], -1)[..., None])[..., 0]
         return matching.unflatten(2, (-1, 3)).prod(dim=3).mean(dim=2).amax(dim=1)
 
@@ -110,7 +118,7 @@ class Return:
     """The expected return-to-go at the end of the imagined future, 0..1; for a model that was trained to predict
     returns (the strategies next_return or value)."""
 
-    def __call__(self, model: nn.Module, before: Sequence[History], imagined: Imagined) -> Tensor:
+    def __call__(self, model: GridModel, before: Sequence[History], imagined: Imagined) -> Tensor:
         expected = torch.empty(len(imagined.histories))
         first = model.vocabulary.offsets[Attribute.RETURN]
         for chosen in passes([len(history) for history in imagined.histories]):
@@ -125,15 +133,15 @@ class Return:
 
 
 class UniformPolicy(ModelPolicy):
-    """Proposes some actions with equal probability: for goals that the policy was not taught.
+    """Proposes some actions with equal probability: for goals that no policy was trained for.
 
     Args:
-        model: whose vocabulary and view count.
+        model: only its vocabulary and view are used.
         actions: numbers of the actions; by default left, right and forward.
         seed: of the draws.
     """
 
-    def __init__(self, model: nn.Module, actions: Sequence[int] = (0, 1, 2), seed: int = 0) -> None:
+    def __init__(self, model: GridModel, actions: Sequence[int] = (0, 1, 2), seed: int = 0) -> None:
         super().__init__(model, temperature=1.0, seed=seed)
         self._row = torch.full((NUM_VALUES[Attribute.ACTION],), -torch.inf)
         self._row[list(actions)] = 0.0
@@ -147,13 +155,14 @@ class Search:
     """What is imagined, and when.
 
     Attributes:
-        weight: of the outcome's score beside the log-probability, nats per unit; 0 is the plain policy.
-        num_actions: the most probable actions of an episode are imagined, so many. The others count as the worst of
-            these.
-        depth: steps imagined; the actions after the first come from the policy.
-        num_samples: futures of each action; the best one counts.
-        certain: where the policy gives an action at least this probability, and the last observation is new to the
-            episode, nothing is imagined. Above 1: always imagine.
+        weight: factor of the outcome's score when it is added to the log-probability, in nats per unit; 0 gives the plain
+            policy.
+        num_actions: how many actions of an episode are imagined, the most probable ones. Each other action gets the worst
+            score among these.
+        depth: how many steps are imagined; the actions after the first come from the policy.
+        num_samples: how many futures of each action are imagined; the best one counts.
+        certain: nothing is imagined where the policy gives an action at least this probability and the last observation is
+            new to the episode. Above 1: always imagine.
     """
 
     weight: float = 4.0
@@ -165,15 +174,15 @@ class Search:
     def __post_init__(self) -> None:
         for name, lowest in (("num_actions", 1), ("depth", 1), ("num_samples", 1), ("weight", 0)):
             if getattr(self, name) < lowest:
-                raise ValueError(f"{name} is at least {lowest}, found {getattr(self, name)}")
+                raise ValueError(f"{name} must be at least {lowest}; found {getattr(self, name)}")
 
 
 class Planner(ModelPolicy):
     """Acts as `ModelPolicy` does, on log-probabilities corrected by imagined outcomes.
 
     Args:
-        policy: proposes actions, and goes on where more than one step is imagined (its temperature and seed count there).
-        outcome: judges.
+        policy: proposes actions, and chooses those after the first imagined step (there its temperature and seed count).
+        outcome: scores what was imagined.
         search: what is imagined, and when.
         temperature: as in `ModelPolicy`, of the corrected distribution.
         seed: of the draws.
@@ -202,7 +211,7 @@ class Planner(ModelPolicy):
         return float(log_probabilities.max().exp()) < self.search.certain or came_back(history)
 
     def _outcomes(self, histories: Sequence[History], log_probabilities: Tensor) -> Tensor:
-        """float32 ``[N, 7]``: the outcome of each action, the worst one's for those that were not imagined."""
+        """float32 ``[N, 7]``: the score of each action's outcome; actions that were not imagined get the worst score."""
         search = self.search
         proposed = log_probabilities.topk(search.num_actions, dim=-1).indices
         first = proposed.repeat_interleave(search.num_samples, dim=1)

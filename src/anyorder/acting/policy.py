@@ -22,13 +22,14 @@ from anyorder.masking.order import Order, Role, imitate
 from anyorder.models.contract import GridModel
 
 TRIED_PENALTY = 4.0
-"""What agents act with unless told otherwise, see `ModelPolicy`."""
+"""The usual ``tried_penalty`` of an agent that plays or is evaluated; see `SampledPolicy`."""
 FRAMES_PER_PASS = 256
-"""Observations in one forward pass when many episodes are played at once; so few stay within a CPU's cache."""
+"""Observations in one forward pass when many episodes are played at once; they fit into a CPU's cache."""
 
 
 def passes(num_frames: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of histories that are asked together, the longest first, padded to at most `FRAMES_PER_PASS` frames."""
+    """Which histories go through the model together: their numbers, pass by pass, the longest first. A pass has at most
+    `FRAMES_PER_PASS` frames, padding included; a longer history is a pass of its own."""
     longest_first = sorted(range(len(num_frames)), key=num_frames.__getitem__, reverse=True)
     while longest_first:
         size = max(1, FRAMES_PER_PASS // num_frames[longest_first[0]])
@@ -63,7 +64,7 @@ class History:
             view: what the environment showed.
             unknown: bool ``[X, Y]``, True for cells that the agent is told it cannot trust; they become hidden. With a
                 third axis, ``[X, Y, 3]``, for single attributes.
-            unknown_direction: True if it cannot trust the direction either.
+            unknown_direction: True if the agent is told that it cannot trust the direction.
         """
         num_cells = view.image[..., 0].size
         told = np.zeros(view.image.shape, bool) if unknown is None else unknown.reshape(*view.image.shape[:2], -1)
@@ -73,15 +74,15 @@ class History:
         self._unknown.append(np.concatenate([attributes, [unknown_direction, False, False]]))
 
     def act(self, action: int, unknown: bool = False) -> None:
-        """Add the action taken after the last observation; ``unknown``: True if the agent is told that it may have been
-        another, it becomes hidden."""
+        """Add the action taken after the last observation. ``unknown`` is True if the agent is told that another action may
+        have been executed; the action becomes hidden then."""
         self._taken[self._last_observation(), action] += 1
         self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
         self._unknown[-1][-1] = unknown
 
     def tried(self) -> Tensor:
         """float32 ``[7]``: how often each action was taken in the episode after exactly the last observation (view and
-        direction, the same of them unknown)."""
+        direction, with the same parts unknown)."""
         now = self._last_observation()
         return torch.tensor([float(self._taken[now, action]) for action in range(NUM_VALUES[Attribute.ACTION])])
 
@@ -113,7 +114,8 @@ class History:
         return torch.from_numpy(np.stack(self._unknown))
 
     def recent(self, num_frames: int | None) -> History:
-        """The last so many observations and what was done between them, for a model that reads no more; None: all."""
+        """The last ``num_frames`` observations and the actions between them, for a model that reads no more; None: all of
+        them."""
         if num_frames is None or len(self) <= num_frames:
             return self
         known = copy(self)
@@ -121,8 +123,8 @@ class History:
         return known
 
     def rebuilt(self, frames: Tensor) -> History:
-        """The same history with the values of ``frames`` (int64 ``[F, 3S + 3]``) in the place of unknown ones, which are
-        known from now on."""
+        """The same history with its unknown values replaced by those of ``frames`` (int64 ``[F, 3S + 3]``); nothing in it is
+        unknown any more."""
         known = copy(self)
         known._frames = [np.where(*three) for three in zip(self._unknown, frames.numpy(), self._frames)]
         known._unknown = [np.zeros_like(unknown) for unknown in self._unknown]
@@ -137,7 +139,7 @@ class Policy(Protocol[HistoryT]):
 
     @property
     def model(self) -> GridModel:
-        """What it asks."""
+        """The model that it asks."""
 
     def start(self, mission: str) -> HistoryT:
         """The empty history of a new episode."""
@@ -151,11 +153,11 @@ class SampledPolicy(ABC, Generic[HistoryT]):
 
     Args:
         model: in evaluation mode.
-        temperature: 0 takes the most probable action; above, actions are drawn from the distribution so tempered.
+        temperature: 0 takes the most probable action; above 0, actions are drawn from the softmax of logits / temperature.
         seed: of those draws.
         tried_penalty: nats that the log-probability of an action loses for every time it was taken in the episode after
-            exactly this observation. Experts never do in vain what they did before, so their demonstrations do not show
-            what to do then, and where nothing has changed, neither has the model's answer.
+            exactly this observation. Experts never repeat an action in vain, so their demonstrations do not show what to do
+            after one; and where the observation does not change, the model's answer hardly does.
     """
 
     def __init__(self, model: GridModel, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0) -> None:
@@ -180,7 +182,7 @@ class SampledPolicy(ABC, Generic[HistoryT]):
 
 
 class ModelPolicy(SampledPolicy[History]):
-    """The next action of a model that was trained in any order that includes imitation, from the whole history.
+    """Chooses the next action from the whole history, with a model that was trained on orders that include imitation.
 
     Arguments as of `SampledPolicy`.
     """
@@ -199,7 +201,7 @@ class ModelPolicy(SampledPolicy[History]):
         return torch.stack(logits).float()
 
     def order(self, layout: GridLayout, histories: Sequence[History]) -> Order:
-        """What is asked of the histories: the next action and, since it costs nothing, all that are known."""
+        """The order that asks for the next action of each history and, since it costs nothing, for all known actions too."""
         order = imitate(layout)
         roles = layout.grid.frames(order.roles)
         for row, history in enumerate(histories):

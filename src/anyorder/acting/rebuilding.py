@@ -1,4 +1,4 @@
-"""Rebuilding before acting: what the agent is told is unknown is first decoded from what it knows, then acted upon."""
+"""Rebuilding before acting: the agent first decodes what is unknown to it from what it knows, then acts on the result."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.acting.policy import History, ModelPolicy, passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import collate
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import reconstruct
+from anyorder.models.contract import GridModel
 
 
 class RebuildingPolicy(ModelPolicy):
-    """Acts as `ModelPolicy` does, on histories whose unknown cells, directions and actions have been fill_in.
+    """Acts as `ModelPolicy` does, on histories whose unknown cells, directions and actions have been filled in.
 
-    All of them are fill_in anew at every step, from everything known up to that step, so what is seen later corrects
-    what was believed of the past (filtering of the present, smoothing of the past, nothing of the future).
+    All of them are filled in anew at every step, from everything known up to that step, so later observations correct
+    what was believed about the past (filtering of the present, smoothing of the past, nothing of the future).
 
     Args:
-        model: that was also trained to rebuild observations.
+        model: one that was also trained to rebuild observations.
         temperature, seed, tried_penalty: as in `ModelPolicy`.
-        decoder: of the unknown elements; the most probable value of each by default.
+        decoder: chooses the unknown elements; by default the most probable value of each.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: GridModel,
         temperature: float = 0.0,
         seed: int = 0,
         tried_penalty: float = 0.0,
@@ -45,18 +46,18 @@ class RebuildingPolicy(ModelPolicy):
 
 @torch.no_grad()
 def fill_in(
-    model: nn.Module,
+    model: GridModel,
     histories: Sequence[History],
     decoder: Decoder = SinglePass(),
     generator: torch.Generator | None = None,
 ) -> list[History]:
-    """The histories with every unknown element decoded from the known ones; those without any stay as they are.
+    """The histories with every unknown element decoded from the known ones; histories without any stay as they are.
 
     Args:
         model: a grid model, in evaluation mode.
         histories: of any lengths, each with its next action still open.
         decoder: one for targets of equal rank.
-        generator: of a decoder that draws, on the CPU.
+        generator: for a decoder that draws, on the CPU; None: seeded with 0.
     """
     generator = generator or torch.Generator().manual_seed(0)
     whole = list(histories)
@@ -68,9 +69,9 @@ def fill_in(
     return whole
 
 
-def _decode(model: nn.Module, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
-    """int64 ``[B, F, 3S + 3]``: all values, the unknown ones fill_in."""
-    # The open action is nothing to rebuild from: it is left out.
+def _decode(model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator) -> Tensor:
+    """int64 ``[B, F, 3S + 3]``: all values, the unknown ones filled in."""
+    # The open action has no value yet to rebuild from, so it is left out.
     encoded = [replace(one, num_actions=one.num_actions - 1) for one in (history.encoded() for history in histories)]
     batch = Batch(*collate(encoded, *model.view))
     shape = batch.layout.grid

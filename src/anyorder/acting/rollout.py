@@ -49,6 +49,7 @@ class _Episode(Generic[HistoryT]):
 
     def trajectory(self) -> Trajectory:
         """What really happened: what the environment showed, and the actions that it executed."""
+        assert self.env.spec is not None  # gymnasium.make sets it
         return Trajectory(
             env_id=self.env.spec.id,
             seed=self.seed,
@@ -70,16 +71,17 @@ def roll_out(
     on_finish: Callable[[], None] | None = None,
     begins: Sequence[Callable[[str], HistoryT]] | None = None,
 ) -> list[Trajectory]:
-    """Play one episode per seed, all in step, each with its own corruption stream (a function of the seed).
+    """Play one episode per seed, all at the same pace, each with its own stream of corruptions (a function of the seed).
 
     Args:
         policy: acts on the whole history of each episode.
-        env_id: a registered environment, or several that take turns (`anyorder.envs.minigrid.level_of`).
+        env_id: a registered environment, or several, joined by ``+``, that take turns (`anyorder.envs.minigrid.level_of`).
         seeds: of the episodes.
-        corruption: what of each view reaches the policy, and what of its actions the environment; the trajectories
-            record the truth.
+        corruption: changes what the policy sees and which of its actions are executed; the trajectories record what the
+            environment showed and executed.
         on_finish: called once per finished episode, for progress bars.
-        begins: one per seed, from the mission to the history that an episode begins with; None: ``policy.start``.
+        begins: one function per seed, from the mission to the history that the episode begins with; None:
+            ``policy.start`` for all.
 
     Returns:
         The trajectories, in the order of the seeds.

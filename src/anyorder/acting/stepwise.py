@@ -1,7 +1,7 @@
 """Acting without thinking the past over again: each observation is computed once and remembered.
 
 When actions are asked for, nothing sees what comes after it (`anyorder.masking.order.imitate`), so what the model
-made of a frame never changes. Of the past, a new frame needs two things only: from the last frame, the memory of its
+computes for a frame never changes. Of the past, a new frame needs two things only: from the last frame, the memory of its
 cells at each layer; from all steps, the keys and values of their registers and actions. The logits are those of `ModelPolicy`.
 
 Legend: N episodes, S cells of a view, W mission words, K = W + registers + actions so far (keys), L layers, H heads,
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from anyorder.acting.policy import History, ModelPolicy, SampledPolicy
 from anyorder.elements.grid import AFTER_CELLS
 from anyorder.elements.layout import Attribute
 from anyorder.models.contract import GridModel
-from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer, Layer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
@@ -57,14 +57,15 @@ class _Memory:
 def quickest_policy(
     model: GridModel, temperature: float = 0.0, seed: int = 0, tried_penalty: float = 0.0
 ) -> SampledPolicy[Any]:
-    """Arguments as of `SampledPolicy`: stepwise for the grid model, the whole history at every step for others."""
+    """The fastest policy for this model: `StepwisePolicy` for a `GridTransformer`, `ModelPolicy` for others. Arguments as of
+    `SampledPolicy`."""
     if isinstance(model, GridTransformer):
         return StepwisePolicy(model, temperature, seed, tried_penalty)
     return ModelPolicy(model, temperature, seed, tried_penalty)
 
 
 class _RememberedHistory(History):
-    """A history that knows what the model made of it."""
+    """A history that carries what the model remembers of it."""
 
     memory: _Memory
 
@@ -84,30 +85,33 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         num_cells, width = model.cell_position.shape
         heads = model.config.num_heads
         cells = embedded.new_zeros(len(model.layers), heads, num_cells, width // heads)
-        mission = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
-        history.memory = _Memory(cells, keys_values, mission, len(words), embedded.new_zeros(0))
+        modulation = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
+        history.memory = _Memory(cells, keys_values, modulation, len(words), embedded.new_zeros(0))
         return history
 
     @torch.no_grad()
     def logits(self, histories: Sequence[_RememberedHistory]) -> Tensor:
-        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, which `start` began."""
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode; its history comes from `start`."""
         kernels = self.model.kernels()[0]
         while behind := [history for history in histories if history.memory.num_frames < len(history)]:
             for first in range(0, len(behind), EPISODES_PER_PASS):
                 self._advance(behind[first : first + EPISODES_PER_PASS], kernels)
         return torch.stack([history.memory.logits for history in histories]).float().cpu()
 
+    def _layers(self) -> list[Layer]:
+        return [cast(Layer, layer) for layer in self.model.layers]  # a ModuleList does not say what it holds
+
     def _readers(self) -> list[Reader]:
-        return [*(layer.reader for layer in self.model.layers), self.model.last_reader]
+        return [*(layer.reader for layer in self._layers()), self.model.last_reader]
 
     def _advance(self, histories: Sequence[_RememberedHistory], kernels: Tensor) -> None:
         """Compute the next frame of each episode; ``kernels`` is ``[A + 1, H, S, S]``, from the past."""
         model = self.model
-        cells, registers, arrival = self._first(histories)
-        past = _Past.of(histories, self._taken(histories))
+        cells, registers, arrival = self._embed_new_frames(histories)
+        past = _Past.of(histories, self._keys_of_last_actions(histories))
         mission = torch.stack([history.memory.mission for history in histories])
         kernels = kernels.index_select(0, arrival)  # the last one, of first frames, is zero
-        for number, layer in enumerate(model.layers):
+        for number, layer in enumerate(self._layers()):
             normed = layer.cell_norm(cells)
             registers = registers + past.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)
@@ -120,22 +124,22 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         logits = model.head(registers[:, 1])[:, model.first_action : model.first_action + NUM_SYMBOLS - 1]
         past.remember([history.memory for history in histories], logits)
 
-    def _taken(self, histories: Sequence[_RememberedHistory]) -> Tensor:
-        """``[N, L + 1, 2D]``: keys and values of the action before the new frame; anything for a first frame."""
+    def _keys_of_last_actions(self, histories: Sequence[_RememberedHistory]) -> Tensor:
+        """``[N, L + 1, 2D]``: keys and values of the action before the new frame; arbitrary for a first frame."""
         before = [history.frame(max(0, history.memory.num_frames - 1))[0][-1] for history in histories]
         embedded = self.model.embedding(torch.tensor(np.array(before), device=self.model.head.weight.device))
         return torch.stack([reader.keys_values(embedded) for reader in self._readers()], dim=1)
 
-    def _first(self, histories: Sequence[_RememberedHistory]) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells ``[N, S, D]``, the register and the reader ``[N, 2, D]`` and int64 ``[N]``, the action before (none:
-        `NUM_SYMBOLS`)."""
+    def _embed_new_frames(self, histories: Sequence[_RememberedHistory]) -> tuple[Tensor, Tensor, Tensor]:
+        """What enters the first layer: cells ``[N, S, D]``, the register and the reader ``[N, 2, D]``; and int64 ``[N]``, the
+        symbol of the action before (`NUM_SYMBOLS` for a first frame)."""
         model, device = self.model, self.model.head.weight.device
         numbers = [history.memory.num_frames for history in histories]
         pairs = [history.frame(number) for history, number in zip(histories, numbers)]
         frames = torch.from_numpy(np.stack([values for values, _ in pairs])).to(device)
         unknown = torch.from_numpy(np.stack([unknown for _, unknown in pairs])).to(device)
         taken = [
-            _symbol(*history.frame(number - 1), model.first_action) if number else NUM_SYMBOLS
+            _action_symbol(*history.frame(number - 1), model.first_action) if number else NUM_SYMBOLS
             for history, number in zip(histories, numbers)
         ]
         arrival = torch.tensor(np.array(taken, dtype=np.int64), device=device)
@@ -151,8 +155,8 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         return cells, torch.stack([met, open_action + arrived], dim=1), arrival
 
 
-def _symbol(values: np.ndarray, unknown: np.ndarray, first_action: int) -> int:
-    """The transition after a frame, as the next one sees it."""
+def _action_symbol(values: np.ndarray, unknown: np.ndarray, first_action: int) -> int:
+    """The symbol of the action after a frame, as the next frame sees it."""
     return UNKNOWN_ACTION if unknown[-1] else values[-1] - first_action
 
 
@@ -180,7 +184,7 @@ class _Past:
     def of(cls, histories: Sequence[_RememberedHistory], taken: Tensor) -> _Past:
         """Stack what cells remember, ``[N, L, H, S, d]``, and keys and values, ``[N, L + 1, K + 2, 2D]``: room for the action
         before the new frame (``taken [N, L + 1, 2D]``, arbitrary for a first frame) and for the new register. Unknown actions
-        keep their place, and nobody looks there."""
+        keep their place, and nothing attends to them."""
         memories = [history.memory for history in histories]
         num_keys = [memory.keys_values.shape[1] for memory in memories]
         first = memories[0].keys_values
@@ -223,7 +227,7 @@ class _Past:
         return transport.merged(own, torch.stack([arrived, torch.zeros_like(arrived)]))
 
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
-        """Put everything back where it belongs."""
+        """Store what was computed in the memories of the episodes."""
         # Cloned: a slice would keep the memories of all the others alive after their episodes have ended.
         for row, (memory, last) in enumerate(zip(memories, self.new_register.tolist())):
             memory.cells = self.cells[row].clone()

@@ -1,4 +1,4 @@
-"""What a model answered, beside what was true, in MiniGrid's words.
+"""What a model answered, and what was true, in MiniGrid's words.
 
 Legend: E elements, F frames, X columns and Y rows of a view.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import WALL, GridVocabulary, raw_cells
+from anyorder.elements.grid import WALL, GridLayout, GridVocabulary, raw_cells
 from anyorder.elements.layout import Attribute
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
 from anyorder.inference.decoding import Decoded
@@ -28,7 +28,7 @@ class ElementAnswer:
         attribute: ``action``, ``direction`` or ``return``.
         answer, truth: an action's name, otherwise a number.
         probability: of the answer when it was chosen.
-        distribution: of all values, where one pass answered.
+        distribution: probability of every value; None where several passes answered.
     """
 
     step: int
@@ -40,12 +40,13 @@ class ElementAnswer:
 
     @property
     def right(self) -> bool:
+        """True where the answer is the truth."""
         return self.answer == self.truth
 
 
 @dataclass(frozen=True)
 class CellAnswer:
-    """One grid square of which something was asked.
+    """One grid square that was asked for, whole or in part.
 
     Attributes:
         column, row: in the agent's view; the agent is in the middle of the last row and looks to row 0.
@@ -63,6 +64,7 @@ class CellAnswer:
 
     @property
     def right(self) -> bool:
+        """True where the answer is the truth."""
         return self.answer == self.truth
 
 
@@ -74,7 +76,7 @@ class ViewAnswer:
         step: environment time.
         truth, answer: uint8 ``[X, Y, 3]``.
         asked: bool ``[X, Y]``.
-        cells: those asked for.
+        cells: the squares asked for.
     """
 
     step: int
@@ -85,6 +87,7 @@ class ViewAnswer:
 
     @property
     def num_right(self) -> int:
+        """How many of `cells` were answered right."""
         return sum(cell.right for cell in self.cells)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,7 +98,7 @@ class ViewAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything that was asked of one trajectory, by step."""
+    """All answers about one trajectory, by step."""
 
     elements: tuple[ElementAnswer, ...]
     views: tuple[ViewAnswer, ...]
@@ -106,8 +109,8 @@ class Answer:
         return {"elements": elements, "observations": [view.to_json() for view in self.views]}
 
 
-def read_answer(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> Answer:
-    """Put an answer into words.
+def read_answer(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> Answer:
+    """A model's answer in words, with the truth.
 
     Args:
         vocabulary: of the model.
@@ -125,20 +128,22 @@ USUAL = {0: (0, 0), 1: (0, 0), WALL: (COLORS.index("grey"), 0)}
 def cell_name(cell: np.ndarray) -> str:
     """``wall``, ``red ball``, ``open green door``; of a uint8 ``[3]``. Equal names are equal cells."""
     kind, color, state = (int(number) for number in cell)
-    # Color and state of background are told only where they should not be.
+    # Color and state of background are named only where they are unusual.
     if USUAL.get(kind) == (color, state):
         return OBJECTS[kind]
-    # A state means something for doors alone; for the rest it is shown only where it should not be.
+    # A state means something for doors alone; for the rest it is named only where it is not 0.
     name = DOOR_STATES[state] + " " if OBJECTS[kind] == "door" and state < len(DOOR_STATES) else ""
     return f"{name}{COLORS[color]} {OBJECTS[kind]}" + (f" (state {state})" if state and not name else "")
 
 
 def value_name(attribute: Attribute, number: int) -> str:
-    """An action's name; of everything else the number."""
+    """An action's name; for every other attribute the number."""
     return ACTIONS[number] if attribute == Attribute.ACTION else str(number)
 
 
-def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ElementAnswer, ...]:
+def _elements(
+    vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded
+) -> tuple[ElementAnswer, ...]:
     layout, answers = batch.layout, []
     for number, element in enumerate(order.targets[0].nonzero()[:, 0].tolist()):
         attribute = Attribute(int(layout.attribute[0, element]))
@@ -162,7 +167,7 @@ def _elements(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: D
     return tuple(answers)
 
 
-def _views(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
+def _views(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> tuple[ViewAnswer, ...]:
     shape = batch.layout.grid
     size = (shape.columns, shape.rows)
     truth, answer = (raw_cells(values, shape, vocabulary)[0] for values in (batch.values, decoded.values))

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.layout import LayoutT
 from anyorder.masking.order import Order, Role
 from anyorder.masking.rounds import in_round, rounds, rounds_of_ranks
+from anyorder.models.contract import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +26,9 @@ class Decoded:
     """A model's answer, on the CPU.
 
     Attributes:
-        values: int64 ``[B, E]``, the chosen value of each target, the batch's own value of everything else.
-        probability: float32 ``[B, E]``, of the chosen value under the model (not tempered) when it was chosen; 1 for
-            everything else.
+        values: int64 ``[B, E]``, the chosen value of each target; the batch's own value of everything else.
+        probability: float32 ``[B, E]``, the model's probability of each chosen value when it was chosen, at temperature 1;
+            1 for everything else.
         logits: ``[K, V]``, of the targets in row-major order; None where there were several passes.
     """
 
@@ -36,9 +38,9 @@ class Decoded:
 
 
 class Decoder(Protocol):
-    """Answers an order. All randomness comes from ``generator`` (on the CPU)."""
+    """Chooses a value for each target of an order. All randomness comes from ``generator`` (on the CPU)."""
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded: ...
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded: ...
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,15 @@ class SinglePass:
     """All targets at once, each independently of the others, from one forward pass.
 
     Attributes:
-        temperature: 0 takes the most probable value; above, values are drawn from the distribution so tempered.
-        top_p: only the most probable values are drawn from, as few as reach this probability together (nucleus
+        temperature: 0 takes the most probable value; above 0, values are drawn from the softmax of logits / temperature.
+        top_p: values are drawn only from the most probable ones, as few as reach this probability together (nucleus
             sampling, Holtzman et al., 2020).
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
         logits = ask(model, batch, order)
         chosen, probability = choose(logits, self.temperature, self.top_p, generator)
@@ -63,8 +65,8 @@ class SinglePass:
 
 @dataclass(frozen=True)
 class ByConfidence:
-    """The masked-diffusion way: after each pass the values the model is most sure of become CONTEXT, and the rest is
-    asked again (MaskGIT, Chang et al., 2022; low-confidence remasking of LLaDA, Nie et al., 2025).
+    """The masked-diffusion way: after each pass the values that the model is most sure of become CONTEXT, and the model
+    is asked for the rest again (MaskGIT, Chang et al., 2022; low-confidence remasking of LLaDA, Nie et al., 2025).
 
     After pass i of n a trajectory with m targets has ceil(m * i / n) of them decided; confidence is the model's
     probability of the value that was chosen.
@@ -78,9 +80,9 @@ class ByConfidence:
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         if self.num_passes < 1:
-            raise ValueError(f"num_passes is at least 1, found {self.num_passes}")
+            raise ValueError(f"num_passes must be at least 1; found {self.num_passes}")
         require_one_rank(order)
         batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
         values, probability, roles = batch.values, torch.ones(order.roles.shape), order.roles
@@ -98,19 +100,19 @@ class ByConfidence:
 
 @dataclass(frozen=True)
 class UnitByUnit:
-    """One unit (a whole observation or action) after the other, each then CONTEXT for the next; those still to come
-    are HIDDEN.
+    """One unit (a whole observation or action) after the other: units already decided are CONTEXT, those still to come are
+    HIDDEN.
 
     Attributes:
-        order: ``time``, ``reverse``, ``random`` (another permutation for each trajectory), or a permutation of unit
+        order: ``time``, ``reverse``, ``random`` (each trajectory has its own permutation), or a permutation of unit
             numbers (`Layout.unit`): a sequence for all trajectories, or int64 ``[B, N]``.
-        decoder: for the elements of one unit.
+        decoder: chooses the values of one unit.
     """
 
     order: str | Sequence[int] | Tensor = "time"
     decoder: Decoder = field(default_factory=SinglePass)
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
         batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
         turn = rounds(batch.layout, order.targets, "unit", self.order, generator)
@@ -136,14 +138,14 @@ class AlongRanks:
     temperature: float = 0.0
     top_p: float = 1.0
 
-    def __call__(self, model: nn.Module, batch: Batch, order: Order, generator: torch.Generator) -> Decoded:
+    def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
         turn = rounds_of_ranks(order)
         values, probability = batch.values.clone(), torch.ones(order.roles.shape)
         for number in range(int(turn.max()) + 1):
             rows = (turn == number).any(dim=1).nonzero()[:, 0]
             part = order.rows(rows)
-            # Those of higher ranks are seen by nobody in this pass.
+            # Nothing sees targets of higher ranks in this pass.
             later = part.targets & (turn[rows] > number)
             now = Order(part.roles.masked_fill(later, Role.HIDDEN), part.ranks)
             logits = ask(model, replace(batch, values=values).rows(rows), now)
@@ -158,27 +160,27 @@ def require_one_rank(order: Order) -> None:
     of the earlier ones."""
     if bool((rounds_of_ranks(order) > 0).any()):
         raise ValueError(
-            "the targets of a trajectory have several ranks, and later ones would see the true values of earlier ones;"
-            " decode with AlongRanks, or give them equal ranks"
+            "the targets of a trajectory must have one rank, since later ones would see the true values of earlier ones;"
+            " found several ranks; decode with AlongRanks, or give them equal ranks"
         )
 
 
 @torch.no_grad()
-def ask(model: nn.Module, batch: Batch, order: Order) -> Tensor:
-    """Logits ``[K, V]`` of the targets, on the CPU; the model is asked where its parameters are."""
+def ask(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
+    """Logits ``[K, V]`` of the targets, on the CPU; the model runs on the device of its parameters."""
     parameter = next(model.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
     there = batch.to(device)
     return model(there.values, there.layout, order.to(device)).cpu()
 
 
-def most_probable(model: nn.Module, batch: Batch, order: Order) -> Tensor:
+def most_probable(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
     """int64 ``[B, E]`` on the CPU: the most probable value of each target, the true value of everything else."""
     return batch.values.cpu().masked_scatter(order.targets.cpu(), ask(model, batch, order).argmax(dim=-1))
 
 
 def choose(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A value per row.
+    """One value per row of logits.
 
     Args:
         logits: ``[K, V]``.
@@ -186,10 +188,13 @@ def choose(logits: Tensor, temperature: float, top_p: float, generator: torch.Ge
         generator: on the CPU; not used at temperature 0.
 
     Returns:
-        int64 ``[K]``, and float32 ``[K]``: the untempered probability of each.
+        int64 ``[K]``, the values, and float32 ``[K]``, the probability of each at temperature 1.
+
+    Raises:
+        ValueError: for a negative temperature, and a top_p that is not in (0, 1].
     """
     if temperature < 0 or not 0 < top_p <= 1:
-        raise ValueError(f"temperature is not negative and top_p in (0, 1], found {temperature} and {top_p}")
+        raise ValueError(f"temperature must be at least 0 and top_p must lie in (0, 1]; found {temperature} and {top_p}")
     probabilities = logits.float().softmax(dim=-1)
     if temperature == 0 or not len(logits):
         chosen = logits.argmax(dim=-1)
@@ -207,12 +212,12 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     return probabilities.masked_fill(torch.zeros_like(outside).scatter_(-1, index, outside), 0.0)
 
 
-def _fill(batch: Batch, targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
+def _fill(batch: Batch[Any], targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
     sure = torch.ones(targets.shape).masked_scatter(targets, probability)
     return Decoded(batch.values.cpu().masked_scatter(targets, chosen), sure, logits)
 
 
 def _most_confident(confidence: Tensor, open_: Tensor, number: Tensor) -> Tensor:
-    """bool ``[B, E]``: in each row the ``number`` (int64 ``[B, 1]``) most confident open ones, the first of equals."""
+    """bool ``[B, E]``: in each row the ``number`` (int64 ``[B, 1]``) most confident open ones; of equals, the first."""
     order = torch.where(open_, -confidence, torch.inf).argsort(dim=1, stable=True)
     return (order.argsort(dim=1) < number) & open_

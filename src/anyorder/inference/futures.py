@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridLayout
 from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.chain_rule import Chain, ChainByRounds, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
+from anyorder.models.contract import GridModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class RankedSample:
 
     Attributes:
         answer: in words.
-        decoded: one row.
+        decoded: the same as values, one row.
         log_likelihood: nats, of all its values together; see `chain_of`.
         num_drawn: how many of the samples were this one.
     """
@@ -36,12 +37,13 @@ class RankedSample:
 
 
 def chain_of(order: Order) -> Chain:
-    """Along the ranks where targets have several; otherwise unit by unit in the order of time."""
+    """The chain that fits an order: along the ranks where its targets have several, otherwise unit by unit in the order of
+    time."""
     return ChainInOnePass() if bool((rounds_of_ranks(order) > 0).any()) else ChainByRounds("unit", "time")
 
 
 def ranked_samples(
-    model: nn.Module, batch: Batch, order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
+    model: GridModel, batch: Batch[GridLayout], order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
 ) -> list[RankedSample]:
     """Different answers, the most probable first.
 

@@ -13,18 +13,18 @@ from anyorder.masking.queries import QUERIES, Query
 from anyorder.masking.rounds import rounds_of_ranks
 
 QUERY_OPTIONS: dict[str, tuple[Any, str]] = {
-    "step": (int, "of the action asked for, or of the last one known"),
-    "goal_step": (int, "of the observation to reach"),
+    "step": (int, "step of the action asked for, or of the last known action"),
+    "goal_step": (int, "step of the observation to reach"),
     "waypoints": (list[int], "steps of the observations to pass, e.g. [3,6]"),
     "start": (int, "first step of what is missing"),
     "stop": (int, "first step after what is missing"),
     "horizon": (int, "number of actions to look ahead; default: to the end"),
     "rate": (float, "share of the cells that are hidden"),
-    "until": (int, "nothing after this observation is known; default: everything"),
+    "until": (int, "step of the last known observation; default: all are known"),
     "mission": (bool, "true shows the mission to a query that leaves it out"),
     "autoregressive": (bool, "true asks each part of the future from what comes before it alone"),
 }
-"""What a query may be told, its type and its meaning. ``seed`` is given apart, as everything drawn has it."""
+"""Option of a query -> its type and its help text. ``seed`` is not among them: it is given to all that draws."""
 
 DECODERS: dict[str, str] = {
     "single": "one pass (the default)",
@@ -36,7 +36,7 @@ UNIT_ORDERS = ("time", "reverse", "random")
 
 
 def options_of(query: str) -> dict[str, bool]:
-    """The options of a query of `QUERIES`; True for those it cannot do without."""
+    """The options of a query of `QUERIES`; True for those that it requires."""
     return {field.name: field.default is MISSING for field in fields(QUERIES[query]) if field.name in QUERY_OPTIONS}
 
 
@@ -47,13 +47,13 @@ def query_of(name: str, given: Mapping[str, Any], seed: int = 0, dashes: str = "
         name: a key of `QUERIES`.
         given: its options, by name.
         seed: of a query that draws.
-        dashes: what stands before an option where the user writes it, for the messages.
+        dashes: what the user writes before an option (``--`` in a command), for the error messages.
 
     Raises:
-        AnyOrderError: for a name that there is not, an option that the query has not, and one that it lacks.
+        AnyOrderError: for an unknown name, an unknown option, and a required option that is missing.
     """
     if name not in QUERIES:
-        raise AnyOrderError(f"{dashes}query is one of {', '.join(QUERIES)}; found {name}")
+        raise AnyOrderError(f"{dashes}query must be one of {', '.join(QUERIES)}; found {name}")
     wanted = options_of(name)
     listed = ", ".join(dashes + option for option in wanted)
     for option in given:
@@ -68,13 +68,13 @@ def query_of(name: str, given: Mapping[str, Any], seed: int = 0, dashes: str = "
 
 @dataclass(frozen=True)
 class DecoderChoice:
-    """What a user says of a decoder.
+    """The decoder that a user chose, and its settings.
 
     Attributes:
         name: a key of `DECODERS`; None: ``ranks`` for an order of several ranks, otherwise ``single``.
-        num_passes: of ``confidence``.
-        unit_order: of ``unit``: time, reverse or random.
-        temperature, top_p: of what each chooses, see `anyorder.inference.decoding.SinglePass`.
+        num_passes: number of passes of ``confidence``.
+        unit_order: order of the units of ``unit``: time, reverse or random.
+        temperature, top_p: how values are drawn, see `anyorder.inference.decoding.SinglePass`.
     """
 
     name: str | None = None
@@ -88,18 +88,19 @@ def decoder_of(choice: DecoderChoice, order: Order, dashes: str = "") -> Decoder
     """The decoder that was chosen for an order.
 
     Raises:
-        AnyOrderError: for a name that there is not, and one that cannot decode the order.
+        AnyOrderError: for an unknown name, and for a decoder that cannot decode the order.
     """
     ranked = bool((rounds_of_ranks(order) > 0).any())
     name = choice.name or ("ranks" if ranked else "single")
     if name not in DECODERS:
-        raise AnyOrderError(f"{dashes}decoder is one of {', '.join(DECODERS)}; found {name}")
+        raise AnyOrderError(f"{dashes}decoder must be one of {', '.join(DECODERS)}; found {name}")
     if ranked and name != "ranks":
-        raise AnyOrderError(f"this query asks along several ranks; give {dashes}decoder ranks, found {name}")
+        raise AnyOrderError(f"{dashes}decoder must be ranks, since the targets of this query have several; found {name}")
     drawn = {"temperature": choice.temperature, "top_p": choice.top_p}
-    return {
+    decoders: dict[str, Decoder] = {
         "single": SinglePass(**drawn),
         "confidence": ByConfidence(choice.num_passes, **drawn),
         "unit": UnitByUnit(choice.unit_order, SinglePass(**drawn)),
         "ranks": AlongRanks(**drawn),
-    }[name]
+    }
+    return decoders[name]

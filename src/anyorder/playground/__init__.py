@@ -1,4 +1,4 @@
-"""A local page to touch a checkpoint with: hide parts of an episode, ask, and let the agent act.
+"""A local page to try out a checkpoint: hide parts of an episode, ask the model, and let the agent act.
 
 `scenes` finds and plays episodes, `replies` answers what is asked of them, `agent` acts, `wire` says what the page may send,
 `server` joins them; ``page/`` is what the browser gets. The page sends everything that an answer depends on (which

@@ -5,35 +5,29 @@ Legend: F frames, S = X * Y cells of a view, P = 3S + 3 elements of a frame.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-
 from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
-from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
-from anyorder.playground.scene import Scene
+from anyorder.models.contract import GridModel
+from anyorder.playground.scene import Scene, from_digits
 
 
-def action_probabilities(model: nn.Module, scene: Scene, roles: str, rebuilds: bool) -> list[float]:
-    """Probabilities of the 7 actions after the last view.
+def action_probabilities(model: GridModel, scene: Scene, roles: str, rebuilds: bool) -> list[float]:
+    """The agent's probabilities of the 7 actions after the last view.
 
     Args:
         model: a grid model, in evaluation mode.
         scene: so far.
         roles: a digit per element; whatever is not CONTEXT is unknown to the agent.
-        rebuilds: True: it first rebuilds what is unknown, then acts on that.
+        rebuilds: True if the agent first rebuilds what is unknown to it, and then acts on that.
     """
     policy = (RebuildingPolicy if rebuilds else ModelPolicy)(model)
     return policy.logits([_history(model, scene, roles)])[0].softmax(dim=0).tolist()
 
 
-def _history(model: nn.Module, scene: Scene, roles: str) -> History:
+def _history(model: GridModel, scene: Scene, roles: str) -> History:
     layout = scene.batch(model.view).layout
-    if len(roles) != layout.shape[1]:
-        raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(roles)} roles; load it again")
-    given = torch.tensor([[int(role) for role in roles]])
-    unknown = layout.grid.frames(given != Role.CONTEXT)[0].numpy()
+    unknown = layout.grid.frames(from_digits(roles, layout) != Role.CONTEXT)[0].numpy()
     history = History(model.vocabulary, scene.encoded.mission)
     for view, action, hidden in zip(scene.views, [*scene.actions, None], unknown):
         history.observe(view, hidden[:-3].reshape(view.image.shape), unknown_direction=bool(hidden[-3]))

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Attribute, Layout
 from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import read_answer
@@ -19,20 +19,21 @@ from anyorder.inference.decoding import Decoded
 from anyorder.inference.questions import DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import Query, RolesQuery
-from anyorder.playground.scene import Scene, digits
+from anyorder.models.contract import GridModel
+from anyorder.playground.scene import Scene, digits, from_digits
 from anyorder.playground.wire import AnswerRequest, AskQuery, AskRoles
 from anyorder.seeding import stream
 
 MOST_VALUES = 6
-"""Values told of each target, the most probable ones."""
+"""How many values the page gets for each target: the most probable ones."""
 
 
-def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
-    """Ask the model.
+def reply(model: GridModel, scene: Scene, request: AnswerRequest) -> dict[str, Any]:
+    """What the model answers to a request.
 
     Args:
         model: a grid model, in evaluation mode.
-        scene: what it is asked about.
+        scene: the episode that it is asked about.
         request: the question, how values are chosen, and the seed of what is drawn.
 
     Returns:
@@ -57,17 +58,15 @@ def reply(model: nn.Module, scene: Scene, request: AnswerRequest) -> dict[str, A
 def _query(asked: AskQuery | AskRoles, layout: Layout) -> Query:
     if isinstance(asked, AskQuery):
         return query_of(asked.name, asked.options.model_dump(exclude_none=True), asked.seed)
-    if len(asked.roles) != layout.shape[1]:
-        raise AnyOrderError(f"this episode has {layout.shape[1]} elements, found {len(asked.roles)} roles; load it again")
-    return RolesQuery(torch.tensor([[int(role) for role in asked.roles]]))
+    return RolesQuery(from_digits(asked.roles, layout))
 
 
-def _targets(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: Decoded) -> list[dict[str, Any]]:
-    """Of each target its element, the value chosen for it (a number of its attribute), that value's probability when it
+def _targets(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, decoded: Decoded) -> list[dict[str, Any]]:
+    """For each target: its element, the value chosen for it (a number of its attribute), that value's probability when it
     was chosen, and ``values``: the most probable ones with their probabilities, where one pass answered."""
     elements = order.targets[0].nonzero()[:, 0]
     starts = torch.tensor([vocabulary.offsets[attribute] for attribute in Attribute])[batch.layout.attribute[0, elements]]
-    told = zip(
+    rows = zip(
         elements.tolist(),
         (decoded.values[0, elements] - starts).tolist(),
         decoded.probability[0, elements].tolist(),
@@ -76,7 +75,7 @@ def _targets(vocabulary: GridVocabulary, batch: Batch, order: Order, decoded: De
     )
     return [
         {"element": element, "value": value, "probability": round(probability, 4), "values": values}
-        for element, value, probability, values in told
+        for element, value, probability, values in rows
     ]
 
 

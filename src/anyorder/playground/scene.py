@@ -12,23 +12,25 @@ from typing import Any
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import Encoded, GridLayout, collate
+from anyorder.elements.layout import Layout
 from anyorder.envs.minigrid import View
+from anyorder.errors import AnyOrderError
 from anyorder.masking.order import reconstruct
 from anyorder.pages.world import World
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """An episode, to its end or so far.
+    """An episode, whole or so far.
 
     Attributes:
         env_id, seed: where it was played.
         views: F of them.
         actions: F - 1.
-        encoded: the same as values.
+        encoded: the same episode as values.
         outcome: ``success``, ``failure`` (it ended without a reward), ``truncated`` (the step limit) or ``running``.
-        worlds: F of them, or none where the environment does not do again what was recorded.
+        worlds: F of them, or none where the environment does not reproduce the recording.
     """
 
     env_id: str
@@ -39,12 +41,12 @@ class Scene:
     outcome: str
     worlds: Sequence[World]
 
-    def batch(self, size: tuple[int, int]) -> Batch:
-        """The episode alone, for a model of this view size."""
+    def batch(self, size: tuple[int, int]) -> Batch[GridLayout]:
+        """A batch of this episode alone; ``size`` is columns and rows of the view."""
         return Batch(*collate([self.encoded], *size))
 
     def to_json(self, size: tuple[int, int]) -> dict[str, Any]:
-        """Plain values; ``roles`` are those of an episode of which nothing is hidden, a digit per element."""
+        """Plain values; ``roles`` are those of an episode in which nothing is hidden, a digit per element."""
         layout = self.batch(size).layout
         roles = reconstruct(layout, torch.zeros_like(layout.present)).roles
         return {
@@ -65,3 +67,13 @@ class Scene:
 def digits(roles: torch.Tensor) -> str:
     """The roles of one trajectory (``[1, E]``), a digit each."""
     return "".join(map(str, roles[0].tolist()))
+
+
+def from_digits(roles: str, layout: Layout) -> torch.Tensor:
+    """int64 ``[1, E]``, the roles of one trajectory. Raises AnyOrderError if the number of digits is not E."""
+    if len(roles) != layout.shape[1]:
+        raise AnyOrderError(
+            f"there must be one role for each of this episode's {layout.shape[1]} elements; found {len(roles)} roles;"
+            " load it again"
+        )
+    return torch.tensor([[int(role) for role in roles]])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from torch import nn
 
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
@@ -16,6 +15,7 @@ from anyorder.elements.grid import encode
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
+from anyorder.models.contract import GridModel
 from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
@@ -29,26 +29,30 @@ class Scenes:
     """Finds or plays what the page asks for.
 
     Args:
-        model: a grid model, in evaluation mode; it plays too.
-        env_id: of what is played; several take turns (`anyorder.envs.minigrid.level_of`).
+        model: a grid model, in evaluation mode; it also plays episodes.
+        env_id: the environment to play in; several take turns (`anyorder.envs.minigrid.level_of`).
         recorded: episodes of a data set; may be empty.
     """
 
-    def __init__(self, model: nn.Module, env_id: str, recorded: Sequence[Trajectory]) -> None:
+    def __init__(self, model: GridModel, env_id: str, recorded: Sequence[Trajectory]) -> None:
         self.model, self.env_id, self.recorded = model, env_id, recorded
         self._whole = lru_cache(SCENES_REMEMBERED)(self._play_or_find)
         self._live = LiveEnvironment(model, env_id)
 
     def scene(self, source: Recorded | Played | Live) -> Scene:
-        """The episode. Raises AnyOrderError where there is none, or none can be played."""
+        """The episode of a source. Raises AnyOrderError where there is none, or none can be played."""
         return self._live.scene(source.seed, source.actions) if isinstance(source, Live) else self._whole(source)
 
     def _play_or_find(self, source: Recorded | Played) -> Scene:
         if isinstance(source, Played):
             return _whole(self._play(source), self.model)
         if not source.number < len(self.recorded):
-            held = f"0 to {len(self.recorded) - 1}" if self.recorded else "none"
-            raise AnyOrderError(f"the recorded episodes are {held}, found {source.number}; choose another, or a seed")
+            if not self.recorded:
+                raise AnyOrderError(f"there are no recorded episodes; found number {source.number}; choose a seed instead")
+            highest = len(self.recorded) - 1
+            raise AnyOrderError(
+                f"the number of a recorded episode must lie between 0 and {highest}; found {source.number}; choose another"
+            )
         return _whole(self.recorded[source.number], self.model)
 
     def _play(self, source: Played) -> Trajectory:
@@ -60,7 +64,7 @@ class Scenes:
         return episode
 
 
-def _whole(trajectory: Trajectory, model: nn.Module) -> Scene:
+def _whole(trajectory: Trajectory, model: GridModel) -> Scene:
     model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
     seen = zip(trajectory.observations, trajectory.directions.tolist())
     return Scene(

@@ -1,21 +1,21 @@
 """The page and its questions over HTTP, for one person on this machine.
 
-Nothing but JSON goes in and out of ``/api``; the page may load nothing from anywhere else (Content-Security-Policy); and
-only requests that name this machine are heard, so that no page of the web can reach it by a name of its own (DNS
-rebinding).
+Nothing but JSON goes in and out of ``/api``. The page may load nothing from anywhere else (Content-Security-Policy). Only
+requests to ``127.0.0.1`` or ``localhost`` are answered, so that no page of the web can reach the server under a name of
+its own (DNS rebinding).
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
@@ -33,6 +33,8 @@ from anyorder.playground.agent import action_probabilities
 from anyorder.playground.replies import reply
 from anyorder.playground.scenes import Scenes
 from anyorder.playground.wire import AgentRequest, AnswerRequest, EpisodeRequest, complaint
+
+RequestT = TypeVar("RequestT", bound=BaseModel)
 
 HOST = "127.0.0.1"
 MOST_BYTES = 2_000_000
@@ -53,10 +55,10 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
 
     Args:
         scenes: with the model that is asked.
-        about: what the page tells of itself and offers, plain values; see `anyorder.playground.about`.
+        about: what the page offers, plain values; see `anyorder.playground.about`.
     """
     model = scenes.model
-    drawn = ThreadPoolExecutor(1).submit(atlas)  # takes seconds; often done before the page is there
+    drawn = ThreadPoolExecutor(1).submit(atlas)  # takes seconds; often done before the page is loaded
 
     def episode(request: EpisodeRequest) -> dict[str, Any]:
         return scenes.scene(request.source).to_json(model.view)
@@ -73,9 +75,9 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
             Route("/", lambda request: FileResponse(PAGE / "index.html")),
             Route("/api/about", lambda request: JSONResponse(about)),
             Route("/api/atlas", lambda request: JSONResponse(drawn.result())),
-            Route("/api/episode", _asked(EpisodeRequest, episode), methods=["POST"]),
-            Route("/api/answer", _asked(AnswerRequest, answer), methods=["POST"]),
-            Route("/api/agent", _asked(AgentRequest, agent), methods=["POST"]),
+            Route("/api/episode", _endpoint(EpisodeRequest, episode), methods=["POST"]),
+            Route("/api/answer", _endpoint(AnswerRequest, answer), methods=["POST"]),
+            Route("/api/agent", _endpoint(AgentRequest, agent), methods=["POST"]),
             Mount("/page", StaticFiles(directory=PAGE)),
             Mount("/shared", StaticFiles(directory=SHARED)),
         ],
@@ -83,17 +85,17 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
     )
 
 
-def _asked(kind: type, answer: Callable[[Any], dict[str, Any]]) -> Callable:
+def _endpoint(kind: type[RequestT], answer: Callable[[RequestT], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint: a checked request in, plain values out; whatever is wrong comes back as one sentence."""
 
     async def endpoint(request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return _error("only application/json is understood", 415)
+            return _error("the content-type of a request must be application/json; found another", 415)
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             if len(body) > MOST_BYTES:
-                return _error(f"a request has at most {MOST_BYTES:,} bytes", 413)
+                return _error(f"a request must have at most {MOST_BYTES:,} bytes; found more", 413)
         try:
             asked = kind.model_validate_json(bytes(body))
             return JSONResponse(await run_in_threadpool(answer, asked))

@@ -13,7 +13,7 @@ MOST_ACTIONS = 2000
 
 Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
 Number = Annotated[int, Field(ge=0, le=1_000_000)]
-"""A step, or a number of steps; queries know better what an episode allows."""
+"""A step, or a number of steps; the query checks what the episode allows."""
 Action = Annotated[int, Field(ge=0, lt=NUM_ACTIONS)]
 RoleDigits = Annotated[str, Field(pattern="^[0-3]+$", max_length=1_000_000)]
 """One digit per element, a `anyorder.masking.order.Role` each."""
@@ -50,7 +50,7 @@ Source = Annotated[Recorded | Played | Live, Field(discriminator="kind")]
 
 
 class QueryOptions(_Message):
-    """Options of `anyorder.inference.questions.QUERY_OPTIONS`; those that are not given stay away."""
+    """Options of `anyorder.inference.questions.QUERY_OPTIONS`; None for those that are not given."""
 
     step: Number | None = None
     goal_step: Number | None = None
@@ -65,7 +65,7 @@ class QueryOptions(_Message):
 
 
 class AskQuery(_Message):
-    """What a query asks."""
+    """A question that a query asks."""
 
     kind: Literal["query"]
     name: str
@@ -74,14 +74,14 @@ class AskQuery(_Message):
 
 
 class AskRoles(_Message):
-    """What roles of one's own ask, at equal ranks."""
+    """A question that the user's own roles ask, at equal ranks."""
 
     kind: Literal["roles"]
     roles: RoleDigits
 
 
 class DecoderOptions(_Message):
-    """As `anyorder.inference.questions.DecoderChoice`."""
+    """A decoder and its settings, as in `anyorder.inference.questions.DecoderChoice`."""
 
     name: str | None = None
     num_passes: Annotated[int, Field(ge=1, le=64)] = 8

@@ -1,4 +1,4 @@
-/* The server's questions and answers. What goes wrong is an Error whose message is one sentence. */
+/* Requests to the server, and its answers. Every failure is an Error whose message is one sentence. */
 
 async function read(response) {
   let content;

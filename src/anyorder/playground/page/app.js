@@ -1,4 +1,4 @@
-/* Joins the parts: which episode, which roles, which question; whatever changes is asked and shown at once. */
+/* Joins the parts: which episode, which roles, which question. After every change the page asks again and shows the answer. */
 import * as api from "/page/api.js";
 import { DROPPED, Episode, HIDDEN, TARGET, carried, toggled } from "/page/elements.js";
 import { Desk } from "/page/desk.js";
@@ -13,7 +13,7 @@ const { View, openAtlas } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 const BRUSHES = [["ask", "hides and asks", TARGET], ["hide", "only hides", HIDDEN], ["drop", "removes", DROPPED]];
 const GRAINS = [["cell", "a cell"], ["object", "its object"], ["color", "its color"], ["state", "its state"], ["view", "the whole view"]];
-const BIG = 12; // columns of a world that needs all the room there is
+const BIG = 12; // a world with more columns gets all the room there is
 const OUTCOMES = { success: "mission accomplished", failure: "failed", truncated: "out of time", running: "under way" };
 
 class Page {
@@ -42,7 +42,7 @@ class Page {
 
   /* ---- the episode ---- */
 
-  /** True if it was shown; otherwise everything stays as it was, and the error is told. */
+  /** True if the episode is shown; otherwise everything stays as it was, and the error is shown. */
   async load(source, { goesOn = false, hide = 0 } = {}) {
     const turn = (this.turn += 1); // of several that were asked for, only the last is shown
     try {
@@ -67,7 +67,7 @@ class Page {
 
   /* ---- what is hidden and asked ---- */
 
-  /** What a person has hidden: a query shows its own roles, but takes nothing from the agent's sight. */
+  /** The roles that a person chose: those of a query are shown instead, but hide nothing from the agent. */
   hiding() {
     return this.asked ? this.own : this.roles;
   }
@@ -86,7 +86,7 @@ class Page {
     this.put({ roles: toggled(this.roles, elements, this.brush), asked: null });
   }
 
-  /** Something changed: show it, and ask again. An answered action of the agent hangs on the roles too. */
+  /** Something changed: show it, and ask again. What the agent would do depends on the roles too. */
   put(change) {
     Object.assign(this, change);
     this.clicked = performance.now();

@@ -2,7 +2,7 @@
 const { element } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 
-/** A choice of one among several, as [value, text, ...] each; the first one holds. */
+/** Radio buttons, one for each [value, text, ...]; the first one is checked. */
 export function segments(host, name, choices, choose) {
   choices.forEach(([value, text], number) => {
     const label = element("label", {}, byId(host));
@@ -13,7 +13,7 @@ export function segments(host, name, choices, choose) {
   });
 }
 
-/** The tabs that say where the episode comes from. Opens the first that has one. */
+/** The tabs that say where the episode comes from. Opens the first tab that has one. */
 export function sources(page, about) {
   const tabs = ["recorded", "played", "live"];
   const load = {

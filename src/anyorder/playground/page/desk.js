@@ -1,4 +1,4 @@
-/* The chosen view, large: as the model is shown it (there to be hidden), and as it rebuilt it. */
+/* The chosen view, large: as the model is shown it (a click hides a cell there), and as the model rebuilt it. */
 import { DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 import { percent } from "/page/strip.js";
 import { rebuiltFrame, shownFrame } from "/page/frames.js";
@@ -27,7 +27,7 @@ export class Desk {
     const shown = shownFrame(state, frame), rebuilt = rebuiltFrame(state, frame);
     this.seen = shown;
     this._put(this.shown, shown);
-    // Without a question nothing is rebuilt; the same view stands there, pale.
+    // Without a question nothing is rebuilt; the page shows the same view again, pale.
     this._put(this.rebuilt, rebuilt || shown);
     byId("rebuilt").classList.toggle("idle", !rebuilt);
     byId("rebuilt-note").textContent = rebuilt ? score(rebuilt.marks) : "nothing is asked here";

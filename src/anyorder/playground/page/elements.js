@@ -11,7 +11,7 @@ export class Episode {
     Object.assign(this, json);
     this.numCells = this.columns * this.rows;
     this.perFrame = 3 * this.numCells + AFTER_CELLS;
-    this.shown = this.roles; // of an episode of which nothing is hidden
+    this.shown = this.roles; // the roles while nothing is hidden
   }
 
   get last() {
@@ -53,7 +53,7 @@ export class Episode {
     return place === 3 * this.numCells ? this.frames[frame].direction : this.actions[frame];
   }
 
-  /** The group of elements that a click on a cell means. */
+  /** The elements that a click on a cell changes. */
   grain(name, frame, x, y) {
     if (name === "view") return this.view(frame);
     const cell = this.cell(frame, x, y);
@@ -69,7 +69,7 @@ export function toggled(roles, elements, role) {
   return changed.join("");
 }
 
-/** The roles of an episode that is another one a step later or earlier: what was hidden stays so. */
+/** Roles for the same episode a step later or earlier: what was hidden stays hidden. */
 export function carried(roles, before, now) {
   const changed = [...now.shown];
   for (let element = 0; element < Math.min(roles.length, changed.length); element++) {

@@ -12,7 +12,7 @@ export function codes(cells) {
   return found;
 }
 
-/** What a cell's roles come to: "shown", "asked", "hidden" or "dropped", by what is least visible. */
+/** "dropped" if all of a cell is, else "asked" if an attribute is asked for, else "hidden" if one is not shown, else "shown". */
 export function roleOfCell(roles, elements) {
   const found = elements.map((element) => Number(roles[element]));
   if (found.every((role) => role === DROPPED)) return "dropped";
@@ -38,7 +38,7 @@ export function shownFrame({ episode, roles }, frame) {
   };
 }
 
-/** What the model made of a view; null where nothing of its cells was asked. */
+/** A view as the model rebuilt it; null where none of its cells was asked for. */
 export function rebuiltFrame({ episode, roles, reply }, frame) {
   const told = reply && reply.cells.get(frame);
   if (!told) return null;

@@ -1,4 +1,4 @@
-/* One element of the episode: what is true, what the model is shown, and how probable it holds each value. */
+/* One element of the episode: what is true, what the model is shown, and how probable it finds each value. */
 import { ATTRIBUTES, CONTEXT, DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 import { code } from "/page/frames.js";
 import { percent } from "/page/strip.js";
@@ -21,7 +21,7 @@ export function inspect(host, atlas, { names, last_background: lastBackground },
     const role = Number(state.roles[elements[0]]);
     if (role !== TARGET && elements.every((one) => Number(state.roles[one]) === role)) return text(host, "p", AS_A_WHOLE[role]);
     elements.forEach((one, number) => attribute(host, names, state, one, ATTRIBUTES[number]));
-    if (truth[0] <= lastBackground) text(host, "p", "MiniGrid calls what is unseen or empty red, and walls grey.");
+    if (truth[0] <= lastBackground) text(host, "p", "In MiniGrid, the color of unseen and empty cells is red, and that of walls is grey.");
   } else {
     const one = at.kind === "action" ? episode.action(at.frame) : episode.direction(at.frame);
     if (one === null) return text(host, "p", "The last view has no action.");
@@ -44,10 +44,10 @@ function attribute(host, names, { episode, roles, reply }, one, name) {
     chance(list, valueName(names, name, value), share, { chosen: value === told.value, truth: value === truth });
   }
   if (!values.some(([value]) => value === truth)) text(host, "p", "true: ", valueName(names, name, truth));
-  if (!told.values) text(host, "p", "Several passes decided; this is the probability when it was chosen.");
+  if (!told.values) text(host, "p", "Several passes decided; this is the probability of the value when it was chosen.");
 }
 
-/** One bar of a list of probabilities; `inner` may be a button instead of the plain name. */
+/** One bar of a list of probabilities; a `button` may take the place of the plain name. */
 export function chance(list, name, share, { chosen = false, truth = false, button = null } = {}) {
   const item = element("li", { class: [chosen ? "chosen" : "", truth ? "truth" : ""].filter(Boolean).join(" ") }, list);
   if (button) item.append(button);

@@ -1,4 +1,4 @@
-/* The agent at work: what it would do after the last view, and whoever acts. */
+/* The live agent: what it would do after the last view, and acting, by the agent or by a person. */
 import * as api from "/page/api.js";
 import { ARROWS } from "/page/strip.js";
 import { chance, setShare } from "/page/inspector.js";
@@ -8,7 +8,7 @@ const byId = (id) => document.getElementById(id);
 const PAUSE = 450; // milliseconds between the agent's actions
 
 export class Live {
-  /** `page`: what holds the episode. All of the environment's past is in the source: a seed and actions. */
+  /** `page` holds the episode. A source says all of the environment's past: a seed and actions. */
   constructor(about, page) {
     Object.assign(this, { page, seed: about.first_seed, actions: [], probabilities: null, playing: null });
     this.choices = about.names.action.map((name, action) => this._choice(name, action));
@@ -71,7 +71,7 @@ export class Live {
     });
   }
 
-  /** One thing after the other: nothing that was pressed is lost, and each begins where the last one ended. */
+  /** One after the other: no press is lost, and each begins where the one before ended. */
   _inTurn(work) {
     this.turn = this.turn.then(work).catch((error) => this.page.fail(error));
     return this.turn;

@@ -1,11 +1,11 @@
-/* The form of queries and decoders, made from what the server says it has. */
+/* The form of queries and decoders, made from what the server offers. */
 const { element } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 const LABELS = { goal_step: "goal step", yes_no: "" };
 const DECODER_NAMES = { single: "all at once", confidence: "the surest first", unit: "one view or action after the other", ranks: "along the ranks" };
 
 export class Question {
-  /** `onAsk({name, options})`, `onDecoder()`: something about decoding has changed. */
+  /** `onAsk({name, options})`, `onDecoder()`: called when something about decoding has changed. */
   constructor(about, { onAsk, onDecoder }) {
     this.about = about;
     this.draws = 0;
@@ -30,7 +30,7 @@ export class Question {
     this._relevant();
   }
 
-  /** Another episode, or another view in it: the steps that make sense. */
+  /** Fill in steps that make sense for an episode and a view of it. */
   fit(episode, frame) {
     this.last = episode.last;
     this.frame = Math.max(0, Math.min(frame, this.last - 1));

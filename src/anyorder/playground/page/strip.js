@@ -1,4 +1,4 @@
-/* The episode as a film: views, as the model is shown or rebuilt them, with the actions between them. */
+/* The episode as a film: its views as the model is shown them or rebuilt them, with the actions between them. */
 import { DROPPED, HIDDEN, TARGET } from "/page/elements.js";
 import { rebuiltFrame, shownFrame } from "/page/frames.js";
 
@@ -14,7 +14,7 @@ class Thumb extends View {
     this.paints = Object.fromEntries(["hidden", "right", "wrong"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   }
 
-  /** Only if it is another picture than before. */
+  /** Draw, but only if the picture has changed. */
   showNew(frame) {
     const text = JSON.stringify(frame);
     if (text !== this.text) this.show(frame);
