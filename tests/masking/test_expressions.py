@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build.masking import strategy_schedule
+from anyorder.build.runs import strategy_schedule
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig

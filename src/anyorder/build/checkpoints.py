@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from anyorder.build.grid import load_grid_transformer
+from anyorder.config import ModelConfig
+from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
+from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.training import checkpoint
 
 if TYPE_CHECKING:  # transformers is an optional package, and its import takes seconds
     from anyorder.build.language import ConversationModel
@@ -38,6 +41,27 @@ def load_model(path: Path) -> tuple[GridModel, dict[str, Any]]:
         return model.to(_device()).eval(), header
     grid_model, header = load_grid_transformer(path)
     return grid_model.to(_device()).eval(), header
+
+
+def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
+    """The model of a checkpoint file, on the CPU, and the file's header.
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or does not hold a model.
+    """
+    saved = checkpoint.load_checkpoint(path)
+    if "words" not in saved.header:
+        raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
+    model = GridTransformer(
+        ModelConfig(**saved.header["config"]["model"]),
+        GridVocabulary(tuple(saved.header["words"])),
+        tuple(saved.header["view"]),
+    )
+    try:
+        model.load_state_dict(saved.tensors)
+    except RuntimeError:
+        raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
+    return model, saved.header
 
 
 def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, Any]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from anyorder.build.demonstrations import demonstrations
+from anyorder.build.checkpoints import load_grid_transformer
 from anyorder.config import ModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -18,7 +17,6 @@ from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid.grid_transformer import GridTransformer
-from anyorder.training import checkpoint
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
@@ -36,7 +34,8 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
             f"{config.data.path} holds conversations, which the grid model cannot read; train a language model, for"
             " example with --config configs/models/minilm_chats.yaml"
         )
-    train, validation = demonstrations(config.data), read_split(Path(config.data.path), "validation")
+    path = Path(config.data.path)
+    train, validation = read_split(path, "train", config.data.num_demonstrations), read_split(path, "validation")
     columns, rows = train[0].observations.shape[1:3]
     model = _first_model(config, GridVocabulary.of(train), (columns, rows))
     header = {
@@ -57,27 +56,6 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
         store=OneFile(folder, header),
         resume=resume,
     )
-
-
-def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
-    """The model of a checkpoint file, on the CPU, and the file's header.
-
-    Raises:
-        AnyOrderError: when the file is missing, damaged or does not hold a model.
-    """
-    saved = checkpoint.load_checkpoint(path)
-    if "words" not in saved.header:
-        raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
-    model = GridTransformer(
-        ModelConfig(**saved.header["config"]["model"]),
-        GridVocabulary(tuple(saved.header["words"])),
-        tuple(saved.header["view"]),
-    )
-    try:
-        model.load_state_dict(saved.tensors)
-    except RuntimeError:
-        raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
-    return model, saved.header
 
 
 def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
-from anyorder.build.demonstrations import demonstrations
 from anyorder.config import DataConfig
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
@@ -47,7 +46,7 @@ def _judge_grids(
     model, header = load_model(checkpoint)
     trained_on = DataConfig(**header["config"]["data"])
     path = Path(data or trained_on.path)
-    train = demonstrations(trained_on) if data is None else read_split(path, "train")
+    train = read_split(path, "train", trained_on.num_demonstrations if data is None else None)
     evaluation = Evaluation(
         model=model,
         train=EncodedTrajectories(train, model.vocabulary, model.max_frames),

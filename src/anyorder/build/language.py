@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from anyorder.build.demonstrations import chosen_demonstrations, demonstrations
 from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.config import AdapterConfig, DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
@@ -85,7 +84,7 @@ class ConversationReader:
         Raises:
             AnyOrderError: when none fits, or the data set does not hold conversations.
         """
-        trajectories = chosen_demonstrations(read_text_split(Path(data.path), split), data)
+        trajectories = read_text_split(Path(data.path), split, data.num_demonstrations)
         texts, left_out = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit)
         where = f"{data.path}, {split}"
         if left_out:
@@ -120,8 +119,8 @@ def _on_grids(
     config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
 ) -> Job[GridLayout]:
     settings = _settings(config)
-    train = demonstrations(config.data)
-    validation = read_split(Path(config.data.path), "validation")
+    path = Path(config.data.path)
+    train, validation = read_split(path, "train", config.data.num_demonstrations), read_split(path, "validation")
     columns, rows = train[0].observations.shape[1:3]
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())

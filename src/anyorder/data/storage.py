@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.files import replacing, sha256
 from anyorder.types import Trajectory
 
+T = TypeVar("T")
 GRID_SCHEMA = pa.schema(
     [
         ("env_id", pa.string()),
@@ -56,14 +57,33 @@ def _row(trajectory: Trajectory) -> dict[str, Any]:
     return row
 
 
-def read_split(folder: Path, split: str) -> list[Trajectory]:
-    """All trajectories of a split by rising seed, exactly as they were written.
+def read_split(folder: Path, split: str, num_demonstrations: int | None = None) -> list[Trajectory]:
+    """The trajectories of a split by rising seed, exactly as they were written.
+
+    Args:
+        folder: folder of the data set.
+        split: name of the split.
+        num_demonstrations: how many to read, the first ones; None: all.
 
     Raises:
-        AnyOrderError: when the data set or the split is missing or unfinished, all its episodes failed, or a shard
-            is missing or damaged.
+        AnyOrderError: when the data set or the split is missing or unfinished, all its episodes failed, a shard is missing
+            or damaged, or there are fewer trajectories than asked for.
     """
-    return [trajectory for shard in shards_of(folder, split, "grid") for trajectory in read_shard(Path(folder), shard)]
+    found = [trajectory for shard in shards_of(folder, split, "grid") for trajectory in read_shard(Path(folder), shard)]
+    return first_of(found, num_demonstrations, folder)
+
+
+def first_of(trajectories: list[T], number: int | None, folder: Path) -> list[T]:
+    """The first so many trajectories of a folder; all where ``number`` is None.
+
+    Raises:
+        AnyOrderError: when there are fewer.
+    """
+    if number is not None and not 0 < number <= len(trajectories):
+        raise AnyOrderError(
+            f"data.num_demonstrations must lie between 1 and the {len(trajectories)} of {folder}; found {number}"
+        )
+    return trajectories[:number]
 
 
 def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from anyorder.data.manifest import Shard
-from anyorder.data.storage import read_rows, shards_of, write_rows
+from anyorder.data.storage import first_of, read_rows, shards_of, write_rows
 from anyorder.types import TextTrajectory, Turn
 
 TURN = pa.struct([("part", pa.string()), ("role", pa.string()), ("text", pa.string()), ("asked", pa.bool_())])
@@ -22,7 +22,7 @@ def write_text_shard(path: Path, numbers: range, trajectories: Sequence[TextTraj
     return write_rows(path, numbers, rows, TEXT_SCHEMA, sum(map(len, trajectories)))
 
 
-def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
+def read_text_split(folder: Path, split: str, num_demonstrations: int | None = None) -> list[TextTrajectory]:
     """All trajectories of a split in the order of their lines, exactly as they were written.
 
     Raises:
@@ -30,8 +30,9 @@ def read_text_split(folder: Path, split: str) -> list[TextTrajectory]:
     """
     advice = "import the same files again into another folder"
     tables = [read_rows(Path(folder), shard, TEXT_SCHEMA, advice) for shard in shards_of(folder, split, "text")]
-    return [
+    found = [
         TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"])
         for table in tables
         for row in table.to_pylist()
     ]
+    return first_of(found, num_demonstrations, folder)

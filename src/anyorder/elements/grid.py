@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
 AFTER_CELLS = 3
@@ -334,3 +335,13 @@ def mission_of(values: Tensor, vocabulary: GridVocabulary) -> str:
     """The mission that word values (int64 ``[W]``) spell."""
     first = vocabulary.offsets[Attribute.WORD]
     return " ".join(vocabulary.words[value - first] for value in values.tolist())
+
+
+def check_view(made: tuple[int, int], found: tuple[int, int]) -> None:
+    """Raise an AnyOrderError if views have another size, columns and rows, than the model was made for."""
+    if tuple(found) != tuple(made):
+        sizes = ["x".join(map(str, size)) for size in (made, found)]
+        raise AnyOrderError(
+            f"the views must have {sizes[0]} cells, since this model was made for those; found {sizes[1]}; choose an"
+            " environment or data with such views"
+        )

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Layout
-from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
 from anyorder.models.parameters import ParameterGroup
 
@@ -66,13 +65,3 @@ class GridModel(Model[GridLayout], Protocol):
 
     def check(self, view: tuple[int, int], num_words: int) -> None:
         """Raise an AnyOrderError for trajectories of another view, or with more mission words, than the model was made for."""
-
-
-def check_view(made: tuple[int, int], found: tuple[int, int]) -> None:
-    """Raise an AnyOrderError if views have another size, columns and rows, than the model was made for."""
-    if tuple(found) != tuple(made):
-        sizes = ["x".join(map(str, size)) for size in (made, found)]
-        raise AnyOrderError(
-            f"the views must have {sizes[0]} cells, since this model was made for those; found {sizes[1]}; choose an"
-            " environment or data with such views"
-        )

@@ -53,6 +53,7 @@ def validate(
         for name, chosen in (
             ("action_accuracy", kind == Kind.ACTION),
             ("observation_accuracy", kind == Kind.OBSERVATION),
+            ("return_accuracy", kind == Kind.RETURN),
             ("object_accuracy", objects[order.targets]),
         ):
             right[name] += int((correct & chosen).sum())

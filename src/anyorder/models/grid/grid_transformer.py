@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyorder.config import ModelConfig
-from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary
+from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary, check_view
 from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
-from anyorder.models.contract import check_view
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.registers import Reader
 from anyorder.models.grid.transport import Kernels, Links, Transport, link

@@ -9,11 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.elements.grid import GridLayout, GridVocabulary, check_view
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
-from anyorder.models.contract import check_view
 from anyorder.models.grid_text.grid_text import GridText, Written
 from anyorder.models.grid_text.grid_tokens import CELL, NUM_CELLS
 from anyorder.models.language.masked_lm import MaskedLanguageModel
