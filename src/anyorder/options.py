@@ -50,7 +50,7 @@ def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) ->
     elif bad := re.search(r'Parser key "([\w.]+)"', message):
         message = message.replace(bad[0] + ":", f"{bad[1]}:")
         unknown = bad
-    key = unknown[unknown.lastindex] if unknown else ""
+    key = unknown.groups()[-1] if unknown else ""
     from_command_line = key and any(key in argument for argument in arguments)
     return message if from_command_line or not where else f"{where}: {message}"
 

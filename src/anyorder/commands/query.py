@@ -16,6 +16,7 @@ from rich.console import Console
 from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, replacing, write_json
 from anyorder.inference.answers import read_answer
@@ -25,6 +26,7 @@ from anyorder.inference.futures import chain_of, ranked_samples
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, RolesQuery
+from anyorder.models.contract import GridModel
 from anyorder.options import parse, parser
 from anyorder.pictures.answer_picture import answer_picture
 from anyorder.pictures.answer_tables import answer_tables, samples_table
@@ -78,7 +80,7 @@ def query_command(arguments: Sequence[str]) -> None:
         print(f"the answer is in {chosen.output}")
 
 
-def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dict[str, Any]:
+def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
     decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
     generator = stream(chosen.seed, "query")
@@ -134,18 +136,23 @@ def _roles(path: Path) -> Query:
             raise AnyOrderError(f"could not read the roles in {path}: {error}") from None
     else:
         content = read_json(path)
-    ranks = None
+    roles, ranks = content, None
     try:
         if isinstance(content, dict):
-            content, ranks = content["roles"], content.get("ranks")
-        return RolesQuery(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
+            roles, ranks = content["roles"], content.get("ranks")
+        return RolesQuery(_rows(roles), None if ranks is None else _rows(ranks))
     except (KeyError, TypeError, ValueError) as error:
         raise AnyOrderError(
             f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found something else ({error})"
         ) from None
 
 
-def _trajectory(chosen: Any, folder: Path, vocabulary: Any) -> Batch:
+def _rows(numbers: Any) -> torch.Tensor:
+    """``[1, E]`` from a list of E numbers."""
+    return torch.as_tensor(np.atleast_2d(numbers))
+
+
+def _trajectory(chosen: Any, folder: Path, vocabulary: GridVocabulary) -> Batch[GridLayout]:
     split = read_split(folder, chosen.split)
     if not 0 <= chosen.episode < len(split):
         allowed = f"between 0 and {len(split) - 1} in the split {chosen.split}"

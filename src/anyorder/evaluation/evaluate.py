@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
+from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import Budget, EncodedData
@@ -196,7 +196,7 @@ class Evaluation:
             )
         return findings
 
-    def policy(self) -> ModelPolicy:
+    def policy(self) -> SampledPolicy[Any]:
         """What acts."""
         config = self.config
         return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
 from anyorder.acting.goals import Goal, GoalPolicy
 from anyorder.acting.rollout import roll_out
@@ -14,6 +13,7 @@ from anyorder.data.episodes import ExpertSource
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.outcomes import success
 from anyorder.evaluation.statistics import Proportion
+from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 
@@ -39,7 +39,7 @@ class GoalScore:
 
 
 def reach_goals(
-    model: nn.Module,
+    model: GridModel,
     env_id: str,
     seeds: Sequence[int],
     temperature: float = 0.0,

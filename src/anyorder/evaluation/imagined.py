@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.table import Table
-from torch import nn
 
 from anyorder.acting.imagination import Imagined, given, imagine
 from anyorder.acting.policy import History
@@ -25,6 +24,7 @@ from anyorder.envs.minigrid import View
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.whereabouts import seen_before
 from anyorder.inference.decoding import Decoder, SinglePass
+from anyorder.models.contract import GridModel
 from anyorder.seeding import stream
 from anyorder.types import Trajectory
 
@@ -53,7 +53,7 @@ class Prefix:
         if not 0 <= self.start < len(self.trajectory):
             raise ValueError(f"a start is between 0 and {len(self.trajectory) - 1} in this episode, found {self.start}")
 
-    def history(self, model: nn.Module) -> History:
+    def history(self, model: GridModel) -> History:
         """Observations up to ``start`` and the actions before it."""
         trajectory, history = self.trajectory, History(model.vocabulary, self.trajectory.mission)
         for step in range(self.start + 1):
@@ -112,7 +112,7 @@ class HorizonScore:
 
 
 def score_imagination(
-    model: nn.Module,
+    model: GridModel,
     prefixes: Sequence[Prefix],
     horizon: int,
     decoder: Decoder = SinglePass(),
@@ -145,7 +145,7 @@ def score_imagination(
 
 
 def _go_on(
-    model: nn.Module, prefixes: Sequence[Prefix], horizon: int, decoder: Decoder, generator: torch.Generator
+    model: GridModel, prefixes: Sequence[Prefix], horizon: int, decoder: Decoder, generator: torch.Generator
 ) -> Imagined:
     actions = np.stack([prefix.actions(horizon) for prefix in prefixes])
     return imagine(model, [p.history(model) for p in prefixes], given(actions), horizon, decoder, generator)

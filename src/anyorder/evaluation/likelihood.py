@@ -20,7 +20,7 @@ from anyorder.elements.layout import Kind
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.calibration import Calibration, ConfidenceSums
 from anyorder.evaluation.modes import Mode
-from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, Predictions
+from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, PREDICTORS, Predictions
 from anyorder.evaluation.statistics import Proportion
 from anyorder.masking.order import Order
 from anyorder.models.contract import GridModel
@@ -58,9 +58,17 @@ class GroupScore:
         """``sums`` is float64 ``[C]``, of the `COLUMNS`."""
         total = dict(zip(COLUMNS, sums.tolist()))
         count, num_elements = int(total["count"]), int(total["num_elements"])
-        right = [Proportion(int(total[f"{name} right"]), count) for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
-        nll = [total[f"{name} nll"] / num_elements for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
-        return cls(*right, num_elements, *nll)
+        right = {name: Proportion(int(total[f"{name} right"]), count) for name in PREDICTORS}
+        nll = {name: total[f"{name} nll"] / num_elements for name in PREDICTORS}
+        return cls(
+            accuracy=right[MODEL],
+            most_frequent=right[MOST_FREQUENT],
+            copy_last=right[COPY_LAST],
+            num_elements=num_elements,
+            nll_per_element=nll[MODEL],
+            most_frequent_nll_per_element=nll[MOST_FREQUENT],
+            copy_last_nll_per_element=nll[COPY_LAST],
+        )
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-from torch import nn
+from typing import Any
 
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
-from anyorder.acting.policy import ModelPolicy
+from anyorder.acting.policy import SampledPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import mcnemar, success
 from anyorder.evaluation.statistics import Proportion
+from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 
@@ -28,7 +28,7 @@ class Form:
         words: for people.
     """
 
-    policy: Callable[..., ModelPolicy]
+    policy: Callable[[GridModel, float, int, float], SampledPolicy[Any]]
     met: Callable[[Corruption], Corruption]
     words: str
 
@@ -86,7 +86,7 @@ class RobustnessAgent:
         temperature, seed, tried_penalty: of its actions, see `SampledPolicy`; every arm draws from the beginning.
     """
 
-    model: nn.Module
+    model: GridModel
     temperature: float = 0.0
     seed: int = 0
     tried_penalty: float = 0.0

@@ -51,7 +51,7 @@ def findings_from(content: Mapping[str, Any]) -> GridFindings:
 def restored(kind: Any, value: Any) -> Any:
     """A value of a type, from plain JSON: dataclasses by their fields (what else is there is ignored), lists,
     tuples, dictionaries and unions with None of such, numbers and strings."""
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         given = [field.name for field in fields(kind) if field.name in value or field.default is MISSING]
         return kind(**{name: restored(hints[name], value[name]) for name in given})

@@ -171,5 +171,5 @@ def _add(
 
 def _score(sums: Tensor) -> TokenScore:
     count, right, frequent, nll, frequency_nll = sums.tolist()
-    shares = (Proportion(int(number), int(count)) for number in (right, frequent))
-    return TokenScore(*shares, nll / count, frequency_nll / count)
+    accuracy, most_frequent = (Proportion(int(number), int(count)) for number in (right, frequent))
+    return TokenScore(accuracy, most_frequent, nll / count, frequency_nll / count)

@@ -34,7 +34,7 @@ def places(trajectory: Trajectory) -> np.ndarray:
 def _places_now(env: gym.Env, view: tuple[int, int]) -> np.ndarray:
     """int64 ``[X, Y, 2]``; the agent is at the bottom middle of its view, ahead is up."""
     columns, rows = view
-    agent = env.unwrapped
+    agent = minigrid.grid_world(env)
     column, row = np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij")
     right, ahead = (column - columns // 2)[..., None], (rows - 1 - row)[..., None]
     return np.asarray(agent.agent_pos) + right * agent.right_vec + ahead * agent.dir_vec

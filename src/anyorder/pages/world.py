@@ -6,12 +6,16 @@ Legend: W columns and H rows of the world.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 
+from anyorder.envs.minigrid import grid_world
 from anyorder.pages.views import codes
+
+if TYPE_CHECKING:
+    from minigrid.minigrid_env import MiniGridEnv
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,7 @@ class World:
     @classmethod
     def of(cls, env: gym.Env) -> World:
         """``env`` is a MiniGrid environment in the middle of an episode."""
-        base = env.unwrapped
+        base = grid_world(env)
         column, row = base.agent_pos
         return cls(base.grid.encode(), _seen(base), (int(column), int(row)), int(base.agent_dir))
 
@@ -50,7 +54,7 @@ class World:
         }
 
 
-def _seen(base: Any) -> np.ndarray:
+def _seen(base: MiniGridEnv) -> np.ndarray:
     """bool ``[W, H]``: the cells that MiniGrid would highlight (its ``get_full_render`` has the same arithmetic)."""
     _, visible = base.gen_obs_grid()
     size = base.agent_view_size

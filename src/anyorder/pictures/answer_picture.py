@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout, GridVocabulary, raw_actions, raw_cells
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.masking.order import Order, Role
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
@@ -22,7 +22,9 @@ MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 Drawn = tuple[Image.Image, Text]
 
 
-def answer_picture(vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor, max_frames: int = 8) -> Image.Image:
+def answer_picture(
+    vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, values: Tensor, max_frames: int = 8
+) -> Image.Image:
     """Three rows of views: what happened, what the model was shown, what it answered (right cells framed green, wrong
     ones red), the actions below. Steps of which nothing is shown or asked are left out.
 
@@ -55,7 +57,7 @@ def answer_picture(vocabulary: GridVocabulary, batch: Batch, order: Order, value
 class _Story:
     """One trajectory: raw values and roles by frame; uint8 ``[F, X, Y, 3]``, ``[F, X, Y]`` and ``[F]``."""
 
-    def __init__(self, vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor) -> None:
+    def __init__(self, vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, values: Tensor) -> None:
         shape = batch.layout.grid
         size = (shape.columns, shape.rows)
         self.truth, self.answer = (raw_cells(v, shape, vocabulary)[0] for v in (batch.values, values))

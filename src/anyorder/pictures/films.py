@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.policy import History
@@ -21,6 +20,7 @@ from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import reconstruct
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
 from anyorder.types import Trajectory
@@ -29,7 +29,7 @@ MARGIN, TITLE = 16, 24
 MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
 
 
-def episode_film(model: nn.Module, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
+def episode_film(model: GridModel, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
     """A few episodes, one after the other.
 
     Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
@@ -61,7 +61,8 @@ def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
             view = minigrid.read_view(env.step(int(trajectory.actions[step - 1]))[0])
         if not np.array_equal(view.image, recorded):
             raise ValueError(f"{trajectory.env_id} with seed {trajectory.seed} differs from its record at step {step}")
-        pixels = env.unwrapped.get_frame(tile_size=max(8, size // env.unwrapped.grid.height))
+        world = minigrid.grid_world(env)
+        pixels = world.get_frame(tile_size=max(8, size // world.grid.height))
         picture = Image.fromarray(pixels)
         picture.thumbnail((size, size))
         yield picture
@@ -69,14 +70,15 @@ def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
 
 def percepts(trajectory: Trajectory, corruption: Corruption) -> list[Percept]:
     """What reached the agent at each of the F frames."""
-    generator, shown = corruption_generator(trajectory.seed), []
+    generator = corruption_generator(trajectory.seed)
+    shown: list[Percept] = []
     for image, direction in zip(trajectory.observations, trajectory.directions):
         view = View(image, int(direction), trajectory.mission)
         shown.append(corruption.perceive(view, shown[-1] if shown else None, generator))
     return shown
 
 
-def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
+def beliefs(model: GridModel, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
     """What the model takes each view to be, from the views and actions up to that step: what is unknown is rebuilt,
     in the past too, all at once.
 
@@ -92,7 +94,7 @@ def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) 
     return np.stack([_belief(model, whole, unknown, step) for step in range(len(shown))])
 
 
-def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
+def _belief(model: GridModel, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
     """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there. ``unknown``: bool ``[F, 3S + 3]``."""
     # One action less than frames: the action taken at this step is not there yet.
     batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
@@ -103,7 +105,7 @@ def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) 
     return raw_cells(values, shape, model.vocabulary)[0, step]
 
 
-def _pages(model: nn.Module, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:
+def _pages(model: GridModel, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:
     shown = percepts(trajectory, corruption)
     believed = beliefs(model, trajectory, shown)
     side = TILE * max(model.view)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from anyorder.acting.imagination import given, imagine
 from anyorder.envs.minigrid import ACTIONS, DIRECTIONS
 from anyorder.evaluation.imagined import Prefix
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
 
@@ -37,10 +37,10 @@ class ImaginedFuture:
     directions: np.ndarray
 
     @classmethod
-    def of(cls, model: nn.Module, prefix: Prefix, horizon: int) -> ImaginedFuture:
+    def of(cls, model: GridModel, prefix: Prefix, horizon: int) -> ImaginedFuture:
         """Imagine the true actions, to the episode's end at most."""
         horizon = min(horizon, len(prefix.trajectory) - prefix.start)
-        imagined = imagine(model, [prefix.history(model)], given([prefix.actions(horizon)]), horizon)
+        imagined = imagine(model, [prefix.history(model)], given(prefix.actions(horizon)[None]), horizon)
         return cls(prefix, imagined.observations[0], imagined.directions[0])
 
     def frames(self) -> Iterator[_Frame]:

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import mission_of, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout, mission_of, raw_actions, raw_cells
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import Order, Role
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 
 MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 
 
-def reconstruction_picture(model: nn.Module, batch: Batch, order: Order, max_frames: int = 8) -> Image.Image:
+def reconstruction_picture(model: GridModel, batch: Batch[GridLayout], order: Order, max_frames: int = 8) -> Image.Image:
     """Three rows of views: what happened, what the model was shown, what it rebuilt (right cells framed green, wrong
     ones red), the actions below.
 
@@ -80,7 +80,7 @@ class _Story:
         return self.hidden & (self.truth == self.rebuilt).all(axis=-1)
 
 
-def _story(model: nn.Module, batch: Batch, order: Order) -> _Story:
+def _story(model: GridModel, batch: Batch[GridLayout], order: Order) -> _Story:
     shape, vocabulary = batch.layout.grid, model.vocabulary
     rebuilt = most_probable(model, batch, order)
     asked = order.roles == Role.TARGET
