@@ -1,4 +1,4 @@
-"""Which place of the world each cell of a view is: what nobody had seen cannot be remembered.
+"""Which place in the world each cell of a view shows, and whether it was in sight before, so that it can be remembered.
 
 Legend: F frames, X columns and Y rows of a view.
 """
@@ -17,7 +17,7 @@ UNSEEN_OBJECT = 0
 
 def places(trajectory: Trajectory) -> np.ndarray:
     """int64 ``[F, X, Y, 2]``: the position in the world (column, row; beyond its borders too) of each cell of each
-    view, from playing the episode again.
+    view, found by playing the episode again.
 
     Raises:
         AnyOrderError: when the environment cannot be made.
