@@ -30,13 +30,13 @@ GLYPHS = {
     "agent": "A",
 }
 STYLES = {"grey": "white", "purple": "magenta"}
-"""MiniGrid's colors that a terminal calls otherwise."""
+"""MiniGrid's colors that a terminal knows by another name."""
 BAR = 30
 MOST_CELLS, MOST_SAMPLES = 24, 12
 
 
 def answer_tables(answer: Answer) -> Iterator[Table]:
-    """Tables of what was asked: elements, views, and the cells worth a look."""
+    """Tables of what was asked: elements, views, and the cells that hold an object, changed or are wrong."""
     alone = answer.elements[0] if len(answer.elements) == 1 else None
     if alone and alone.distribution:
         yield _distribution(alone, alone.distribution)

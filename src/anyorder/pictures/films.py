@@ -32,17 +32,17 @@ MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
 def episode_film(model: GridModel, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
     """A few episodes, one after the other.
 
-    Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
-    cells hidden from it, given the past up to that step alone (right cells framed green, wrong ones red).
+    At the left is the whole environment, in the middle what the agent was shown, at the right what the model believes
+    about the cells hidden from it, given only the past up to that step (right cells framed green, wrong ones red).
 
     Args:
         model: a grid model, in evaluation mode.
-        trajectories: of episodes that were rolled out under ``corruption``.
-        corruption: of views, not of actions; it is asked again, with the same generator, what reached the agent and
-            what it was told not to trust.
+        trajectories: recorded in episodes that were played under ``corruption``.
+        corruption: one of views, not of actions. It is applied again, with the same generator, to find what reached the
+            agent and what it was told not to trust.
 
     Raises:
-        ValueError: when an environment does not do again what a trajectory recorded.
+        ValueError: when an environment does not repeat what a trajectory recorded.
     """
     pages: list[Image.Image] = []
     durations: list[int] = []
@@ -53,14 +53,21 @@ def episode_film(model: GridModel, trajectories: Sequence[Trajectory], corruptio
 
 
 def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
-    """The whole environment at each of the F frames, at most ``size`` pixels wide and high."""
+    """The whole environment at each of the F frames, at most ``size`` pixels wide and high.
+
+    Raises:
+        ValueError: when the environment does not repeat what the trajectory recorded.
+    """
     env = minigrid.make_env(trajectory.env_id)
     view = minigrid.reset(env, trajectory.seed)
     for step, recorded in enumerate(trajectory.observations):
         if step:
             view = minigrid.read_view(env.step(int(trajectory.actions[step - 1]))[0])
         if not np.array_equal(view.image, recorded):
-            raise ValueError(f"{trajectory.env_id} with seed {trajectory.seed} differs from its record at step {step}")
+            raise ValueError(
+                f"{trajectory.env_id} with seed {trajectory.seed} must show what was recorded; found another view at step"
+                f" {step}; use the version of minigrid that recorded it"
+            )
         world = minigrid.grid_world(env)
         pixels = world.get_frame(tile_size=max(8, size // world.grid.height))
         picture = Image.fromarray(pixels)
@@ -79,8 +86,8 @@ def percepts(trajectory: Trajectory, corruption: Corruption) -> list[Percept]:
 
 
 def beliefs(model: GridModel, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
-    """What the model takes each view to be, from the views and actions up to that step: what is unknown is rebuilt,
-    in the past too, all at once.
+    """What the model believes that each view was, from the views and actions up to that step. Whatever is unknown up to
+    there is rebuilt in one pass.
 
     Returns:
         uint8 ``[F, X, Y, 3]``.

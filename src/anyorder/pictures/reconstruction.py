@@ -28,9 +28,9 @@ def reconstruction_picture(model: GridModel, batch: Batch[GridLayout], order: Or
 
     Args:
         model: a grid model, in evaluation mode.
-        batch: of one trajectory.
-        order: what is hidden.
-        max_frames: only the first so many steps are drawn; the model is given all.
+        batch: holds one trajectory.
+        order: says what is hidden.
+        max_frames: how many steps are drawn, from the first on; the model is given all of them.
     """
     story = _story(model, batch, order)
     num_frames = min(max_frames, len(story.truth))
@@ -62,7 +62,7 @@ class _Story:
         mission: the instruction.
         truth, rebuilt: uint8 ``[F, X, Y, 3]``.
         hidden: bool ``[F, X, Y]``; True where any attribute of the cell is a target.
-        actions, rebuilt_actions: int64 ``[F]``; the last is none.
+        actions, rebuilt_actions: int64 ``[F]``; -1 where there is no action, as in the last frame.
         action_hidden: bool ``[F]``; True where the action is a target.
     """
 

@@ -64,7 +64,7 @@ def _accuracy(axes: Axes, name: str, calibration: Calibration) -> None:
 
 
 def _counts(axes: Axes, calibration: Calibration, most: int) -> None:
-    """``most`` is the same in all panels, so that bars of equal height mean the same."""
+    """Draw the counts; ``most`` is the same in all panels, so that bars of equal height mean the same."""
     low = [entry.low for entry in calibration.bins]
     counts = [entry.count for entry in calibration.bins]
     axes.bar(low, counts, width=0.9 * (calibration.bins[0].high - low[0]), align="edge", color=MODEL)
