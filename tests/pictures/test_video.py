@@ -77,5 +77,5 @@ def test_the_same_pages_give_the_same_bytes(folder, pages, tmp_path):
     ("sizes", "times"), [([], []), ([(8, 8), (8, 9)], [100, 100]), ([(8, 8)], [100, 100]), ([(8, 8)], [150]), ([(8, 8)], [0])]
 )
 def test_what_is_no_film_is_refused(sizes, times):
-    with pytest.raises(ValueError, match="a film has|a page stays"):
+    with pytest.raises(ValueError, match="a film must have|a page must stay"):
         Film([Image.new("RGB", size) for size in sizes], times)

@@ -1,1 +1,1 @@
-"""The command line: what is asked for, in a few lines each."""
+"""The commands, one per module: each reads its options and calls the package."""

@@ -16,5 +16,5 @@ def ablate_parser() -> ArgumentParser:
 
 
 def ablate_command(arguments: Sequence[str]) -> None:
-    """Run the ablations, or another study that is named."""
+    """Run the planned ablations, or the study that is named instead."""
     run_study(parse(ablate_parser(), arguments))

@@ -22,22 +22,22 @@ def evaluate_parser() -> ArgumentParser:
     """The options of the command."""
     options = parser("evaluate", "Score a checkpoint and let it act.")
     options.add_argument("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
-    options.add_argument("--env", type=str, help="where it acts; default: where its data came from")
+    options.add_argument("--env", type=str, help="environment it acts in; default: the one its data came from")
     options.add_argument("--data", type=str, help="data set folder; default: the one it was trained on")
-    options.add_argument("--output_dir", type=str, help="for the results; default: the folder report of its run")
+    options.add_argument("--output_dir", type=str, help="folder for the results; default: report, in the folder of its run")
     options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
     options.add_class_arguments(EvaluationConfig)
     return options
 
 
 def evaluate_command(arguments: Sequence[str]) -> None:
-    """Evaluate, print the tables and, if asked, whether promises are kept (exit status 1 if not)."""
+    """Evaluate, print the tables and, where promises are given, whether they are kept (exit status 1 if not)."""
     chosen = parse(evaluate_parser(), arguments)
     config = EvaluationConfig(**{option.name: chosen[option.name] for option in fields(EvaluationConfig)})
     promises = read_promises(Path(chosen.promises)) if chosen.promises else []
     folder = Path(chosen.output_dir) if chosen.output_dir else None
     findings, folder = judge(Path(chosen.checkpoint), config, chosen.env, chosen.data, folder)
-    # Tables are wider than a terminal that is none (a file, a pipe) claims to be.
+    # For a file or a pipe, rich assumes a width that is too small for these tables.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     for table in findings.tables(config.metrics):
         console.print(table)

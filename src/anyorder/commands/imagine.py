@@ -27,12 +27,16 @@ def imagine_parser() -> ArgumentParser:
     add("--checkpoint", type=str, required=True, help="of a model trained with next_observation or forward_dynamics")
     add("--data", type=str, help="data set folder; default: the one it was trained on")
     add("--split", type=str, default="test", help="train, validation or test")
-    add("--episode", type=int, default=0, help="of the pictures: number in the split, from 0")
-    add("--start", type=int, default=0, help="of the pictures: step of the last observation that is shown")
-    add("--horizon", type=int, default=8, help="steps imagined")
-    add("--num_episodes", type=int, default=200, help="of the table, each from one random start")
-    add("--seed", type=int, default=0, help="of the starts")
-    add("--output_dir", type=str, help="for imagined.gif, .mp4, .png and .json; default: the folder report of its run")
+    add("--episode", type=int, default=0, help="which episode the pictures show: number in the split, from 0")
+    add("--start", type=int, default=0, help="in the pictures, step of the last observation that the model is shown")
+    add("--horizon", type=int, default=8, help="number of imagined steps")
+    add("--num_episodes", type=int, default=200, help="episodes for the table, each from one random start")
+    add("--seed", type=int, default=0, help="of the random starts")
+    add(
+        "--output_dir",
+        type=str,
+        help="folder for imagined.gif, .mp4, .png and .json; default: report, in the folder of its run",
+    )
     return options
 
 
@@ -42,7 +46,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
     chosen = parse(imagine_parser(), arguments)
     for name in ("horizon", "num_episodes"):
         if chosen[name] < 1:
-            raise AnyOrderError(f"{name} is at least 1, found {chosen[name]}")
+            raise AnyOrderError(f"{name} must be at least 1; found {chosen[name]}")
     checkpoint = Path(chosen.checkpoint)
     model, header = load_model(checkpoint)
     path = Path(chosen.data or header["config"]["data"]["path"])
@@ -67,8 +71,8 @@ def imagine_command(arguments: Sequence[str]) -> None:
 
 def _prefix(trajectories: Sequence[Trajectory], episode: int, start: int) -> Prefix:
     if not 0 <= episode < len(trajectories):
-        raise AnyOrderError(f"episode is between 0 and {len(trajectories) - 1} in this split, found {episode}")
+        raise AnyOrderError(f"episode must lie between 0 and {len(trajectories) - 1} in this split; found {episode}")
     try:
         return Prefix(trajectories[episode], start)
     except ValueError as error:
-        raise AnyOrderError(f"start: {error}") from None
+        raise AnyOrderError(str(error)) from None

@@ -1,4 +1,4 @@
-"""``anyorder import``: conversations as people have them, as a data set of text trajectories."""
+"""``anyorder import``: turn files of conversations into a data set of text trajectories."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class ImportOptions:
     """What to import, and where to.
 
     Attributes:
-        input: chat files, one JSON object a line: a name, or a list [a.jsonl, b.jsonl].
+        input: chat files with one JSON object per line: a name, or a list [a.jsonl, b.jsonl].
         output_dir: folder of the new data set.
         format: sharegpt (also ETO), agentgym, openai; or auto, which looks at each file's first line.
         validation: share of the tasks for validation.
         test: share of the tasks for testing.
         seed: of the split.
-        skip_bad_lines: leave lines out that are wrong and list them in the manifest.
+        skip_bad_lines: leave out lines that are wrong, and list them in the manifest.
     """
 
     input: str | list[str]
@@ -39,7 +39,7 @@ class ImportOptions:
 
 def import_parser() -> ArgumentParser:
     """The options of the command."""
-    options = parser("import", "Import conversations, one JSON object a line, as a data set of text trajectories.")
+    options = parser("import", "Import conversations, one JSON object per line, as a data set of text trajectories.")
     options.add_class_arguments(ImportOptions)
     return options
 
@@ -53,7 +53,7 @@ def run_import(options: ImportOptions) -> Manifest:
     """Import what the options ask for."""
     files = [options.input] if isinstance(options.input, str) else options.input
     if not files:
-        raise AnyOrderError("--input names at least one file, found none")
+        raise AnyOrderError("--input must name at least one file; found none")
     spec = ImportSpec(options.format, options.validation, options.test, options.seed, options.skip_bad_lines)
     manifest = import_chats([Path(file) for file in files], Path(options.output_dir), spec)
     for name, split in manifest.splits.items():

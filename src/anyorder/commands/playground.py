@@ -1,4 +1,4 @@
-"""``anyorder playground``: touch a checkpoint in the browser."""
+"""``anyorder playground``: try out a checkpoint in the browser."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _application(chosen: Any) -> Any:
 
 
 def _recorded(chosen: Any, header: dict[str, Any]) -> list[Trajectory]:
-    """The split; none if nobody asked for it and the data of the training are gone."""
+    """The trajectories of the split; none if no data set was named and the one of the training is gone."""
     folder = Path(chosen.data or header["config"]["data"]["path"])
     if chosen.data is None and not folder.exists():
         print(f"{folder} is not there, so only new seeds can be played; give --data for recorded episodes")
@@ -80,9 +80,10 @@ def _recorded(chosen: Any, header: dict[str, Any]) -> list[Trajectory]:
 
 def _listening(host: str, port: int) -> socket.socket:
     if not 0 <= port < 65536:
-        raise AnyOrderError(f"--port is between 0 and 65535, found {port}")
+        raise AnyOrderError(f"--port must lie between 0 and 65535; found {port}")
     listener = socket.socket()
-    # A server that has just ended leaves its connections behind for a minute; one that runs still refuses.
+    # The connections of a server that has just ended block its port for a minute; this option lifts that, but the port of
+    # a server that still runs stays refused.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

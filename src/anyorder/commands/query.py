@@ -16,6 +16,7 @@ from rich.console import Console
 from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, replacing, write_json
 from anyorder.inference.answers import read_answer
@@ -25,6 +26,7 @@ from anyorder.inference.futures import chain_of, ranked_samples
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, RolesQuery
+from anyorder.models.contract import GridModel
 from anyorder.options import parse, parser
 from anyorder.pictures.answer_picture import answer_picture
 from anyorder.pictures.answer_tables import answer_tables, samples_table
@@ -47,22 +49,22 @@ def query_parser() -> ArgumentParser:
     )
     add("--data", type=str, help="data set folder; default: the one it was trained on")
     add("--split", type=str, default="test", help="train, validation or test")
-    add("--episode", type=int, default=0, help="number in the split, from 0")
+    add("--episode", type=int, default=0, help="number of the trajectory in the split, from 0")
     add("--decoder", type=str | None, help="; ".join(f"{name}: {text}" for name, text in DECODERS.items()))
-    add("--num_passes", type=int, default=8, help="of the decoder confidence")
-    add("--unit_order", type=str, default="time", help="of the decoder unit: time, reverse or random")
-    add("--temperature", type=float, default=0.0, help="0: the most probable value; above: drawn")
+    add("--num_passes", type=int, default=8, help="number of passes of the decoder confidence")
+    add("--unit_order", type=str, default="time", help="order of the decoder unit: time, reverse or random")
+    add("--temperature", type=float, default=0.0, help="0: the most probable value; above 0: values are drawn")
     add("--top_p", type=float, default=1.0, help="draw from the most probable values only, up to this share")
     add("--num_samples", type=int, default=1, help="draw so many answers and rank them by log-likelihood")
-    add("--likelihood", action="store_true", help="also how probable the model finds what happened; takes passes of its own")
-    add("--seed", type=int, default=0, help="of everything drawn")
+    add("--likelihood", action="store_true", help="also say how probable the model finds what happened; this takes more passes")
+    add("--seed", type=int, default=0, help="of all random draws")
     add("--output", type=str, help="JSON file for the answer")
     add("--picture", type=str, help="PNG file: what happened, what was shown, what was answered")
     return options
 
 
 def query_command(arguments: Sequence[str]) -> None:
-    """Ask, print the answer and, if asked, write it down."""
+    """Ask, print the answer and, where a file is named, write it there."""
     torch.set_num_threads(1)
     chosen = parse(query_parser(), arguments)
     query = _query(chosen)
@@ -78,7 +80,7 @@ def query_command(arguments: Sequence[str]) -> None:
         print(f"the answer is in {chosen.output}")
 
 
-def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dict[str, Any]:
+def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
     decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
     generator = stream(chosen.seed, "query")
@@ -113,7 +115,11 @@ def _ask(chosen: Any, model: torch.nn.Module, batch: Batch, order: Order) -> dic
 
 
 def _query(chosen: Any) -> Query:
-    """What the options ask; raises AnyOrderError for a query that there is not, and options it has not or lacks."""
+    """The query that the options ask for.
+
+    Raises:
+        AnyOrderError: for an unknown query, an option that it does not have, or one that it needs and is not given.
+    """
     given = {name: chosen[name] for name in QUERY_OPTIONS if chosen[name] is not None}
     if chosen.roles:
         if chosen.query or given:
@@ -122,7 +128,7 @@ def _query(chosen: Any) -> Query:
         return _roles(Path(chosen.roles))
     if chosen.query not in QUERIES:
         found = chosen.query or "none"
-        raise AnyOrderError(f"--query is one of {', '.join(QUERIES)}, or give --roles FILE; found {found}")
+        raise AnyOrderError(f"--query must be one of {', '.join(QUERIES)}; found {found}; or give --roles FILE")
     return query_of(chosen.query, given, chosen.seed, dashes="--")
 
 
@@ -134,28 +140,33 @@ def _roles(path: Path) -> Query:
             raise AnyOrderError(f"could not read the roles in {path}: {error}") from None
     else:
         content = read_json(path)
-    ranks = None
+    roles, ranks = content, None
     try:
         if isinstance(content, dict):
-            content, ranks = content["roles"], content.get("ranks")
-        return RolesQuery(*(None if part is None else torch.as_tensor(np.atleast_2d(part)) for part in (content, ranks)))
+            roles, ranks = content["roles"], content.get("ranks")
+        return RolesQuery(_rows(roles), None if ranks is None else _rows(ranks))
     except (KeyError, TypeError, ValueError) as error:
         raise AnyOrderError(
-            f"{path} holds a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found something else ({error})"
+            f"{path} must hold a list of roles, or {json.dumps({'roles': [], 'ranks': []})}; found something else ({error})"
         ) from None
 
 
-def _trajectory(chosen: Any, folder: Path, vocabulary: Any) -> Batch:
+def _rows(numbers: Any) -> torch.Tensor:
+    """``[1, E]`` from a list of E numbers."""
+    return torch.as_tensor(np.atleast_2d(numbers))
+
+
+def _trajectory(chosen: Any, folder: Path, vocabulary: GridVocabulary) -> Batch[GridLayout]:
     split = read_split(folder, chosen.split)
     if not 0 <= chosen.episode < len(split):
         allowed = f"between 0 and {len(split) - 1} in the split {chosen.split}"
-        raise AnyOrderError(f"--episode is {allowed}, found {chosen.episode}")
+        raise AnyOrderError(f"--episode must lie {allowed}; found {chosen.episode}")
     return EncodedTrajectories([split[chosen.episode]], vocabulary).batch([0])
 
 
 def _decoder(chosen: Any, order: Order) -> Decoder:
     if chosen.num_samples < 1:
-        raise AnyOrderError(f"--num_samples is at least 1, found {chosen.num_samples}")
+        raise AnyOrderError(f"--num_samples must be at least 1; found {chosen.num_samples}")
     if chosen.num_samples > 1 and chosen.temperature == 0:
         raise AnyOrderError("several samples differ only if they are drawn; give --temperature 1")
     said = (chosen.decoder, chosen.num_passes, chosen.unit_order, chosen.temperature, chosen.top_p)

@@ -21,7 +21,9 @@ def report_parser() -> ArgumentParser:
     add = options.add_argument
     add("runs", type=str, nargs="+", help="folders that `anyorder train` wrote, evaluated or not")
     add("--output", type=str, help="the file; default: report/report.html in the first run's folder")
-    add("--num_shown", type=int, default=4, help="trajectories to play, and episodes solved and failed")
+    add(
+        "--num_shown", type=int, default=4, help="how many trajectories the page shows, and how many solved and failed episodes"
+    )
     return options
 
 
@@ -29,7 +31,7 @@ def report_command(arguments: Sequence[str]) -> None:
     """Write the page and say where it is."""
     chosen = parse(report_parser(), arguments)
     if chosen.num_shown < 1:
-        raise AnyOrderError(f"num_shown is at least 1, found {chosen.num_shown}")
+        raise AnyOrderError(f"num_shown must be at least 1; found {chosen.num_shown}")
     from anyorder.report.page import num_parts, report_page
     from anyorder.report.run import read_run
 

@@ -27,12 +27,14 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
 
     Args:
         command: its name.
-        default: the study that is run if none is named; None: one has to be named.
+        default: the study that runs if none is named; None: one must be named.
     """
     options = parser(command, "Train and compare variants at several levels and data sizes, write a summary.")
     named = {"default": default} if default else {"required": True}
-    options.add_argument("--study", type=str, help="what is compared, a YAML file", **named)
-    options.add_argument("--output_dir", type=str, default=None, help="for runs and summary; default: outputs/NAME")
+    options.add_argument("--study", type=str, help="YAML file that says what is compared", **named)
+    options.add_argument(
+        "--output_dir", type=str, default=None, help="folder for the runs and the summary; default: outputs/NAME"
+    )
     options.add_argument("--quick", action="store_true", help="the study's shorter form, for a first look")
     options.add_argument("--num_workers", type=int, default=None, help="runs at a time; default: one per core")
     options.add_argument(
@@ -46,7 +48,7 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
 
 
 def study_command(arguments: Sequence[str]) -> None:
-    """Run a study that is named."""
+    """Run the study that is named."""
     run_study(parse(study_parser(), arguments))
 
 
@@ -58,7 +60,7 @@ def run_study(chosen: Any) -> None:
 
     Raises:
         AnyOrderError: when the study cannot be read or run, or, after the summary is written, when runs failed.
-        KeyboardInterrupt: saying how to continue.
+        KeyboardInterrupt: with a message that says how to continue.
     """
     output = Path(chosen.output_dir or Path("outputs") / Path(chosen.study).stem)
     study = read_study(Path(chosen.study), chosen.quick, output / ("quick" if chosen.quick else "full"))

@@ -38,20 +38,20 @@ def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     refuse_other_run(config, folder, resume)
     try:
         launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
-    except KeyboardInterrupt:  # before the first update, or a second time
+    except KeyboardInterrupt:  # Ctrl-C before the first update, or for the second time
         raise KeyboardInterrupt("interrupted; continue with the same command and --resume") from None
     if _is_main_process():
         print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
 
 
 def _train(config: RunConfig, folder: Path, resume: bool) -> None:
-    """In every process of the run."""
-    job = training_job(config, folder, resume)  # complains before anything is written
+    """What every process of the run does."""
+    job = training_job(config, folder, resume)  # first, so that nothing is written if something is wrong
     if _is_main_process():
         write_config(config, folder)
     train(job)
 
 
 def _is_main_process() -> bool:
-    """`accelerate launch` runs the command in every process."""
+    """True in one process of the run only: ``accelerate launch`` starts the command in several."""
     return os.environ.get("RANK", "0") == "0"

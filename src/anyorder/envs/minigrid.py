@@ -21,7 +21,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,6 +34,7 @@ with warnings.catch_warnings():
     import minigrid  # noqa: F401  (registers the environments)
     from minigrid.core.actions import Actions
     from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+    from minigrid.minigrid_env import MiniGridEnv
 
 OBJECTS: tuple[str, ...] = tuple(sorted(OBJECT_TO_IDX, key=OBJECT_TO_IDX.__getitem__))
 COLORS: tuple[str, ...] = tuple(sorted(COLOR_TO_IDX, key=COLOR_TO_IDX.__getitem__))
@@ -125,6 +126,11 @@ def reset(env: gym.Env, seed: int) -> View:
 def read_view(observation: Mapping[str, Any]) -> View:
     """The view in an observation of an environment that :func:`make_env` made. The image is not copied."""
     return View(observation["image"], int(observation["direction"]), observation["mission"])
+
+
+def grid_world(env: gym.Env) -> MiniGridEnv:
+    """The MiniGrid environment itself, without its wrappers: the agent's position, the grid, how to draw it."""
+    return cast(MiniGridEnv, env.unwrapped)
 
 
 def _suggestion(env_id: str) -> str:

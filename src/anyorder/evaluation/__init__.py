@@ -1,1 +1,1 @@
-"""Numbers about a model, and their tables."""
+"""Scores of a model, and the tables that show them."""

@@ -1,4 +1,4 @@
-"""What needs no learning: the most frequent value, and the value that was visible last.
+"""Two baselines that need no learning: the most frequent value, and the value that was visible last.
 
 Walls, floors and cells out of sight make up most of a view, and most of a view stays; a model is only as good as what
 it adds to these two.
@@ -27,10 +27,10 @@ class Baselines:
 
     Attributes:
         most_frequent: int64 ``[len(Attribute)]``, the most frequent value of each attribute.
-        nll: float64 ``[V]``, nats: -log of each value's share among its attribute's, each count one higher so that a
-            value never seen has a finite NLL.
-        kept: float64 ``[len(Attribute)]``: how often an element has the value that it had one step earlier; both this
-            count and that of its opposite are one higher.
+        nll: float64 ``[V]``, nats: -log of each value's share among the values of its attribute. Every count is raised by
+            one, so that a value never seen has a finite NLL.
+        kept: float64 ``[len(Attribute)]``: the share of elements that have the value that they had one step earlier. The
+            counts of both outcomes are raised by one.
     """
 
     most_frequent: Tensor
@@ -59,7 +59,7 @@ class Baselines:
         where there is none.
 
         Visible is what the order shows: context, and the true value of a target of lower rank. Ranks must not
-        decrease with the step, so that what the next frame may see, all later ones may.
+        decrease with the step, so that whatever the next frame may see, all later frames may see, too.
         """
         shape = batch.layout.grid
         copied, known = self.frequent(batch.layout), torch.zeros_like(batch.layout.present)
@@ -73,7 +73,8 @@ class Baselines:
 
     def copied_nll(self, batch: Batch[GridLayout], copies: Copies) -> Tensor:
         """float64 ``[B, E]``, nats, of the true values if a copy is right as often as a value is kept for one step, and
-        the other values share the rest as they are shared in the training split. Without a copy it is ``nll``."""
+        the other values share the rest in proportion to their shares in the training split. Where there is nothing to
+        copy, it is ``nll``."""
         kept, share = self.kept[batch.layout.attribute], torch.exp(-self.nll)
         others = (1 - kept) * share[batch.values] / (1 - share[copies.values])
         nll = -torch.where(copies.values == batch.values, kept, others).log()
@@ -82,7 +83,7 @@ class Baselines:
 
 @dataclass(frozen=True, eq=False)
 class Copies:
-    """What copying answers; meaningful for targets.
+    """The answers of a baseline that copies; they mean something for targets only.
 
     Attributes:
         values: int64 ``[B, E]``.
@@ -94,7 +95,7 @@ class Copies:
 
 
 def count_values(data: EncodedData[GridLayout], num_values: int) -> Tensor:
-    """int64 ``[num_values]``: how often each value occurs in observations, returns and actions; missions do not."""
+    """int64 ``[num_values]``: how often each value occurs in observations, returns and actions; missions are not counted."""
     counts = torch.zeros(num_values, dtype=torch.int64)
     for index in data.in_order(COUNTED_AT_ONCE):
         batch = data.batch(index)

@@ -15,12 +15,12 @@ NUM_BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """The predictions whose confidence lies in ``(low, high]``; both means are None where there is none.
+    """The predictions whose confidence lies in ``(low, high]``; both means are None where there are no predictions.
 
     Attributes:
         low, high: bounds.
-        count: of the predictions.
-        mean_confidence: the probability that the model gave its answers.
+        count: number of predictions.
+        mean_confidence: mean of the probabilities that the model gave its answers.
         accuracy: the share of its answers that were right.
     """
 
@@ -35,14 +35,15 @@ class Bin:
 class Calibration:
     """The expected calibration error (Guo et al., 2017, equation 5) over all elements that were asked for.
 
-    A prediction's confidence is the probability of the most probable value. Never taken over elements that are chosen
-    by their true value (objects, changed cells): among those even a calibrated model is right less often than it says.
+    A prediction's confidence is the probability of the most probable value. It must not be taken over elements that are
+    chosen by their true value (objects, changed cells): among those even a calibrated model is right less often than it
+    says.
 
     Attributes:
         expected_calibration_error: the mean over predictions of ``|accuracy - mean confidence|`` of their bins.
-        count: of the predictions.
+        count: number of predictions.
         mean_confidence, accuracy: over all predictions.
-        bins: M = 15 of equal width, as Guo et al. have them.
+        bins: M = 15 bins of equal width, as in Guo et al.
     """
 
     expected_calibration_error: float
@@ -53,7 +54,7 @@ class Calibration:
 
 
 class ConfidenceSums:
-    """Predictions, added up bin by bin, batch by batch."""
+    """Sums over predictions in each bin, to which batches are added one by one."""
 
     def __init__(self) -> None:
         self._sums = torch.zeros(NUM_BINS, 3, dtype=torch.float64)
@@ -66,14 +67,14 @@ class ConfidenceSums:
         self._sums.index_add_(0, number, columns)
 
     def calibration(self) -> Calibration:
-        """Of everything added so far.
+        """The calibration of everything added so far.
 
         Raises:
-            ValueError: if nothing was.
+            ValueError: if nothing was added.
         """
         count, confidence, right = self._sums.sum(dim=0).tolist()
         if count == 0:
-            raise ValueError("a calibration needs at least one prediction, found none; add some first")
+            raise ValueError("a calibration must have at least one prediction; found none; add some first")
         # A bin's count times the gap of its means is the gap of its sums.
         gaps = float((self._sums[:, 1] - self._sums[:, 2]).abs().sum())
         bins = [_bin(*entry) for entry in enumerate(self._sums.tolist())]

@@ -1,4 +1,4 @@
-"""Judging one model: what it rebuilds, whether it succeeds, and what it keeps when its view has holes."""
+"""Judging one model: what it rebuilds, whether it succeeds, and how much success it keeps when its view has holes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
+from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import Budget, EncodedData
@@ -35,7 +35,7 @@ METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals"),
 }
-"""Several metrics under one name. ``dynamics`` and ``goals`` say something of models that were trained for them."""
+"""Names that stand for several metrics. ``dynamics`` and ``goals`` ask what only some models are trained for."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,21 @@ class EvaluationConfig:
         metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all`` of these; or
             ``dynamics`` (inverse and forward) or ``goals`` (reaching a bot's last observation), for models trained on such
             orders, or ``skills``: both of them, accuracy and task success.
-        num_episodes: episodes played, for ``task_success`` and for each arm of ``robustness``.
-        first_seed: environment seed of the first; the others follow. Data sets use seeds below 30,000,000.
+        num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
+        first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
-            a probability.
-        robustness_forms: how each is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
+            of them a probability.
+        robustness_forms: how each corruption is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
             corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
-            of loops: where nothing changes, the most probable action stays the same.
+            of loops: as long as nothing changes, the most probable action stays the same.
         tried_penalty: nats that the log-probability of an action loses for every time the agent has taken it, in the same
             episode, after exactly the same observation. This leads out of loops better than chance; 0: the model alone.
-        pictures: False writes numbers alone: no reconstruction, no reliability plot, no film.
+        pictures: False writes only numbers: no reconstruction, no reliability plot, no film.
         num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
-        seed: of what is hidden.
+        seed: of the random choice of what is hidden.
     """
 
     metric: Literal["all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"] = "all"
@@ -78,29 +78,32 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         if self.metric not in (*METRIC_GROUPS, *METRICS):
-            raise AnyOrderError(f"metric is one of {', '.join((*METRIC_GROUPS, *METRICS))}; found {self.metric}")
+            raise AnyOrderError(f"metric must be one of {', '.join((*METRIC_GROUPS, *METRICS))}; found {self.metric}")
         if self.num_episodes < 1 or self.num_gif_episodes < 0 or self.frames_per_batch < 1:
-            raise AnyOrderError("num_episodes and frames_per_batch are at least 1, num_gif_episodes at least 0")
+            raise AnyOrderError(
+                "num_episodes and frames_per_batch must be at least 1, num_gif_episodes at least 0; found"
+                f" {self.num_episodes}, {self.frames_per_batch} and {self.num_gif_episodes}"
+            )
         if self.first_seed < FIRST_SEED:
             raise AnyOrderError(
-                f"first_seed is {FIRST_SEED:,} or more, since data sets use those below; found {self.first_seed:,}"
+                f"first_seed must be at least {FIRST_SEED:,}, since data sets use the seeds below; found {self.first_seed:,}"
             )
         if self.temperature < 0:
-            raise AnyOrderError(f"temperature is 0 or more, found {self.temperature}")
+            raise AnyOrderError(f"temperature must be at least 0; found {self.temperature}")
         if self.tried_penalty < 0:
-            raise AnyOrderError(f"tried_penalty is 0 or more, found {self.tried_penalty}")
+            raise AnyOrderError(f"tried_penalty must be at least 0; found {self.tried_penalty}")
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
         robustness_arms(self.robustness, self.robustness_forms)
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Those asked for."""
+        """The names of the metrics that were asked for."""
         return METRIC_GROUPS.get(self.metric, (self.metric,))
 
     @property
     def plays(self) -> bool:
-        """Whether episodes are played."""
+        """True if episodes are played."""
         return bool({"task_success", "robustness"} & set(self.metrics))
 
 
@@ -123,8 +126,8 @@ class Evaluation:
     config: EvaluationConfig
 
     def run(self, folder: Path) -> GridFindings:
-        """Judge, and write ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json`` (what became of
-        each). Progress goes to stderr.
+        """Evaluate the model. This writes ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json``
+        (the outcome of each episode). Progress goes to stderr.
 
         Raises:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
@@ -156,7 +159,7 @@ class Evaluation:
         }
 
     def _asked(self) -> dict[str, Mode]:
-        """What is asked of the test split, by name: a world model in three modes that are never mixed, and actions."""
+        """The modes that are scored, by name: three of a world model, which are never mixed, and those of actions."""
         asked: dict[str, Mode] = {}
         if {"world_model_nll", "accuracy"} & set(self.config.metrics):
             asked |= {
@@ -196,13 +199,13 @@ class Evaluation:
             )
         return findings
 
-    def policy(self) -> ModelPolicy:
-        """What acts."""
+    def policy(self) -> SampledPolicy[Any]:
+        """The policy that plays the episodes."""
         config = self.config
         return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)
 
     def cells(self) -> Cell:
-        """Which cells are hidden, for the scores and the pictures."""
+        """The strategy that hides cells, for the scores and the pictures."""
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
 
 
@@ -212,5 +215,5 @@ def _progress() -> Progress:
 
 
 def _advance(bars: Progress, description: str, total: int) -> Callable[..., None]:
-    """A new bar; the function given moves it on, by one or by the number it is called with."""
+    """Add a progress bar; returns a function that moves it on by one, or by the number that it is called with."""
     return partial(bars.advance, bars.add_task(description, total=total))

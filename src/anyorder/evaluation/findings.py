@@ -31,11 +31,11 @@ class TaskScore:
     """How a policy did on a range of seeds.
 
     Attributes:
-        success: of the episodes.
+        success: share of the episodes that succeeded.
         mean_reward: mean of the episodes' summed rewards.
         mean_length: mean number of actions.
         seeds: first and last.
-        bot_length: see `anyorder.evaluation.bot.bot_length`; None also in results of before it was measured.
+        bot_length: see `anyorder.evaluation.bot.bot_length`; None also in older results, which lack it.
     """
 
     success: Proportion
@@ -46,7 +46,7 @@ class TaskScore:
 
     @classmethod
     def of(cls, trajectories: Sequence[Trajectory], bot_length: float | None = None) -> TaskScore:
-        """``trajectories`` are those of consecutive seeds."""
+        """Score ``trajectories``, played on consecutive seeds."""
         rewards, lengths = [t.rewards.sum() for t in trajectories], [len(t) for t in trajectories]
         seeds = trajectories[0].seed, trajectories[-1].seed
         return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds, bot_length)
@@ -68,15 +68,16 @@ class Findings(Protocol):
 
 @dataclass(frozen=True)
 class GridFindings:
-    """Empty where nothing was asked.
+    """What an evaluation of grids found; a metric that was not asked for leaves its part empty.
 
     Attributes:
         env_id: where episodes were played.
-        modes: scores of the test split. Three of a world model, never mixed: ``forward``, every observation but the
-            first from its past; ``filtering``, cells hidden at random, each from what is visible of its own observation
-            and of its past; ``smoothing``, the same hidden cells, and actions, past and future visible. Of actions:
-            ``next_action``, each from its own past; ``inverse_dynamics``, each from its past and the next observation.
-            ``forward_dynamics``, as ``forward``, beside the latter.
+        modes: scores of the test split, by what is asked. Three modes are of a world model and are never mixed:
+            ``forward`` asks for every observation but the first, from its past; ``filtering`` asks for cells hidden at
+            random, each from what is visible of its own observation and of its past; ``smoothing`` asks for the same
+            hidden cells, and for actions, with past and future visible. Two modes are of actions: ``next_action`` asks
+            for each from its own past, ``inverse_dynamics`` from its past and the next observation.
+            ``forward_dynamics`` is ``forward``, measured together with ``inverse_dynamics``.
         task_success: the episodes played on clean views.
         robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.

@@ -1,4 +1,4 @@
-"""Reaching what was seen in advance: the last observation of an expert's episode, with the mission untold."""
+"""How often a model reaches a goal that it is shown, the last observation of an expert's episode, without the mission."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
 from anyorder.acting.goals import Goal, GoalPolicy
 from anyorder.acting.rollout import roll_out
@@ -14,6 +13,7 @@ from anyorder.data.episodes import ExpertSource
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.outcomes import success
 from anyorder.evaluation.statistics import Proportion
+from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 
@@ -22,11 +22,11 @@ class GoalScore:
     """How well goals were reached.
 
     Attributes:
-        success: of the episodes, as the environment judges it by the mission that the agent was not told.
-        seen: of the episodes, those in which the agent at some time saw exactly the goal's view and direction.
+        success: share of the episodes that succeeded, as the environment judges by the mission that the agent was not told.
+        seen: share of the episodes in which the agent at some time saw exactly the goal's view and direction.
         mean_length: mean number of actions.
-        expert_length: that of the expert whose last observations are the goals.
-        num_left_out: seeds without a goal, because the expert failed.
+        expert_length: mean number of actions of the expert whose last observations are the goals.
+        num_left_out: number of seeds without a goal, because the expert failed.
         seeds: first and last.
     """
 
@@ -39,7 +39,7 @@ class GoalScore:
 
 
 def reach_goals(
-    model: nn.Module,
+    model: GridModel,
     env_id: str,
     seeds: Sequence[int],
     temperature: float = 0.0,
@@ -57,7 +57,10 @@ def reach_goals(
         on_finish: called once per finished episode.
 
     Returns:
-        None if the bot succeeded nowhere.
+        The score, or None if the bot succeeded on no seed.
+
+    Raises:
+        AnyOrderError: for an environment that is not of BabyAI, where there is no bot.
     """
     shown = [one for one in ExpertSource(env_id, num_processes=1)(seeds) if isinstance(one, Trajectory) and one.success]
     if not shown:

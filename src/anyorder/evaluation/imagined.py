@@ -1,8 +1,8 @@
 """Imagination against what really happened, step by step into the future.
 
 A model goes on from a prefix of a real episode with the actions that were really taken; nothing of what follows is
-shown to it. Beside it stands a copy of the last real frame: most of a view stays, so a world model is only as good as
-what it adds to that. Everything is a sum over a count.
+shown to it. It is compared with a copy of the last real frame: most of a view stays, so a world model is only as good
+as what it adds to that copy. Every figure is a sum divided by a count.
 
 Legend: N prefixes, H steps, X columns and Y rows of a view.
 """
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.table import Table
-from torch import nn
 
 from anyorder.acting.imagination import Imagined, given, imagine
 from anyorder.acting.policy import History
@@ -25,13 +24,14 @@ from anyorder.envs.minigrid import View
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.whereabouts import seen_before
 from anyorder.inference.decoding import Decoder, SinglePass
+from anyorder.models.contract import GridModel
 from anyorder.seeding import stream
 from anyorder.types import Trajectory
 
 IMAGINED_GROUPS = ("cell", "changed_cell", "object_cell", "seen_cell", "seen_object_cell", "direction", "frame")
 PREFIXES_AT_ONCE = 64
 NO_ACTION = 6
-"""What is done after a real episode has ended; nobody looks at what follows."""
+"""The action that is imagined after the end of a real episode; what follows it is not scored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +51,9 @@ class Prefix:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < len(self.trajectory):
-            raise ValueError(f"a start is between 0 and {len(self.trajectory) - 1} in this episode, found {self.start}")
+            raise ValueError(f"start must lie between 0 and {len(self.trajectory) - 1} in this episode; found {self.start}")
 
-    def history(self, model: nn.Module) -> History:
+    def history(self, model: GridModel) -> History:
         """Observations up to ``start`` and the actions before it."""
         trajectory, history = self.trajectory, History(model.vocabulary, self.trajectory.mission)
         for step in range(self.start + 1):
@@ -63,13 +63,13 @@ class Prefix:
         return history
 
     def actions(self, horizon: int) -> np.ndarray:
-        """int64 ``[H]``: what was done from ``start`` on, `NO_ACTION` after the end."""
+        """int64 ``[H]``: the actions from ``start`` on, `NO_ACTION` after the end."""
         real = self.trajectory.actions[self.start : self.start + horizon]
         return np.concatenate([real, np.full(horizon - len(real), NO_ACTION)]).astype(np.int64)
 
 
 def random_prefixes(trajectories: Sequence[Trajectory], seed: int) -> list[Prefix]:
-    """One prefix of each, its start uniform over the steps with an action."""
+    """One prefix of each trajectory; its start is drawn uniformly from the steps that have an action."""
     generator = stream(seed, "imagined", "starts")
     draws = torch.rand(len(trajectories), generator=generator, dtype=torch.float64).tolist()
     return [Prefix(trajectory, int(draw * len(trajectory))) for trajectory, draw in zip(trajectories, draws)]
@@ -81,7 +81,7 @@ class Comparison:
 
     Attributes:
         model: share that was imagined right.
-        copy_last: share that is as in the last real frame.
+        copy_last: share that a copy of the last real frame gets right.
     """
 
     model: Proportion
@@ -93,12 +93,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class HorizonScore:
-    """Open-loop accuracy so many steps ahead.
+    """Open-loop accuracy at one horizon.
 
     Attributes:
-        horizon: 1 is the observation after the first imagined action.
-        groups: by name, without those that have no questions. ``cell``: grid squares, right if object, color and state
-            are; ``changed_cell``: those whose true value differs from the same place of the last real frame;
+        horizon: number of steps ahead; 1 is the observation after the first imagined action.
+        groups: comparisons by name; a group without questions is left out. ``cell``: grid squares, right if object, color
+            and state are; ``changed_cell``: those whose true value differs from the same place of the last real frame;
             ``object_cell``: those whose true object is above wall; ``seen_cell``, ``seen_object_cell``: those whose
             place in the world was in sight up to the last real frame, which is all that can be remembered;
             ``direction``; ``frame``: whole observations, right if every cell and the direction are.
@@ -112,7 +112,7 @@ class HorizonScore:
 
 
 def score_imagination(
-    model: nn.Module,
+    model: GridModel,
     prefixes: Sequence[Prefix],
     horizon: int,
     decoder: Decoder = SinglePass(),
@@ -130,7 +130,7 @@ def score_imagination(
         on_batch: called with the number of prefixes of each batch, for progress bars.
 
     Returns:
-        One score per horizon 1..H that some episode reaches.
+        One score for each horizon 1..H that at least one episode reaches.
     """
     tally = {name: np.zeros((3, horizon), dtype=np.int64) for name in IMAGINED_GROUPS}
     generator = stream(seed, "imagined", "decoder")
@@ -145,17 +145,17 @@ def score_imagination(
 
 
 def _go_on(
-    model: nn.Module, prefixes: Sequence[Prefix], horizon: int, decoder: Decoder, generator: torch.Generator
+    model: GridModel, prefixes: Sequence[Prefix], horizon: int, decoder: Decoder, generator: torch.Generator
 ) -> Imagined:
     actions = np.stack([prefix.actions(horizon) for prefix in prefixes])
     return imagine(model, [p.history(model) for p in prefixes], given(actions), horizon, decoder, generator)
 
 
 def _count(tally: dict[str, np.ndarray], prefix: Prefix, observations: np.ndarray, directions: np.ndarray) -> None:
-    """Add a prefix's questions, and those the model and the copy answer right, to int64 ``[3, H]`` by group.
+    """Add the questions of a prefix, and those that the model and the copy answer right, to the counts.
 
     Args:
-        tally: changed in place.
+        tally: int64 ``[3, H]`` by group (asked, right by the model, right by the copy); changed in place.
         prefix: with its true future.
         observations, directions: imagined, uint8 ``[H, X, Y, 3]`` and ``[H]``.
     """

@@ -1,6 +1,6 @@
 """How well hidden elements are rebuilt: accuracy and NLL over the targets alone, beside two baselines.
 
-Everything is a sum over a count, added up over the whole split before it is divided.
+Every figure is a sum divided by a count; both are added up over the whole split first.
 
 Legend: B trajectories, F frames, S cells of a view, E elements, K targets, V vocabulary, P positions, C columns.
 """
@@ -20,7 +20,7 @@ from anyorder.elements.layout import Kind
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.calibration import Calibration, ConfidenceSums
 from anyorder.evaluation.modes import Mode
-from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, Predictions
+from anyorder.evaluation.predictors import COLUMNS, COPY_LAST, MODEL, MOST_FREQUENT, PREDICTORS, Predictions
 from anyorder.evaluation.statistics import Proportion
 from anyorder.masking.order import Order
 from anyorder.models.contract import GridModel
@@ -28,7 +28,7 @@ from anyorder.seeding import stream
 
 CELL_GROUPS = ("cell", "object_cell", "changed_cell")
 POSITIONS = {"0": 0, "1-2": 1, "3-5": 3, "6-10": 6, "11+": 11}
-"""Steps of an episode, by name -> the first of them."""
+"""Ranges of steps of an episode: name -> first step."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class GroupScore:
     Attributes:
         accuracy: of the model; a cell is right if all of its hidden attributes are.
         most_frequent, copy_last: accuracy of the baselines on exactly the same questions.
-        num_elements: hidden elements in these questions.
+        num_elements: number of hidden elements in these questions.
         nll_per_element: nats, of the true values under the model.
         most_frequent_nll_per_element: nats, under the values' shares in the training split.
         copy_last_nll_per_element: nats, if what was last visible stays as often as in the training split (see
@@ -58,9 +58,17 @@ class GroupScore:
         """``sums`` is float64 ``[C]``, of the `COLUMNS`."""
         total = dict(zip(COLUMNS, sums.tolist()))
         count, num_elements = int(total["count"]), int(total["num_elements"])
-        right = [Proportion(int(total[f"{name} right"]), count) for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
-        nll = [total[f"{name} nll"] / num_elements for name in (MODEL, MOST_FREQUENT, COPY_LAST)]
-        return cls(*right, num_elements, *nll)
+        right = {name: Proportion(int(total[f"{name} right"]), count) for name in PREDICTORS}
+        nll = {name: total[f"{name} nll"] / num_elements for name in PREDICTORS}
+        return cls(
+            accuracy=right[MODEL],
+            most_frequent=right[MOST_FREQUENT],
+            copy_last=right[COPY_LAST],
+            num_elements=num_elements,
+            nll_per_element=nll[MODEL],
+            most_frequent_nll_per_element=nll[MOST_FREQUENT],
+            copy_last_nll_per_element=nll[COPY_LAST],
+        )
 
 
 @dataclass(frozen=True)
@@ -68,15 +76,15 @@ class Scores:
     """The scores of a split in one mode.
 
     Attributes:
-        num_trajectories: in the split.
-        hidden_fraction: observation and action elements that were asked for / all of them, as it was realised.
+        num_trajectories: number of trajectories in the split.
+        hidden_fraction: share of the observation and action elements that were in fact asked for.
         groups: by name; a group without questions is left out. Every attribute (``object``, ``color``, ``state``,
             ``direction``, ``action``); ``cell``: all grid squares; ``object_cell``: those whose true object is above
             wall; ``changed_cell``: those that differ from the same place of the view one step earlier (never in a
             first frame).
-        positions: those of the `CELL_GROUPS` by name and then by `POSITIONS`, the step of the observation; what has no
-            questions is left out.
-        calibration: over all elements.
+        positions: scores of the `CELL_GROUPS`, by name and then by the range of `POSITIONS` in which the observation's
+            step lies; what has no questions is left out.
+        calibration: over all elements that were asked for.
     """
 
     num_trajectories: int
@@ -103,7 +111,7 @@ def score(
         data: the split.
         mode: which elements are hidden, and what may be seen, pass by pass.
         baselines: counted on the training split.
-        budget: of one pass; another size draws other questions.
+        budget: size of one pass; with another one, other elements are hidden.
         seed: of the draws.
         on_batch: called with the number of trajectories of each batch, for progress bars.
     """
@@ -122,7 +130,7 @@ def score(
 
 
 class _Tally:
-    """What a split adds up to: float64 ``[P, C]`` for every group."""
+    """Sums over a split: float64 ``[P, C]`` for every group."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(len(POSITIONS), len(COLUMNS)).double())
@@ -145,7 +153,7 @@ class _Tally:
         self._sums[name].index_add_(0, position, answers.records(chosen).cpu())
 
     def scores(self, num_trajectories: int, num_elements: int) -> Scores:
-        """``num_elements``: of all observations and actions, asked for or not."""
+        """The scores of all that was added; ``num_elements`` counts those of observations and actions, asked for or not."""
         groups = _with_questions({name: self._sums[name].sum(dim=0) for name in (*_ATTRIBUTES, *CELL_GROUPS)})
         positions = {name: _with_questions(dict(zip(POSITIONS, self._sums[name]))) for name in CELL_GROUPS if name in groups}
         calibration = self._confidence.calibration()

@@ -26,7 +26,7 @@ class Mode(Protocol):
 
 @dataclass(frozen=True)
 class WholeTrajectory:
-    """All that a strategy asks for, at once.
+    """All that a strategy asks for, in one pass.
 
     Attributes:
         strategy: draws all that is random.
@@ -47,7 +47,7 @@ class Filtering:
     not known at time t, and even its mask symbol would tell that the episode goes on.
 
     Attributes:
-        strategy: what is hidden; one of equal ranks, such as `Cell`.
+        strategy: chooses what is hidden; all targets must have equal ranks, as with `Cell`.
     """
 
     strategy: Strategy

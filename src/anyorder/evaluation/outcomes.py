@@ -1,4 +1,4 @@
-"""What became of every single episode, so that two policies can be compared episode by episode."""
+"""The outcome of every episode, so that two policies can be compared episode by episode."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def outcomes(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """Two-sided p of so uneven a split of the pairs that differ, were both sides equally likely; 1 if none differ."""
+    """Two-sided p-value of the exact McNemar test: how probable it is that ``won + lost`` pairs split at least so unevenly if
+    winning and losing are equally likely; 1 if there are no such pairs."""
     return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 

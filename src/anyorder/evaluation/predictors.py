@@ -18,7 +18,7 @@ from anyorder.masking.order import Order
 
 PREDICTORS = MODEL, MOST_FREQUENT, COPY_LAST = "model", "most_frequent", "copy_last"
 COLUMNS = ("count", "num_elements", *(f"{name} {what}" for what in ("right", "nll") for name in PREDICTORS))
-"""What is added up of every question."""
+"""The figures of each question that are added up."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-from torch import nn
+from typing import Any
 
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
-from anyorder.acting.policy import ModelPolicy
+from anyorder.acting.policy import SampledPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import mcnemar, success
 from anyorder.evaluation.statistics import Proportion
+from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the agent makes of a corruption.
+    """How much the agent is told about a corruption, and how it acts on it.
 
     Attributes:
-        policy: makes what acts, called as the class `ModelPolicy` is.
-        met: from a corruption to what the agent meets of it.
-        words: for people.
+        policy: makes the policy that plays; it takes the arguments of `SampledPolicy`.
+        tell: turns a corruption into one that tells the agent as much as this form does.
+        words: what tables say about the agent.
     """
 
-    policy: Callable[..., ModelPolicy]
-    met: Callable[[Corruption], Corruption]
+    policy: Callable[[GridModel, float, int, float], SampledPolicy[Any]]
+    tell: Callable[[Corruption], Corruption]
     words: str
 
 
@@ -39,7 +39,7 @@ FORMS: Mapping[str, Form] = {
     "rebuilt": Form(RebuildingPolicy, lambda corruption: corruption, "told, and rebuilds it first"),
 }
 """``untold``: the agent takes what it sees, and what it did, for true. ``told``: what was corrupted is HIDDEN from it.
-``rebuilt``: that is rebuilt from the history before it acts."""
+``rebuilt``: before it acts, it also rebuilds what is hidden from the history."""
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,24 @@ def robustness_arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[st
     forms = list(forms)
     for what, found, known in (("kinds", strengths, CORRUPTIONS), ("forms", forms, FORMS)):
         if unknown := [name for name in found if name not in known]:
-            raise AnyOrderError(f"robustness knows the {what} {', '.join(known)}; found {', '.join(unknown)}")
+            raise AnyOrderError(f"the {what} of robustness must be among {', '.join(known)}; found {', '.join(unknown)}")
     planned = [RobustnessArm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
     for arm in planned:
         if not 0.0 <= arm.strength <= 1.0:
-            raise AnyOrderError(f"a strength is a probability, between 0 and 1; found {arm.strength} of {arm.kind}")
+            raise AnyOrderError(f"a strength must be a probability between 0 and 1; found {arm.strength} of {arm.kind}")
     return planned
 
 
 @dataclass(frozen=True)
 class RobustnessAgent:
-    """Whose robustness is measured.
+    """The agent whose robustness is measured.
 
     Attributes:
-        model: of grids, in evaluation mode.
-        temperature, seed, tried_penalty: of its actions, see `SampledPolicy`; every arm draws from the beginning.
+        model: in evaluation mode.
+        temperature, seed, tried_penalty: of its actions, see `SampledPolicy`; every arm starts with the same seed.
     """
 
-    model: nn.Module
+    model: GridModel
     temperature: float = 0.0
     seed: int = 0
     tried_penalty: float = 0.0
@@ -97,7 +97,7 @@ class RobustnessAgent:
         """The episodes of an arm, in the order of the seeds; arguments as in `roll_out`."""
         form = FORMS[arm.form]
         policy = form.policy(self.model, self.temperature, self.seed, self.tried_penalty)
-        return roll_out(policy, env_id, seeds, form.met(CORRUPTIONS[arm.kind](arm.strength)), on_finish)
+        return roll_out(policy, env_id, seeds, form.tell(CORRUPTIONS[arm.kind](arm.strength)), on_finish)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ class RobustnessScore:
 
     Attributes:
         kind, strength, form: of the corruption, see `RobustnessArm`.
-        seeds: first and last of both robustness_arms.
-        clean, corrupted: success of the two robustness_arms.
+        seeds: first and last, the same in both arms.
+        clean, corrupted: success of the two arms.
         share_kept: corrupted / clean success rate; None if there was no clean success to keep.
         won: episodes that succeeded in the corrupted arm alone.
         lost: episodes that succeeded in the clean arm alone.
@@ -127,13 +127,13 @@ class RobustnessScore:
 
     @classmethod
     def of(cls, arm: RobustnessArm, clean: Sequence[Trajectory], corrupted: Sequence[Trajectory]) -> RobustnessScore:
-        """Compare two robustness_arms episode by episode.
+        """Compare two arms episode by episode.
 
         Raises:
             ValueError: if they did not play the same levels.
         """
         if [_level(trajectory) for trajectory in clean] != [_level(trajectory) for trajectory in corrupted]:
-            raise ValueError("both robustness_arms play the same seeds of one environment with the same missions, found others")
+            raise ValueError("both arms must play the same seeds of one environment with the same missions; found others")
         before, after = success(clean), success(corrupted)
         won = sum(c.success and not t.success for t, c in zip(clean, corrupted))
         lost = sum(t.success and not c.success for t, c in zip(clean, corrupted))
@@ -167,7 +167,7 @@ def compare(
     Args:
         agent: the one that played ``clean``.
         clean: its episodes without corruption.
-        arm: what is different.
+        arm: the corruption, and what the agent is told about it.
         env_id: where ``clean`` was played, see `roll_out`.
         on_finish: called once per finished episode.
     """

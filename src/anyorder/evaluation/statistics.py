@@ -19,10 +19,10 @@ NUM_RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Proportion:
-    """So many successes of a count, with the 95% Wilson interval of the underlying rate.
+    """A number of successes out of a count, with the 95% Wilson interval of the underlying rate.
 
     The interval takes the trials as independent. Episodes from different seeds are; the elements of one trajectory
-    are not, so there it is a lower bound of the uncertainty.
+    are not, so there the interval shows less than the true uncertainty.
 
     Attributes:
         successes: 0..count.
@@ -38,7 +38,7 @@ class Proportion:
     def __post_init__(self) -> None:
         if self.count < 1 or not 0 <= self.successes <= self.count:
             raise ValueError(
-                f"a proportion needs 0 <= successes <= count and count >= 1, found {self.successes} of {self.count}"
+                f"a proportion must have 0 <= successes <= count and count >= 1; found {self.successes} of {self.count}"
             )
 
     @property
@@ -69,7 +69,7 @@ class Estimate:
 
     Attributes:
         value: as measured.
-        low, high: bounds of the interval; infinite where a single seed cannot give one.
+        low, high: bounds of the interval; infinite where there is no interval, as with a single seed.
     """
 
     value: float
@@ -82,7 +82,7 @@ class Estimate:
         return bool(np.isfinite([self.low, self.high]).all())
 
     def verdict(self, higher_is_better: bool = True) -> str:
-        """Of a difference: "better", "worse", or "not distinguishable" if the interval holds 0."""
+        """What a difference says: "better", "worse", or "not distinguishable" if the interval holds 0."""
         if self.low <= 0 <= self.high:
             return "not distinguishable"
         return "better" if (self.low > 0) == higher_is_better else "worse"
@@ -94,7 +94,7 @@ class Estimate:
 
 
 def mean_over_seeds(values: np.ndarray) -> Estimate:
-    """The mean of one figure per training seed, with Student's 95% interval; without one for a single seed.
+    """The mean of one figure per training seed, with Student's 95% interval; a single seed has no interval.
 
     Args:
         values: float ``[S]``.

@@ -1,4 +1,4 @@
-"""GridFindings that were written down earlier, read back from ``metrics.json``."""
+"""Findings of earlier evaluations, read back from ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -49,9 +49,17 @@ def findings_from(content: Mapping[str, Any]) -> GridFindings:
 
 
 def restored(kind: Any, value: Any) -> Any:
-    """A value of a type, from plain JSON: dataclasses by their fields (what else is there is ignored), lists,
-    tuples, dictionaries and unions with None of such, numbers and strings."""
-    if is_dataclass(kind):
+    """A value of a type, from plain JSON.
+
+    Args:
+        kind: a dataclass (further keys in the JSON are ignored), a list, tuple or dictionary, a union of one of these with
+            None, a number or a string.
+        value: what JSON holds for it.
+
+    Raises:
+        KeyError, TypeError, ValueError: when something is missing or is not what it should be.
+    """
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         given = [field.name for field in fields(kind) if field.name in value or field.default is MISSING]
         return kind(**{name: restored(hints[name], value[name]) for name in given})

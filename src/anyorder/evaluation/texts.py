@@ -29,21 +29,22 @@ SCORED_KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
 
 
 def text_orders(unit_rate: float) -> dict[str, Strategy]:
-    """What is asked of the test split, by name: every action and every observation from its own past, and whole turns
-    hidden at random, past and future visible."""
+    """The ways of asking about the test split, by name: every action and every observation from its own past, and whole turns
+    hidden at random, with past and future visible."""
     return {"next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))}
 
 
 @dataclass(frozen=True)
 class TokenScore:
-    """Of all the tokens asked in one way and of one kind; ends of turns, which fill their rooms, are counted apart.
+    """The score of all tokens of one kind that are asked for in one way. The token that ends a turn also fills the rest of the
+    room that a hidden turn has, so it is scored apart from the others.
 
     Attributes:
-        accuracy: of the model.
+        accuracy: share of the tokens that the model gets right.
         most_frequent: accuracy of the most frequent token of that kind in the training split.
         nll_per_token: nats, of the true tokens under the model.
-        frequency_nll_per_token: nats, under the shares of tokens of that kind in the training split, each counted once
-            more than it occurs.
+        frequency_nll_per_token: nats, under the shares of tokens of that kind in the training split; each token is
+            counted once more than it occurs.
     """
 
     accuracy: Proportion
@@ -57,7 +58,7 @@ class TextFindings:
     """Scores of the test split.
 
     Attributes:
-        env_id: what the conversations are of.
+        env_id: which task the conversations are about.
         scores: way of asking -> "actions", "observations", and each followed by " ends" -> score; what has no tokens is
             left out.
     """
@@ -81,7 +82,7 @@ class TextFindings:
         }
 
     def tables(self, metrics: Collection[str] = ()) -> list[Table]:
-        """All of it in one, whatever the metrics."""
+        """One table with all scores, whatever the metrics."""
         table = Table(title="Hidden tokens of the test split, with 95% intervals", title_justify="left")
         for column in ("asked", "of"):
             table.add_column(column)
@@ -108,18 +109,18 @@ def score_texts(
     seed: int = 0,
     on_batch: Callable[[str, int], None] = lambda way, size: None,
 ) -> TextFindings:
-    """Ask a model, left in evaluation mode.
+    """Score a model on a test split.
 
     Args:
-        model: whose values are tokens.
-        train: on which the baselines are counted.
-        test: what is scored.
-        env_id: what the conversations are of.
+        model: one whose values are tokens; left in evaluation mode.
+        train: the split on which the baselines are counted.
+        test: the split that is scored.
+        env_id: which task the conversations are about.
         num_tokens: V.
         end_id: the token that ends a turn.
-        unit_rate: hidden share of ``infilling``.
-        budget: of one pass; what is hidden depends on it, so that models are compared with the same.
-        seed: of what is hidden.
+        unit_rate: share of the turns that ``infilling`` hides.
+        budget: size of one pass; what is hidden depends on it, so compare models with equal budgets.
+        seed: of the random choice of what is hidden.
         on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
     """
     model.eval()
@@ -138,7 +139,7 @@ def score_texts(
 
 
 def _shares(train: EncodedData[Layout], kind: Kind, num_tokens: int, budget: Budget) -> Tensor:
-    """float64 ``[V]``: log-shares of the tokens that may be asked of a kind."""
+    """float64 ``[V]``: log of each token's share among the tokens of a kind that may be asked for."""
     counts = torch.ones(num_tokens, dtype=torch.float64)
     for index in train.in_order(budget):
         batch = train.batch(index)
@@ -154,7 +155,7 @@ def _add(
     shares: dict[str, Tensor],
     end_id: int,
 ) -> None:
-    """Add one pass to float64 ``[5]``: tokens, right, right by frequency, NLL, NLL by frequency."""
+    """Add one pass to the sums, float64 ``[5]`` each: tokens, right, right by frequency, NLL, NLL by frequency."""
     logits = ask(model, batch, order)
     truth, kinds = batch.values[order.targets], batch.layout.kind[order.targets]
     right = (logits.argmax(dim=-1) == truth).double()
@@ -171,5 +172,5 @@ def _add(
 
 def _score(sums: Tensor) -> TokenScore:
     count, right, frequent, nll, frequency_nll = sums.tolist()
-    shares = (Proportion(int(number), int(count)) for number in (right, frequent))
-    return TokenScore(*shares, nll / count, frequency_nll / count)
+    accuracy, most_frequent = (Proportion(int(number), int(count)) for number in (right, frequent))
+    return TokenScore(accuracy, most_frequent, nll / count, frequency_nll / count)

@@ -1,4 +1,4 @@
-"""Which place of the world each cell of a view is: what nobody had seen cannot be remembered.
+"""Which place in the world each cell of a view shows, and whether it was in sight before, so that it can be remembered.
 
 Legend: F frames, X columns and Y rows of a view.
 """
@@ -17,7 +17,7 @@ UNSEEN_OBJECT = 0
 
 def places(trajectory: Trajectory) -> np.ndarray:
     """int64 ``[F, X, Y, 2]``: the position in the world (column, row; beyond its borders too) of each cell of each
-    view, from playing the episode again.
+    view, found by playing the episode again.
 
     Raises:
         AnyOrderError: when the environment cannot be made.
@@ -34,7 +34,7 @@ def places(trajectory: Trajectory) -> np.ndarray:
 def _places_now(env: gym.Env, view: tuple[int, int]) -> np.ndarray:
     """int64 ``[X, Y, 2]``; the agent is at the bottom middle of its view, ahead is up."""
     columns, rows = view
-    agent = env.unwrapped
+    agent = minigrid.grid_world(env)
     column, row = np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij")
     right, ahead = (column - columns // 2)[..., None], (rows - 1 - row)[..., None]
     return np.asarray(agent.agent_pos) + right * agent.right_vec + ahead * agent.dir_vec

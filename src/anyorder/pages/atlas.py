@@ -3,7 +3,7 @@
 A cell is written as one number, its *code*: ``(object * 6 + color) * 4 + state``. Many codes look the same (an empty
 cell has no color), so each distinct look is drawn once, lit (MiniGrid's highlight: what the agent sees) and unlit. The
 agent is drawn over its cell, as MiniGrid does; MiniGrid's blending is linear, so a half-transparent sprite gives the
-same picture, but for the few pixels that an edge of the agent and one of what it carries both cross.
+same picture, except for the few pixels that both an edge of the agent and an edge of what it carries cross.
 
 Legend: C codes, L looks.
 """
@@ -26,9 +26,9 @@ from minigrid.utils.rendering import downsample, highlight_img  # isort: skip
 
 TILE, COLUMNS = 64, 16
 FINE = 3
-"""MiniGrid draws a tile so many times larger in each direction, then averages."""
+"""MiniGrid draws a tile this many times larger in each direction, then averages."""
 GLANCE = 16
-"""Pixels of a tile that are enough to tell looks apart; MiniGrid draws slowly."""
+"""Width in pixels of a tile that is large enough to tell looks apart; MiniGrid draws slowly."""
 NUM_CODES = NUM_OBJECTS * NUM_COLORS * NUM_STATES
 AGENT = OBJECTS.index("agent")
 
@@ -44,7 +44,7 @@ def atlas() -> dict[str, Any]:
         drawn over a cell; ``objects``, ``colors``, ``door_states``, ``actions``: names by number.
     """
     numbers, pictures = _looks()
-    # Drawing is slow, so each look is drawn once for both.
+    # Drawing is slow, so each look is drawn once, for its lit and its unlit tile.
     drawn = [Grid.render_tile(look, tile_size=FINE * TILE, subdivs=1).astype(np.uint8) for look in pictures]
     tiles = [_tile(look, lit) for lit in (True, False) for look in drawn] + [
         _agent(direction, lit) for lit in (False, True) for direction in range(NUM_DIRECTIONS)
@@ -73,7 +73,7 @@ def _looks() -> tuple[list[int], list[WorldObj | None]]:
     for code in range(NUM_CODES):
         kind, color, state = code // (NUM_COLORS * NUM_STATES), code // NUM_STATES % NUM_COLORS, code % NUM_STATES
         item = WorldObj.decode(kind, color, state)
-        # Nothing is drawn in a cell that holds an agent: it is drawn over it.
+        # For a cell that holds an agent this draws nothing; the agent is drawn over the cell instead.
         pixels = Grid.render_tile(item, tile_size=GLANCE).tobytes()
         if pixels not in found:
             found[pixels] = len(objects)

@@ -28,7 +28,7 @@ def codes(view: np.ndarray) -> list[int]:
 
 
 def uncoded(cells: list[int], columns: int) -> np.ndarray:
-    """uint8 ``[X, Y, 3]``: what `codes` was given."""
+    """uint8 ``[X, Y, 3]``: the view that `codes` turned into ``cells``; the inverse of `codes`."""
     numbers = np.array(cells).reshape(columns, -1)
     objects, rest = np.divmod(numbers, NUM_COLORS * NUM_STATES)
     return np.stack([objects, *np.divmod(rest, NUM_STATES)], axis=-1).astype(np.uint8)

@@ -6,21 +6,25 @@ Legend: W columns and H rows of the world.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 
+from anyorder.envs.minigrid import grid_world
 from anyorder.pages.views import codes
+
+if TYPE_CHECKING:
+    from minigrid.minigrid_env import MiniGridEnv
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """All there is at one step.
+    """The whole environment at one step.
 
     Attributes:
         cells: uint8 ``[W, H, 3]``, (object, color, state); the agent is not among them.
-        lit: bool ``[W, H]``; True for what the agent sees.
+        lit: bool ``[W, H]``; True for the cells that the agent sees.
         position: column and row of the agent.
         direction: 0..3, where it faces (0 is east, clockwise).
     """
@@ -32,13 +36,13 @@ class World:
 
     @classmethod
     def of(cls, env: gym.Env) -> World:
-        """``env`` is a MiniGrid environment in the middle of an episode."""
-        base = env.unwrapped
+        """Read ``env``, a MiniGrid environment in the middle of an episode."""
+        base = grid_world(env)
         column, row = base.agent_pos
         return cls(base.grid.encode(), _seen(base), (int(column), int(row)), int(base.agent_dir))
 
     def frame(self) -> dict[str, Any]:
-        """What ``grid.js`` shows, and the size of the view that it needs."""
+        """The frame that ``grid.js`` shows, with the numbers of columns and rows that it needs."""
         column, row = self.position
         columns, rows, _ = self.cells.shape
         return {
@@ -50,7 +54,7 @@ class World:
         }
 
 
-def _seen(base: Any) -> np.ndarray:
+def _seen(base: MiniGridEnv) -> np.ndarray:
     """bool ``[W, H]``: the cells that MiniGrid would highlight (its ``get_full_render`` has the same arithmetic)."""
     _, visible = base.gen_obs_grid()
     size = base.agent_view_size

@@ -1,1 +1,1 @@
-"""What is drawn: films, tiles, plots, tables of answers."""
+"""Drawings: films, tiles, plots, and tables of answers."""

@@ -1,4 +1,4 @@
-"""A query and its answer as a picture: what happened, what the model was shown of it, what it answered.
+"""A query and its answer as a picture: what happened, what the model was shown of that, and what it answered.
 
 Legend: E elements, F frames, X columns and Y rows of a view.
 """
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout, GridVocabulary, raw_actions, raw_cells
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.masking.order import Order, Role
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
@@ -22,16 +22,18 @@ MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 Drawn = tuple[Image.Image, Text]
 
 
-def answer_picture(vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor, max_frames: int = 8) -> Image.Image:
+def answer_picture(
+    vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, values: Tensor, max_frames: int = 8
+) -> Image.Image:
     """Three rows of views: what happened, what the model was shown, what it answered (right cells framed green, wrong
-    ones red), the actions below. Steps of which nothing is shown or asked are left out.
+    ones red), the actions below. Steps without anything shown or asked are left out.
 
     Args:
         vocabulary: of the model.
-        batch: of one trajectory.
+        batch: holds one trajectory.
         order: what was shown and asked.
         values: int64 ``[1, E]``, the answer.
-        max_frames: of many steps, those around the first that is asked for.
+        max_frames: no more steps than this are drawn: those around the first that is asked for.
     """
     story = _Story(vocabulary, batch, order, values)
     steps = story.steps(max_frames)
@@ -53,9 +55,9 @@ def answer_picture(vocabulary: GridVocabulary, batch: Batch, order: Order, value
 
 
 class _Story:
-    """One trajectory: raw values and roles by frame; uint8 ``[F, X, Y, 3]``, ``[F, X, Y]`` and ``[F]``."""
+    """One trajectory by frame: MiniGrid's values and the roles of cells, ``[F, X, Y]``, and of actions, ``[F]``."""
 
-    def __init__(self, vocabulary: GridVocabulary, batch: Batch, order: Order, values: Tensor) -> None:
+    def __init__(self, vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Order, values: Tensor) -> None:
         shape = batch.layout.grid
         size = (shape.columns, shape.rows)
         self.truth, self.answer = (raw_cells(v, shape, vocabulary)[0] for v in (batch.values, values))
@@ -68,7 +70,7 @@ class _Story:
         self.right = self.asked & (self.truth == self.answer).all(axis=-1)
 
     def steps(self, most: int) -> list[int]:
-        """Which steps are drawn."""
+        """The numbers of the steps that are drawn, no more than ``most``."""
         action_asked = self.action_roles == Role.TARGET
         kept = np.flatnonzero(~self.gone | action_asked).tolist()
         first = int(np.flatnonzero(self.asked.any(axis=(1, 2)) | action_asked)[:1].sum())

@@ -5,7 +5,7 @@ Legend: X columns and Y rows of a view.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from rich.table import Table
@@ -30,16 +30,16 @@ GLYPHS = {
     "agent": "A",
 }
 STYLES = {"grey": "white", "purple": "magenta"}
-"""MiniGrid's colors that a terminal calls otherwise."""
+"""MiniGrid's colors that a terminal knows by another name."""
 BAR = 30
 MOST_CELLS, MOST_SAMPLES = 24, 12
 
 
 def answer_tables(answer: Answer) -> Iterator[Table]:
-    """Tables of what was asked: elements, views, and the cells worth a look."""
-    alone = len(answer.elements) == 1 and answer.elements[0].distribution
-    if alone:
-        yield _distribution(answer.elements[0])
+    """Tables of what was asked: elements, views, and the cells that hold an object, changed or are wrong."""
+    alone = answer.elements[0] if len(answer.elements) == 1 else None
+    if alone and alone.distribution:
+        yield _distribution(alone, alone.distribution)
     elif answer.elements:
         yield _elements(answer.elements)
     if answer.views:
@@ -61,11 +61,11 @@ def samples_table(samples: Sequence[RankedSample], truth: float | None = None) -
     return table
 
 
-def _distribution(element: ElementAnswer) -> Table:
+def _distribution(element: ElementAnswer, distribution: Mapping[str, float]) -> Table:
     table = Table(title=f"{element.attribute} at step {element.step}: {element.answer}")
     for name in (element.attribute, "probability", "", ""):
         table.add_column(name, justify="right" if name == "probability" else "left")
-    for value, share in element.distribution.items():
+    for value, share in distribution.items():
         style = "bold" if value == element.answer else None
         truth = "◀ what happened" if value == element.truth else ""
         table.add_row(value, f"{share:.1%}", "█" * round(BAR * share), truth, style=style)

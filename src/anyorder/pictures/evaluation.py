@@ -1,4 +1,4 @@
-"""What an evaluation leaves for the eye: a reconstruction, a reliability plot, a film."""
+"""The pictures of an evaluation: a reconstruction, a reliability plot, a film."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_pictures(evaluation: Evaluation, findings: GridFindings, folder: Path)
 
 
 def _write_reconstruction(evaluation: Evaluation, path: Path) -> None:
-    """Of the test trajectory that fills the page best."""
+    """Draw the test trajectory whose length is closest to `PICTURED_FRAMES`."""
     lengths = evaluation.test.lengths
     chosen = min(range(len(lengths)), key=lambda i: abs(lengths[i] - PICTURED_FRAMES))
     batch = evaluation.test.batch([chosen])
@@ -43,7 +43,7 @@ def _write_reconstruction(evaluation: Evaluation, path: Path) -> None:
 
 
 def _write_film(evaluation: Evaluation, folder: Path) -> None:
-    """Of the first episodes, played with holes that the agent is told of."""
+    """Film the first episodes, played with holes that the agent is told about."""
     first, holes = evaluation.config.first_seed, Occlusion(evaluation.config.cell_rate)
     seeds = range(first, first + evaluation.config.num_gif_episodes)
     played = roll_out(evaluation.policy(), evaluation.env_id, seeds, holes)

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.policy import History
@@ -21,6 +20,7 @@ from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import reconstruct
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
 from anyorder.types import Trajectory
@@ -29,20 +29,20 @@ MARGIN, TITLE = 16, 24
 MILLISECONDS_PER_STEP, MILLISECONDS_AT_THE_END = 500, 1500
 
 
-def episode_film(model: nn.Module, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
+def episode_film(model: GridModel, trajectories: Sequence[Trajectory], corruption: Corruption) -> Film:
     """A few episodes, one after the other.
 
-    Left the whole environment, in the middle what the agent was shown, at the right what the model believes about the
-    cells hidden from it, given the past up to that step alone (right cells framed green, wrong ones red).
+    At the left is the whole environment, in the middle what the agent was shown, at the right what the model believes
+    about the cells hidden from it, given only the past up to that step (right cells framed green, wrong ones red).
 
     Args:
         model: a grid model, in evaluation mode.
-        trajectories: of episodes that were rolled out under ``corruption``.
-        corruption: of views, not of actions; it is asked again, with the same generator, what reached the agent and
-            what it was told not to trust.
+        trajectories: recorded in episodes that were played under ``corruption``.
+        corruption: one of views, not of actions. It is applied again, with the same generator, to find what reached the
+            agent and what it was told not to trust.
 
     Raises:
-        ValueError: when an environment does not do again what a trajectory recorded.
+        ValueError: when an environment does not repeat what a trajectory recorded.
     """
     pages: list[Image.Image] = []
     durations: list[int] = []
@@ -53,15 +53,23 @@ def episode_film(model: nn.Module, trajectories: Sequence[Trajectory], corruptio
 
 
 def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
-    """The whole environment at each of the F frames, at most ``size`` pixels wide and high."""
+    """The whole environment at each of the F frames, at most ``size`` pixels wide and high.
+
+    Raises:
+        ValueError: when the environment does not repeat what the trajectory recorded.
+    """
     env = minigrid.make_env(trajectory.env_id)
     view = minigrid.reset(env, trajectory.seed)
     for step, recorded in enumerate(trajectory.observations):
         if step:
             view = minigrid.read_view(env.step(int(trajectory.actions[step - 1]))[0])
         if not np.array_equal(view.image, recorded):
-            raise ValueError(f"{trajectory.env_id} with seed {trajectory.seed} differs from its record at step {step}")
-        pixels = env.unwrapped.get_frame(tile_size=max(8, size // env.unwrapped.grid.height))
+            raise ValueError(
+                f"{trajectory.env_id} with seed {trajectory.seed} must show what was recorded; found another view at step"
+                f" {step}; use the version of minigrid that recorded it"
+            )
+        world = minigrid.grid_world(env)
+        pixels = world.get_frame(tile_size=max(8, size // world.grid.height))
         picture = Image.fromarray(pixels)
         picture.thumbnail((size, size))
         yield picture
@@ -69,16 +77,17 @@ def episode_frames(trajectory: Trajectory, size: int) -> Iterator[Image.Image]:
 
 def percepts(trajectory: Trajectory, corruption: Corruption) -> list[Percept]:
     """What reached the agent at each of the F frames."""
-    generator, shown = corruption_generator(trajectory.seed), []
+    generator = corruption_generator(trajectory.seed)
+    shown: list[Percept] = []
     for image, direction in zip(trajectory.observations, trajectory.directions):
         view = View(image, int(direction), trajectory.mission)
         shown.append(corruption.perceive(view, shown[-1] if shown else None, generator))
     return shown
 
 
-def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
-    """What the model takes each view to be, from the views and actions up to that step: what is unknown is rebuilt,
-    in the past too, all at once.
+def beliefs(model: GridModel, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
+    """What the model believes that each view was, from the views and actions up to that step. Whatever is unknown up to
+    there is rebuilt in one pass.
 
     Returns:
         uint8 ``[F, X, Y, 3]``.
@@ -92,7 +101,7 @@ def beliefs(model: nn.Module, trajectory: Trajectory, shown: Sequence[Percept]) 
     return np.stack([_belief(model, whole, unknown, step) for step in range(len(shown))])
 
 
-def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
+def _belief(model: GridModel, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
     """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there. ``unknown``: bool ``[F, 3S + 3]``."""
     # One action less than frames: the action taken at this step is not there yet.
     batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
@@ -103,7 +112,7 @@ def _belief(model: nn.Module, whole: Encoded, unknown: torch.Tensor, step: int) 
     return raw_cells(values, shape, model.vocabulary)[0, step]
 
 
-def _pages(model: nn.Module, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:
+def _pages(model: GridModel, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:
     shown = percepts(trajectory, corruption)
     believed = beliefs(model, trajectory, shown)
     side = TILE * max(model.view)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from anyorder.acting.imagination import given, imagine
 from anyorder.envs.minigrid import ACTIONS, DIRECTIONS
 from anyorder.evaluation.imagined import Prefix
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 from anyorder.pictures.video import Film
 
@@ -37,10 +37,10 @@ class ImaginedFuture:
     directions: np.ndarray
 
     @classmethod
-    def of(cls, model: nn.Module, prefix: Prefix, horizon: int) -> ImaginedFuture:
-        """Imagine the true actions, to the episode's end at most."""
+    def of(cls, model: GridModel, prefix: Prefix, horizon: int) -> ImaginedFuture:
+        """Imagine what the true actions lead to, up to the end of the episode."""
         horizon = min(horizon, len(prefix.trajectory) - prefix.start)
-        imagined = imagine(model, [prefix.history(model)], given([prefix.actions(horizon)]), horizon)
+        imagined = imagine(model, [prefix.history(model)], given(prefix.actions(horizon)[None]), horizon)
         return cls(prefix, imagined.observations[0], imagined.directions[0])
 
     def frames(self) -> Iterator[_Frame]:
@@ -57,7 +57,7 @@ class ImaginedFuture:
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
-    """Uint8 ``[X, Y, 3]`` and 0..3 each: what was there, and what was imagined."""
+    """One step: what was there and what was imagined, each as a view, uint8 ``[X, Y, 3]``, and a direction, 0..3."""
 
     step: int
     title: str
@@ -78,7 +78,7 @@ class _Frame:
         return draw_view(self.truth), imagined
 
     def verdict(self) -> Text:
-        """How many cells are wrong, and the direction if it is."""
+        """Says how many cells are wrong, and whether the direction is."""
         cells = f"cells wrong: {self.wrong.sum()}"
         if self.true_direction != self.imagined_direction:
             names = DIRECTIONS[self.imagined_direction], DIRECTIONS[self.true_direction]
@@ -89,7 +89,7 @@ class _Frame:
 
 
 def imagination_strip(future: ImaginedFuture) -> Image.Image:
-    """Steps from left to right; above what happened, below what was imagined."""
+    """A picture with the steps from left to right: what happened above, what was imagined below."""
     frames = list(future.frames())
     width, height = (TILE * side for side in frames[0].truth.shape[:2])
     page = _page(future, LABEL + len(frames) * (width + MARGIN), 2 * height + MARGIN)
@@ -111,7 +111,7 @@ def imagination_strip(future: ImaginedFuture) -> Image.Image:
 
 
 def imagination_film(future: ImaginedFuture) -> Film:
-    """The true view at the left, the imagined one at the right, step by step."""
+    """A film of the steps, with the true view at the left and the imagined one at the right."""
     pages = list(_pages(future))
     durations = [MILLISECONDS_PER_STEP] * (len(pages) - 1) + [MILLISECONDS_AT_THE_END]
     return Film(pages, durations)

@@ -9,28 +9,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from torch import nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import mission_of, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout, mission_of, raw_actions, raw_cells
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import Order, Role
+from anyorder.models.contract import GridModel
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write
 
 MARGIN, GAP, TITLE, CAPTION = 24, 12, 30, 28
 
 
-def reconstruction_picture(model: nn.Module, batch: Batch, order: Order, max_frames: int = 8) -> Image.Image:
+def reconstruction_picture(model: GridModel, batch: Batch[GridLayout], order: Order, max_frames: int = 8) -> Image.Image:
     """Three rows of views: what happened, what the model was shown, what it rebuilt (right cells framed green, wrong
     ones red), the actions below.
 
     Args:
         model: a grid model, in evaluation mode.
-        batch: of one trajectory.
-        order: what is hidden.
-        max_frames: only the first so many steps are drawn; the model is given all.
+        batch: holds one trajectory.
+        order: says what is hidden.
+        max_frames: how many steps are drawn, from the first on; the model is given all of them.
     """
     story = _story(model, batch, order)
     num_frames = min(max_frames, len(story.truth))
@@ -62,7 +62,7 @@ class _Story:
         mission: the instruction.
         truth, rebuilt: uint8 ``[F, X, Y, 3]``.
         hidden: bool ``[F, X, Y]``; True where any attribute of the cell is a target.
-        actions, rebuilt_actions: int64 ``[F]``; the last is none.
+        actions, rebuilt_actions: int64 ``[F]``; -1 where there is no action, as in the last frame.
         action_hidden: bool ``[F]``; True where the action is a target.
     """
 
@@ -80,7 +80,7 @@ class _Story:
         return self.hidden & (self.truth == self.rebuilt).all(axis=-1)
 
 
-def _story(model: nn.Module, batch: Batch, order: Order) -> _Story:
+def _story(model: GridModel, batch: Batch[GridLayout], order: Order) -> _Story:
     shape, vocabulary = batch.layout.grid, model.vocabulary
     rebuilt = most_probable(model, batch, order)
     asked = order.roles == Role.TARGET

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from anyorder.files import replacing
 
 COLUMNS, PANEL_INCHES = 2, (3.3, 3.1)
 MODEL, IDEAL = "#1f4e79", "0.45"
-RELIABILITY_FONTS = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": "reliability", "svg.fonttype": "none"}
+RELIABILITY_FONTS: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": "reliability", "svg.fonttype": "none"}
 
 
 def write_reliability(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
@@ -48,11 +49,12 @@ def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:
 
 
 def _accuracy(axes: Axes, name: str, calibration: Calibration) -> None:
-    filled = [entry for entry in calibration.bins if entry.count]
-    shares = [Proportion(round(b.accuracy * b.count), b.count) for b in filled]
+    filled = [b for b in calibration.bins if b.count]
+    confidence = [b.mean_confidence for b in filled if b.mean_confidence is not None]
+    shares = [Proportion(round(b.accuracy * b.count), b.count) for b in filled if b.accuracy is not None]
     spread = [[abs(share.interval[end] - share.rate) for share in shares] for end in (0, 1)]
     axes.plot([0, 1], [0, 1], "--", color=IDEAL, linewidth=1, label="calibrated")
-    confidence, accuracy = [b.mean_confidence for b in filled], [share.rate for share in shares]
+    accuracy = [share.rate for share in shares]
     axes.errorbar(confidence, accuracy, spread, fmt="o", color=MODEL, markersize=4, linewidth=1.2, label="model, 95%")
     axes.set(title=name.replace("_", " "), ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.text(0.97, 0.05, f"calibration error {calibration.expected_calibration_error:.2%}", ha="right")
@@ -62,7 +64,7 @@ def _accuracy(axes: Axes, name: str, calibration: Calibration) -> None:
 
 
 def _counts(axes: Axes, calibration: Calibration, most: int) -> None:
-    """``most`` is the same in all panels, so that bars of equal height mean the same."""
+    """Draw the counts; ``most`` is the same in all panels, so that bars of equal height mean the same."""
     low = [entry.low for entry in calibration.bins]
     counts = [entry.count for entry in calibration.bins]
     axes.bar(low, counts, width=0.9 * (calibration.bins[0].high - low[0]), align="edge", color=MODEL)

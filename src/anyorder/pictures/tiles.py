@@ -23,7 +23,7 @@ FACING_UP = 3
 
 
 @lru_cache(maxsize=8)
-def font(size: int) -> ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Pillow's own font, so that nothing depends on the machine."""
     return ImageFont.load_default(size=size)
 

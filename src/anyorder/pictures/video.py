@@ -12,9 +12,10 @@ from PIL import Image
 from anyorder.files import replacing
 
 MILLISECONDS_PER_FRAME = 100
-"""Of an MP4, which repeats a page that stays longer: many players take an uneven pace for a fault."""
-QUALITY = {"crf": "18", "preset": "medium", "tune": "animation", "threads": "1"}
-"""Of H.264: to the eye without loss, and made for flat colors. More threads would not give the same bytes everywhere."""
+"""How long each frame of an MP4 stays. A page that stays longer is repeated, since many players handle an uneven pace badly."""
+QUALITY = {"crf": "16", "preset": "medium", "tune": "animation", "threads": "1", "mbtree": "0"}
+"""Settings of H.264: no loss that an eye can see, and made for flat colors. The same pages must give the same bytes, so
+there is one thread, and no macroblock tree: on a busy machine, that part of x264 chooses other quantizers now and then."""
 BT601 = 6
 """The colors of an MP4, as its header names them (SMPTE 170M); unsaid, players guess them from its size."""
 
@@ -25,10 +26,10 @@ class Film:
 
     Attributes:
         pages: RGB, all of one size; at least one.
-        milliseconds: that each page stays, multiples of `MILLISECONDS_PER_FRAME`.
+        milliseconds: how long each page stays, a multiple of `MILLISECONDS_PER_FRAME`.
 
     Raises:
-        ValueError: when there is no page, sizes differ, or a page stays for another time than those.
+        ValueError: when there is no page, sizes differ, or a time is not such a multiple.
     """
 
     pages: list[Image.Image]
@@ -36,9 +37,13 @@ class Film:
 
     def __post_init__(self) -> None:
         if len({page.size for page in self.pages}) != 1 or len(self.pages) != len(self.milliseconds):
-            raise ValueError("a film has at least one page, all of one size, and a time for each")
+            sizes = sorted({page.size for page in self.pages})
+            raise ValueError(
+                "a film must have at least one page, all of one size, and one time for each; found"
+                f" {len(self.pages)} pages of the sizes {sizes} and {len(self.milliseconds)} times"
+            )
         if any(time < 1 or time % MILLISECONDS_PER_FRAME for time in self.milliseconds):
-            raise ValueError(f"a page stays for a multiple of {MILLISECONDS_PER_FRAME} ms, found {self.milliseconds}")
+            raise ValueError(f"a page must stay for a multiple of {MILLISECONDS_PER_FRAME} ms; found {self.milliseconds}")
 
     def write(self, folder: Path, name: str) -> None:
         """Write ``NAME.gif``, which plays endlessly, and ``NAME.mp4`` (H.264 in 4:2:0, even width and height) into a folder.
