@@ -14,3 +14,7 @@ SETTINGS = {
     "window": {"strategy": NextStep(), "length": 2},
     "at_once": {"strategy": NextAction()},
 }
+
+
+def built(cls, settings, rate):
+    return cls(**settings, **({"rate": rate} if "rate" in cls.__dataclass_fields__ else {}))

@@ -1,6 +1,7 @@
 """A run is a function of its seed: interrupted, killed, split into parts or processes, it finds the same weights."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from safetensors import safe_open
+from strategy_settings import RATE, SETTINGS, built
 
 from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.elements.batch import Budget, EncodedTrajectories
@@ -18,12 +20,14 @@ from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction
+from anyorder.masking.strategies.table import STRATEGIES
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.training import checkpoint, trainer
 from anyorder.training.journal import read_metrics
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job, train
+from anyorder.training.validation import quality
 
 UPDATES = 45  # three epochs of the fifteen batches below, one trajectory of twelve frames each
 
@@ -282,3 +286,10 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_trains_and_validates_by_itself(data, tmp_path, name):
+    strategy = built(STRATEGIES[name], SETTINGS.get(name, {}), RATE)
+    scores = train(small_job(data, tmp_path, lambda progress: strategy, num_updates=2, num_validations=1))
+    assert math.isfinite(scores["loss"]) and math.isfinite(quality(scores))

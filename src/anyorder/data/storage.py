@@ -81,7 +81,7 @@ def first_of(trajectories: list[T], number: int | None, folder: Path) -> list[T]
     """
     if number is not None and not 0 < number <= len(trajectories):
         raise AnyOrderError(
-            f"data.num_demonstrations must lie between 1 and the {len(trajectories)} of {folder}; found {number}"
+            f"data.num_demonstrations must lie between 1 and the {len(trajectories)} of {folder}; found {number}; lower it"
         )
     return trajectories[:number]
 

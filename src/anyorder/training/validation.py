@@ -34,8 +34,8 @@ def validate(
     seed: int,
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
-    ``object_accuracy`` (elements of cells that hold an object). An accuracy without targets is left out. Orders depend on
-    the seed alone. The model is in training mode afterwards."""
+    ``return_accuracy``, ``object_accuracy`` (elements of cells that hold an object). An accuracy without targets is left out.
+    Orders depend on the seed alone. The model is in training mode afterwards."""
     device = next(model.parameters()).device
     model.eval()
     sums: list[LossSums] = []

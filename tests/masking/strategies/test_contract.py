@@ -4,7 +4,7 @@ import time
 
 import pytest
 import torch
-from strategy_settings import RATE, SETTINGS
+from strategy_settings import RATE, SETTINGS, built
 
 from anyorder.elements.layout import Attribute, Kind
 from anyorder.masking.order import Role
@@ -20,11 +20,6 @@ from anyorder.masking.strategies import (
     Waypoint,
     Window,
 )
-
-
-def built(cls, settings, rate):
-    return cls(**settings, **({"rate": rate} if "rate" in cls.__dataclass_fields__ else {}))
-
 
 CASES = {name: built(cls, SETTINGS.get(name, {}), RATE) for name, cls in STRATEGIES.items()} | {
     "goal_without_history": GoalConditioned(mission=True, history=False),
