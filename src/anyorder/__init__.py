@@ -1,3 +1,3 @@
 """Any-Order Masked Training: agents that learn to rebuild any part of a trajectory from the rest."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from anyorder import __version__
 from anyorder.errors import AnyOrderError
 
 COMMANDS = {
@@ -34,7 +35,7 @@ USAGE = "\n".join(
         "",
         *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
         "",
-        "anyorder COMMAND --help lists the options of a command.",
+        "anyorder COMMAND --help lists the options of a command; anyorder --version says which version this is.",
     ]
 )
 
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
+        return
+    if arguments[0] in ("-V", "--version"):
+        print(f"anyorder {__version__}")
         return
     warnings.filterwarnings("ignore")  # those of other libraries; this package raises errors instead
     try:
