@@ -43,7 +43,7 @@ def frames_per_second(data: EncodedTrajectories, vocabulary: GridVocabulary, con
         optimizer.zero_grad()
         if number >= 5:  # the first ones warm up
             seconds = time.perf_counter() - start
-            rates.append(sum(data.num_frames[i] for i in index) / seconds)
+            rates.append(sum(data.lengths[i] for i in index) / seconds)
             shares.append(drawn / seconds)
     return statistics.median(rates), statistics.median(shares)
 
