@@ -221,10 +221,10 @@ class _Past:
     def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
         ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
-        own, (past, _), (overwrite, _) = transport.values_and_gates(cells, None)
+        own, (past,), (overwrite,) = transport.values_and_gates(cells, None, (1, len(cells), 1, 1), slice(1))
         arrived = kernels @ self.cells[:, number]
         self.cells[:, number] = torch.lerp(arrived, past, overwrite)
-        return transport.merged(own, torch.stack([arrived, torch.zeros_like(arrived)]))
+        return transport.merged(own, arrived[None])
 
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
         """Store what was computed in the memories of the episodes."""

@@ -169,11 +169,14 @@ class GridTransformer(nn.Module):
         step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
         first = self._first_register(shape, seen)[(place - 3 * shape.num_cells).clamp(min=0)]
         in_cell = place < 3 * shape.num_cells
-        tokens = registers.new_empty(len(row), registers.shape[-1])
-        frame = row * seen.num_forms * shape.num_frames + step
-        tokens[in_cell] = cells[frame[in_cell], place[in_cell] // 3]
-        tokens[~in_cell] = registers[row[~in_cell], (first + step)[~in_cell]]
-        logits = self.head(tokens)
+        # The targets of one cell follow one another, and one reading answers them all.
+        cell = ((row * seen.num_forms * shape.num_frames + step) * shape.num_cells + place // 3)[in_cell]
+        asked, which = cell.unique_consecutive(return_inverse=True)
+        others = registers[row[~in_cell], (first + step)[~in_cell]]
+        reading = torch.arange(len(asked), len(asked) + len(row), device=row.device)
+        reading[in_cell], reading[~in_cell] = which, len(asked) + torch.arange(len(others), device=row.device)
+        answers = self.head(torch.cat([cells.flatten(0, 1).index_select(0, asked), others]))
+        logits = answers.index_select(0, reading)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return logits.masked_fill(~self.allowed[layout.attribute[row, element]], -torch.inf)
 

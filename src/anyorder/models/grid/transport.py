@@ -11,20 +11,23 @@ as far as a gate says (a linear recurrence, as in Feng et al. 2024, minGRU, but 
 identity). One memory comes from the past, one from the future, so a value is remembered over any number of frames.
 
 Both memories are computed side by side, in so-called rounds: in round t the one from the past is at frame t and the one from
-the future at frame F - 1 - t.
+the future at frame F - 1 - t. Where no frame of a batch receives from the future, as when everything is ranked by time, only
+the memory of the past is computed. Forms of frames that send to nobody write no memory.
 
-Legend: B trajectories, F frames, C forms of each, M = B*C, N = M*F frames in all, P = F*2M places, round after round, in
-each the M of the past and then the M of the future, S cells, H heads, d = D/H, D width, A transition symbols, K = 2*(A + 1).
+Legend: B trajectories, F frames, C forms of each and W of these that write, N = B*C*F and Nw = B*W*F frames, R directions that
+are received from (1: the past, 2: the future, too), P = F*R*B*C places, round after round, S cells, H heads, d = D/H, D width,
+A transition symbols, K = R*(A + 1).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 STAY = 2.0
 """Initial logit of "the same cell": most of a view moves little, and it breaks the symmetry between cells."""
@@ -58,20 +61,20 @@ class Links:
     """From which frames the memories receive, and through which kernels.
 
     Attributes:
+        shape: R, B, C and F.
+        writers: which of the C forms write a memory, W of them.
         tables: ``[K, H, S, S]``, every kernel.
         kernels: ``[P, H, S, S]``, the kernel of each place; no gradient flows through this copy.
-        senders: int64 ``[F, 2M]``, which of the 2M memories of the round before sends.
-        frames: int64 ``[P]``, the frame of each place, below N from the past and from N on from the future.
-        places: int64 ``[2N]``, the inverse of ``frames``.
+        senders: int64 ``[F, R*B*C]``, which of the R*B*W memories of the round before sends.
         alike: int64 ``[P]``, the places ordered by kernel.
         uses: how many of ``alike`` use each of the K kernels.
     """
 
+    shape: tuple[int, int, int, int]
+    writers: slice
     tables: Tensor
     kernels: Tensor
     senders: Tensor
-    frames: Tensor
-    places: Tensor
     alike: Tensor
     uses: list[int]
 
@@ -86,29 +89,46 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor) -> Links:
             frame receives; negative where it receives from none.
         symbols: int64 ``[2, B, C, F]``, of the transitions to these two frames.
     """
-    num_frames = sources.shape[-1]
-    by_round = [_in_rounds(tensor.flatten(1, 2)) for tensor in (sources, symbols)]
-    source, symbol = (tensor.flatten(1) for tensor in by_round)  # [F, 2M]
-    size, nothing = source.shape[1] // 2, kernels.shape[1] - 1
-    from_future = torch.arange(2 * size, device=source.device) >= size
-    kernel = symbol.masked_fill(source < 0, nothing) + from_future * (nothing + 1)
-    number = torch.arange(2 * size * num_frames, device=source.device).view(2, size, num_frames)
-    frames = _in_rounds(number).flatten()
+    directions = slice(2 if bool((sources[1] >= 0).any()) else 1)
+    kernels, sources, symbols = kernels[directions], sources[directions], symbols[directions]
+    num_directions, size, num_forms, num_frames = sources.shape
+    row, form = sources // num_frames // num_forms, sources // num_frames % num_forms
+    # Where the forms that show values can be seen, the others are not looked at.
+    writers = slice(int(num_forms > 1 and not bool(((form == 0) & (sources >= 0)).any())), num_forms)
+    num_writers = num_forms - writers.start
+    direction = torch.arange(num_directions, device=sources.device)[:, None, None, None]
+    sender = (direction * size + row) * num_writers + form - writers.start
+    nothing = kernels.shape[1] - 1
+    kernel = symbols.masked_fill(sources < 0, nothing) + direction * (nothing + 1)
+    sender, kernel = (in_rounds(tensor).flatten(1) for tensor in (sender.masked_fill(sources < 0, 0), kernel))
     tables = kernels.flatten(0, 1)
     return Links(
+        shape=(num_directions, size, num_forms, num_frames),
+        writers=writers,
         tables=tables,
         kernels=tables.detach().index_select(0, kernel.flatten()),
-        senders=source.clamp(min=0) // num_frames + from_future * size,
-        frames=frames,
-        places=frames.argsort(),
+        senders=sender,
         alike=kernel.flatten().argsort(),
         uses=kernel.flatten().bincount(minlength=len(tables)).tolist(),
     )
 
 
-def _in_rounds(tensor: Tensor) -> Tensor:
-    """``[2, M, F] -> [F, 2, M]``."""
-    return torch.stack([tensor[0], tensor[1].flip(-1)]).permute(2, 0, 1)
+def in_rounds(tensor: Tensor) -> Tensor:
+    """``[R, B, C, F, ...] -> [F, R, B, C, ...]``, a copy: the past's frames in their order, the future's backwards."""
+    ordered = tensor.new_empty(tensor.shape[3], *tensor.shape[:3], *tensor.shape[4:])
+    ordered[:, 0] = tensor[0].movedim(2, 0)
+    if len(tensor) > 1:
+        ordered[:, 1] = tensor[1].movedim(2, 0).flip(0)
+    return ordered
+
+
+def out_of_rounds(ordered: Tensor) -> Tensor:
+    """The inverse of `in_rounds`, a copy."""
+    tensor = ordered.new_empty(*ordered.shape[1:4], ordered.shape[0], *ordered.shape[4:])
+    tensor[0] = ordered[:, 0].movedim(0, 2)
+    if len(tensor) > 1:
+        tensor[1] = ordered[:, 1].flip(0).movedim(0, 2)
+    return tensor
 
 
 class Transport(nn.Module):
@@ -140,38 +160,69 @@ class Transport(nn.Module):
         Returns:
             ``[N, S, D]``: what arrived from the frame itself and from the memories of its neighbours.
         """
-        own, values, gates = self.values_and_gates(cells, absent)
+        own, values, gates = self.values_and_gates(cells, absent, links.shape, links.writers)
         return self.merged(own, receive(links, values, gates))
 
-    def values_and_gates(self, cells: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Values for the frame itself, ``[N, S, H, d]``, and for the memories from the past and from the future,
-        ``[2, N, H, S, d]``, and their gates ``[2, N, H, S, 1]`` between 0 (keep what arrived) and 1 (overwrite it)."""
-        values, gates = self.values(cells), self.gates(cells).sigmoid()
-        if absent is not None:
-            values, gates = (tensor.masked_fill(absent[..., None], 0.0) for tensor in (values, gates))
-        own, *carried = values.unflatten(-1, (3, self.num_heads, -1)).unbind(2)
-        overwrite = gates.unflatten(-1, (2, self.num_heads, 1)).unbind(2)
-        return own, *(torch.stack([tensor.transpose(1, 2) for tensor in pair]) for pair in (carried, overwrite))
+    def values_and_gates(
+        self, cells: Tensor, absent: Tensor | None, shape: tuple[int, int, int, int], writers: slice
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What is carried.
+
+        Args:
+            cells, absent: as of `forward`.
+            shape: R, B, C and F.
+            writers: which of the C forms write.
+
+        Returns:
+            Values for the frame itself, ``[N, S, H, d]``, and for the memories, ``[R, Nw, H, S, d]``, and the gates of these,
+            ``[R, Nw, H, S, 1]``, between 0 (keep what arrived) and 1 (overwrite it).
+        """
+        num_directions, size, num_forms, num_frames = shape
+        width, num_gates = cells.shape[-1], num_directions * self.num_heads
+        carried = slice(width, (1 + num_directions) * width)
+
+        def project(layer: nn.Linear, cells: Tensor, rows: slice) -> Tensor:
+            return functional.linear(cells, layer.weight[rows], layer.bias[rows])
+
+        if writers.start:  # the other forms need values for themselves alone
+            own = _without(absent, project(self.values, cells, slice(width)))
+            cells = cells.view(size, num_forms, num_frames, *cells.shape[1:])[:, writers].flatten(0, 2)
+            absent = None if absent is None else absent.view(size, num_forms, num_frames, -1)[:, writers].flatten(0, 2)
+            values = _without(absent, project(self.values, cells, carried))
+        else:
+            both = _without(absent, project(self.values, cells, slice(carried.stop)))
+            own, values = both.tensor_split([width], dim=-1)
+        gates = _without(absent, project(self.gates, cells, slice(num_gates)).sigmoid())
+        values, gates = (
+            tensor.unflatten(-1, (num_directions, self.num_heads, -1)).permute(2, 0, 3, 1, 4) for tensor in (values, gates)
+        )
+        return own.unflatten(-1, (self.num_heads, -1)), values, gates
 
     def merged(self, own: Tensor, arrived: Tensor) -> Tensor:
         """``[N, S, D]`` from the frame's own values ``[N, S, H, d]``, which pass through a kernel of the layer's own, and
-        what arrived from the past and from the future, ``[2, N, H, S, d]``."""
+        what arrived from the past and perhaps from the future, ``[R, N, H, S, d]``."""
         # Head-major, so that all frames share one matrix product per head.
         kept = self.own_tables.softmax(dim=-1) @ own.permute(2, 1, 0, 3).flatten(2)
         parts = [kept.unflatten(2, (len(own), -1)).permute(2, 1, 0, 3), *(part.transpose(1, 2) for part in arrived)]
-        return self.merge(torch.cat(parts, dim=2).flatten(2))
+        together = torch.cat(parts, dim=2).flatten(2)
+        return functional.linear(together, self.merge.weight[:, : together.shape[-1]], self.merge.bias)
+
+
+def _without(absent: Tensor | None, found: Tensor) -> Tensor:
+    """``[N, S, any]`` with zeros where a cell is absent (bool ``[N, S]``; None: nowhere)."""
+    return found if absent is None else found.masked_fill(absent[..., None], 0.0)
 
 
 @torch.compiler.disable
 def receive(links: Links, values: Tensor, gates: Tensor) -> Tensor:
-    """What arrives at each frame from its neighbours' memories: ``[2, N, H, S, d]``.
+    """What arrives at each frame from its neighbours' memories: ``[R, N, H, S, d]``.
 
     Args:
         links: of the batch.
-        values: ``[2, N, H, S, d]``.
-        gates: ``[2, N, H, S, 1]``.
+        values: ``[R, Nw, H, S, d]``.
+        gates: ``[R, Nw, H, S, 1]``.
     """
-    return _Receive.apply(links.tables, values, gates, links)
+    return cast(Tensor, _Receive.apply(links.tables, values, gates, links))
 
 
 class _Receive(torch.autograd.Function):
@@ -180,40 +231,38 @@ class _Receive(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, tables: Tensor, values: Tensor, gates: Tensor, links: Links) -> Tensor:
-        rounds = links.senders.shape
-        own, overwrite = (tensor.flatten(0, 1).index_select(0, links.frames) for tensor in (values, gates))
-        kernels = links.kernels.to(own.dtype)
-        sent, arrived = torch.empty_like(own), torch.empty_like(own)
-        per_round = [tensor.unflatten(0, rounds) for tensor in (kernels, own, overwrite, sent, arrived)]
-        memory = torch.zeros_like(per_round[1][0])
-        for sender, kernel, value, gate, before, after in zip(links.senders, *per_round):
-            torch.index_select(memory, 0, sender, out=before)
-            torch.bmm(kernel.flatten(0, 1), before.flatten(0, 1), out=after.flatten(0, 1))
-            torch.lerp(after, value, gate, out=memory)
+        num_directions, size, num_forms, num_frames = links.shape
+        own, overwrite = (in_rounds(tensor.unflatten(1, (size, -1, num_frames))) for tensor in (values, gates))
+        kernels = links.kernels.to(own.dtype).unflatten(0, (num_frames, -1))
+        of_all = (num_frames, num_directions, size, num_forms, *own.shape[4:])
+        sent, arrived = own.new_empty(of_all), own.new_empty(of_all)
+        memory = torch.zeros_like(own[0])
+        for sender, kernel, value, gate, before, after in zip(links.senders, kernels, own, overwrite, sent, arrived):
+            torch.index_select(memory.flatten(0, 2), 0, sender, out=before.flatten(0, 2))
+            torch.bmm(kernel.flatten(0, 1), before.flatten(0, 3), out=after.flatten(0, 3))
+            torch.lerp(after[:, :, links.writers], value, gate, out=memory)
         context.links = links
         context.save_for_backward(kernels, own, overwrite, sent, arrived)
-        return arrived.index_select(0, links.places).view_as(values)
+        return out_of_rounds(arrived).flatten(1, 3)
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         links = context.links
         kernels, own, overwrite, sent, arrived = context.saved_tensors
-        to_arrived = gradient.flatten(0, 1).index_select(0, links.frames)
+        size, num_forms, num_frames = links.shape[1:]
+        to_arrived = in_rounds(gradient.unflatten(1, (size, num_forms, num_frames)))
         to_memory, keep = torch.zeros_like(own), 1 - overwrite
-        per_round = [tensor.unflatten(0, links.senders.shape) for tensor in (kernels, keep, to_arrived, to_memory)]
-        kernel, gate, after, memory = per_round
-        for number in reversed(range(len(links.senders))):
-            after[number].addcmul_(memory[number], gate[number])
+        for number in reversed(range(num_frames)):
+            to_arrived[number, :, :, links.writers].addcmul_(to_memory[number], keep[number])
             if number:  # the first round receives nothing
-                to_sent = kernel[number].flatten(0, 1).transpose(1, 2) @ after[number].flatten(0, 1)
-                memory[number - 1].index_add_(0, links.senders[number], to_sent.view_as(memory[0]))
+                to_sent = kernels[number].flatten(0, 1).transpose(1, 2) @ to_arrived[number].flatten(0, 3)
+                before = to_memory[number - 1].flatten(0, 2)
+                before.index_add_(0, links.senders[number], to_sent.view(len(links.senders[number]), *before.shape[1:]))
         to_values = to_memory * overwrite
-        to_gates = (to_memory * (own - arrived)).sum(dim=-1, keepdim=True)
-        to_values, to_gates = (
-            tensor.index_select(0, links.places).unflatten(0, gradient.shape[:2]) for tensor in (to_values, to_gates)
-        )
-        return _to_tables(links, to_arrived, sent), to_values, to_gates, None
+        to_gates = (to_memory * (own - arrived[:, :, :, links.writers])).sum(dim=-1, keepdim=True)
+        to_values, to_gates = (out_of_rounds(tensor).flatten(1, 3) for tensor in (to_values, to_gates))
+        return _to_tables(links, to_arrived.flatten(0, 3), sent.flatten(0, 3)), to_values, to_gates, None
 
 
 def _to_tables(links: Links, to_arrived: Tensor, sent: Tensor) -> Tensor:
