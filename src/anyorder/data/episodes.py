@@ -22,7 +22,7 @@ from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
 from anyorder.envs.episode import Episode, EpisodeFailed, reason_of
 from anyorder.envs.experts import Expert, make_expert
-from anyorder.envs.modules import allow_module, allowed_modules
+from anyorder.envs.modules import allow_only, allowed_modules
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
@@ -181,8 +181,7 @@ def _context() -> multiprocessing.context.BaseContext:
 def _start_worker(modules: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for module in modules:  # the fork server was started before the user's word, perhaps
-        allow_module(module)
+    allow_only(modules)  # the fork server, whose environment this is, may have been started before the user's word
 
 
 def _end_with_parent() -> None:

@@ -8,7 +8,7 @@ import traceback
 import numpy as np
 
 from anyorder.envs import minigrid
-from anyorder.envs.minigrid import View
+from anyorder.envs.minigrid import NotMiniGrids, View
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
@@ -19,12 +19,16 @@ class EpisodeFailed(AnyOrderError):
     """An episode that the environment broke off, or that cannot be recorded.
 
     Attributes:
+        where: which episode, and when.
         reason: the exception's name and message, or a sentence.
     """
 
     def __init__(self, where: str, reason: str) -> None:
-        super().__init__(f"{where} failed ({reason}); choose another seed or environment")
-        self.reason = reason
+        super().__init__(where, reason)  # both, so that it can be pickled
+        self.where, self.reason = where, reason
+
+    def __str__(self) -> str:
+        return f"{self.where} failed ({self.reason}); choose another seed or environment"
 
 
 class Episode:
@@ -114,9 +118,9 @@ def _problem(first: View, view: View, reward: float) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """Why an episode failed, in words: the exception's name and message, or the reason of an `EpisodeFailed`."""
-    if isinstance(error, EpisodeFailed):
-        return error.reason
+    """Why an episode failed, in words: the exception's name and message, or what is wrong with an observation."""
+    if isinstance(error, NotMiniGrids):
+        return str(error)
     # The bot's assertions have no message; then the line of code that failed is the reason.
     frames = traceback.extract_tb(error.__traceback__)
     message = str(error) or (frames[-1].line if frames else "")

@@ -145,7 +145,9 @@ def reset(env: gym.Env, seed: int) -> View:
             observation, _ = env.reset(seed=seed)
         return read_view(observation)
     except (ImportError, gym.error.DependencyNotInstalled) as error:
-        raise AnyOrderError(f"{_name(env)} needs a package that is not installed: {error}; install it") from error
+        raise AnyOrderError(
+            f"{_name(env)} needs a package that is not installed ({error}); install it, or choose another environment"
+        ) from error
     except NotMiniGrids as error:
         raise AnyOrderError(f"{error}, in {_name(env)}; choose another environment, or wrap this one") from error
 

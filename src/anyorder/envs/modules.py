@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 
 from anyorder.errors import AnyOrderError
 
@@ -23,7 +24,12 @@ def allow_module(name: str) -> None:
     Raises:
         AnyOrderError: when it cannot be imported.
     """
-    os.environ[_ALLOWED] = SEPARATOR.join(dict.fromkeys([*allowed_modules(), name]))
+    allow_only([*allowed_modules(), name])
+
+
+def allow_only(names: Iterable[str]) -> None:
+    """Import the modules that the user named, and allow no others; raises as `allow_module`."""
+    os.environ[_ALLOWED] = SEPARATOR.join(dict.fromkeys(names))
     import_allowed()
 
 
