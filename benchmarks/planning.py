@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from anyorder.acting.planning import GoalMatch, Novelty, Objective, Planner, Search, Sum, Tried, UniformPolicy
 from anyorder.acting.policy import ModelPolicy
-from anyorder.acting.rollout import FIRST_SEED, roll_out
+from anyorder.acting.rollout import FIRST_SEED, finished, roll_out
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.build.checkpoints import load_model
 from anyorder.envs import minigrid
@@ -63,7 +63,7 @@ def play(name: str, policy: ModelPolicy, env_id: str, seeds: range) -> np.ndarra
     for start in range(0, len(seeds), EPISODES_AT_ONCE):
         played += roll_out(policy, env_id, seeds[start : start + EPISODES_AT_ONCE])
     success = np.array([trajectory.success for trajectory in played])
-    length = np.mean([len(trajectory) for trajectory in played])
+    length = np.mean([len(trajectory) for trajectory in finished(played)])
     share = Proportion(int(success.sum()), len(success))
     seconds = time.perf_counter() - started
     print(f"{name:20s} T={policy.temperature:.0f} {share}, mean length {length:.2f}, {seconds:.0f} s", flush=True)

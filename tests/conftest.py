@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+import toy_levels as levels_of_users
 from toy_conversations import byte_level, wordpiece
 
 from anyorder.config import ModelConfig
@@ -113,6 +114,14 @@ def make_model():
         return model
 
     return make
+
+
+@pytest.fixture
+def toy_levels():
+    """Registers the environments of `toy_levels`."""
+    levels_of_users.register()
+    yield
+    levels_of_users.unregister()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """A data set accounts for every seed, whoever plays and however often it was interrupted."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +123,38 @@ def test_every_failure_is_listed(tmp_path):
     assert all(failure.reason.startswith("AssertionError") for failure in split.failures)
     with pytest.raises(AnyOrderError, match="all 12 episodes.*failed.*AssertionError"):
         read_split(tmp_path / "data", "train")
+
+
+ORDERED = CollectSpec("BabyAI-OpenDoorsOrderN4Debug-v0", num_episodes=12, num_validation=0, num_test=0)
+
+
+def test_successes_are_counted_and_episodes_without_can_be_left_out(tmp_path):
+    everything = collect(tmp_path / "all", ORDERED, num_processes=1).splits["train"]
+    kept = collect(tmp_path / "some", replace(ORDERED, successes_only=True), num_processes=1).splits["train"]
+    won = [trajectory.success for trajectory in read_split(tmp_path / "all", "train")]
+    assert 0 < sum(won) < len(won) == everything.num_episodes, "the bot is expected to fail at times"
+    assert everything.num_successes == kept.num_successes == kept.num_episodes == sum(won)
+    assert read_manifest(tmp_path / "some").splits["train"] == kept
+    assert {failure.reason for failure in kept.failures} == {"no success"} and len(kept.failures) == len(won) - sum(won)
+    assert all(trajectory.success for trajectory in read_split(tmp_path / "some", "train"))
+
+
+def test_an_older_manifest_is_read_and_its_collection_continued(uninterrupted, tmp_path):
+    """It says nothing of successes."""
+    folder = tmp_path / "data"
+    shutil.copytree(uninterrupted, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["spec"]["successes_only"]
+    for split in manifest["splits"].values():
+        del split["num_successes"]
+        for shard in split["shards"]:
+            del shard["num_successes"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert read_manifest(folder).splits["train"].num_successes is None
+    (folder / "train-00000010.parquet").unlink()
+    source, played = counting(SPEC)
+    collect(folder, SPEC, source=source)
+    assert played == list(range(10, 20)) and len(read_split(folder, "train")) == 25
 
 
 def test_endless_episodes_are_failures_among_trajectories(tmp_path):

@@ -10,6 +10,8 @@ from rich.console import Console
 from anyorder.acting.rollout import FIRST_SEED
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
+from anyorder.evaluation.stored import read_findings
+from anyorder.pictures.evaluation import write_pictures
 
 ENV_ID = "MiniGrid-Empty-5x5-v0"
 pytestmark = pytest.mark.usefixtures("short_episodes")
@@ -69,6 +71,38 @@ def test_only_what_is_asked_is_judged(evaluation, tmp_path, metric, keys):
     findings = asked.run(tmp_path)
     assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"config", "env_id", *keys}
     assert len(findings.tables(asked.config.metrics)) == 1
+
+
+@pytest.mark.usefixtures("toy_levels")
+def test_episodes_that_break_are_counted_and_said_and_read_back(evaluation, tmp_path):
+    asked = replace(evaluation(), env_id="Breaks-v0")
+    asked = replace(asked, config=replace(asked.config, num_episodes=3))
+    findings = asked.run(tmp_path)
+    assert findings.task_success.success.count == 3, "an episode that failed is one without success"
+    assert findings.robustness[0].clean.count == 3
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    arms = ("clean", "occlusion 0.2, untold", "occlusion 0.2, told")
+    assert written["failures"] == [
+        {"arm": arm, "seed": FIRST_SEED + number, "reason": f"RuntimeError: {reason}"}
+        for arm in arms
+        for number, reason in enumerate(("no level", "it broke"))
+    ]
+    episodes = json.loads((tmp_path / "episodes.json").read_text())
+    assert episodes["failure"] == ["RuntimeError: no level", "RuntimeError: it broke", None]
+    assert episodes["length"][:2] == [0, 0] and len(episodes["actions"][2]) == episodes["length"][2] > 0
+    assert read_findings(tmp_path / "metrics.json")[0].to_json() == findings.to_json()
+    table = findings.tables(asked.config.metrics)[-1]
+    assert "failed" in table.title and table.row_count == 3
+    write_pictures(replace(asked, config=replace(asked.config, metric="task_success")), replace(findings, modes={}), tmp_path)
+    assert not (tmp_path / "episodes.gif").exists(), "the only episode to film failed"
+
+
+@pytest.mark.usefixtures("toy_levels")
+def test_where_all_episodes_break_the_scores_of_the_test_split_are_kept(evaluation, tmp_path):
+    asked = replace(evaluation(), env_id="MissionChanges-v0")
+    findings = asked.run(tmp_path)
+    assert findings.task_success is None and findings.modes and len(findings.failures) == 6
+    assert read_findings(tmp_path / "metrics.json")[0].to_json() == findings.to_json()
 
 
 def test_goals_are_those_of_a_bot(evaluation, tmp_path):

@@ -146,7 +146,7 @@ class UniformPolicy(ModelPolicy):
         self._row = torch.full((NUM_VALUES[Attribute.ACTION],), -torch.inf)
         self._row[list(actions)] = 0.0
 
-    def logits(self, histories: Sequence[History]) -> Tensor:
+    def all_logits(self, histories: Sequence[History]) -> Tensor:
         return self._row.repeat(len(histories), 1)
 
 
@@ -198,7 +198,7 @@ class Planner(ModelPolicy):
         return self.policy.start(mission)
 
     @torch.no_grad()
-    def logits(self, histories: Sequence[History]) -> Tensor:
+    def all_logits(self, histories: Sequence[History]) -> Tensor:
         """float32 ``[N, 7]``: log-probability of each action under the policy, plus the weighted score of its outcome
         where that was imagined."""
         scores = self.policy.logits(histories).log_softmax(dim=-1)
@@ -218,6 +218,8 @@ class Planner(ModelPolicy):
         before = [history for history, row in zip(histories, first) for _ in row]
         imagined = imagine(self.model, before, self._go_on(first.flatten().tolist()), search.depth)
         found = self.outcome(self.model, before, imagined).view(*proposed.shape, search.num_samples).amax(dim=2)
+        # Where the policy has fewer actions to propose, the others count as its first one, so that none is the worst.
+        found = torch.where(log_probabilities.gather(1, proposed) > -torch.inf, found, found[:, :1])
         worst = found.amin(dim=1, keepdim=True).expand_as(log_probabilities)
         return worst.scatter(1, proposed, found)
 

@@ -43,10 +43,14 @@ class History:
     Args:
         vocabulary: of the model that will read it.
         mission: the instruction.
+
+    Attributes:
+        num_actions: how many actions the environment has, the first ones of MiniGrid's; whoever plays says so where they are
+            not all of them.
     """
 
     def __init__(self, vocabulary: GridVocabulary, mission: str) -> None:
-        self.mission = mission
+        self.mission, self.num_actions = mission, NUM_VALUES[Attribute.ACTION]
         self._vocabulary = vocabulary
         self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
         self._frames: list[np.ndarray] = []
@@ -169,8 +173,15 @@ class SampledPolicy(ABC, Generic[HistoryT]):
         """See `Policy`."""
 
     @abstractmethod
+    def all_logits(self, histories: Sequence[HistoryT]) -> Tensor:
+        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given; also of actions that
+        the environment does not have."""
+
     def logits(self, histories: Sequence[HistoryT]) -> Tensor:
-        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode, in the order given."""
+        """As `all_logits`, and -inf for actions that the environment of an episode does not have."""
+        logits = self.all_logits(histories)
+        available = torch.tensor([history.num_actions for history in histories])
+        return logits.masked_fill(torch.arange(logits.shape[1]) >= available[:, None], -torch.inf)
 
     def actions(self, histories: Sequence[HistoryT]) -> list[int]:
         """See `Policy`."""
@@ -191,7 +202,7 @@ class ModelPolicy(SampledPolicy[History]):
         return History(self.model.vocabulary, mission)
 
     @torch.no_grad()
-    def logits(self, histories: Sequence[History]) -> Tensor:
+    def all_logits(self, histories: Sequence[History]) -> Tensor:
         """See `SampledPolicy`."""
         histories = [history.recent(self.model.max_frames) for history in histories]
         logits: list[Tensor] = [torch.empty(0)] * len(histories)

@@ -39,9 +39,9 @@ class RebuildingPolicy(ModelPolicy):
         super().__init__(model, temperature, seed, tried_penalty)
         self.decoder = decoder
 
-    def logits(self, histories: Sequence[History]) -> Tensor:
+    def all_logits(self, histories: Sequence[History]) -> Tensor:
         recent = [history.recent(self.model.max_frames) for history in histories]
-        return super().logits(fill_in(self.model, recent, self.decoder))
+        return super().all_logits(fill_in(self.model, recent, self.decoder))
 
 
 @torch.no_grad()

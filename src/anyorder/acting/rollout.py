@@ -3,64 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic
 
-import gymnasium as gym
 import numpy as np
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.policy import HistoryT, Policy
+from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
+from anyorder.envs.episode import Episode, EpisodeFailed
 from anyorder.envs.minigrid import View
 from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 FIRST_SEED = 30_000_000
 """Rollouts use seeds from here on; data sets stay below."""
+EPISODES_AT_ONCE = 512
+"""Episodes that are played at the same pace; more would take more memory, since each keeps its environment and its past."""
 
 
 @dataclass
-class _Episode(Generic[HistoryT]):
-    env: gym.Env
-    seed: int
+class _Played(Generic[HistoryT]):
+    """An episode that an agent plays: what reaches the agent, and what becomes of its actions."""
+
+    episode: Episode
     history: HistoryT
     generator: np.random.Generator
     corruption: Corruption
     percept: Percept | None = None
-    views: list[View] = field(default_factory=list)
-    actions: list[int] = field(default_factory=list)
-    rewards: list[float] = field(default_factory=list)
-    terminated: bool = False
-    truncated: bool = False
 
     def observe(self, view: View) -> None:
-        self.views.append(view)
         self.percept = self.corruption.perceive(view, self.percept, self.generator)
         self.history.observe(self.percept.view, self.percept.unknown, self.percept.unknown_direction)
 
-    def step(self, chosen: int) -> None:
-        executed = self.corruption.execute(chosen, self.actions[-1] if self.actions else None, self.generator)
-        observation, reward, self.terminated, self.truncated, _ = self.env.step(executed.action)
+    def step(self, chosen: int) -> Trajectory | Failure | None:
+        """Do what the agent chose; returns the result once the episode is over."""
+        last = self.episode.actions[-1] if self.episode.actions else None
+        executed = self.corruption.execute(chosen, last, self.generator)
+        try:
+            view = self.episode.step(executed.action)
+        except EpisodeFailed as failed:
+            return Failure(self.episode.seed, failed.reason)
         self.history.act(chosen, executed.unknown)
-        self.actions.append(executed.action)
-        self.rewards.append(float(reward))
-        self.observe(minigrid.read_view(observation))
-
-    def trajectory(self) -> Trajectory:
-        """What really happened: what the environment showed, and the actions that it executed."""
-        assert self.env.spec is not None  # gymnasium.make sets it
-        return Trajectory(
-            env_id=self.env.spec.id,
-            seed=self.seed,
-            mission=self.views[0].mission,
-            observations=np.stack([view.image for view in self.views]),
-            directions=np.array([view.direction for view in self.views], dtype=np.uint8),
-            actions=np.array(self.actions, dtype=np.uint8),
-            rewards=np.array(self.rewards, dtype=np.float32),
-            terminated=self.terminated,
-            truncated=self.truncated,
-        )
+        self.observe(view)
+        return self.episode.trajectory() if self.episode.over else None
 
 
 def roll_out(
@@ -70,11 +57,15 @@ def roll_out(
     corruption: Corruption = Corruption(),
     on_finish: Callable[[], None] | None = None,
     begins: Sequence[Callable[[str], HistoryT]] | None = None,
-) -> list[Trajectory]:
-    """Play one episode per seed, all at the same pace, each with its own stream of corruptions (a function of the seed).
+) -> list[Trajectory | Failure]:
+    """Play one episode per seed, each with its own stream of corruptions (a function of the seed).
+
+    `EPISODES_AT_ONCE` episodes are played at the same pace, then as many of the next seeds, and so on. A policy that draws
+    draws once per step for all episodes that are still running. So its actions depend on its seed and on the seeds up to
+    the end of their group of 512; those of a policy that does not draw depend on nothing but the episode.
 
     Args:
-        policy: acts on the whole history of each episode.
+        policy: acts on the whole history of each episode, with the actions that its environment has.
         env_id: a registered environment, or several, joined by ``+``, that take turns (`anyorder.envs.minigrid.level_of`).
         seeds: of the episodes.
         corruption: changes what the policy sees and which of its actions are executed; the trajectories record what the
@@ -84,40 +75,80 @@ def roll_out(
             ``policy.start`` for all.
 
     Returns:
-        The trajectories, in the order of the seeds.
+        One result per seed, in the order of the seeds: the trajectory, or a failure where the environment raised or did what
+        cannot be recorded (`anyorder.envs.episode.Episode`).
 
     Raises:
         AnyOrderError: for an unknown environment, or one whose views or missions the model cannot read.
     """
     begins = [policy.start] * len(seeds) if begins is None else begins
-    episodes = [_start(policy.model, env_id, seed, corruption, begin) for seed, begin in zip(seeds, begins, strict=True)]
-    running = list(episodes)
+    results: list[Trajectory | Failure] = []
+    for first in range(0, len(seeds), EPISODES_AT_ONCE):
+        group = slice(first, first + EPISODES_AT_ONCE)
+        results += _play_together(policy, env_id, seeds[group], corruption, on_finish or (lambda: None), begins[group])
+    return results
+
+
+def _play_together(
+    policy: Policy[HistoryT],
+    env_id: str,
+    seeds: Sequence[int],
+    corruption: Corruption,
+    on_finish: Callable[[], None],
+    begins: Sequence[Callable[[str], HistoryT]],
+) -> list[Trajectory | Failure]:
+    results: dict[int, Trajectory | Failure] = {}
+    running: dict[int, _Played[HistoryT]] = {}
+
+    def finish(number: int, result: Trajectory | Failure) -> None:
+        results[number] = result
+        running.pop(number, None)  # its environment and its past are not needed any more
+        on_finish()
+
+    for number, (seed, begin) in enumerate(zip(seeds, begins, strict=True)):
+        try:
+            running[number] = _start(policy.model, env_id, seed, corruption, begin)
+        except EpisodeFailed as failed:
+            finish(number, Failure(seed, failed.reason))
     while running:
-        for episode, action in zip(running, policy.actions([e.history for e in running])):
-            episode.step(action)
-        still = [e for e in running if not (e.terminated or e.truncated)]
-        if on_finish:
-            for _ in range(len(running) - len(still)):
-                on_finish()
-        running = still
-    return [episode.trajectory() for episode in episodes]
+        actions = policy.actions([played.history for played in running.values()])
+        for (number, played), action in zip(list(running.items()), actions):
+            if (result := played.step(action)) is not None:
+                finish(number, result)
+    return [results[number] for number in range(len(seeds))]
 
 
 def _start(
     model: GridModel, env_id: str, seed: int, corruption: Corruption, begin: Callable[[str], HistoryT]
-) -> _Episode[HistoryT]:
-    env = minigrid.make_env(minigrid.level_of(env_id, seed))
-    view = minigrid.reset(env, seed)
+) -> _Played[HistoryT]:
+    level = minigrid.level_of(env_id, seed)
+    env = minigrid.make_env(level)
+    episode = Episode(env, level, seed)
+    (view,) = episode.views
     model.check(view.image.shape[:2], len(view.mission.split()))
-    episode = _Episode(env, seed, begin(view.mission), corruption_generator(seed), corruption)
-    episode.observe(view)
-    return episode
+    history = begin(view.mission)
+    history.num_actions = minigrid.num_actions_of(env)
+    played = _Played(episode, history, corruption_generator(seed), corruption)
+    played.observe(view)
+    return played
 
 
-def policy_source(policy: Policy[HistoryT], env_id: str, batch: int = 256) -> Callable[[Sequence[int]], Iterator[Trajectory]]:
+def finished(results: Sequence[Trajectory | Failure]) -> list[Trajectory]:
+    """The episodes that were played to their end, without those that failed."""
+    return [result for result in results if isinstance(result, Trajectory)]
+
+
+def failures_among(results: Sequence[Trajectory | Failure]) -> list[Failure]:
+    """The episodes that failed."""
+    return [result for result in results if isinstance(result, Failure)]
+
+
+def policy_source(
+    policy: Policy[HistoryT], env_id: str, batch: int = 256
+) -> Callable[[Sequence[int]], Iterator[Trajectory | Failure]]:
     """An episode source for `anyorder.data.collect`: the policy plays the seeds, ``batch`` at a time."""
 
-    def play(seeds: Sequence[int]) -> Iterator[Trajectory]:
+    def play(seeds: Sequence[int]) -> Iterator[Trajectory | Failure]:
         for start in range(0, len(seeds), batch):
             yield from roll_out(policy, env_id, seeds[start : start + batch])
 

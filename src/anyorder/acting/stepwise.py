@@ -90,8 +90,8 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         return history
 
     @torch.no_grad()
-    def logits(self, histories: Sequence[_RememberedHistory]) -> Tensor:
-        """float32 ``[N, 7]`` on the CPU: logits of the next action of each episode; its history comes from `start`."""
+    def all_logits(self, histories: Sequence[_RememberedHistory]) -> Tensor:
+        """See `SampledPolicy`; the histories come from `start`."""
         kernels = self.model.kernels()[0]
         while behind := [history for history in histories if history.memory.num_frames < len(history)]:
             for first in range(0, len(behind), EPISODES_PER_PASS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from jsonargparse import ArgumentParser
 
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import EpisodeSource
-from anyorder.data.manifest import Manifest
+from anyorder.data.manifest import Manifest, Split
+from anyorder.data.storage import nothing_kept
 from anyorder.envs.experts import EXPERTS
 from anyorder.errors import AnyOrderError
 from anyorder.options import parser
@@ -20,7 +22,8 @@ class CollectOptions:
     """What to collect, and where it goes.
 
     Attributes:
-        env: a registered MiniGrid or BabyAI id; or several, joined by +, which take turns from seed to seed.
+        env: a registered MiniGrid or BabyAI id; or several, joined by +, which take turns from seed to seed. An environment of
+            your own is module:id, where the module registers it; the module is installed or lies in the current folder.
         policy: bot, noisy_bot, random or checkpoint.
         num_episodes: number of training episodes.
         num_validation: number of validation episodes.
@@ -31,6 +34,7 @@ class CollectOptions:
         time_limit: seconds of wall time after which an episode counts as failed.
         checkpoint: checkpoint of the model that plays, if policy is checkpoint.
         num_processes: number of processes; null uses one per core.
+        successes_only: leave out episodes that end without success; the manifest lists them as failures.
     """
 
     env: str = "BabyAI-GoToRedBall-v0"
@@ -44,6 +48,7 @@ class CollectOptions:
     time_limit: float = 10.0
     checkpoint: str | None = None
     num_processes: int | None = None
+    successes_only: bool = False
 
 
 def collect_parser() -> ArgumentParser:
@@ -57,7 +62,8 @@ def run_collect(options: CollectOptions) -> Manifest:
     """Collect what the options ask for, and print how much it is; returns the manifest.
 
     Raises:
-        AnyOrderError: for options that do not fit together, and whatever `collect` raises.
+        AnyOrderError: for options that do not fit together, whatever `collect` raises, and after all is written when no episode
+            of a split could be kept.
     """
     if options.policy not in (*EXPERTS, "checkpoint"):
         raise AnyOrderError(f"there is no policy {options.policy!r}; choose one of {', '.join(EXPERTS)}, checkpoint")
@@ -73,14 +79,34 @@ def run_collect(options: CollectOptions) -> Manifest:
         options.seed,
         options.noise,
         options.time_limit,
+        options.successes_only,
     )
     source = _checkpoint_source(Path(options.checkpoint), options.env) if options.checkpoint else None
     manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source)
     for name, split in manifest.splits.items():
-        failed = f", {len(split.failures)} failed (listed in the manifest)" if split.failures else ""
-        print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{failed}")
+        print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{_success(split)}{_failed(split)}")
+    if any(split.num_successes != split.num_episodes for split in manifest.splits.values()) and options.policy == "bot":
+        print("episodes of the bot without success are demonstrations too, unless --successes_only leaves them out")
     print(f"{options.env} in {options.output_dir}")
+    for name, split in manifest.splits.items():
+        if not split.num_episodes:
+            raise AnyOrderError(f"{nothing_kept(name, split)}; choose another environment or policy, and another folder")
     return manifest
+
+
+def _success(split: Split) -> str:
+    if split.num_successes is None or not split.num_episodes:
+        return ""
+    return f", {split.num_successes:,} with success ({split.num_successes / split.num_episodes:.1%})"
+
+
+def _failed(split: Split) -> str:
+    """How many failed, and the reason that most of them have."""
+    if not split.failures:
+        return ""
+    (reason, number), *others = Counter(failure.reason for failure in split.failures).most_common()
+    why = f"{number:,} of them: {reason}" if others else reason
+    return f", {len(split.failures):,} failed ({why}; the manifest lists them)"
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:

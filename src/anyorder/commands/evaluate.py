@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.build.judging import evaluated
+from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
 from anyorder.options import parse, parser
@@ -23,6 +24,7 @@ def evaluate_parser() -> ArgumentParser:
     options = parser("evaluate", "Score a checkpoint and let it act.")
     options.add_argument("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
     options.add_argument("--env", type=str, help="environment it acts in; default: the one its data came from")
+    add_env_module(options)
     options.add_argument("--data", type=str, help="data set folder; default: the one it was trained on")
     options.add_argument("--output_dir", type=str, help="folder for the results; default: report, in the folder of its run")
     options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
@@ -33,6 +35,7 @@ def evaluate_parser() -> ArgumentParser:
 def evaluate_command(arguments: Sequence[str]) -> None:
     """Evaluate, print the tables and, where promises are given, whether they are kept (exit status 1 if not)."""
     chosen = parse(evaluate_parser(), arguments)
+    allow_named_modules(chosen)
     config = EvaluationConfig(**{option.name: chosen[option.name] for option in fields(EvaluationConfig)})
     promises = read_promises(Path(chosen.promises)) if chosen.promises else []
     folder = Path(chosen.output_dir) if chosen.output_dir else None

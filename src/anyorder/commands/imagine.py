@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.build.checkpoints import load_model
+from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
@@ -37,6 +38,7 @@ def imagine_parser() -> ArgumentParser:
         type=str,
         help="folder for imagined.gif, .mp4, .png and .json; default: report, in the folder of its run",
     )
+    add_env_module(options)
     return options
 
 
@@ -47,6 +49,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
     for name in ("horizon", "num_episodes"):
         if chosen[name] < 1:
             raise AnyOrderError(f"{name} must be at least 1; found {chosen[name]}")
+    allow_named_modules(chosen)
     checkpoint = Path(chosen.checkpoint)
     model, header = load_model(checkpoint)
     path = Path(chosen.data or header["config"]["data"]["path"])

@@ -14,6 +14,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse, parser
@@ -26,6 +27,7 @@ def playground_parser() -> ArgumentParser:
     add = options.add_argument
     add("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.safetensors")
     add("--env", type=str | None, help="environment to play in; default: the one it was trained on")
+    add_env_module(options)
     add("--data", type=str | None, help="data set folder; default: the one it was trained on, if it is still there")
     add("--split", type=str, default="test", help="train, validation or test")
     add("--port", type=int, default=7860, help="on 127.0.0.1; 0: any that is free")
@@ -37,6 +39,7 @@ def playground_command(arguments: Sequence[str]) -> None:
     """Serve the page until Ctrl-C."""
     torch.set_num_threads(1)
     chosen = parse(playground_parser(), arguments)
+    allow_named_modules(chosen)
     try:
         import uvicorn
 

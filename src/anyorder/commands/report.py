@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 from anyorder.options import parse, parser
@@ -24,6 +25,7 @@ def report_parser() -> ArgumentParser:
     add(
         "--num_shown", type=int, default=4, help="how many trajectories the page shows, and how many solved and failed episodes"
     )
+    add_env_module(options)
     return options
 
 
@@ -32,6 +34,7 @@ def report_command(arguments: Sequence[str]) -> None:
     chosen = parse(report_parser(), arguments)
     if chosen.num_shown < 1:
         raise AnyOrderError(f"num_shown must be at least 1; found {chosen.num_shown}")
+    allow_named_modules(chosen)
     from anyorder.report.page import num_parts, report_page
     from anyorder.report.run import read_run
 

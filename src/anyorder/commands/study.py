@@ -11,6 +11,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from anyorder.build.collecting import run_collect
+from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import write_json
 from anyorder.options import parse, parser
@@ -44,6 +45,7 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
         help="spread the runs over the Ray cluster at this address"
         " (HOST:PORT, or auto) instead; its machines share this folder",
     )
+    add_env_module(options)
     return options
 
 
@@ -62,6 +64,7 @@ def run_study(chosen: Any) -> None:
         AnyOrderError: when the study cannot be read or run, or, after the summary is written, when runs failed.
         KeyboardInterrupt: with a message that says how to continue.
     """
+    allow_named_modules(chosen)
     output = Path(chosen.output_dir or Path("outputs") / Path(chosen.study).stem)
     study = read_study(Path(chosen.study), chosen.quick, output / ("quick" if chosen.quick else "full"))
     started = time.monotonic()

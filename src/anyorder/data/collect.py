@@ -23,6 +23,7 @@ from anyorder.types import Trajectory
 
 SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
 SEEDS_PER_SPLIT = 10_000_000
+NO_SUCCESS = "no success"  # the reason of a Failure
 SHARD_SIZE = 1_000  # seeds per shard: an interruption loses at most so many episodes, and they fit into memory
 
 
@@ -40,6 +41,7 @@ class CollectSpec:
         seed: first training seed; validation starts at 10,000,000 + seed, test at 20,000,000 + seed.
         noise: share of random actions of "noisy_bot", above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
+        successes_only: True records episodes that end without success as failures, with the reason `NO_SUCCESS`.
     """
 
     env_id: str = "BabyAI-GoToRedBall-v0"
@@ -50,6 +52,7 @@ class CollectSpec:
     seed: int = 0
     noise: float = 0.0
     time_limit: float = 10.0
+    successes_only: bool = False
 
     def __post_init__(self) -> None:
         counts = (self.num_episodes, self.num_validation, self.num_test)
@@ -97,13 +100,14 @@ def collect(
     if source is None:
         source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
     results = iter(source([seed for _, seeds in todo for seed in seeds]))
+    keep = _successful if spec.successes_only else _as_it_is
     try:
         with _progress() as progress:
             failed = 0
             task = progress.add_task("", total=sum(len(seeds) for _, seeds in todo), failed=failed)
             for name, seeds in todo:
                 outcome = []
-                for result in _checked(results, seeds):
+                for result in map(keep, _checked(results, seeds)):
                     outcome.append(result)
                     failed += isinstance(result, Failure)
                     progress.update(task, advance=1, failed=failed, description=name)
@@ -136,7 +140,8 @@ def _differences(found: Manifest, wanted: Manifest) -> list[str]:
     def flat(manifest: Manifest) -> dict[str, Any]:
         return {"env_id": manifest.env_id, **manifest.spec, **manifest.versions}
 
-    there, here = flat(found), flat(wanted)
+    # An older data set was collected with the defaults of what it does not mention.
+    there, here = {**asdict(CollectSpec()), **flat(found)}, flat(wanted)
     names = dict.fromkeys([*there, *here])
     return [f"{n}: {there.get(n)} there, {here.get(n)} here" for n in names if there.get(n) != here.get(n)]
 
@@ -157,6 +162,14 @@ def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[
             found = "nothing" if result is None else f"seed {result.seed}"
             raise ValueError(f"an episode source must yield one result per seed, in order: expected {seed}, found {found}")
         yield result
+
+
+def _successful(result: Trajectory | Failure) -> Trajectory | Failure:
+    return Failure(result.seed, NO_SUCCESS) if isinstance(result, Trajectory) and not result.success else result
+
+
+def _as_it_is(result: Trajectory | Failure) -> Trajectory | Failure:
+    return result
 
 
 def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]) -> Manifest:

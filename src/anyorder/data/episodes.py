@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,11 +18,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-import numpy as np
-
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
+from anyorder.envs.episode import Episode, EpisodeFailed, reason_of
 from anyorder.envs.experts import Expert, make_expert
+from anyorder.envs.modules import allow_only, allowed_modules
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
@@ -39,7 +38,7 @@ class _TimeLimitReached(BaseException):
     """Not an Exception, so that a policy's ``except Exception`` does not catch it."""
 
 
-def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> Trajectory | Failure:
+def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> Trajectory | Failure:
     """Play one episode to its end, successful or not.
 
     Args:
@@ -47,56 +46,38 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float) -> 
         expert: called with the environment and the seed after the reset.
         time_limit: seconds of wall time, kept with SIGALRM: the bot of minigrid can loop without end. Python delivers
             signals to the main thread only, so call this from the main thread of a process.
+        env_id: as it was given; None: the one that ``env`` was registered with, which lacks the module of ``module:id``.
 
     Returns:
-        The trajectory; or a Failure whose reason is ``"time limit"`` or the exception's name and message.
+        The trajectory; or a Failure whose reason is ``"time limit"``, the exception's name and message, or what keeps the
+        episode from being recorded (see `anyorder.envs.episode.Episode.step`).
 
     Raises:
-        AnyOrderError: when the expert cannot play this environment, such as the bot on a level that is not BabyAI's,
-            or when the call comes from another thread.
+        AnyOrderError: when the expert cannot play this environment, such as the bot on a level that is not BabyAI's, when
+            the environment's first observation is not one of MiniGrid, or when the call comes from another thread.
     """
+    if env_id is None:
+        assert env.spec is not None  # `make_env` has made it
+        env_id = env.spec.id
     try:
         with _wall_time(time_limit):
-            return _play(env, expert, seed)
+            return _play(env, expert, seed, env_id)
     except _TimeLimitReached:
         return Failure(seed, TIME_LIMIT)
+    except EpisodeFailed as failed:
+        return Failure(seed, failed.reason)
     except AnyOrderError:
         raise
     except Exception as error:  # a level or a policy may raise anything; the manifest records it
-        return Failure(seed, _reason(error))
+        return Failure(seed, reason_of(error))
 
 
-def _play(env: gym.Env, expert: Expert, seed: int) -> Trajectory:
-    view = minigrid.reset(env, seed)
+def _play(env: gym.Env, expert: Expert, seed: int, env_id: str) -> Trajectory:
+    episode = Episode(env, env_id, seed)
     act = expert(env, seed)
-    views, actions, rewards = [view], [], []
-    terminated = truncated = False
-    while not (terminated or truncated):
-        action = act(view)
-        observation, reward, terminated, truncated, _ = env.step(action)
-        view = minigrid.read_view(observation)
-        views.append(view)
-        actions.append(action)
-        rewards.append(reward)
-    assert env.spec is not None  # `make_env` has made it
-    return Trajectory(
-        env_id=env.spec.id,
-        seed=seed,
-        mission=view.mission,
-        observations=np.stack([view.image for view in views]),
-        directions=np.array([view.direction for view in views], np.uint8),
-        actions=np.array(actions, np.uint8),
-        rewards=np.array(rewards, np.float32),
-        terminated=bool(terminated),
-        truncated=bool(truncated),
-    )
-
-
-def _reason(error: Exception) -> str:
-    # The bot's assertions have no message; then the line of code that failed is the reason.
-    frames = traceback.extract_tb(error.__traceback__)
-    message = str(error) or (frames[-1].line if frames else "")
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    while not episode.over:
+        episode.step(act(episode.views[-1]))
+    return episode.trajectory()
 
 
 @contextlib.contextmanager
@@ -154,7 +135,8 @@ def _tools(source: ExpertSource) -> tuple[tuple[gym.Env, ...], Expert]:
 
 def _play_seed(source: ExpertSource, seed: int) -> Trajectory | Failure:
     envs, expert = _tools(source)
-    return play_episode(envs[seed % len(envs)], expert, seed, source.time_limit)
+    env_id = minigrid.level_of(source.env_id, seed)
+    return play_episode(envs[seed % len(envs)], expert, seed, source.time_limit, env_id)
 
 
 def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory | Failure]:
@@ -167,7 +149,7 @@ def _in_processes(
     # Not executor.map: when a worker dies, map cancels futures while the executor marks them as failed. That kills the
     # executor's own thread, and the other workers stay alive.
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(num_processes, _context(), _start_worker)
+    executor = ProcessPoolExecutor(num_processes, _context(), _start_worker, (allowed_modules(),))
     try:
         chunks = (seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK))
         futures = deque(executor.submit(play, chunk) for chunk in chunks)
@@ -196,9 +178,10 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _start_worker() -> None:
+def _start_worker(modules: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    allow_only(modules)  # the fork server, whose environment this is, may have been started before the user's word
 
 
 def _end_with_parent() -> None:

@@ -26,10 +26,17 @@ class Failure:
     seed: int
     reason: str
 
+    @property
+    def success(self) -> bool:
+        """False: whatever failed did not succeed."""
+        return False
+
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file: the episodes of ``first_seed..last_seed`` (both included) that did not fail."""
+    """One Parquet file: the episodes of ``first_seed..last_seed`` (both included) that did not fail.
+
+    ``num_successes`` counts those that ended with success; None for conversations, and in older manifests."""
 
     file: str
     first_seed: int
@@ -37,6 +44,7 @@ class Shard:
     num_episodes: int
     num_steps: int
     sha256: str
+    num_successes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,12 @@ class Split:
     @property
     def num_steps(self) -> int:
         return sum(shard.num_steps for shard in self.shards)
+
+    @property
+    def num_successes(self) -> int | None:
+        """Number of episodes that ended with success; None where a shard does not say."""
+        counts = [shard.num_successes for shard in self.shards if shard.num_successes is not None]
+        return sum(counts) if len(counts) == len(self.shards) else None
 
 
 def package_versions() -> dict[str, str]:
@@ -100,10 +114,14 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``manifest.json``, atomically. For human readers, each split also gets its numbers of episodes and steps."""
+    """Write ``manifest.json``, atomically. For human readers, each split also gets its numbers of episodes, of steps and,
+    where it has any, of episodes that succeeded."""
     content = {"format_version": MANIFEST_VERSION, **asdict(manifest)}
     for name, split in manifest.splits.items():
-        content["splits"][name] |= {"num_episodes": split.num_episodes, "num_steps": split.num_steps}
+        written = content["splits"][name]
+        written["shards"] = [_known(shard) for shard in written["shards"]]
+        numbers = {"num_episodes": split.num_episodes, "num_steps": split.num_steps, "num_successes": split.num_successes}
+        written |= _known(numbers)
     write_json(Path(folder) / MANIFEST, content)
 
 
@@ -127,6 +145,10 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(content["env_id"], dict(content["spec"]), splits, dict(content["versions"]), kind)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnyOrderError(f"{path} is damaged ({type(error).__name__}: {error}); collect the data anew") from None
+
+
+def _known(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 def _split(content: dict[str, Any]) -> Split:

@@ -6,6 +6,7 @@ A shard covers a fixed range of seeds. The manifest is written after the shards 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from anyorder.data.manifest import MANIFEST_VERSION, Shard, read_manifest
+from anyorder.data.manifest import MANIFEST_VERSION, Shard, Split, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing, sha256
 from anyorder.types import Trajectory
@@ -38,7 +39,9 @@ GRID_SCHEMA = pa.schema(
 def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
     """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically; returns its entry in the manifest.
     Equal episodes always make equal bytes."""
-    return write_rows(path, seeds, [_row(trajectory) for trajectory in trajectories], GRID_SCHEMA, sum(map(len, trajectories)))
+    rows = [_row(trajectory) for trajectory in trajectories]
+    shard = write_rows(path, seeds, rows, GRID_SCHEMA, sum(map(len, trajectories)))
+    return replace(shard, num_successes=sum(trajectory.success for trajectory in trajectories))
 
 
 def write_rows(path: Path, numbers: range, rows: Sequence[dict[str, Any]], schema: pa.Schema, num_steps: int) -> Shard:
@@ -111,12 +114,14 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
             " run the same `anyorder collect` again to continue"
         )
     if found.num_episodes == 0:
-        first = found.failures[0]
-        raise AnyOrderError(
-            f"all {found.num_seeds} episodes of the split {split!r} of {folder} failed"
-            f" (seed {first.seed}: {first.reason}); collect with another policy"
-        )
+        raise AnyOrderError(f"{nothing_kept(split, found)} in {folder}; collect with another policy")
     return found.shards
+
+
+def nothing_kept(name: str, split: Split) -> str:
+    """Says of a split without episodes that all failed, and why the first one did."""
+    first = split.failures[0]
+    return f"all {split.num_seeds} episodes of the split {name!r} failed (seed {first.seed}: {first.reason})"
 
 
 def shard_error(folder: Path, shard: Shard) -> str | None:

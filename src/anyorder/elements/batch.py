@@ -5,6 +5,8 @@ Legend: B trajectories, E elements, F frames.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
@@ -12,7 +14,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import GridLayout, GridVocabulary, collate, cut_into_parts, encode
+from anyorder.elements.grid import GridLayout, GridVocabulary, collate, cut_into_parts, encode, returns_beyond
 from anyorder.elements.layout import Layout
 from anyorder.types import Trajectory
 
@@ -123,6 +125,8 @@ class ByLength:
 class EncodedTrajectories(ByLength):
     """A split of a data set in a grid as elements, ready to be batched; lengths are counted in frames.
 
+    A line on stderr says so where returns-to-go leave the range that `returns_to_go` knows.
+
     Args:
         trajectories: at least one; the views of all have the same size.
         vocabulary: the values of the training split.
@@ -133,6 +137,8 @@ class EncodedTrajectories(ByLength):
 
     def __init__(self, trajectories: Sequence[Trajectory], vocabulary: GridVocabulary, max_frames: int | None = None) -> None:
         self.view = trajectories[0].observations.shape[1:3]
+        if beyond := returns_beyond(trajectories):
+            _say_that_returns_are_cut(trajectories[0].env_id, *beyond)
         whole = [encode(trajectory, vocabulary) for trajectory in trajectories]
         self._encoded = [part for encoded in whole for part in cut_into_parts(encoded, max_frames)]
         super().__init__([len(encoded.frames) for encoded in self._encoded])
@@ -140,6 +146,20 @@ class EncodedTrajectories(ByLength):
     def batch(self, index: Sequence[int]) -> Batch[GridLayout]:
         """The chosen trajectories, padded to the longest."""
         return Batch(*collate([self._encoded[i] for i in index], *self.view))
+
+
+_SAID: set[str] = set()
+
+
+def _say_that_returns_are_cut(env_id: str, low: float, high: float) -> None:
+    """Say it on stderr, once per environment, and in one process of a run only."""
+    if env_id not in _SAID and os.environ.get("RANK", "0") == "0":
+        _SAID.add(env_id)
+        print(
+            f"returns-to-go must lie between 0 and 1; found {low:g} to {high:g} in {env_id}; those beyond count as 0 or 1: to"
+            " learn returns, scale the rewards of the environment (gymnasium.wrappers.TransformReward) and collect anew",
+            file=sys.stderr,
+        )
 
 
 def _cut(index: Sequence[int], lengths: Sequence[int], most: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from anyorder.envs.minigrid import View
+from anyorder.envs.minigrid import View, num_actions_of
 from anyorder.errors import AnyOrderError
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what these imports print)
@@ -63,7 +63,7 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
     The bot gives up (DisappearedBoxError) when a random action opens a box, so such episodes are failures: about 3% on
     BabyAI-GoToRedBall-v0 with a noise of 0.4, and none in levels without boxes.
     """
-    planner, num_actions = _planner(env), _num_actions(env)
+    planner, number = _planner(env), num_actions_of(env)
     generator = np.random.default_rng([seed, _POLICY_STREAM])
     taken: int | None = None
 
@@ -71,7 +71,7 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
         nonlocal taken
         taken = int(planner.replan(taken))  # always asked, so that the plan follows what happened
         if generator.random() < noise:
-            taken = int(generator.integers(num_actions))
+            taken = int(generator.integers(number))
         return taken
 
     return act
@@ -80,14 +80,8 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
 def uniform(env: gym.Env, seed: int) -> Act:
     """Actions drawn independently and uniformly from all that the environment has. They depend on the seed alone."""
     generator = np.random.default_rng([seed, _POLICY_STREAM])
-    num_actions = _num_actions(env)
-    return lambda view: int(generator.integers(num_actions))
-
-
-def _num_actions(env: gym.Env) -> int:
-    """How many actions the environment has: 7, or 3 in MiniGrid-Dynamic-Obstacles-*."""
-    assert isinstance(env.action_space, gym.spaces.Discrete)  # as in all MiniGrid environments
-    return int(env.action_space.n)
+    number = num_actions_of(env)
+    return lambda view: int(generator.integers(number))
 
 
 def _planner(env: gym.Env) -> BabyAIBot:

@@ -25,6 +25,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from anyorder.envs.modules import SEPARATOR, import_allowed, require_allowed
 from anyorder.errors import AnyOrderError
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # must be set before minigrid imports pygame
@@ -47,8 +48,9 @@ NUM_COLORS = len(COLORS)
 NUM_DIRECTIONS = len(DIRECTIONS)
 NUM_STATES = max(len(DOOR_STATES), NUM_DIRECTIONS)  # a door's state, or the direction of a drawn agent
 NUM_ACTIONS = len(ACTIONS)
-SEPARATOR = "+"
-"""Joins the ids of several environments; no gymnasium id contains it."""
+
+
+_BEYOND = np.array([NUM_OBJECTS, NUM_COLORS, NUM_STATES], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,38 @@ class View:
     mission: str
 
 
+class NotMiniGrids(ValueError):
+    """An observation that MiniGrid could not show; the message says what is wrong with it."""
+
+
 def make_env(env_id: str) -> gym.Env:
-    """Make a registered environment whose observations have an image, a direction and a mission.
+    """Make a registered environment with MiniGrid's actions, whose observations have an image, a direction and a mission.
 
     Args:
-        env_id: a full gymnasium id with its version; ``module:id`` imports a module that registers it first.
+        env_id: a full gymnasium id with its version; or ``module:id``, where the module registers the id. The user must
+            have named the module (`anyorder.envs.modules.allow_module`).
 
     Raises:
-        AnyOrderError: for an id that is not registered, an environment that cannot be made (some of MiniGrid's
-            environments need files that its wheel lacks), or one with other observations.
+        AnyOrderError: for an id that is not registered, a module that the user did not name, an environment that cannot be
+            made (some of MiniGrid's environments need files that its wheel lacks), or one with other observations or
+            actions.
     """
-    if env_id not in gym.registry and ":" not in env_id:
-        raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(env_id)}")
+    require_allowed(env_id)
+    import_allowed()
+    name = env_id.rpartition(":")[2]
+    if name not in gym.registry:
+        raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(name)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "is out of date": the id names a version on purpose
             # The passive checker warns about correct MiniGrid environments and costs a tenth of the speed.
-            env = gym.make(env_id, disable_env_checker=True)
+            env = gym.make(name, disable_env_checker=True)
     except Exception as error:  # a constructor may raise anything
         raise AnyOrderError(
             f"the environment {env_id!r} could not be made ({type(error).__name__}: {error}); choose another"
         ) from error
     _check_observations(env_id, env.observation_space)
+    _check_actions(env_id, env.action_space)
     return env
 
 
@@ -112,20 +124,53 @@ def level_of(env_ids: str, seed: int) -> str:
     return names[seed % len(names)]
 
 
+def num_actions_of(env: gym.Env) -> int:
+    """How many actions an environment of `make_env` has, the first ones of MiniGrid's: 7, or 3 in
+    MiniGrid-Dynamic-Obstacles-*."""
+    assert isinstance(env.action_space, gym.spaces.Discrete)  # `make_env` has checked it
+    return int(env.action_space.n)
+
+
 def reset(env: gym.Env, seed: int) -> View:
     """Start an episode and return its first view. What the level generators print ("Sampling rejected: ...") is discarded.
 
     ``contextlib.redirect_stdout`` acts on the whole process, so it surrounds only the reset. Other threads that show
     progress meanwhile should write to stderr.
+
+    Raises:
+        AnyOrderError: when the environment needs a package that is not installed, or shows what MiniGrid does not have.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
-        observation, _ = env.reset(seed=seed)
-    return read_view(observation)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            observation, _ = env.reset(seed=seed)
+        return read_view(observation)
+    except (ImportError, gym.error.DependencyNotInstalled) as error:
+        raise AnyOrderError(
+            f"{_name(env)} needs a package that is not installed ({error}); install it, or choose another environment"
+        ) from error
+    except NotMiniGrids as error:
+        raise AnyOrderError(f"{error}, in {_name(env)}; choose another environment, or wrap this one") from error
 
 
 def read_view(observation: Mapping[str, Any]) -> View:
-    """The view in an observation of an environment that :func:`make_env` made. The image is not copied."""
-    return View(observation["image"], int(observation["direction"]), observation["mission"])
+    """The view in an observation of an environment that :func:`make_env` made. The image is not copied.
+
+    Raises:
+        NotMiniGrids: for numbers or a mission that MiniGrid does not have.
+    """
+    image, direction, mission = observation["image"], int(observation["direction"]), observation["mission"]
+    if not isinstance(mission, str):
+        raise NotMiniGrids(f"the mission must be a string; found {type(mission).__name__}")
+    if not 0 <= direction < NUM_DIRECTIONS:
+        raise NotMiniGrids(f"the direction must lie between 0 and {NUM_DIRECTIONS - 1}; found {direction}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != len(_BEYOND):
+        raise NotMiniGrids(f"the image must be uint8 [W, H, 3]; found {image.dtype} {image.shape}")
+    if (image >= _BEYOND).any():
+        raise NotMiniGrids(
+            "the image must hold MiniGrid's numbers of objects, colors and states, below"
+            f" {NUM_OBJECTS}, {NUM_COLORS} and {NUM_STATES}; found up to {image.max(axis=(0, 1)).tolist()}"
+        )
+    return View(image, direction, mission)
 
 
 def grid_world(env: gym.Env) -> MiniGridEnv:
@@ -136,7 +181,13 @@ def grid_world(env: gym.Env) -> MiniGridEnv:
 def _suggestion(env_id: str) -> str:
     known = [name for name in gym.registry if name.startswith(("MiniGrid-", "BabyAI-"))]
     close = difflib.get_close_matches(env_id, known, n=3)
-    return f"; did you mean {' or '.join(close)}?" if close else "; ids look like BabyAI-GoToRedBall-v0"
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return "; ids look like BabyAI-GoToRedBall-v0, or module:id where a module of yours registers the id"
+
+
+def _name(env: gym.Env) -> str:
+    return repr(env.spec.id) if env.spec else type(env.unwrapped).__name__
 
 
 def _image_space(env: gym.Env) -> gym.Space:
@@ -153,3 +204,11 @@ def _check_observations(env_id: str, space: gym.Space) -> None:
     shape = image.shape or ()
     if image.dtype != np.uint8 or len(shape) != 3 or shape[-1] != 3:
         raise AnyOrderError(f"the image must be uint8 [W, H, 3]; found {image.dtype} {image.shape} in {env_id!r}")
+
+
+def _check_actions(env_id: str, space: gym.Space) -> None:
+    if not isinstance(space, gym.spaces.Discrete) or space.start != 0 or space.n > NUM_ACTIONS:
+        raise AnyOrderError(
+            f"the actions must be MiniGrid's, Discrete({NUM_ACTIONS}) or the first of them; found {space} in {env_id!r}; choose"
+            " another environment, or wrap this one"
+        )

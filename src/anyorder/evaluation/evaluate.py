@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
-from anyorder.acting.rollout import FIRST_SEED, roll_out
+from anyorder.acting.rollout import FIRST_SEED, failures_among, roll_out
 from anyorder.acting.stepwise import quickest_policy
+from anyorder.data.manifest import Failure
 from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.grid import GridLayout
 from anyorder.errors import AnyOrderError
@@ -23,7 +24,7 @@ from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
-from anyorder.evaluation.outcomes import OUTCOMES_FILE, outcomes
+from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
 from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
 from anyorder.files import write_json
 from anyorder.masking.schedules import Rate
@@ -133,13 +134,14 @@ class Evaluation:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
         """
         self.model.eval()
-        findings = GridFindings(self.env_id, {}, None, [])
+        findings, failed = GridFindings(self.env_id, {}, None, []), _Failed([])
         with _progress() as bars:
             findings = replace(findings, modes=self._modes(bars))
             if "goals" in self.config.metrics:
-                findings = replace(findings, goals=self._goals(bars))
+                findings = replace(findings, goals=self._goals(bars, failed))
             if self.config.plays:
-                findings = self._episodes(findings, bars, folder)
+                findings = self._episodes(findings, bars, folder, failed)
+        findings = replace(findings, failures=failed.episodes)
         write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
 
@@ -175,16 +177,19 @@ class Evaluation:
             }
         return asked
 
-    def _goals(self, bars: Progress) -> GoalScore | None:
+    def _goals(self, bars: Progress, failed: _Failed) -> GoalScore | None:
         config = self.config
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         advance = _advance(bars, "reaching goals", len(seeds))
-        return reach_goals(self.model, self.env_id, seeds, config.temperature, config.seed, config.tried_penalty, advance)
+        drawn = config.temperature, config.seed, config.tried_penalty
+        return reach_goals(self.model, self.env_id, seeds, *drawn, advance, failed.of("goals"))
 
-    def _episodes(self, findings: GridFindings, bars: Progress, folder: Path) -> GridFindings:
+    def _episodes(self, findings: GridFindings, bars: Progress, folder: Path, failed: _Failed) -> GridFindings:
         config, policy = self.config, self.policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
+        for failure in failures_among(clean):
+            failed.of("clean")(failure)
         write_json(folder / OUTCOMES_FILE, outcomes(clean))
         if "task_success" in config.metrics:
             findings = replace(findings, task_success=TaskScore.of(clean, bot_length(self.env_id, seeds)))
@@ -193,7 +198,7 @@ class Evaluation:
             findings = replace(
                 findings,
                 robustness=[
-                    compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)))
+                    compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)), failed.of(str(arm)))
                     for arm in robustness_arms(config.robustness, config.robustness_forms)
                 ],
             )
@@ -207,6 +212,17 @@ class Evaluation:
     def cells(self) -> Cell:
         """The strategy that hides cells, for the scores and the pictures."""
         return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """Collects the episodes that failed."""
+
+    episodes: list[FailedEpisode]
+
+    def of(self, arm: str) -> Callable[[Failure], None]:
+        """A function that notes an episode of this arm."""
+        return lambda failure: self.episodes.append(FailedEpisode(arm, failure.seed, failure.reason))
 
 
 def _progress() -> Progress:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from rich.table import Table
 
+from anyorder.acting.rollout import finished
+from anyorder.data.manifest import Failure
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
-from anyorder.evaluation.outcomes import success
+from anyorder.evaluation.outcomes import FailedEpisode, success
 from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.tables import (
     accuracy_table,
     calibration_table,
+    failure_table,
     goal_table,
     nll_table,
     position_table,
@@ -32,7 +35,7 @@ class TaskScore:
 
     Attributes:
         success: share of the episodes that succeeded.
-        mean_reward: mean of the episodes' summed rewards.
+        mean_reward: mean of the episodes' summed rewards; without those that failed, as also in the length.
         mean_length: mean number of actions.
         seeds: first and last.
         bot_length: see `anyorder.evaluation.bot.bot_length`; None also in older results, which lack it.
@@ -45,11 +48,13 @@ class TaskScore:
     bot_length: float | None = None
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory], bot_length: float | None = None) -> TaskScore:
-        """Score ``trajectories``, played on consecutive seeds."""
-        rewards, lengths = [t.rewards.sum() for t in trajectories], [len(t) for t in trajectories]
-        seeds = trajectories[0].seed, trajectories[-1].seed
-        return cls(success(trajectories), float(np.mean(rewards)), float(np.mean(lengths)), seeds, bot_length)
+    def of(cls, played: Sequence[Trajectory | Failure], bot_length: float | None = None) -> TaskScore | None:
+        """Score what was played on consecutive seeds; None where every episode failed."""
+        if not (ended := finished(played)):
+            return None
+        rewards, lengths = [t.rewards.sum() for t in ended], [len(t) for t in ended]
+        seeds = played[0].seed, played[-1].seed
+        return cls(success(played), float(np.mean(rewards)), float(np.mean(lengths)), seeds, bot_length)
 
 
 class Findings(Protocol):
@@ -81,6 +86,7 @@ class GridFindings:
         task_success: the episodes played on clean views.
         robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.
+        failures: the episodes that the environment broke off.
     """
 
     env_id: str
@@ -88,6 +94,7 @@ class GridFindings:
     task_success: TaskScore | None
     robustness: list[RobustnessScore]
     goals: GoalScore | None = None
+    failures: list[FailedEpisode] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts, intervals and seeds."""
@@ -98,6 +105,7 @@ class GridFindings:
                 **({"task_success": self.task_success} if self.task_success else {}),
                 **({"robustness": self.robustness} if self.robustness else {}),
                 **({"goals": self.goals} if self.goals else {}),
+                **({"failures": self.failures} if self.failures else {}),
             }
         )
 
@@ -117,6 +125,8 @@ class GridFindings:
             shown.append(robustness_table(self.robustness))
         if self.goals:
             shown.append(goal_table(self.goals))
+        if self.failures:
+            shown.append(failure_table(self.failures))
         return shown
 
 
@@ -125,7 +135,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Proportion):
         return value.to_json()
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {name: _plain(entry) for name, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from anyorder.acting.goals import Goal, GoalPolicy
-from anyorder.acting.rollout import roll_out
+from anyorder.acting.rollout import failures_among, finished, roll_out
 from anyorder.data.episodes import ExpertSource
+from anyorder.data.manifest import Failure
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.outcomes import success
 from anyorder.evaluation.statistics import Proportion
@@ -46,6 +47,7 @@ def reach_goals(
     seed: int = 0,
     tried_penalty: float = 0.0,
     on_finish: Callable[[], None] | None = None,
+    on_failure: Callable[[Failure], None] = lambda failure: None,
 ) -> GoalScore | None:
     """Let BabyAI's bot play every seed, then let the model reach the bot's last observation in as many steps.
 
@@ -55,9 +57,10 @@ def reach_goals(
         seeds: of the episodes.
         temperature, seed, tried_penalty: of the actions, see `SampledPolicy`.
         on_finish: called once per finished episode.
+        on_failure: called with each of the model's episodes that failed; it counts as one that reached nothing.
 
     Returns:
-        The score, or None if the bot succeeded on no seed.
+        The score, or None if the bot succeeded on no seed, or every episode of the model failed.
 
     Raises:
         AnyOrderError: for an environment that is not of BabyAI, where there is no bot.
@@ -68,11 +71,15 @@ def reach_goals(
     policy = GoalPolicy(model, temperature, seed, tried_penalty)
     begins = [policy.towards(last_observation(one)) for one in shown]
     played = roll_out(policy, env_id, [one.seed for one in shown], on_finish=on_finish, begins=begins)
+    for failure in failures_among(played):
+        on_failure(failure)
+    if not (ended := finished(played)):
+        return None
     seen = sum(map(_was_seen, played, shown))
     return GoalScore(
         success(played),
         Proportion(seen, len(played)),
-        float(np.mean([len(one) for one in played])),
+        float(np.mean([len(one) for one in ended])),
         float(np.mean([len(one) for one in shown])),
         len(seeds) - len(shown),
         (seeds[0], seeds[-1]),
@@ -85,6 +92,8 @@ def last_observation(trajectory: Trajectory) -> Goal:
     return Goal(view, len(trajectory))
 
 
-def _was_seen(played: Trajectory, shown: Trajectory) -> bool:
+def _was_seen(played: Trajectory | Failure, shown: Trajectory) -> bool:
+    if isinstance(played, Failure):
+        return False
     same_view = (played.observations == shown.observations[-1]).all(axis=(1, 2, 3))
     return bool((same_view & (played.directions == shown.directions[-1])).any())

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scipy.stats import binomtest
 
+from anyorder.data.manifest import Failure
 from anyorder.evaluation.statistics import Proportion
 from anyorder.types import Trajectory
 
 OUTCOMES_FILE = "episodes.json"
 
 
-def outcomes(trajectories: Sequence[Trajectory]) -> dict[str, list[Any]]:
+@dataclass(frozen=True)
+class FailedEpisode:
+    """An episode that the environment broke off, or that could not be recorded. It counts as one without success.
+
+    Attributes:
+        arm: what was played: ``clean``, ``goals``, or the corruption.
+        seed: of the environment.
+        reason: the exception's name and message, or a sentence.
+    """
+
+    arm: str
+    seed: int
+    reason: str
+
+
+def outcomes(played: Sequence[Trajectory | Failure]) -> dict[str, list[Any]]:
     """One entry per episode: its environment ``seed``, ``success``, summed ``reward``, ``length`` in actions, and the
-    ``actions`` themselves: with the seed they are the whole episode (see `anyorder.report.replay`)."""
-    return {
-        "seed": [trajectory.seed for trajectory in trajectories],
-        "success": [bool(trajectory.success) for trajectory in trajectories],
-        "reward": [float(trajectory.rewards.sum()) for trajectory in trajectories],
-        "length": [len(trajectory) for trajectory in trajectories],
-        "actions": [trajectory.actions.tolist() for trajectory in trajectories],
+    ``actions`` themselves: with the seed they are the whole episode (see `anyorder.report.replay`). An episode that failed
+    has no actions; where there is one, ``failure`` says why (None for all others)."""
+    rows = [(0.0, []) if isinstance(one, Failure) else (float(one.rewards.sum()), one.actions.tolist()) for one in played]
+    found: dict[str, list[Any]] = {
+        "seed": [one.seed for one in played],
+        "success": [bool(one.success) for one in played],
+        "reward": [reward for reward, _ in rows],
+        "length": [len(actions) for _, actions in rows],
+        "actions": [actions for _, actions in rows],
     }
+    reasons = [one.reason if isinstance(one, Failure) else None for one in played]
+    return {**found, "failure": reasons} if any(reasons) else found
 
 
 def mcnemar(won: int, lost: int) -> float:
@@ -31,6 +53,14 @@ def mcnemar(won: int, lost: int) -> float:
     return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
-def success(trajectories: Sequence[Trajectory]) -> Proportion:
-    """The share of episodes that succeeded."""
-    return Proportion(sum(trajectory.success for trajectory in trajectories), len(trajectories))
+def success(played: Sequence[Trajectory | Failure]) -> Proportion:
+    """The share of episodes that succeeded; one that failed did not."""
+    return Proportion(sum(one.success for one in played), len(played))
+
+
+def count_failures(failed: Sequence[FailedEpisode]) -> list[tuple[str, int, str]]:
+    """Per arm: its name, how many of its episodes failed, and the most frequent reason."""
+    by_arm: dict[str, Counter[str]] = {}
+    for one in failed:
+        by_arm.setdefault(one.arm, Counter())[one.reason] += 1
+    return [(arm, reasons.total(), reasons.most_common(1)[0][0]) for arm, reasons in by_arm.items()]

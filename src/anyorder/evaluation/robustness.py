@@ -9,8 +9,9 @@ from typing import Any
 from anyorder.acting.corruptions import CORRUPTIONS, Corruption, Untold
 from anyorder.acting.policy import SampledPolicy
 from anyorder.acting.rebuilding import RebuildingPolicy
-from anyorder.acting.rollout import roll_out
+from anyorder.acting.rollout import failures_among, roll_out
 from anyorder.acting.stepwise import quickest_policy
+from anyorder.data.manifest import Failure
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import mcnemar, success
 from anyorder.evaluation.statistics import Proportion
@@ -93,7 +94,7 @@ class RobustnessAgent:
 
     def play(
         self, arm: RobustnessArm, env_id: str, seeds: Sequence[int], on_finish: Callable[[], None] | None = None
-    ) -> list[Trajectory]:
+    ) -> list[Trajectory | Failure]:
         """The episodes of an arm, in the order of the seeds; arguments as in `roll_out`."""
         form = FORMS[arm.form]
         policy = form.policy(self.model, self.temperature, self.seed, self.tried_penalty)
@@ -126,13 +127,15 @@ class RobustnessScore:
     p_value: float
 
     @classmethod
-    def of(cls, arm: RobustnessArm, clean: Sequence[Trajectory], corrupted: Sequence[Trajectory]) -> RobustnessScore:
-        """Compare two arms episode by episode.
+    def of(
+        cls, arm: RobustnessArm, clean: Sequence[Trajectory | Failure], corrupted: Sequence[Trajectory | Failure]
+    ) -> RobustnessScore:
+        """Compare two arms episode by episode; one that failed had no success.
 
         Raises:
             ValueError: if they did not play the same levels.
         """
-        if [_level(trajectory) for trajectory in clean] != [_level(trajectory) for trajectory in corrupted]:
+        if len(clean) != len(corrupted) or not all(map(_of_one_level, clean, corrupted)):
             raise ValueError("both arms must play the same seeds of one environment with the same missions; found others")
         before, after = success(clean), success(corrupted)
         won = sum(c.success and not t.success for t, c in zip(clean, corrupted))
@@ -151,16 +154,19 @@ class RobustnessScore:
         )
 
 
-def _level(trajectory: Trajectory) -> tuple[str, int, str]:
-    return trajectory.env_id, trajectory.seed, trajectory.mission
+def _of_one_level(one: Trajectory | Failure, other: Trajectory | Failure) -> bool:
+    if isinstance(one, Failure) or isinstance(other, Failure):
+        return one.seed == other.seed
+    return (one.env_id, one.seed, one.mission) == (other.env_id, other.seed, other.mission)
 
 
 def compare(
     agent: RobustnessAgent,
-    clean: Sequence[Trajectory],
+    clean: Sequence[Trajectory | Failure],
     arm: RobustnessArm,
     env_id: str,
     on_finish: Callable[[], None] | None = None,
+    on_failure: Callable[[Failure], None] = lambda failure: None,
 ) -> RobustnessScore:
     """Play the clean arm's seeds again, corrupted.
 
@@ -170,6 +176,9 @@ def compare(
         arm: the corruption, and what the agent is told about it.
         env_id: where ``clean`` was played, see `roll_out`.
         on_finish: called once per finished episode.
+        on_failure: called with each episode that failed.
     """
-    played = agent.play(arm, env_id, [trajectory.seed for trajectory in clean], on_finish)
+    played = agent.play(arm, env_id, [one.seed for one in clean], on_finish)
+    for failure in failures_among(played):
+        on_failure(failure)
     return RobustnessScore.of(arm, clean, played)

@@ -12,10 +12,11 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.outcomes import FailedEpisode
 from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.files import read_json
 
-NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals")
+NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "failures")
 
 
 def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
@@ -45,6 +46,7 @@ def findings_from(content: Mapping[str, Any]) -> GridFindings:
         task_success=restored(TaskScore | None, content.get("task_success")),
         robustness=restored(list[RobustnessScore], content.get("robustness", [])),
         goals=restored(GoalScore | None, content.get("goals")),
+        failures=restored(list[FailedEpisode], content.get("failures", [])),
     )
 
 

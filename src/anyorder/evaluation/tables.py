@@ -9,6 +9,7 @@ from rich.table import Table
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import GroupScore, Scores
+from anyorder.evaluation.outcomes import FailedEpisode, count_failures
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
 
@@ -85,6 +86,14 @@ def goal_table(score: GoalScore) -> Table:
     table = _table("Goals reached, mission untold", *columns)
     lengths = f"{score.mean_length:.1f}", f"{score.expert_length:.1f}"
     table.add_row(f"{score.success.count:,}", str(score.success), str(score.seen), *lengths)
+    return table
+
+
+def failure_table(failed: Sequence[FailedEpisode]) -> Table:
+    """The episodes that the environment broke off, by arm."""
+    table = _table("Episodes that failed in the environment, counted as no success", "played", "failed", "most frequent reason")
+    for arm, number, reason in count_failures(failed):
+        table.add_row(arm, f"{number:,}", reason)
     return table
 
 

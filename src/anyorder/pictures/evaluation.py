@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anyorder.acting.corruptions import Occlusion
-from anyorder.acting.rollout import roll_out
+from anyorder.acting.rollout import finished, roll_out
 from anyorder.evaluation.evaluate import Evaluation
 from anyorder.evaluation.findings import GridFindings
 from anyorder.files import replacing
@@ -46,5 +46,6 @@ def _write_film(evaluation: Evaluation, folder: Path) -> None:
     """Film the first episodes, played with holes that the agent is told about."""
     first, holes = evaluation.config.first_seed, Occlusion(evaluation.config.cell_rate)
     seeds = range(first, first + evaluation.config.num_gif_episodes)
-    played = roll_out(evaluation.policy(), evaluation.env_id, seeds, holes)
-    episode_film(evaluation.model, played, holes).write(folder, "episodes")
+    played = finished(roll_out(evaluation.policy(), evaluation.env_id, seeds, holes))
+    if played:
+        episode_film(evaluation.model, played, holes).write(folder, "episodes")

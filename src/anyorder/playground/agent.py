@@ -13,7 +13,7 @@ from anyorder.playground.scene import Scene, from_digits
 
 
 def action_probabilities(model: GridModel, scene: Scene, roles: str, rebuilds: bool) -> list[float]:
-    """The agent's probabilities of the 7 actions after the last view.
+    """The agent's probabilities of the 7 actions after the last view, 0 for those that the environment does not have.
 
     Args:
         model: a grid model, in evaluation mode.
@@ -29,6 +29,7 @@ def _history(model: GridModel, scene: Scene, roles: str) -> History:
     layout = scene.batch(model.view).layout
     unknown = layout.grid.frames(from_digits(roles, layout) != Role.CONTEXT)[0].numpy()
     history = History(model.vocabulary, scene.encoded.mission)
+    history.num_actions = scene.num_actions
     for view, action, hidden in zip(scene.views, [*scene.actions, None], unknown):
         history.observe(view, hidden[:-3].reshape(view.image.shape), unknown_direction=bool(hidden[-3]))
         if action is not None:

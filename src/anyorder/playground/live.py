@@ -6,11 +6,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-import gymnasium as gym
-
 from anyorder.acting.policy import History
 from anyorder.elements.grid import Encoded
 from anyorder.envs import minigrid
+from anyorder.envs.episode import Episode
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
@@ -31,56 +30,57 @@ class LiveEnvironment:
         self._level = minigrid.level_of(env_id, 0)
         self._env = minigrid.make_env(self._level)
         self._lock = threading.Lock()
-        self._seed: int | None = None
-        self._actions: list[int] = []
-        self._views: list[View] = []
+        self._episode: Episode | None = None
         self._worlds: list[World] = []
-        self._outcome = "running"
 
     def scene(self, seed: int, actions: Sequence[int]) -> Scene:
         """The episode that these actions lead to, from this seed.
 
         Raises:
-            AnyOrderError: for an action after the end, and for one that the environment does not have.
+            AnyOrderError: for an action after the end, one that the environment does not have, or one at which it fails.
         """
         with self._lock:
-            if seed != self._seed or self._actions != list(actions[: len(self._actions)]):
-                self._reset(seed)
-            for action in actions[len(self._actions) :]:
-                self._step(action)
-            past = tuple(self._views), tuple(self._actions)
-            return Scene(self._env_id(), seed, *past, _so_far(self._model, *past), self._outcome, tuple(self._worlds))
+            episode, self._episode = self._episode, None  # should this fail halfway, the next request starts anew
+            if episode is None or seed != episode.seed or episode.actions != list(actions[: len(episode.actions)]):
+                episode = self._begin(seed)
+            for action in actions[len(episode.actions) :]:
+                self._step(episode, action)
+            self._episode = episode
+            past = tuple(episode.views), tuple(episode.actions)
+            return Scene(
+                episode.env_id,
+                seed,
+                *past,
+                _so_far(self._model, *past),
+                _outcome(episode),
+                tuple(self._worlds),
+                minigrid.num_actions_of(self._env),
+            )
 
-    def _env_id(self) -> str:
-        assert self._env.spec is not None  # gymnasium.make sets it
-        return self._env.spec.id
-
-    def _reset(self, seed: int) -> None:
-        self._seed = None  # should this fail halfway, the next request starts anew
+    def _begin(self, seed: int) -> Episode:
         if (level := minigrid.level_of(self._env_ids, seed)) != self._level:
             self._env, self._level = minigrid.make_env(level), level
-        view = minigrid.reset(self._env, seed)
+        episode = Episode(self._env, self._level, seed)
+        (view,) = episode.views
         self._model.check(view.image.shape[:2], len(view.mission.split()))
-        self._seed, self._actions, self._views, self._worlds = seed, [], [], []
-        self._outcome = "running"
-        self._observe(view)
+        self._worlds = [World.of(self._env)]
+        return episode
 
-    def _step(self, action: int) -> None:
-        if self._outcome != "running":
-            raise AnyOrderError(f"this episode ended after {len(self._actions)} actions; reset it to go on")
-        space = self._env.action_space
-        assert isinstance(space, gym.spaces.Discrete)
-        if action >= space.n:
-            raise AnyOrderError(f"an action of {self._env_id()} must lie between 0 and {space.n - 1}; found {action}")
-        observation, reward, terminated, truncated, _ = self._env.step(action)
-        self._actions.append(action)
-        self._observe(minigrid.read_view(observation))
-        if terminated or truncated:
-            self._outcome = ("success" if float(reward) > 0 else "failure") if terminated else "truncated"
-
-    def _observe(self, view: View) -> None:
-        self._views.append(view)
+    def _step(self, episode: Episode, action: int) -> None:
+        if episode.over:
+            raise AnyOrderError(f"this episode ended after {len(episode.actions)} actions; reset it to go on")
+        highest = minigrid.num_actions_of(self._env) - 1
+        if action > highest:
+            raise AnyOrderError(f"an action of {episode.env_id} must lie between 0 and {highest}; found {action}")
+        episode.step(action)
         self._worlds.append(World.of(self._env))
+
+
+def _outcome(episode: Episode) -> str:
+    """See `Scene`."""
+    if episode.terminated:
+        return "success" if episode.rewards[-1] > 0 else "failure"
+    return "truncated" if episode.truncated else "running"
 
 
 def _so_far(model: GridModel, views: Sequence[View], actions: Sequence[int]) -> Encoded:

@@ -14,7 +14,7 @@ import torch
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import Encoded, GridLayout, collate
 from anyorder.elements.layout import Layout
-from anyorder.envs.minigrid import View
+from anyorder.envs.minigrid import NUM_ACTIONS, View
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import reconstruct
 from anyorder.pages.world import World
@@ -31,6 +31,7 @@ class Scene:
         encoded: the same episode as values.
         outcome: ``success``, ``failure`` (it ended without a reward), ``truncated`` (the step limit) or ``running``.
         worlds: F of them, or none where the environment does not reproduce the recording.
+        num_actions: how many actions the environment has; all of MiniGrid's where it is not known.
     """
 
     env_id: str
@@ -40,6 +41,7 @@ class Scene:
     encoded: Encoded
     outcome: str
     worlds: Sequence[World]
+    num_actions: int = NUM_ACTIONS
 
     def batch(self, size: tuple[int, int]) -> Batch[GridLayout]:
         """A batch of this episode alone; ``size`` is columns and rows of the view."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import gymnasium as gym
 import numpy as np
 
 from anyorder.acting.rollout import roll_out
@@ -57,15 +58,17 @@ class Scenes:
 
     def _play(self, source: Played) -> Trajectory:
         if source.player == "agent":
-            return roll_out(quickest_policy(self.model), self.env_id, [source.seed])[0]
-        (episode,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
+            (episode,) = roll_out(quickest_policy(self.model), self.env_id, [source.seed])
+        else:
+            (episode,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
         if isinstance(episode, Failure):
-            raise AnyOrderError(f"the bot failed on seed {source.seed} ({episode.reason}); choose another seed")
+            raise AnyOrderError(f"the {source.player} failed on seed {source.seed} ({episode.reason}); choose another seed")
         return episode
 
 
 def _whole(trajectory: Trajectory, model: GridModel) -> Scene:
     model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
+    env = _environment(trajectory.env_id)
     seen = zip(trajectory.observations, trajectory.directions.tolist())
     return Scene(
         env_id=trajectory.env_id,
@@ -74,16 +77,21 @@ def _whole(trajectory: Trajectory, model: GridModel) -> Scene:
         actions=trajectory.actions.tolist(),
         encoded=encode(trajectory, model.vocabulary),
         outcome="success" if trajectory.success else "truncated" if trajectory.truncated else "failure",
-        worlds=_worlds(trajectory),
+        worlds=_worlds(env, trajectory) if env else [],
+        num_actions=minigrid.num_actions_of(env) if env else minigrid.NUM_ACTIONS,
     )
 
 
-def _worlds(trajectory: Trajectory) -> list[World]:
-    """The environment at every frame; none if it cannot be made, or shows something else than was recorded."""
+def _environment(env_id: str) -> gym.Env | None:
+    """None if it cannot be made."""
     try:
-        env = minigrid.make_env(trajectory.env_id)
+        return minigrid.make_env(env_id)
     except AnyOrderError:
-        return []
+        return None
+
+
+def _worlds(env: gym.Env, trajectory: Trajectory) -> list[World]:
+    """The environment at every frame; none if it shows something else than was recorded."""
     view, worlds = minigrid.reset(env, trajectory.seed), []
     for recorded, action in zip(trajectory.observations, [*trajectory.actions.tolist(), None]):
         if not np.array_equal(view.image, recorded):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, GridLayout, GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import AFTER_CELLS, GridLayout, raw_actions, raw_cells
 from anyorder.elements.layout import Attribute
 from anyorder.evaluation.modes import Mode
 from anyorder.inference.decoding import ask
@@ -85,17 +85,21 @@ def answered(model: GridModel, batch: Batch[GridLayout], mode: Mode, generator: 
 
 
 @torch.no_grad()
-def action_chances(model: GridModel, batch: Batch[GridLayout], unknown: Tensor) -> np.ndarray:
+def action_chances(model: GridModel, batch: Batch[GridLayout], unknown: Tensor, num_actions: int) -> np.ndarray:
     """float ``[F - 1, A]``: the probability of each action given what the agent knew before it acted.
 
     Args:
         model: in evaluation mode.
         batch: of one trajectory.
         unknown: bool ``[1, E]``; True for what was hidden from the agent.
+        num_actions: how many actions the environment has; the others have probability 0.
     """
     order = imitate(batch.layout)
     order.roles[unknown & batch.layout.present] = Role.HIDDEN
-    return _action_probabilities(ask(model, batch, order), model.vocabulary)
+    first, size = model.vocabulary.offsets[Attribute.ACTION], model.vocabulary.sizes[Attribute.ACTION]
+    logits = ask(model, batch, order)[:, first : first + size].double()
+    logits[:, num_actions:] = -torch.inf
+    return logits.softmax(dim=-1).numpy()
 
 
 def unknown_elements(batch: Batch[GridLayout], cells: np.ndarray) -> Tensor:
@@ -104,8 +108,3 @@ def unknown_elements(batch: Batch[GridLayout], cells: np.ndarray) -> Tensor:
     frames = batch.layout.grid.frames(unknown)
     frames[0, :, :-AFTER_CELLS] = torch.from_numpy(cells.copy()).flatten(1).repeat_interleave(3, dim=1)
     return unknown
-
-
-def _action_probabilities(logits: Tensor, vocabulary: GridVocabulary) -> np.ndarray:
-    first = vocabulary.offsets[Attribute.ACTION]
-    return logits[:, first : first + vocabulary.sizes[Attribute.ACTION]].double().softmax(dim=-1).numpy()

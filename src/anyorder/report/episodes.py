@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from anyorder.acting.corruptions import Corruption, Occlusion
-from anyorder.acting.rollout import roll_out
+from anyorder.acting.rollout import finished, roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.envs.minigrid import ACTIONS, level_of
+from anyorder.envs.minigrid import ACTIONS, level_of, make_env, num_actions_of
 from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.masking.order import reconstruct
 from anyorder.masking.strategies import ForwardDynamics
@@ -70,16 +70,18 @@ def episode_groups(run: ReportedRun, num_shown: int, on_part: Callable[[], None]
 
 
 def _stored(run: ReportedRun) -> list[PlayableEpisode]:
-    """The episodes that the evaluation stored; empty if it stored no actions, as older ones did not."""
+    """The episodes that the evaluation stored, without those that failed; empty if it stored no actions, as older ones did
+    not."""
     columns = (run.outcomes.get(name, []) for name in ("seed", "success", "actions"))
-    return [PlayableEpisode(*row) for row in zip(*columns)]
+    episodes = [PlayableEpisode(*row) for row in zip(*columns)]
+    return [episode for episode in episodes if episode.actions]
 
 
 def _play(run: ReportedRun, corruption: Corruption, num_shown: int) -> list[PlayableEpisode]:
     config = run.judged_by
     policy = quickest_policy(run.model, config.temperature, config.seed, config.tried_penalty)
     seeds = range(config.first_seed, config.first_seed + PLAYED_PER_SHOWN * num_shown)
-    played = roll_out(policy, run.played_on, seeds, corruption)
+    played = finished(roll_out(policy, run.played_on, seeds, corruption))
     return [PlayableEpisode(one.seed, one.success, one.actions.tolist()) for one in played]
 
 
@@ -105,13 +107,14 @@ def _groups(
 
 
 def _film(run: ReportedRun, episode: PlayableEpisode, corruption: Corruption) -> dict[str, Any]:
-    trajectory, worlds = replay(level_of(run.played_on, episode.seed), episode.seed, episode.actions)
+    level = level_of(run.played_on, episode.seed)
+    trajectory, worlds = replay(level, episode.seed, episode.actions)
     batch = EncodedTrajectories([trajectory], run.model.vocabulary).batch([0])
     shown = percepts(trajectory, corruption)
     holes = np.stack([_unknown(percept.unknown, trajectory) for percept in shown])
     unknown = unknown_elements(batch, holes)
     answer = answered(run.model, batch, _asked(unknown, bool(holes.any())), torch.Generator())
-    chances = action_chances(run.model, batch, unknown)
+    chances = action_chances(run.model, batch, unknown, num_actions_of(make_env(level)))
     view = dict(zip(("columns", "rows"), trajectory.observations.shape[1:3]))
     world = dict(zip(("columns", "rows"), worlds[0].cells.shape[:2]))
     last = "What it believed" if holes.any() else "What it had expected"

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from anyorder.envs import minigrid
+from anyorder.envs.episode import Episode
 from anyorder.pages.world import World
 from anyorder.types import Trajectory
 
@@ -23,27 +22,14 @@ def replay(env_id: str, seed: int, actions: Sequence[int]) -> tuple[Trajectory, 
         actions: at least one; what follows the end of the episode is left out.
 
     Raises:
-        AnyOrderError: for an unknown environment.
+        AnyOrderError: for an unknown environment, or one that does not go on as it did.
     """
     env = minigrid.make_env(env_id)
-    views, worlds, rewards = [minigrid.reset(env, seed)], [World.of(env)], []
-    terminated = truncated = False
+    episode = Episode(env, env_id, seed)
+    worlds = [World.of(env)]
     for action in actions:
-        observation, reward, terminated, truncated, _ = env.step(int(action))
-        views.append(minigrid.read_view(observation))
+        episode.step(int(action))
         worlds.append(World.of(env))
-        rewards.append(float(reward))
-        if terminated or truncated:
+        if episode.over:
             break
-    record = Trajectory(
-        env_id=env_id,
-        seed=seed,
-        mission=views[0].mission,
-        observations=np.stack([view.image for view in views]),
-        directions=np.array([view.direction for view in views], np.uint8),
-        actions=np.array(actions[: len(rewards)], np.uint8),
-        rewards=np.array(rewards, np.float32),
-        terminated=terminated,
-        truncated=truncated,
-    )
-    return record, worlds
+    return episode.trajectory(), worlds

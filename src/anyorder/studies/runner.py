@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from anyorder.build.collecting import CollectOptions
 from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.errors import AnyOrderError, Interrupted
@@ -114,11 +115,16 @@ def _settings(run: Run) -> dict[str, Any]:
 def _check_folder(run: Run) -> None:
     path = run.folder / SETTINGS_FILE
     began = (run.folder / "checkpoints").exists()
-    if began and (not path.exists() or read_json(path) != _settings(run)):
+    if began and (not path.exists() or _with_defaults(read_json(path)) != _settings(run)):
         raise AnyOrderError(
             f"{run.folder} holds a run of other settings than the study now asks for; choose another --output_dir, or"
             " remove that folder to run it anew"
         )
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """An older run used the defaults of the options of collecting that its settings do not mention."""
+    return {**settings, "data": {**asdict(CollectOptions()), **settings["data"]}}
 
 
 def _run(run: Run) -> Outcome:

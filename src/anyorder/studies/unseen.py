@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from anyorder.envs.minigrid import SEPARATOR
+from anyorder.envs.modules import SEPARATOR
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
 from anyorder.studies.measures import in_points
 from anyorder.studies.runner import Outcome
