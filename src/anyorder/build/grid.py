@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from anyorder.build.checkpoints import load_grid_transformer
+from anyorder.build.splits import validation_split
 from anyorder.config import ModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -35,7 +36,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
             " example with --config configs/models/minilm_chats.yaml"
         )
     path = Path(config.data.path)
-    train, validation = read_split(path, "train", config.data.num_demonstrations), read_split(path, "validation")
+    train = read_split(path, "train", config.data.num_demonstrations)
     columns, rows = train[0].observations.shape[1:3]
     model = _first_model(config, GridVocabulary.of(train), (columns, rows))
     header = {
@@ -47,7 +48,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
     return Job(
         model=model,
         train=EncodedTrajectories(train, model.vocabulary),
-        validation=EncodedTrajectories(validation, model.vocabulary),
+        validation=validation_split(path, lambda: EncodedTrajectories(read_split(path, "validation"), model.vocabulary)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight),

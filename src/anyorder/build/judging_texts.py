@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from anyorder.build.checkpoints import load_conversation_model
+from anyorder.build.splits import say
 from anyorder.config import DataConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
@@ -48,5 +49,7 @@ def judge_texts(
             seed=config.seed,
             on_batch=lambda way, size: bars.advance(tasks[way], size),
         )
+    for way, number in findings.left_out.items():
+        say(f"{path}, test: {number} of {len(test)} conversations have nothing that {way} asks for and do not count there")
     write_json(folder / "metrics.json", findings.to_json())
     return findings, header

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from anyorder.build.conversations import ConversationReader
 from anyorder.build.pretrained import Pretrained, pretrained
+from anyorder.build.splits import validation_split
 from anyorder.config import AdapterConfig, DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -18,9 +19,7 @@ from anyorder.data.text_storage import read_text_split
 from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Layout
-from anyorder.elements.text.codec import TextCodec
-from anyorder.elements.text.elements import EncodedTexts
-from anyorder.elements.text.form import LLADA2, PLAIN, ChatForm
+from anyorder.elements.text.form import LLADA2, PLAIN
 from anyorder.errors import AnyOrderError
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid_text.grid_as_text import GridAsText
@@ -30,8 +29,11 @@ from anyorder.training.divided import loads_weights
 from anyorder.training.folder_store import CheckpointFolder, read_header
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import Job
+from anyorder.types import Trajectory
 
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
+PROBED_PROGRESS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Moments of training at which a conversation must have something that the strategy of that moment can ask for."""
 
 
 def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[Any]:
@@ -65,36 +67,6 @@ def load_on_conversations(folder: Path) -> tuple[ConversationModel, dict[str, An
 
 
 @dataclass(frozen=True, eq=False)
-class ConversationReader:
-    """Reads conversations for a model.
-
-    Attributes:
-        codec: the codec of the model's tokenizer.
-        form: the marks between turns, and their rooms.
-        limit: the most tokens that a conversation may have.
-    """
-
-    codec: TextCodec
-    form: ChatForm
-    limit: int
-
-    def read(self, data: DataConfig, split: str) -> EncodedTexts:
-        """The conversations of a split that fit into the limit. A line on stderr says how many do not fit.
-
-        Raises:
-            AnyOrderError: when none fits, or the data set does not hold conversations.
-        """
-        trajectories = read_text_split(Path(data.path), split, data.num_demonstrations)
-        texts, left_out = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit)
-        where = f"{data.path}, {split}"
-        if left_out:
-            print(f"{where}: {len(left_out)} of {len(trajectories)} conversations do not fit and are left out", file=sys.stderr)
-        if not len(texts):
-            raise AnyOrderError(f"{where}: no conversation fits into {self.limit} tokens; raise language_model.max_tokens")
-        return texts
-
-
-@dataclass(frozen=True, eq=False)
 class ConversationModel:
     """A language model of conversations.
 
@@ -120,15 +92,19 @@ def _on_grids(
 ) -> Job[GridLayout]:
     settings = _settings(config)
     path = Path(config.data.path)
-    train, validation = read_split(path, "train", config.data.num_demonstrations), read_split(path, "validation")
+    train = read_split(path, "train", config.data.num_demonstrations)
     columns, rows = train[0].observations.shape[1:3]
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
+
+    def encoded(trajectories: Sequence[Trajectory]) -> EncodedTrajectories:
+        return EncodedTrajectories(trajectories, vocabulary, settings.max_frames)
+
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
-        train=EncodedTrajectories(train, vocabulary, settings.max_frames),
-        validation=EncodedTrajectories(validation, vocabulary, settings.max_frames),
+        train=encoded(train),
+        validation=validation_split(path, lambda: encoded(read_split(path, "validation"))),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight),
@@ -145,10 +121,12 @@ def _on_conversations(
     settings = _settings(config)
     inner = pretrained(settings, lambda: _training_texts(config.data), for_grids=False, weights=loads_weights())
     conversations = _conversation_model(settings, inner)
+    reader, every = conversations.reader, DataConfig(config.data.path)
+    throughout = [strategy_at(progress) for progress in PROBED_PROGRESS]
     return Job(
         model=conversations.model,
-        train=conversations.reader.read(config.data, "train"),
-        validation=conversations.reader.read(DataConfig(config.data.path), "validation"),
+        train=reader.read(config.data, "train", throughout),
+        validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
         strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, object_weight=1.0),
@@ -178,10 +156,9 @@ def _grid_model(
 
 def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> ConversationModel:
     codec, architecture = inner.codec, inner.model.config
-    readable = architecture.max_position_embeddings
-    limit = readable if config.max_tokens is None else min(config.max_tokens, readable)
     model = MaskedLanguageModel(inner.model, codec.mask_id, None if codec.pad_id == codec.end_id else codec.pad_id)
-    return ConversationModel(model, ConversationReader(codec, CHAT_FORMS[config.chat_form], limit), architecture.vocab_size)
+    form, readable = CHAT_FORMS[config.chat_form], architecture.max_position_embeddings
+    return ConversationModel(model, ConversationReader(codec, form, config.max_tokens, readable), architecture.vocab_size)
 
 
 def _no_texts() -> Iterable[str]:

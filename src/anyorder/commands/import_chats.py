@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -26,6 +27,7 @@ class ImportOptions:
         test: share of the tasks for testing.
         seed: of the split.
         skip_bad_lines: leave out lines that are wrong, and list them in the manifest.
+        task_key: field of a line that names its task, such as info.task_id; attempts at one task never lie in two splits.
     """
 
     input: str | list[str]
@@ -35,6 +37,7 @@ class ImportOptions:
     test: float = 0.05
     seed: int = 0
     skip_bad_lines: bool = False
+    task_key: str | None = None
 
 
 def import_parser() -> ArgumentParser:
@@ -54,11 +57,13 @@ def run_import(options: ImportOptions) -> Manifest:
     files = [options.input] if isinstance(options.input, str) else options.input
     if not files:
         raise AnyOrderError("--input must name at least one file; found none")
-    spec = ImportSpec(options.format, options.validation, options.test, options.seed, options.skip_bad_lines)
-    manifest = import_chats([Path(file) for file in files], Path(options.output_dir), spec)
+    settings = {field.name: getattr(options, field.name) for field in fields(ImportSpec)}
+    manifest = import_chats([Path(file) for file in files], Path(options.output_dir), ImportSpec(**settings))
     for name, split in manifest.splits.items():
         print(f"{name:10} {split.num_episodes:6,} trajectories {split.num_steps:8,} actions")
     skipped = manifest.spec["skipped_lines"]
     left_out = f"; {len(skipped)} lines left out (listed in the manifest)" if skipped else ""
     print(f"{manifest.env_id} in {options.output_dir}{left_out}")
+    for note in manifest.spec.get("notes", []):
+        print(f"note: {note}", file=sys.stderr)
     return manifest

@@ -6,7 +6,7 @@ Legend: K targets, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from anyorder.evaluation.statistics import Proportion
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Order
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit
+from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit, answerable
 from anyorder.models.contract import Model
 from anyorder.seeding import stream
 
@@ -61,14 +61,17 @@ class TextFindings:
         env_id: which task the conversations are about.
         scores: way of asking -> "actions", "observations", and each followed by " ends" -> score; what has no tokens is
             left out.
+        left_out: way of asking -> how many conversations have nothing that it asks for; only ways that leave some out.
     """
 
     env_id: str
     scores: dict[str, dict[str, TokenScore]]
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts and intervals."""
-        return {"env_id": self.env_id} | {
+        left_out = {"left_out": self.left_out} if self.left_out else {}
+        return {"env_id": self.env_id, **left_out} | {
             way: {
                 name: {
                     "accuracy": score.accuracy.to_json(),
@@ -125,17 +128,21 @@ def score_texts(
     """
     model.eval()
     shares = {name: _shares(train, kind, num_tokens, budget) for name, kind in SCORED_KINDS.items()}
-    scores = {}
+    scores, left_out = {}, dict[str, int]()
     for way, strategy in text_orders(unit_rate).items():
         sums: dict[str, Tensor] = {}
         for number, index in enumerate(test.in_order(budget)):
             batch = test.batch(index)
-            order = strategy(batch.layout, stream(seed, "evaluation", way, number))
-            if order.targets.any():
+            asked = answerable(strategy, batch.layout).nonzero()[:, 0]
+            if len(asked) < len(index):
+                left_out[way] = left_out.get(way, 0) + len(index) - len(asked)
+                batch = batch.rows(asked)
+            if len(asked):
+                order = strategy(batch.layout, stream(seed, "evaluation", way, number))
                 _add(sums, model, batch, order, shares, end_id)
             on_batch(way, len(index))
         scores[way] = {name: _score(found) for name, found in sorted(sums.items())}
-    return TextFindings(env_id, scores)
+    return TextFindings(env_id, scores, left_out)
 
 
 def _shares(train: EncodedData[Layout], kind: Kind, num_tokens: int, budget: Budget) -> Tensor:

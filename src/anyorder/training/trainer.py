@@ -50,7 +50,7 @@ class Job(Generic[LayoutT]):
 
     Attributes:
         model: a torch module.
-        train, validation: encoded splits.
+        train, validation: encoded splits; without a validation split, the last weights are the best ones.
         budget: size of one batch; all processes together compute one.
         strategy_at: from the progress of training (0..1) to the strategy of that update.
         weighting: how much each target counts in the loss.
@@ -64,7 +64,7 @@ class Job(Generic[LayoutT]):
 
     model: Model[LayoutT]
     train: EncodedData[LayoutT]
-    validation: EncodedData[LayoutT]
+    validation: EncodedData[LayoutT] | None
     budget: Budget
     strategy_at: Callable[[float], Strategy]
     weighting: Weighting
@@ -217,15 +217,19 @@ class _Run(Generic[LayoutT]):
         together = any(isinstance(parameter, DTensor) for parameter in plain.parameters())
         if together or self.accelerator.is_main_process:
             job = self.job
-            self.scores = validate(plain, job.validation, job.strategy_at(1.0), job.weighting, job.budget, config.seed)
-            self.scores |= self.job.watch(plain)
-        if journal:
+            self.scores = job.watch(plain)
+            if job.validation is not None:
+                scores = validate(plain, job.validation, job.strategy_at(1.0), job.weighting, job.budget, config.seed)
+                self.scores = scores | self.scores
+        if journal and self.scores:
             journal.write(update, "validation", self.scores)
-        self._keep_if_best()
+        self._keep_if_best(update)
 
-    def _keep_if_best(self) -> None:
-        """Save the weights as ``best`` if the scores of the main process are better than before."""
-        [found] = broadcast_object_list([quality(self.scores) if self.accelerator.is_main_process else None])
+    def _keep_if_best(self, update: int) -> None:
+        """Save the weights as ``best`` if the scores of the main process are better than before, or if nothing is scored."""
+        found = float(update)
+        if self.job.validation is not None:
+            [found] = broadcast_object_list([quality(self.scores) if self.accelerator.is_main_process else None])
         if found > self.best:
             self.best = found
             self.job.store.save_weights(self.accelerator, self.model, "best")

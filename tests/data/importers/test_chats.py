@@ -53,6 +53,12 @@ OPENAI = {
 }
 
 
+def eto_about(number):
+    """Another conversation under the same rules."""
+    texts = [turn["value"] for turn in ETO["conversations"]]
+    return turns(*texts[:2], f"Instruction: find item {number}\n[Search]", *texts[3:])
+
+
 def file_of(tmp_path, *lines, name="chat.jsonl"):
     path = tmp_path / name
     path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines) + "\n")
@@ -70,7 +76,8 @@ def told(trajectory):
 
 
 def test_eto(tmp_path):
-    found = read_one(tmp_path, ETO)
+    path = file_of(tmp_path, ETO, *[eto_about(n) for n in range(9)])
+    found = next(read_chat(path, format_of(path)))
     assert told(found) == [
         ("mission", "user", False),
         ("mission", "assistant", False),
@@ -128,25 +135,6 @@ def test_openai_with_tools(tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    ("answer", "following", "is_mission"),
-    [
-        ("OK", ["go on", "Action: look"], True),
-        ("Sure, I understand the rules.", ["go on", "Action: look"], True),
-        ("OK", ["done"], False),  # nobody acts after it
-        ("Okay. Action: look", ["go on", "Action: look"], False),
-        ("Okra is green", ["go on", "Action: look"], False),
-        ("OK " + "word " * 60, ["go on", "Action: look"], False),
-        ("Action: look", ["go on", "Action: look"], False),
-    ],
-)
-def test_what_counts_as_an_acknowledgement(tmp_path, answer, following, is_mission):
-    texts = ["rules", answer, *following]
-    turns = [{"from": ("human", "gpt")[number % 2], "value": text} for number, text in enumerate(texts)]
-    found = read_one(tmp_path, {"conversations": turns})
-    assert (found.turns[1].part == "mission") == is_mission
-
-
 @pytest.mark.parametrize(("line", "name"), [(ETO, "sharegpt"), (AGENTGYM, "agentgym"), (OPENAI, "openai")])
 def test_the_format_is_found_in_the_first_line(tmp_path, line, name):
     assert format_of(file_of(tmp_path, "", line)) == name
@@ -164,7 +152,7 @@ WRONG = {
     "no turns": ({"conversations": []}, "found a list, empty"),
     "a turn that is none": ({"conversations": ["hi"]}, "expected turn 0 to be a JSON object, found 'hi'"),
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
-    "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected a text as value of turn 0, found nothing"),
+    "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected content or tool_calls in turn 0, found neither"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
     "nobody acts": (turns("go"), "at least one action; found none"),
     "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about; found none"),
@@ -188,9 +176,9 @@ def test_a_wrong_line_is_named_by_file_and_number(tmp_path, name):
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ({"role": "user", "content": [{"type": "image_url"}]}, "expected text as content of turn 0, found a list"),
+        ({"role": "user", "content": [{"type": "image_url"}]}, "content of turn 0, found 'image_url'; write what it shows"),
         ({"role": "assistant"}, "expected content or tool_calls in turn 0, found neither"),
-        ({"role": "assistant", "tool_calls": [{"name": "f"}]}, "a function with a name in the tool_calls of turn 0"),
+        ({"role": "assistant", "tool_calls": [{"arguments": {}}]}, "a function with a name in the tool_calls of turn 0"),
     ],
 )
 def test_wrong_messages(tmp_path, message, reason):

@@ -1,5 +1,7 @@
 """Strategies made of strategies: who draws for whom, and what becomes of the order."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -21,12 +23,14 @@ from anyorder.masking.strategies import (
     NextObservation,
     NextReturn,
     NextStep,
+    NothingToAsk,
     Only,
     Past,
     Permutation,
     Unit,
     Window,
     WithoutMission,
+    answerable,
 )
 
 
@@ -204,3 +208,48 @@ def test_at_once_nothing_but_the_ranks_changes(tiny, strategy):
     order, ranked = AtOnce(strategy)(layout, seeded()), strategy(layout, seeded())
     assert torch.equal(order.roles, ranked.roles) and not order.ranks.any()
     assert order.ranks.dtype == torch.int32
+
+
+def without_later_observations(make_batch):
+    """A batch of three trajectories; the second one has one action and a first observation only."""
+    layout = make_batch([3, 1, 2], view=(1, 1)).layout
+    layout.kind[1][(layout.kind[1] == Kind.OBSERVATION) & (layout.step[1] > 0)] = Kind.PADDING
+    return layout
+
+
+@pytest.mark.parametrize("strategy", [ForwardDynamics(), GoalConditioned(), Window(ForwardDynamics(), 2)], ids=str)
+def test_who_can_be_asked_is_known(make_batch, strategy):
+    layout = without_later_observations(make_batch)
+    assert answerable(strategy, layout).tolist() == [True, False, True]
+    for whole in (strategy, Mixture([strategy], [1.0]), ByMission({}, strategy), AtOnce(strategy)):
+        with pytest.raises(NothingToAsk) as found:
+            whole(layout, seeded())
+        assert found.value.without.tolist() == [False, True, False]
+
+
+def test_a_mixture_asks_each_trajectory_what_it_can_answer(make_batch):
+    layout = without_later_observations(make_batch)
+    mixture = Mixture([ForwardDynamics(), NextAction(), NextObservation()], [8.0, 1.0, 0.0])
+    whole = layout.rows(torch.tensor([0, 2]))
+    asked_actions = 0
+    for seed in range(300):
+        order = mixture(layout, seeded(seed))
+        assert layout.kind[1][order.targets[1]].unique().tolist() == [Kind.ACTION]
+        asked_actions += int((layout.kind[0][order.targets[0]] == Kind.ACTION).any())
+        assert mixture(whole, seeded(seed)).targets.any(dim=1).all()
+    assert 10 < asked_actions < 70, "the others draw by the weights, 1 of 9"
+    with pytest.raises(NothingToAsk):
+        Mixture([ForwardDynamics(), NextAction()], [1.0, 0.0])(layout, seeded(0))
+
+
+def test_a_window_is_drawn_among_those_that_its_strategy_can_ask_about(make_batch):
+    layout = make_batch([6, 6], view=(1, 1)).layout
+    actions = layout.kind == Kind.ACTION
+    layout = replace(layout, exempt=actions & (layout.step != 3))
+    starts = set()
+    for seed in range(100):
+        order = Window(NextAction(), 3)(layout, seeded(seed))
+        assert layout.step[order.targets].unique().tolist() == [3]
+        seen = (order.roles != Role.DROPPED) & (layout.kind == Kind.OBSERVATION)
+        starts |= {int(layout.step[row][seen[row]].min()) for row in range(2)}
+    assert starts == {2, 3}

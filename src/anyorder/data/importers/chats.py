@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,8 @@ from rich.progress import track
 from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.tasks import notes_on, share_of, task_of
+from anyorder.data.importers.values import BadLine
 from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
 from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
@@ -31,6 +33,8 @@ class ImportSpec:
         test: share of the tasks for testing.
         seed: of the draw that divides the tasks into splits.
         skip_bad_lines: True leaves wrong lines out and lists them in the manifest; False stops at the first wrong line.
+        task_key: the path of the field of a line that names its task, such as ``info.task_id``; None: the text before the
+            agent's first action tells tasks apart.
     """
 
     format: str = "auto"
@@ -38,6 +42,7 @@ class ImportSpec:
     test: float = 0.05
     seed: int = 0
     skip_bad_lines: bool = False
+    task_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.format not in ("auto", *FORMATS):
@@ -46,11 +51,17 @@ class ImportSpec:
             found = f"{self.validation} and {self.test}"
             raise AnyOrderError(f"validation and test must be shares with a sum below 1; found {found}")
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the tasks that each split is to have."""
+        return {"train": 1 - self.validation - self.test, "validation": self.validation, "test": self.test}
+
 
 def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
     """Import chat files into a new data set folder. The same files and spec give the same data set, byte for byte.
 
-    Trajectories of one task never lie in two splits; see `task_of`.
+    Trajectories of one task never lie in two splits; see `task_of`. What a user should know about the import stands in the
+    manifest's spec as ``notes``, if there is anything.
 
     Args:
         files: the files to import, in order.
@@ -65,48 +76,77 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
     if (folder / MANIFEST).exists():
         raise AnyOrderError(f"{folder} holds a data set already; choose another folder, or delete this one")
     splits: dict[str, list[TextTrajectory]] = {name: [] for name in SPLIT_OFFSETS}
-    inputs, wrong, console = [], [], Console(stderr=True)
+    inputs, wrong = [], []
     for file in files:
         name = format_of(file) if spec.format == "auto" else spec.format
         before = sum(map(len, splits.values()))
-        for found in track(read_chat(file, name), file.name, console=console, disable=not console.is_terminal):
-            if isinstance(found, WrongLine):
-                if not spec.skip_bad_lines:
-                    raise AnyOrderError(f"{found}; correct it, or leave such lines out with --skip_bad_lines true")
-                wrong.append(found)
-            else:
-                splits[split_of(found, spec)].append(found)
+        wrong += _read_into(splits, file, name, spec)
         num = sum(map(len, splits.values())) - before
         inputs.append({"file": file.name, "format": name, "sha256": sha256(file), "num_trajectories": num})
     if not any(splits.values()):
         first = f" (the first: {wrong[0]})" if wrong else ""
         raise AnyOrderError(f"expected conversations in {', '.join(map(str, files))}, found no valid one{first}")
-    written = {name: _write(folder, name, found) for name, found in splits.items() if found}
-    content = {**asdict(spec), "inputs": inputs, "skipped_lines": [asdict(line) for line in wrong]}
+    settings = {name: value for name, value in asdict(spec).items() if name != "task_key" or value is not None}
+    content = {**settings, "inputs": inputs, "skipped_lines": [asdict(line) for line in wrong]}
+    if notes := notes_on(splits, spec.shares, spec.task_key):
+        content["notes"] = notes
     source = ", ".join(file.name for file in files)
-    manifest = Manifest(source, content, written, {"anyorder": version("anyorder")}, content="text")
-    write_manifest(folder, manifest)
+    versions = {"anyorder": version("anyorder")}
+    with _none_left_behind(folder):
+        written = {name: _write(folder, name, found) for name, found in splits.items() if found}
+        manifest = Manifest(source, content, written, versions, content="text")
+        write_manifest(folder, manifest)
     return manifest
 
 
-def task_of(trajectory: TextTrajectory) -> str:
-    """The task that a trajectory attempts: all text before the agent's first action, or that action if nothing precedes it.
-    White space is normalised, so that several attempts at one task have equal texts."""
-    texts: list[str] = []
-    for turn in trajectory.turns:
-        if turn.part == "action":
-            return " ".join(texts) or " ".join(turn.text.split())
-        texts.append(" ".join(turn.text.split()))
-    raise ValueError("a trajectory must have an action; found none")
-
-
 def split_of(trajectory: TextTrajectory, spec: ImportSpec) -> str:
-    """The split of a trajectory. It depends on the spec and a hash of the task and the seed, not on what else is imported."""
-    digest = hashlib.sha256(f"{spec.seed}\n{task_of(trajectory)}".encode()).digest()
-    share = int.from_bytes(digest[:8], "big") / 2**64
+    """The split of a trajectory. It depends on the spec and a hash of the task and the seed, not on the other trajectories.
+
+    Raises:
+        BadLine: as `task_of` does.
+    """
+    share = share_of(task_of(trajectory, spec.task_key), spec.seed)
     if share < spec.test:
         return "test"
     return "validation" if share < spec.test + spec.validation else "train"
+
+
+def _read_into(splits: dict[str, list[TextTrajectory]], file: Path, name: str, spec: ImportSpec) -> list[WrongLine]:
+    """Read a file into the splits; returns its wrong lines.
+
+    Raises:
+        AnyOrderError: for the first wrong line, unless wrong lines are skipped.
+    """
+    wrong, console = [], Console(stderr=True)
+    for found in track(read_chat(file, name), file.name, console=console, disable=not console.is_terminal):
+        line = found if isinstance(found, WrongLine) else _keep(splits, file, found, spec)
+        if line and not spec.skip_bad_lines:
+            raise AnyOrderError(f"{line}; correct it, or leave such lines out with --skip_bad_lines true")
+        wrong += [line] if line else []
+    return wrong
+
+
+def _keep(
+    splits: dict[str, list[TextTrajectory]], file: Path, trajectory: TextTrajectory, spec: ImportSpec
+) -> WrongLine | None:
+    """Add a trajectory to its split; returns what is wrong with its line if it names no task."""
+    try:
+        splits[split_of(trajectory, spec)].append(trajectory)
+        return None
+    except BadLine as error:
+        return WrongLine(file.name, int(trajectory.source.rpartition(":")[2]), str(error))
+
+
+@contextmanager
+def _none_left_behind(folder: Path) -> Iterator[None]:
+    """Remove the new shards if the data set does not come to its end: a shard without a manifest is of no use."""
+    before = set(folder.glob("*.parquet"))
+    try:
+        yield
+    except BaseException:
+        for shard in set(folder.glob("*.parquet")) - before:
+            shard.unlink()
+        raise
 
 
 def _write(folder: Path, name: str, trajectories: Sequence[TextTrajectory]) -> Split:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from anyorder.data.importers.conversation import trajectory
-from anyorder.data.importers.formats import FORMATS, BadLine, detect
+from anyorder.data.importers.formats import FORMATS, Conversation, conversation_of, detect
+from anyorder.data.importers.openings import mission_lengths
+from anyorder.data.importers.values import BadLine, parse_json
 from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory
 
@@ -49,17 +51,39 @@ def format_of(path: Path) -> str:
 
 
 def read_chat(path: Path, format_name: str) -> Iterator[TextTrajectory | WrongLine]:
-    """The trajectory of each line that is not blank, in order, or what is wrong with the line.
+    """The trajectory of each line that is not blank, in order, or what is wrong with the line. The whole file is read before
+    the first one comes: what repeats in the file decides what is the mission of a conversation.
 
     Args:
         path: the file.
         format_name: one of `FORMATS`.
     """
+    numbers: list[int] = []
+    found: list[Conversation | WrongLine] = []
     for number, text in _lines(path):
-        try:
-            yield trajectory(FORMATS[format_name](_parse(text)), f"{path.name}:{number}")
-        except BadLine as error:
-            yield WrongLine(path.name, number, str(error))
+        numbers.append(number)
+        found.append(_conversation(path.name, number, text, format_name))
+    lengths = iter(mission_lengths([one for one in found if isinstance(one, Conversation)]))
+    for number, one in zip(numbers, found):
+        yield one if isinstance(one, WrongLine) else _trajectory(path.name, number, one, next(lengths))
+
+
+def _conversation(file: str, number: int, text: bytes, format_name: str) -> Conversation | WrongLine:
+    try:
+        return conversation_of(_parse(text), format_name)
+    except BadLine as error:
+        return WrongLine(file, number, str(error))
+    except RecursionError:
+        return WrongLine(file, number, "expected a JSON object, found one that is nested too deeply")
+
+
+def _trajectory(file: str, number: int, conversation: Conversation, mission_length: int) -> TextTrajectory | WrongLine:
+    try:
+        return trajectory(conversation, f"{file}:{number}", mission_length)
+    except BadLine as error:
+        return WrongLine(file, number, str(error))
+    except RecursionError:
+        return WrongLine(file, number, "expected a JSON object, found one that is nested too deeply")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -75,7 +99,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _parse(text: bytes) -> dict[str, Any]:
     hint = "; one JSON array becomes lines with `jq -c '.[]'`" if text.lstrip().startswith(b"[") else ""
     try:
-        line = json.loads(text.decode("utf-8-sig"))
+        line = parse_json(text.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BadLine(f"expected a JSON object, found what is not JSON ({error}){hint}") from None
     if not isinstance(line, dict):

@@ -18,7 +18,7 @@ Legend: B trajectories, E tokens.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,12 +42,14 @@ class EncodedText:
         values: int64 ``[E]``, the tokens.
         places: name (kind, step, cell, unit, exempt) -> int64 ``[E]``, see `Layout`.
         num_units: number of units: the mission, and each turn after it.
+        source: where the trajectory comes from; empty for one that is not stored.
     """
 
     mission: str
     values: Tensor
     places: dict[str, Tensor]
     num_units: int
+    source: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,7 +71,7 @@ def encode_text(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, li
     units = text_units(trajectory, codec, form)
     if limit is not None:
         units = shorten(units, limit, trajectory.source)
-    return assemble(units, trajectory.mission, codec.end_id)
+    return replace(assemble(units, trajectory.mission, codec.end_id), source=trajectory.source)
 
 
 def assemble(units: Sequence[TextUnit], mission: str, end_id: int) -> EncodedText:
@@ -158,6 +160,15 @@ class EncodedTexts(ByLength):
             except TooLong as error:
                 left_out.append(str(error))
         return cls(encoded, codec.pad_id), left_out
+
+    @property
+    def sources(self) -> list[str]:
+        """Where each trajectory comes from."""
+        return [one.source for one in self._encoded]
+
+    def chosen(self, index: Iterable[int]) -> EncodedTexts:
+        """The chosen trajectories alone."""
+        return EncodedTexts([self._encoded[i] for i in index], self._pad_id)
 
     def batch(self, index: Sequence[int]) -> Batch[Layout]:
         """The chosen trajectories, padded to the longest."""

@@ -6,7 +6,7 @@ one row of `STRATEGIES`; or a class in any installed package, named by an entry 
 ``anyorder.strategies``.
 """
 
-from anyorder.masking.strategies.base import Strategy
+from anyorder.masking.strategies.base import NothingToAsk, Strategy, answerable
 from anyorder.masking.strategies.compose import AtOnce, ByMission, Mixture, Only, Window, WithoutMission
 from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics
 from anyorder.masking.strategies.goals import GoalConditioned, Waypoint
@@ -38,6 +38,7 @@ __all__ = [
     "NextObservation",
     "NextReturn",
     "NextStep",
+    "NothingToAsk",
     "ObservationsOnly",
     "Only",
     "Past",
@@ -51,5 +52,6 @@ __all__ = [
     "Waypoint",
     "Window",
     "WithoutMission",
+    "answerable",
     "strategy_class",
 ]

@@ -18,8 +18,28 @@ from anyorder.masking.schedules import Rate
 MAX_REDRAWS = 10_000
 
 
+class NothingToAsk(ValueError):
+    """Some trajectories of a batch have no element that a strategy could ask for.
+
+    Attributes:
+        without: bool ``[B]``; True for these trajectories.
+    """
+
+    def __init__(
+        self,
+        without: Tensor,
+        reason: str = "a trajectory has no element that this strategy could ask for; leave it out of the batch",
+    ) -> None:
+        super().__init__(reason)
+        self.without = without
+
+
 class Strategy(Protocol):
-    """Draws one training order per trajectory of a batch; all randomness comes from ``generator`` (on the CPU)."""
+    """Draws one training order per trajectory of a batch; all randomness comes from ``generator`` (on the CPU).
+
+    Raises:
+        NothingToAsk: when called, for trajectories that have nothing it could ask for.
+    """
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order: ...
 
@@ -120,6 +140,20 @@ def redraws(targets: Callable[[], Tensor]) -> Iterator[Tensor]:
 
 
 def require_some(eligible: Tensor) -> None:
-    """Raise a ValueError for a row of bool ``[B, E]`` in which nothing is True."""
-    if not bool(eligible.any(dim=1).all()):
-        raise ValueError("a trajectory has no element that this strategy could ask for; leave it out of the batch")
+    """Raise `NothingToAsk` for the rows of bool ``[B, E]`` in which nothing is True."""
+    some = eligible.any(dim=1)
+    if not bool(some.all()):
+        raise NothingToAsk(~some)
+
+
+def answerable(strategy: Strategy, layout: Layout) -> Tensor:
+    """bool ``[B]``; True for the trajectories that have something the strategy could ask for."""
+    able = torch.ones(layout.shape[0], dtype=torch.bool)
+    while bool(able.any()):
+        rows = able.nonzero()[:, 0]
+        try:
+            strategy(layout.rows(rows), torch.Generator())
+            break
+        except NothingToAsk as found:
+            able[rows[found.without]] = False
+    return able

@@ -15,13 +15,21 @@ from torch import Tensor
 from anyorder.elements.layout import Attribute, Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import Strategy, episode, redraws, require_some, uniform_below
+from anyorder.masking.strategies.base import (
+    NothingToAsk,
+    Strategy,
+    answerable,
+    episode,
+    redraws,
+    require_some,
+    uniform_below,
+)
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Each trajectory draws one of the ``strategies`` with probability proportional to ``weights``, then that
-    strategy draws its order."""
+    strategy draws its order. A trajectory draws among those strategies that have something to ask of it."""
 
     strategies: Sequence[Strategy]
     weights: Sequence[float]
@@ -37,7 +45,14 @@ class Mixture:
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         weights = torch.tensor(self.weights, dtype=torch.float)
         drawn = torch.multinomial(weights, layout.shape[0], replacement=True, generator=generator)
-        return _draw_by_row(self.strategies, drawn, layout, generator)
+        try:
+            return _draw_by_row(self.strategies, drawn, layout, generator)
+        except NothingToAsk:
+            able = torch.stack([answerable(strategy, layout) for strategy in self.strategies], dim=1)
+            require_some(able & (weights > 0))
+            again = torch.multinomial(able * weights, 1, generator=generator)
+            drawn = torch.where(able.gather(1, drawn[:, None]), drawn[:, None], again)[:, 0]
+            return _draw_by_row(self.strategies, drawn, layout, generator)
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,7 @@ class Only:
         steps: first and last step of the elements that may be targets.
 
     Raises:
+        NothingToAsk: when called, for trajectories that have no element within the restriction.
         ValueError: when called, if the strategy never asks for anything within the restriction.
     """
 
@@ -106,8 +122,10 @@ class Only:
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         within = self._within(layout)
-        if not bool(within.any(dim=1).all()):
-            raise ValueError("a trajectory has no element of these kinds, attributes and steps; widen the restriction")
+        some = within.any(dim=1)
+        if not bool(some.all()):
+            reason = "a trajectory has no element of these kinds, attributes and steps; widen the restriction"
+            raise NothingToAsk(~some, reason)
         drawn = self.strategy(layout, generator)
         roles, ranks = drawn.roles.clone(), drawn.ranks.clone()
         for empty in redraws(lambda: (roles == Role.TARGET) & within):
@@ -131,7 +149,8 @@ class Only:
 class Window:
     """A window of ``length`` consecutive steps, uniform over the windows that hold something to ask for; the whole
     trajectory if that is shorter. ``strategy`` draws its order as if the window were the whole trajectory, numbering its steps
-    from 0; the observations, actions and returns outside of it are DROPPED, the mission is not.
+    from 0; the observations, actions and returns outside of it are DROPPED, the mission is not. Where ``strategy`` can ask for
+    nothing in some of the windows, the window is uniform over the others.
 
     As a trajectory does, a window ends with an observation: the action and the return of its last step lie outside. So
     two steps are one transition. Returns-to-go remain those of the episode. How often a window is
@@ -150,14 +169,29 @@ class Window:
             raise ValueError(f"a window must be at least 1 step long; found {self.length}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        start = self._start(layout, generator)[:, None]
-        inside = self._inside(layout, start)
-        exists = layout.of_kind(Kind.MISSION) | inside & layout.present
-        kind = torch.where(exists, layout.kind, int(Kind.PADDING))
-        return self.strategy(replace(layout, kind=kind, step=(layout.step - start).clamp(min=-1)), generator)
+        possible = self._possible(layout)
+        try:
+            return self._within(layout, possible, generator)
+        except NothingToAsk:
+            starts = torch.arange(possible.shape[1])
+            possible &= torch.stack([answerable(self.strategy, self._seen(layout, start)) for start in starts], dim=1)
+            require_some(possible)
+            return self._within(layout, possible, generator)
 
-    def _start(self, layout: Layout, generator: torch.Generator) -> Tensor:
-        """int64 ``[B]``: the first step of each trajectory's window."""
+    def _within(self, layout: Layout, possible: Tensor, generator: torch.Generator) -> Order:
+        """The order of ``strategy`` in a window that begins at one of the possible steps, bool ``[B, T]``."""
+        number = uniform_below(possible.sum(dim=1), generator)[:, None]
+        start = (possible.cumsum(dim=1) > number).int().argmax(dim=1)
+        return self.strategy(self._seen(layout, start[:, None]), generator)
+
+    def _seen(self, layout: Layout, start: Tensor) -> Layout:
+        """The layout of the window that begins at ``start``, ``[]`` or ``[B, 1]``."""
+        exists = layout.of_kind(Kind.MISSION) | self._inside(layout, start) & layout.present
+        kind = torch.where(exists, layout.kind, int(Kind.PADDING))
+        return replace(layout, kind=kind, step=(layout.step - start).clamp(min=-1))
+
+    def _possible(self, layout: Layout) -> Tensor:
+        """bool ``[B, T]``; True where a window can begin and holds something to ask for."""
         observed = layout.of_kind(Kind.OBSERVATION)
         num_steps = torch.where(observed, layout.step, 0).amax(dim=1) + 1
         num_starts = (num_steps - self.length).clamp(min=0) + 1
@@ -167,8 +201,7 @@ class Window:
             asks = episode(layout) & layout.askable
             possible &= torch.stack([(self._inside(layout, start) & asks).any(dim=1) for start in starts], dim=1)
             require_some(possible)
-        number = uniform_below(possible.sum(dim=1), generator)[:, None]
-        return (possible.cumsum(dim=1) > number).int().argmax(dim=1)
+        return possible
 
     def _inside(self, layout: Layout, start: Tensor) -> Tensor:
         """bool ``[B, E]``; True in the window that begins at ``start``, ``[]`` or ``[B, 1]``."""
@@ -197,6 +230,11 @@ def _draw_by_row(strategies: Sequence[Strategy], chosen: Tensor, layout: Layout,
     for number, strategy in enumerate(strategies):
         rows = (chosen == number).nonzero()[:, 0]
         if len(rows):
-            order = strategy(layout.rows(rows), generator)
+            try:
+                order = strategy(layout.rows(rows), generator)
+            except NothingToAsk as found:
+                without = torch.zeros(layout.shape[0], dtype=torch.bool)
+                without[rows[found.without]] = True
+                raise NothingToAsk(without, str(found)) from None
             roles[rows], ranks[rows] = order.roles, order.ranks
     return Order(roles, ranks)

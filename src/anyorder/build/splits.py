@@ -1,0 +1,27 @@
+"""What a run says about the splits of its data, once, however many processes it has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from anyorder.data.manifest import read_manifest
+
+_T = TypeVar("_T")
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, in the main process of a run alone."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr)
+
+
+def validation_split(folder: Path, read: Callable[[], _T]) -> _T | None:
+    """What ``read`` makes of the validation split of the data set in a folder; None, and a line on stderr, if it has none."""
+    if "validation" in read_manifest(folder).splits:
+        return read()
+    say(f"{folder} has no validation split, so nothing chooses the best checkpoint: it is the last one")
+    return None

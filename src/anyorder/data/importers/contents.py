@@ -1,0 +1,167 @@
+"""What a turn says: from its content, its reasoning, its refusal and its tool calls to pieces of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from anyorder.data.importers.values import BadLine, Keys, brief, parse_json, parsed_if_json, plain, written_json
+
+TEXT_TYPES = {"text", "inputtext", "outputtext"}
+THOUGHT_TYPES = {"thinking", "reasoning"}
+CALL_TYPES = {"tooluse", "toolcall", "functioncall"}
+RESULT_TYPES = {"toolresult", "toolresponse", "functionresponse"}
+TEXT_KEYS = ("text", "value", "content")
+THOUGHT_KEYS = ("thinking", "reasoning", *TEXT_KEYS)
+ARGUMENT_KEYS = ("arguments", "input", "args", "parameters")
+NAME_KEYS = ("name", "toolname")
+CALL_ID_KEYS = ("id", "tooluseid", "toolcallid", "callid")
+RESULT_ID_KEYS = ("tooluseid", "toolcallid", "callid", "id")
+RESULT_KEYS = ("content", "output", "result")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of what a turn says.
+
+    Attributes:
+        kind: text, a thought, a call of a tool, or the result of one.
+        text: what is said; a thought stands between ``<think>`` and ``</think>``, a call is JSON between ``<tool_call>`` and
+            ``</tool_call>``.
+        id: of the call, or of the call whose result this is; None where the file gives none.
+        name: of the tool that is called.
+        others: keys of the piece that are not part of the text.
+    """
+
+    kind: Literal["text", "thought", "call", "result"]
+    text: str
+    id: str | None = None
+    name: str | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+
+def content_pieces(content: Any, where: str) -> list[Piece]:
+    """The pieces of a content: a text, a list of texts and typed blocks, one such block, or any other JSON value, which is
+    written as JSON. No content has no pieces.
+
+    Raises:
+        BadLine: for a block that is not text, a thought, a call or a result.
+    """
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [Piece("text", content)]
+    if isinstance(content, list) and (not content or any(_is_block(one) or isinstance(one, str) for one in content)):
+        return [_block(one, where) for one in content] or [Piece("text", "")]
+    if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *_KNOWN_TYPES):
+        return [_block(content, where)]
+    return [Piece("text", written_json(content))]
+
+
+def thought(content: Any, where: str) -> list[Piece]:
+    """Reasoning that stands beside a content, as a piece; none for an empty one."""
+    text = joined(content_pieces(content, where))
+    return [_thought(text)] if text else []
+
+
+def call(content: Any, where: str) -> Piece:
+    """The call of a tool: ``{"function": {"name": ..., "arguments": ...}}``, or name and arguments without that wrapper.
+
+    Raises:
+        BadLine: for a call without a name.
+    """
+    keys = Keys(content if isinstance(content, dict) else {})
+    number = keys.take(CALL_ID_KEYS)
+    function = keys.take(["function"])
+    inner = Keys(function) if isinstance(function, dict) else keys
+    name = function if isinstance(function, str) else inner.take(NAME_KEYS)
+    if not isinstance(name, str):
+        raise BadLine(f"expected a function with a name in the tool_calls of {where}, found {brief(content)}")
+    arguments = inner.take(ARGUMENT_KEYS)
+    with suppress(json.JSONDecodeError):  # a model may write broken JSON; then its text is kept as it is
+        arguments = parse_json(arguments) if isinstance(arguments, str) else arguments
+    text = written_json({"name": name, "arguments": {} if arguments is None else arguments})
+    keys.take(["type", "index"])
+    others = keys.others() | (inner.others() if inner is not keys else {})
+    return Piece("call", f"<tool_call>\n{text}\n</tool_call>", _text_or_none(number), name, others)
+
+
+def calls(content: Any, where: str) -> list[Piece]:
+    """The pieces of ``tool_calls``: a list, or one call, or the JSON text of either."""
+    content = parsed_if_json(content) or []
+    if not isinstance(content, (list, dict)):
+        raise BadLine(f"expected a list of tool_calls in {where}, found {brief(content)}")
+    return [call(one, where) for one in (content if isinstance(content, list) else [content])]
+
+
+def joined(pieces: Sequence[Piece]) -> str:
+    """The text of pieces: texts in a row make one text, everything else stands on lines of its own."""
+    parts: list[str] = []
+    before = None
+    for piece in pieces:
+        if piece.kind == before == "text":
+            parts[-1] += piece.text
+        else:
+            parts.append(piece.text)
+        before = piece.kind
+    return "\n".join(part for part in parts if part)
+
+
+def _block(block: Any, where: str) -> Piece:
+    if isinstance(block, str):
+        return Piece("text", block)
+    kind, keys = _type(block), Keys(block if isinstance(block, dict) else {})
+    keys.take(["type"])
+    if kind in ("", *TEXT_TYPES):
+        piece = Piece("text", _inner_text(keys, TEXT_KEYS, block, where))
+    elif kind == "refusal":
+        piece = Piece("text", _inner_text(keys, ["refusal", *TEXT_KEYS], block, where))
+    elif kind in THOUGHT_TYPES:
+        piece = _thought(_inner_text(keys, THOUGHT_KEYS, block, where))
+    elif kind in CALL_TYPES:
+        return call(block, where)
+    elif kind in RESULT_TYPES:
+        number = _text_or_none(keys.take(RESULT_ID_KEYS))
+        piece = Piece("result", joined(content_pieces(keys.take(RESULT_KEYS), where)), number)
+    else:
+        raise BadLine(
+            f"expected blocks of text, thinking, tool_use or tool_result as content of {where}, found"
+            f" {brief(block.get('type'))}; write what it shows as text"
+        )
+    return Piece(piece.kind, piece.text, piece.id, piece.name, keys.others())
+
+
+def _inner_text(keys: Keys, names: Sequence[str], block: Any, where: str) -> str:
+    value = keys.take(names)
+    value = Keys(value).take(TEXT_KEYS) if isinstance(value, dict) else value
+    if not isinstance(value, str):
+        raise BadLine(f"expected a text in each block of the content of {where}, found {brief(value or block)}")
+    return value
+
+
+def _thought(text: str) -> Piece:
+    return Piece("thought", f"<think>\n{text}\n</think>")
+
+
+_KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *CALL_TYPES, *RESULT_TYPES}
+
+
+def _type(block: Any) -> str:
+    kind = block.get("type") if isinstance(block, dict) else None
+    return plain(kind) if isinstance(kind, str) else ""
+
+
+def _is_block(value: Any) -> bool:
+    """True for an object with a type or a text, and for one that holds nothing but a value or a content."""
+    if not isinstance(value, dict):
+        return False
+    given = {plain(key): content for key, content in value.items() if content is not None}
+    alone = len(given) == 1 and any(isinstance(given.get(key), str) for key in TEXT_KEYS)
+    return bool(_type(value)) or isinstance(given.get("text"), str) or alone
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else value if isinstance(value, str) else written_json(value)
