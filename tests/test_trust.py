@@ -5,46 +5,34 @@ import sys
 import pytest
 
 from anyorder.cli import main
-from anyorder.envs.minigrid import make_env
 from anyorder.errors import AnyOrderError
-from anyorder.trust import Carried, Trust, check_code, give_trust, given_trust, trusting
+from anyorder.trust import check_trust, give_trust, trusting, trusts_code
 
-ENVIRONMENT = """
+MODULE = """
 from pathlib import Path
-from gymnasium import register
 Path({ran!r}).touch()
-register("OfSomebody-v0", entry_point="minigrid.envs:EmptyEnv")
+class Thing: ...
 """
 
 
 @pytest.fixture
 def theirs(tmp_path, monkeypatch):
-    """A module ``of_somebody`` that can be imported; importing it leaves the file ``ran``."""
-    (tmp_path / "of_somebody.py").write_text(ENVIRONMENT.format(ran=str(tmp_path / "ran")))
+    """A folder with a module ``of_somebody`` that can be imported; importing it leaves the file ``ran``."""
+    (tmp_path / "of_somebody.py").write_text(MODULE.format(ran=str(tmp_path / "ran")))
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "of_somebody", raising=False)
     return tmp_path
 
 
-def test_an_environment_imports_no_module_that_the_user_has_not_named(theirs):
-    with pytest.raises(AnyOrderError, match=r"would import the module of_somebody.*give --trust_remote_code"):
-        make_env("of_somebody:OfSomebody-v0")
-    assert not (theirs / "ran").exists()
-    with trusting(Trust(modules=frozenset({"of_somebody"}))):
-        make_env("of_somebody:OfSomebody-v0")
-    make_env("of_somebody:OfSomebody-v0")  # imported before, so nothing new runs
-
-
-def test_trust_ends_with_the_block_and_goes_along_to_other_processes():
-    with trusting(Trust(code=True)):
-        carried = Carried(given_trust)
-    assert not given_trust().code and carried().code and not given_trust().code
-    with trusting(Trust()):
-        give_trust(True, "one:A-v0+B-v0+two.three:C-v0")
-        assert given_trust() == Trust(True, frozenset({"one", "two.three"}))
-        check_code("nothing")
+def test_trust_ends_with_the_block():
+    with trusting():
+        assert trusts_code()
+        with trusting(False):
+            give_trust(True)
+        assert trusts_code()
+        check_trust(trusts_code(), "nothing")
     with pytest.raises(AnyOrderError, match="--trust_remote_code"):
-        check_code("the checkpoint brings code")
+        check_trust(trusts_code(), "the checkpoint brings code")
 
 
 @pytest.mark.parametrize(
@@ -64,8 +52,6 @@ def test_trust_ends_with_the_block_and_goes_along_to_other_processes():
 )
 @pytest.mark.parametrize("study", [False, True], ids=["train", "study"])
 def test_a_configuration_imports_no_class(config, study, theirs, capsys):
-    with (theirs / "of_somebody.py").open("a") as module:
-        module.write("class Thing: ...\n")
     path = theirs / "settings.yaml"
     levels = "levels: {a: {env: Nothing-v0, data: x}}\nseeds: [0]\ncomparisons: {}\n"
     path.write_text(f"{levels}arms: {{a: {{{config}}}}}\n" if study else config)

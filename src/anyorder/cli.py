@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from anyorder.errors import AnyOrderError
-from anyorder.trust import Trust, trusting
+from anyorder.trust import trusting
 
 COMMANDS = {
     "collect": ("collect:collect_command", "play episodes of an environment and store them as a data set"),
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     warnings.filterwarnings("ignore")  # those of other libraries; this package raises errors instead
     try:
-        with trusting(Trust()):
+        with trusting(False):
             _command(arguments[0])(arguments[1:])
     except AnyOrderError as error:
         sys.exit(_say(str(error), 2))

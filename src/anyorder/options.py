@@ -47,7 +47,7 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
         chosen = options.instantiate(options.parse_args(list(arguments)))
     except (argparse.ArgumentError, ValueError, TypeError) as error:
         raise AnyOrderError(_explain(str(error), options, arguments)) from None
-    give_trust(chosen.get("trust_remote_code") or False, chosen.get("env"))
+    give_trust(bool(chosen.get("trust_remote_code")))
     return chosen
 
 

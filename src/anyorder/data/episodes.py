@@ -25,7 +25,6 @@ from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
 from anyorder.envs.experts import Expert, make_expert
 from anyorder.errors import AnyOrderError
-from anyorder.trust import Carried
 from anyorder.types import Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
@@ -142,7 +141,7 @@ class ExpertSource:
         _tools(self)
         num_processes = min(self.num_processes or os.cpu_count() or 1, -(-len(seeds) // _CHUNK))
         if num_processes > 1 or threading.current_thread() is not threading.main_thread():
-            return _in_processes(Carried(partial(_play_seeds, self)), seeds, num_processes)
+            return _in_processes(partial(_play_seeds, self), seeds, num_processes)
         return (_play_seed(self, seed) for seed in seeds)
 
 

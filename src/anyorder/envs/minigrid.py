@@ -26,7 +26,6 @@ from typing import Any, cast
 import numpy as np
 
 from anyorder.errors import AnyOrderError
-from anyorder.trust import check_module
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # must be set before minigrid imports pygame
 with warnings.catch_warnings():
@@ -74,11 +73,9 @@ def make_env(env_id: str) -> gym.Env:
         env_id: a full gymnasium id with its version; ``module:id`` imports a module that registers it first.
 
     Raises:
-        AnyOrderError: for an id that is not registered, a module that the user has not named (`anyorder.trust`), an
-            environment that cannot be made (some of MiniGrid's environments need files that its wheel lacks), or one with
-            other observations.
+        AnyOrderError: for an id that is not registered, an environment that cannot be made (some of MiniGrid's
+            environments need files that its wheel lacks), or one with other observations.
     """
-    check_module(env_id)
     if env_id not in gym.registry and ":" not in env_id:
         raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(env_id)}")
     try:
