@@ -6,11 +6,15 @@ from collections.abc import Sequence
 
 from anyorder.build.collecting import CollectOptions, collect_parser, run_collect
 from anyorder.commands.environments import allow_named_modules
-from anyorder.options import parse
+from anyorder.options import add_trust_option, parse
 
 
 def collect_command(arguments: Sequence[str]) -> None:
     """Collect, then print what the folder holds."""
-    chosen = parse(collect_parser(), arguments)
+    options = collect_parser()
+    add_trust_option(options)
+    chosen = parse(options, arguments)
     allow_named_modules(chosen)
-    run_collect(CollectOptions(**chosen.as_dict()))
+    given = chosen.as_dict()
+    given.pop("trust_remote_code")  # `parse` has noted it
+    run_collect(CollectOptions(**given))

@@ -14,7 +14,7 @@ from anyorder.build.judging import evaluated
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
 
@@ -29,6 +29,7 @@ def evaluate_parser() -> ArgumentParser:
     options.add_argument("--output_dir", type=str, help="folder for the results; default: report, in the folder of its run")
     options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
     options.add_class_arguments(EvaluationConfig)
+    add_trust_option(options)
     return options
 
 

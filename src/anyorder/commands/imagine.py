@@ -11,12 +11,13 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.headers import data_folder
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
 from anyorder.files import replacing, write_json
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.types import Trajectory
 
@@ -39,6 +40,7 @@ def imagine_parser() -> ArgumentParser:
         help="folder for imagined.gif, .mp4, .png and .json; default: report, in the folder of its run",
     )
     add_env_module(options)
+    add_trust_option(options)
     return options
 
 
@@ -52,7 +54,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
     allow_named_modules(chosen)
     checkpoint = Path(chosen.checkpoint)
     model, header = load_model(checkpoint)
-    path = Path(chosen.data or header["config"]["data"]["path"])
+    path = data_folder(header, chosen.data, chosen.checkpoint)
     trajectories = read_split(path, chosen.split)
     for trajectory in trajectories:
         model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))

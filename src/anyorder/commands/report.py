@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 
 
 def report_parser() -> ArgumentParser:
@@ -26,6 +26,7 @@ def report_parser() -> ArgumentParser:
         "--num_shown", type=int, default=4, help="how many trajectories the page shows, and how many solved and failed episodes"
     )
     add_env_module(options)
+    add_trust_option(options)
     return options
 
 

@@ -14,7 +14,7 @@ from anyorder.build.collecting import run_collect
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import write_json
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.studies.cluster import RayCluster
 from anyorder.studies.engines import Cores
 from anyorder.studies.results import RESULTS_FILE, results
@@ -46,6 +46,7 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
         " (HOST:PORT, or auto) instead; its machines share this folder",
     )
     add_env_module(options)
+    add_trust_option(options)
     return options
 
 
