@@ -13,6 +13,7 @@ from rich.console import Console
 from anyorder.build.judging import evaluated
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
+from anyorder.locks import locked
 from anyorder.options import parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
@@ -67,6 +68,7 @@ def judge(
     """
     run = checkpoint.absolute().parent.parent
     folder = folder or run / "report"
-    findings, header = evaluated(checkpoint, config, folder, env_id, data)
-    write_report(folder, run, header, findings, config)
+    with locked(folder):
+        findings, header = evaluated(checkpoint, config, folder, env_id, data)
+        write_report(folder, run, header, findings, config)
     return findings, folder

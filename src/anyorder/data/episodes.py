@@ -7,15 +7,10 @@ order of the seeds. :class:`ExpertSource` lets experts play; `anyorder.acting.ro
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import signal
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -25,6 +20,7 @@ from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
 from anyorder.envs.experts import Expert, make_expert
 from anyorder.errors import AnyOrderError
+from anyorder.processes import WorkerDied, num_cores, share_out
 from anyorder.types import Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
@@ -139,7 +135,7 @@ class ExpertSource:
                 when a process died.
         """
         _tools(self)
-        num_processes = min(self.num_processes or os.cpu_count() or 1, -(-len(seeds) // _CHUNK))
+        num_processes = min(self.num_processes or num_cores(), -(-len(seeds) // _CHUNK))
         if num_processes > 1 or threading.current_thread() is not threading.main_thread():
             return _in_processes(partial(_play_seeds, self), seeds, num_processes)
         return (_play_seed(self, seed) for seed in seeds)
@@ -164,46 +160,17 @@ def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory |
 def _in_processes(
     play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int], num_processes: int
 ) -> Iterator[Trajectory | Failure]:
-    # Not executor.map: when a worker dies, map cancels futures while the executor marks them as failed. That kills the
-    # executor's own thread, and the other workers stay alive.
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(num_processes, _context(), _start_worker)
-    try:
-        chunks = (seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK))
-        futures = deque(executor.submit(play, chunk) for chunk in chunks)
-        while futures:
-            yield from futures.popleft().result()
-    except BaseException as error:  # or the caller stopped reading: do not wait for results that nobody will read
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise AnyOrderError(
-                "a process that played episodes died (out of memory? a script without `if __name__ == '__main__':`?);"
-                " run the same again to continue, with fewer processes"
-            ) from None
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    # Not fork: the caller may have started threads of torch. A forked child has none of them, and may wait for them for
-    # ever. The fork server is a clean process that imports minigrid once (0.7 s) and then forks the workers.
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Without this, the workers would wait for work for ever after their parent was killed.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
+    early: dict[int, list[Trajectory | Failure]] = {}
+    number = 0
+    with contextlib.closing(share_out(play, chunks, num_processes, ahead=2)) as results:
+        for index, result in results:
+            if isinstance(result, WorkerDied):
+                raise AnyOrderError(
+                    "a process that played episodes died (out of memory? a script without `if __name__ == '__main__':`?);"
+                    " run the same again to continue, with fewer processes"
+                )
+            early[index] = result
+            while number in early:
+                yield from early.pop(number)
+                number += 1

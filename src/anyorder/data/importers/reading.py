@@ -11,6 +11,7 @@ from typing import Any
 from anyorder.data.importers.conversation import trajectory
 from anyorder.data.importers.formats import FORMATS, BadLine, detect
 from anyorder.errors import AnyOrderError
+from anyorder.files import explained
 from anyorder.types import TextTrajectory
 
 
@@ -69,7 +70,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if text.strip():
                     yield number, text
     except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
+        raise AnyOrderError(f"could not read {path}: {explained(error)}") from None
 
 
 def _parse(text: bytes) -> dict[str, Any]:
