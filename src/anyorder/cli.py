@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from anyorder import __version__
-from anyorder.errors import AnyOrderError
+from anyorder.errors import AnyOrderError, Interrupted, shortened
+from anyorder.files import explained
+from anyorder.processes import terminated_as_interrupted
 from anyorder.trust import trusting
 
 COMMANDS = {
@@ -37,30 +41,54 @@ USAGE = "\n".join(
         *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
         "",
         "anyorder COMMAND --help lists the options of a command; anyorder --version says which version this is.",
+        "A command that cannot do what it was asked ends with status 2, one that was interrupted (Ctrl-C, SIGTERM)",
+        "with status 130; its last line says why, or how to continue.",
     ]
 )
 
 
+BAD_INPUT, INTERRUPTED, OUTPUT_CLOSED = 2, 130, 141
+"""Exit statuses."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; bad input ends in one sentence on stderr and status 2, Ctrl-C in status 130."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command. Bad input ends in one sentence on stderr and status 2; being asked to stop, by Ctrl-C or a scheduler's
+    SIGTERM, in a sentence and status 130; a reader of the output that leaves, in status 141."""
+    try:
+        status = _status(list(sys.argv[1:] if arguments is None else arguments))
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:  # of standard output; Python would complain once more while it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = OUTPUT_CLOSED
+    if status:
+        sys.exit(status)
+
+
+def _status(arguments: list[str]) -> int | str | None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE)
-        return
+        return 0
     if arguments[0] in ("-V", "--version"):
         print(f"anyorder {__version__}")
-        return
+        return 0
     warnings.filterwarnings("ignore")  # those of other libraries; this package raises errors instead
     try:
-        with trusting(False):
+        with terminated_as_interrupted(), trusting(False):
             _command(arguments[0])(arguments[1:])
-    except AnyOrderError as error:
-        sys.exit(_say(str(error), 2))
+    except SystemExit as ending:
+        return ending.code
+    except Interrupted as interrupt:
+        return _say(str(interrupt), INTERRUPTED)
     except KeyboardInterrupt as interrupt:
-        sys.exit(_say(str(interrupt) or "interrupted", 130))
+        return _say(str(interrupt) or "interrupted", INTERRUPTED)
+    except AnyOrderError as error:
+        return _say(str(error), BAD_INPUT)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        sys.exit(_say(f"{error.strerror or error}{where}; free some space or choose another folder", 2))
+        return _say(explained(error), BAD_INPUT)
+    return 0
 
 
 def _command(name: str) -> Callable[[Sequence[str]], None]:
@@ -71,5 +99,6 @@ def _command(name: str) -> Callable[[Sequence[str]], None]:
 
 
 def _say(message: str, status: int) -> int:
-    print(f"anyorder: {message}", file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print(f"anyorder: {shortened(message)}", file=sys.stderr)
     return status

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +16,36 @@ from typing import Any
 import yaml
 
 from anyorder.errors import AnyOrderError
+
+LEFT_BEHIND = re.compile(r"\.(?P<name>.+)\.(?P<what>\d+|new|old)\.tmp")
+"""Temporary names: of a file that a process writes, of a folder that is being filled, of a folder that makes room."""
+ADVICE = {
+    "free some space or choose another folder": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    "choose a folder that you may write to, or change its permissions": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "a part of that path is a file; choose another path": (errno.ENOTDIR, errno.EEXIST),
+    "that is a folder; name a file": (errno.EISDIR,),
+    "check how the path is spelled": (errno.ENOENT, errno.ELOOP, errno.EINVAL),
+    "choose a shorter name": (errno.ENAMETOOLONG,),
+    "raise the number of files that may be open (ulimit -n)": (errno.EMFILE, errno.ENFILE),
+}
+"""What to do about what an operating system says."""
+
+
+def explained(error: OSError) -> str:
+    """What happened to which file, and what to do about it."""
+    where = f": {error.filename}" if error.filename else ""
+    return f"{_reason(error)}{where}; {_advice(error)}"
+
+
+def _reason(error: OSError) -> str:
+    return " ".join((error.strerror or str(error) or type(error).__name__).split())
+
+
+def _advice(error: OSError) -> str:
+    number = error.errno
+    if number is None and (found := re.search(r"os error (\d+)", str(error))):  # as libraries in Rust say it
+        number = int(found[1])
+    return next((advice for advice, numbers in ADVICE.items() if number in numbers), "choose another path")
 
 
 @contextmanager
@@ -30,12 +63,76 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise AnyOrderError(
-            f"could not write {path}: {error.strerror or error}; free some space or choose another folder"
-            " (what was there before is untouched)"
+            f"could not write {path}: {_reason(error)}; {_advice(error)} (what was there before is untouched)"
         ) from error
     finally:
         with suppress(OSError):  # a parent that is a file, a disk gone read-only: the error above tells the user
             temporary.unlink(missing_ok=True)
+
+
+def new_folder(target: Path) -> Path:
+    """A folder to fill, beside the one that it will replace; nothing is in it. `replace_folder` puts it in place."""
+    new = target.with_name(f".{target.name}.new.tmp")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    return new
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a folder in the place of another. If the process dies meanwhile, `finish_replacing` brings one of them back."""
+    finish_replacing(target)
+    if target.exists():
+        target.rename(_old(target))
+    new.rename(target)
+    shutil.rmtree(_old(target), ignore_errors=True)
+
+
+def finish_replacing(target: Path) -> None:
+    """Bring the old folder back if a process died after it had made room and before the new one took its place; else remove
+    what is left of the old one."""
+    if not target.exists() and _old(target).exists():
+        _old(target).rename(target)
+    shutil.rmtree(_old(target), ignore_errors=True)
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written in a folder. Only who holds its lock may call this."""
+    for path in Path(folder).glob(".*.tmp"):
+        found = LEFT_BEHIND.fullmatch(path.name)
+        if found and found["what"] == "old":
+            finish_replacing(path.with_name(found["name"]))
+        elif found and found["what"] == "new":
+            shutil.rmtree(path, ignore_errors=True)
+        elif found and not _is_alive(int(found["what"])):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def differences(there: Any, here: Any, key: str = "") -> list[str]:
+    """In which keys two nested dictionaries differ, each with both values: ``training.seed: 0 there, 1 here``."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        names = [str(name) for name in dict.fromkeys([*there, *here])]
+        return [found for name in names for found in differences(there.get(name), here.get(name), f"{key}.{name}".lstrip("."))]
+    return [] if there == here else [f"{key}: {_brief(there)} there, {_brief(here)} here"]
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -51,7 +148,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise AnyOrderError(f"there is no file {path}") from None
     except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
+        raise AnyOrderError(f"could not read {path}: {_reason(error)}; {_advice(error)}") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise AnyOrderError(f"{path} is not valid JSON ({error}); restore the file or make it again") from None
 
@@ -63,7 +160,7 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise AnyOrderError(f"there is no file {path}") from None
     except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
+        raise AnyOrderError(f"could not read {path}: {_reason(error)}; {_advice(error)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AnyOrderError(f"{path} is not valid YAML ({' '.join(str(error).split())}); correct it") from None
 

@@ -13,7 +13,7 @@ from anyorder.build.checkpoints import require_transformers
 from anyorder.build.grid import grid_job
 from anyorder.config import MaskingConfig, RunConfig
 from anyorder.errors import AnyOrderError
-from anyorder.files import replacing
+from anyorder.files import differences, read_yaml, replacing
 from anyorder.masking.expressions import strategy_from
 from anyorder.masking.schedules import schedule_from
 from anyorder.masking.strategies import Strategy
@@ -47,8 +47,10 @@ def refuse_other_run(config: RunConfig, folder: Path, resume: bool) -> None:
     if not resume:
         raise AnyOrderError(f"{folder} already holds a run; continue it with --resume or choose another --output_dir")
     if path.read_text() != _written(config):
+        found = differences(read_yaml(path), yaml.safe_load(_written(config))) or ["how it is written"]
         raise AnyOrderError(
-            f"{path} differs from the configuration given; resume with the configuration that the run was started with"
+            f"{path} differs from the configuration given ({'; '.join(found)}); resume with the configuration that the run was"
+            " started with"
         )
 
 

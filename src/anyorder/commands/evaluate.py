@@ -14,6 +14,7 @@ from anyorder.build.judging import evaluated
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
+from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
@@ -71,6 +72,7 @@ def judge(
     """
     run = checkpoint.absolute().parent.parent
     folder = folder or run / "report"
-    findings, header = evaluated(checkpoint, config, folder, env_id, data)
-    write_report(folder, run, header, findings, config)
+    with locked(folder):
+        findings, header = evaluated(checkpoint, config, folder, env_id, data)
+        write_report(folder, run, header, findings, config)
     return findings, folder

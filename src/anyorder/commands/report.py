@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jsonargparse import ArgumentParser
@@ -13,7 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
+from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
+
+if TYPE_CHECKING:
+    from anyorder.report.run import ReportedRun
 
 
 def report_parser() -> ArgumentParser:
@@ -36,12 +41,23 @@ def report_command(arguments: Sequence[str]) -> None:
     if chosen.num_shown < 1:
         raise AnyOrderError(f"num_shown must be at least 1; found {chosen.num_shown}")
     allow_named_modules(chosen)
-    from anyorder.report.page import num_parts, report_page
     from anyorder.report.run import read_run
 
     torch.set_num_threads(1)
     runs = [read_run(Path(folder)) for folder in chosen.runs]
     output = Path(chosen.output) if chosen.output else runs[0].folder / "report" / "report.html"
+    with locked(output.parent):
+        size = _write_page(runs, output, chosen.num_shown)
+    print(f"{output}: {size / 1e6:.1f} MB")
+    for run in runs:
+        for sentence in run.missing():
+            print(f"{run.name}: {sentence}")
+
+
+def _write_page(runs: Sequence[ReportedRun], output: Path, num_shown: int) -> int:
+    """Write the page; returns its number of characters."""
+    from anyorder.report.page import num_parts, report_page
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,10 +68,7 @@ def report_command(arguments: Sequence[str]) -> None:
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("playing what the page shows", total=num_parts(runs))
-        page = report_page(runs, chosen.num_shown, lambda: bars.advance(task))
+        page = report_page(runs, num_shown, lambda: bars.advance(task))
     with replacing(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"{output}: {len(page) / 1e6:.1f} MB")
-    for run in runs:
-        for sentence in run.missing():
-            print(f"{run.name}: {sentence}")
+    return len(page)

@@ -14,11 +14,13 @@ from anyorder.build.collecting import run_collect
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import write_json
+from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.studies.cluster import RayCluster
 from anyorder.studies.engines import Cores
 from anyorder.studies.results import RESULTS_FILE, results
 from anyorder.studies.runner import run_all
+from anyorder.studies.study import Study
 from anyorder.studies.study_file import read_study
 from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
 
@@ -68,6 +70,11 @@ def run_study(chosen: Any) -> None:
     allow_named_modules(chosen)
     output = Path(chosen.output_dir or Path("outputs") / Path(chosen.study).stem)
     study = read_study(Path(chosen.study), chosen.quick, output / ("quick" if chosen.quick else "full"))
+    with locked(output, study.folder.name):
+        _run_locked(study, output, chosen)
+
+
+def _run_locked(study: Study, output: Path, chosen: Any) -> None:
     started = time.monotonic()
     try:
         for level in study.levels:

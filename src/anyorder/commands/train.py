@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jsonargparse import ArgumentParser
 
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.config import RunConfig
+from anyorder.locks import locked
 from anyorder.options import parse, parser
 from anyorder.training.launch import launch
 from anyorder.training.trainer import train
@@ -35,11 +37,12 @@ def train_command(arguments: Sequence[str]) -> None:
 
 def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
-    refuse_other_run(config, folder, resume)
-    try:
-        launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
-    except KeyboardInterrupt:  # Ctrl-C before the first update, or for the second time
-        raise KeyboardInterrupt("interrupted; continue with the same command and --resume") from None
+    with locked(folder, "checkpoints") if _is_main_process() else nullcontext():
+        refuse_other_run(config, folder, resume)
+        try:
+            launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)
+        except KeyboardInterrupt:  # before the first update, or Ctrl-C for the second time
+            raise KeyboardInterrupt("interrupted; continue with the same command and --resume") from None
     if _is_main_process():
         print(f"trained; best checkpoint: {folder / 'checkpoints' / 'best.pt'}")
 

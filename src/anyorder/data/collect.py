@@ -19,6 +19,8 @@ from anyorder.data.episodes import EpisodeSource, ExpertSource
 from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, read_manifest, write_manifest
 from anyorder.data.storage import shard_error, write_shard
 from anyorder.errors import AnyOrderError
+from anyorder.files import differences
+from anyorder.locks import locked
 from anyorder.types import Trajectory
 
 SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
@@ -78,25 +80,31 @@ def collect(
 ) -> Manifest:
     """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is.
 
-    Progress goes to stderr. The folder is touched for the first time when the first shard is complete.
+    Progress goes to stderr. A folder in which no shard was completed is removed again.
 
     Args:
         folder: where the data set goes; made if it does not exist.
         spec: what to collect.
-        num_processes: None for one per CPU. A fork server starts the processes, so a script must call this function
-            under ``if __name__ == "__main__":``.
+        num_processes: None for one per CPU. Processes start afresh, so a script must call this function under
+            ``if __name__ == "__main__":``.
         source: plays the episodes; None: the expert that the spec names.
 
     Raises:
-        AnyOrderError: when the folder holds another data set, the spec names an unknown environment or policy, a
-            worker process died, or the disk is full.
+        AnyOrderError: when the folder holds another data set or is being written, the spec names an unknown environment or
+            policy, a worker process died, or the disk is full.
         KeyboardInterrupt: when the user interrupts; its message says what is kept and how to continue.
     """
     folder = Path(folder)
     manifest = _open(folder, spec)
-    todo = list(_missing(folder, manifest))
-    if not todo:
+    if not any(_missing(folder, manifest)):
         return manifest
+    with locked(folder):
+        return _collect_missing(folder, spec, num_processes, source)
+
+
+def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None, source: EpisodeSource | None) -> Manifest:
+    manifest = _open(folder, spec)
+    todo = list(_missing(folder, manifest))
     if source is None:
         source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
     results = iter(source([seed for _, seeds in todo for seed in seeds]))
@@ -128,22 +136,14 @@ def _open(folder: Path, spec: CollectSpec) -> Manifest:
     if not (folder / MANIFEST).exists():
         return wanted
     found = read_manifest(folder)
-    differences = _differences(found, wanted)
-    if differences:
-        raise AnyOrderError(
-            f"{folder} holds another data set ({'; '.join(differences)}); choose another folder or delete this one"
-        )
+    if others := differences(_flat(found), _flat(wanted)):
+        raise AnyOrderError(f"{folder} holds another data set ({'; '.join(others)}); choose another folder or delete this one")
     return found
 
 
-def _differences(found: Manifest, wanted: Manifest) -> list[str]:
-    def flat(manifest: Manifest) -> dict[str, Any]:
-        return {"env_id": manifest.env_id, **manifest.spec, **manifest.versions}
-
+def _flat(manifest: Manifest) -> dict[str, Any]:
     # An older data set was collected with the defaults of what it does not mention.
-    there, here = {**asdict(CollectSpec()), **flat(found)}, flat(wanted)
-    names = dict.fromkeys([*there, *here])
-    return [f"{n}: {there.get(n)} there, {here.get(n)} here" for n in names if there.get(n) != here.get(n)]
+    return {**asdict(CollectSpec()), "env_id": manifest.env_id, **manifest.spec, **manifest.versions}
 
 
 def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:

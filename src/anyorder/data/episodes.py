@@ -7,14 +7,9 @@ order of the seeds. :class:`ExpertSource` lets experts play; `anyorder.acting.ro
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -24,6 +19,7 @@ from anyorder.envs.episode import Episode, EpisodeFailed, reason_of
 from anyorder.envs.experts import Expert, make_expert
 from anyorder.envs.modules import allow_only, allowed_modules
 from anyorder.errors import AnyOrderError
+from anyorder.processes import WorkerDied, num_cores, share_out
 from anyorder.types import Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
@@ -120,7 +116,7 @@ class ExpertSource:
                 when a process died.
         """
         _tools(self)
-        num_processes = min(self.num_processes or os.cpu_count() or 1, -(-len(seeds) // _CHUNK))
+        num_processes = min(self.num_processes or num_cores(), -(-len(seeds) // _CHUNK))
         if num_processes > 1 or threading.current_thread() is not threading.main_thread():
             return _in_processes(partial(_play_seeds, self), seeds, num_processes)
         return (_play_seed(self, seed) for seed in seeds)
@@ -146,47 +142,26 @@ def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory |
 def _in_processes(
     play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int], num_processes: int
 ) -> Iterator[Trajectory | Failure]:
-    # Not executor.map: when a worker dies, map cancels futures while the executor marks them as failed. That kills the
-    # executor's own thread, and the other workers stay alive.
-    others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(num_processes, _context(), _start_worker, (allowed_modules(),))
-    try:
-        chunks = (seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK))
-        futures = deque(executor.submit(play, chunk) for chunk in chunks)
-        while futures:
-            yield from futures.popleft().result()
-    except BaseException as error:  # or the caller stopped reading: do not wait for results that nobody will read
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise AnyOrderError(
-                "a process that played episodes died (out of memory? a script without `if __name__ == '__main__':`?);"
-                " run the same again to continue, with fewer processes"
-            ) from None
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+    chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
+    early: dict[int, list[Trajectory | Failure]] = {}
+    number = 0
+    with contextlib.closing(
+        share_out(partial(_with_modules, allowed_modules(), play), chunks, num_processes, ahead=2)
+    ) as results:
+        for index, result in results:
+            if isinstance(result, WorkerDied):
+                raise AnyOrderError(
+                    "a process that played episodes died (out of memory? a script without `if __name__ == '__main__':`?);"
+                    " run the same again to continue, with fewer processes"
+                )
+            early[index] = result
+            while number in early:
+                yield from early.pop(number)
+                number += 1
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    # Not fork: the caller may have started threads of torch. A forked child has none of them, and may wait for them for
-    # ever. The fork server is a clean process that imports minigrid once (0.7 s) and then forks the workers.
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _start_worker(modules: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    allow_only(modules)  # the fork server, whose environment this is, may have been started before the user's word
-
-
-def _end_with_parent() -> None:
-    # Without this, the workers would wait for work for ever after their parent was killed.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _with_modules(
+    modules: Sequence[str], play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int]
+) -> list[Trajectory | Failure]:
+    allow_only(modules)  # the user's word, in another process
+    return play(seeds)

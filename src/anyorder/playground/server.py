@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -92,10 +92,13 @@ def _endpoint(kind: type[RequestT], answer: Callable[[RequestT], dict[str, Any]]
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return _error("the content-type of a request must be application/json; found another", 415)
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                return _error(f"a request must have at most {MOST_BYTES:,} bytes; found more", 413)
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return _error(f"a request must have at most {MOST_BYTES:,} bytes; found more", 413)
+        except ClientDisconnect:
+            return _error("the whole request must arrive; found its end missing", 400)  # nobody is there to read this
         try:
             asked = kind.model_validate_json(bytes(body))
             return JSONResponse(await run_in_threadpool(answer, asked))

@@ -1,14 +1,13 @@
 """Independent pieces of work on the machines of a Ray cluster, one core each.
 
-They are Ray's own tasks and do not go through joblib's Ray back end. That back end returns nothing before all results are
-there, and a worker that dies ends the others; Ray itself tries the task of a dead worker again.
+They are Ray's own tasks: Ray tries the task of a dead worker again.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -30,7 +29,7 @@ class RayCluster:
 
     address: str
 
-    def __call__(self, work: Work, items: Sequence[Any]) -> Iterator[Any]:
+    def __call__(self, work: Work, items: Sequence[Any]) -> Generator[Any, None, None]:
         """See `anyorder.studies.engines`.
 
         Raises:

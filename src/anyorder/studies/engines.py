@@ -6,15 +6,15 @@ any order; for an item whose worker died (out of memory, a lost machine) it yiel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from anyorder.processes import WorkerDied, num_cores, share_out
 
 Work = Callable[[Any], Any]
-Engine = Callable[[Work, Sequence[Any]], Iterator[Any]]
+Engine = Callable[[Work, Sequence[Any]], Generator[Any, None, None]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Cores:
-    """Processes of this machine, by joblib.
+    """Processes of this machine. When it is interrupted, they are asked to stop, and are waited for.
 
     Attributes:
         num_workers: how many items are worked on at a time; None: one per core; 1: one, in this process.
@@ -40,39 +40,13 @@ class Cores:
 
     num_workers: int | None = None
 
-    def __call__(self, work: Work, items: Sequence[Any]) -> Iterator[Any]:
-        """See `Engine`. When a worker dies, joblib ends the others too. The items that were begun are then done again, one
-        at a time, which shows the one whose worker dies."""
-        waiting = dict(enumerate(items))
-        while waiting:
-            begun: list[int] = []
-            try:
-                for number, result in self._in_parallel(work, dict(waiting), begun):
-                    del waiting[number]
-                    yield result
-            except TerminatedWorkerError:
-                for number in [number for number in begun if number in waiting]:
-                    yield self._alone(work, waiting.pop(number))
-
-    def _in_parallel(self, work: Work, items: dict[int, Any], begun: list[int]) -> Iterator[tuple[int, Any]]:
-        """Yields the number and the result of each item. Its number is appended to ``begun`` when a worker gets it; a worker
-        gets one at a time."""
-
-        def tasks() -> Iterator[Any]:
-            for number, item in items.items():
-                begun.append(number)
-                yield joblib.delayed(_numbered)(work, number, item)
-
-        number = self.num_workers or joblib.cpu_count()
-        return joblib.Parallel(number, batch_size=1, pre_dispatch="n_jobs", return_as="generator_unordered")(tasks())
-
-    @staticmethod
-    def _alone(work: Work, item: Any) -> Any:
-        try:
-            return joblib.Parallel(2)([joblib.delayed(work)(item)])[0]  # with 1 it would run in this process
-        except TerminatedWorkerError:
-            return Lost(item, "its process was killed (out of memory?)")
-
-
-def _numbered(work: Work, number: int, item: Any) -> tuple[int, Any]:
-    return number, work(item)
+    def __call__(self, work: Work, items: Sequence[Any]) -> Generator[Any, None, None]:
+        """See `Engine`."""
+        number = min(self.num_workers or num_cores(), len(items))
+        if self.num_workers == 1:
+            yield from map(work, items)
+            return
+        with closing(share_out(work, items, number)) as results:
+            for index, result in results:
+                died = isinstance(result, WorkerDied)
+                yield Lost(items[index], "its process was killed (out of memory?)") if died else result

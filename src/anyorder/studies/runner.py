@@ -12,6 +12,7 @@ import json
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
-from anyorder.files import read_json, write_json
+from anyorder.files import differences, read_json, write_json
+from anyorder.locks import locked
 from anyorder.studies.effort import effort
 from anyorder.studies.engines import Cores, Engine, Lost
 from anyorder.studies.study import Run, folder_name
@@ -85,12 +87,13 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
     started = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=7 * 24 * 3600) as progress:
         task = progress.add_task("", total=len(runs), completed=len(outcomes), rate="", latest="")
-        for done, result in enumerate(engine(_run, waiting), start=1):
-            outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result
-            outcomes[str(outcome.run)] = outcome
-            rate = f"{3600 * done / (time.monotonic() - started):.1f}/h"
-            latest = f"{outcome.run}: {'FAILED' if outcome.error else 'done'}"
-            progress.update(task, advance=1, rate=rate, latest=latest)
+        with closing(engine(_run, waiting)) as results:  # an interruption ends the workers before anything else
+            for done, result in enumerate(results, start=1):
+                outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result
+                outcomes[str(outcome.run)] = outcome
+                rate = f"{3600 * done / (time.monotonic() - started):.1f}/h"
+                latest = f"{outcome.run}: {'FAILED' if outcome.error else 'done'}"
+                progress.update(task, advance=1, rate=rate, latest=latest)
     # An outcome from another process holds a copy of its run; callers compare runs by identity.
     return [replace(outcomes[str(run)], run=run) for run in runs]
 
@@ -116,10 +119,13 @@ def _settings(run: Run) -> dict[str, Any]:
 def _check_folder(run: Run) -> None:
     path = run.folder / SETTINGS_FILE
     began = (run.folder / "checkpoints").exists()
-    if began and (not path.exists() or _with_defaults(read_json(path)) != _settings(run)):
+    if not began:
+        return
+    found = differences(_with_defaults(read_json(path)), _settings(run)) if path.exists() else [f"{SETTINGS_FILE} is missing"]
+    if found:
         raise AnyOrderError(
-            f"{run.folder} holds a run of other settings than the study now asks for; choose another --output_dir, or"
-            " remove that folder to run it anew"
+            f"{run.folder} holds a run of other settings than the study now asks for ({'; '.join(found)}); choose another"
+            " --output_dir, or remove that folder to run it anew"
         )
 
 
@@ -134,8 +140,9 @@ def _run(run: Run) -> Outcome:
     log_file = run.folder / "log.txt"
     with open(log_file, "a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         try:
-            write_json(run.folder / SETTINGS_FILE, _settings(run))
-            with trusting(_trusts_code(run)):  # this may be another process than the one whose user has vouched
+            trusted = trusting(_trusts_code(run))  # this may be another process than the one whose user has vouched
+            with locked(run.folder, "checkpoints"), trusted:
+                write_json(run.folder / SETTINGS_FILE, _settings(run))
                 _train_and_judge(run)
             return _read(run)
         except Interrupted:  # a run that was told to stop did not fail, and the others are to stop as well
@@ -166,10 +173,12 @@ def _train_and_judge(run: Run) -> None:
     trained = time.monotonic()
     own, *unseen = result_files(run).items()
     checkpoint = run.folder / "checkpoints" / "best.pt"
-    evaluated(checkpoint, run.arm.evaluation, own[1])
+    with locked(own[1]):
+        evaluated(checkpoint, run.arm.evaluation, own[1])
     for env, folder in unseen:
         judged = replace(run.arm.evaluation, metric="task_success", num_episodes=run.unseen_episodes)
-        evaluated(checkpoint, judged, folder, env)
+        with locked(folder):
+            evaluated(checkpoint, judged, folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
     write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch.distributed.checkpoint as distributed
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict, set_optimizer_state_dict
@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from anyorder.errors import AnyOrderError
-from anyorder.files import read_json, write_json
+from anyorder.files import finish_replacing, new_folder, read_json, replace_folder, write_json
 from anyorder.models.language.saving import save_pretrained
 from anyorder.training.checkpoint import CHECKPOINT_VERSION, check_version
 from anyorder.training.digests import check_digests, with_digests
@@ -48,32 +48,28 @@ class CheckpointFolder:
         inner = _transformers_model(accelerator.unwrap_model(model))
         tensors = {key: _whole(tensor, accelerator.is_main_process) for key, tensor in _saved(inner).items()}
         if accelerator.is_main_process:
-            with _new_folder(self._folder / name) as folder:
-                save_pretrained(inner, self._tokenizer, folder, state_dict=tensors)
-                header = {"format_version": CHECKPOINT_VERSION, **self.header}
-                write_json(folder / HEADER_FILE, with_digests(header, folder))
+            new = new_folder(self._folder / name)
+            save_pretrained(inner, self._tokenizer, new, state_dict=tensors)
+            write_json(new / HEADER_FILE, with_digests({"format_version": CHECKPOINT_VERSION, **self.header}, new))
+            replace_folder(new, self._folder / name)
             link_as_pt(self._folder / name, name)
         accelerator.wait_for_everyone()
 
     def save_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
         state = _tensors(accelerator.unwrap_model(model), optimizer)
-        target = self._folder / "state"
-        new = target.with_name("state.new")
-        if accelerator.is_main_process:
-            shutil.rmtree(new, ignore_errors=True)
-        accelerator.wait_for_everyone()
+        [new] = broadcast_object_list([new_folder(self._folder / "state") if accelerator.is_main_process else None])
         with _without_warning():
             writer = HuggingFaceStorageWriter(str(new), save_distributed=True)
             distributed.save(state, storage_writer=writer, no_dist=accelerator.num_processes == 1)
         if accelerator.is_main_process:
             write_json(new / PROGRESS_FILE, with_digests(progress, new))
-            _replace(new, target)
+            replace_folder(new, self._folder / "state")
         accelerator.wait_for_everyone()
 
     def load_state(self, accelerator: Accelerator, model: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
         folder = self._folder / "state"
         if accelerator.is_main_process:
-            _finish_replacing(folder)
+            finish_replacing(folder)
         accelerator.wait_for_everyone()
         if not folder.is_dir():
             return None
@@ -175,36 +171,6 @@ def _optimizer_state(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
 def _plain(optimizer: Optimizer) -> Optimizer:
     """The torch optimizer inside Accelerate's wrapper."""
     return getattr(optimizer, "optimizer", optimizer)
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A new folder to fill, which replaces the target if the block ends without an error."""
-    new = target.with_name(f"{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    yield new
-    _replace(new, target)
-
-
-def _replace(new: Path, target: Path) -> None:
-    old = _old(target)
-    _finish_replacing(target)
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _finish_replacing(target: Path) -> None:
-    """Rename the old folder back, if a process died after it had made room and before the new folder took its place."""
-    if not target.exists() and _old(target).exists():
-        _old(target).rename(target)
-
-
-def _old(target: Path) -> Path:
-    return target.with_name(f"{target.name}.old")
 
 
 @contextmanager

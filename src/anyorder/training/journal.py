@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from anyorder.files import replacing
 
@@ -26,17 +31,46 @@ class Journal:
         kept = [line for line in read_metrics(folder) if line["update"] <= done]
         with replacing(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        self._board = _Curves(folder / "tensorboard", done)
 
     def write(self, update: int, section: str, numbers: dict[str, float]) -> None:
         """Append one record: the update that it belongs to, the section (train or validation) and the numbers."""
         with open(self._path, "a") as file:
             file.write(json.dumps({"update": update, "section": section, **numbers}) + "\n")
-        for name, number in numbers.items():
-            self._board.add_scalar(f"{section}/{name}", number, update)
+        self._board.write(update, {f"{section}/{name}": number for name, number in numbers.items()})
 
     def close(self) -> None:
         self._board.close()
+
+
+class _Curves:
+    """A file of events for TensorBoard. TensorBoard's own writer does the same in a thread, which prints a traceback when the
+    disk is full.
+
+    Args:
+        folder: where TensorBoard looks.
+        done: number of updates that are done; TensorBoard drops what earlier files say of later ones.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
+        self._file = RecordWriter((folder / name).open("wb"))
+        self._add(Event(file_version="brain.Event:2"))
+        if done:
+            self._add(Event(step=done + 1, session_log=SessionLog(status=SessionLog.START)))
+
+    def write(self, update: int, numbers: dict[str, float]) -> None:
+        values = [Summary.Value(tag=tag, simple_value=number) for tag, number in numbers.items()]
+        self._add(Event(step=update, summary=Summary(value=values)))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _add(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self._file.write(event.SerializeToString())
+        self._file.flush()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

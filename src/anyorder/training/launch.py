@@ -5,17 +5,27 @@ slow; processes do not (docs/lab_notes.md has the figures)."""
 
 from __future__ import annotations
 
+import math
 import os
-import signal
 import socket
-import warnings
-from collections.abc import Callable
-from multiprocessing.queues import SimpleQueue
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException, get_context, start_processes
 
-from anyorder.errors import AnyOrderError
+from anyorder.errors import AnyOrderError, Interrupted
+from anyorder.processes import (
+    Worker,
+    WorkerDied,
+    WorkerFailed,
+    WorkerStopped,
+    end_with_parent,
+    end_workers,
+    num_cores,
+    ready_workers,
+)
 
 MOST_PROCESSES = 4
 """Batches on a CPU are small, so more processes would spend more time waiting for one another than computing."""
@@ -27,7 +37,9 @@ GRACE_SECONDS = 10.0
 def launch(function: Callable[[], object], num_processes: int | None, num_threads: int | None) -> None:
     """Run ``function`` in ``num_processes`` processes, which Accelerate joins to one run; one process is this one.
 
-    Inside ``accelerate launch`` or ``torchrun`` the processes exist already, so the function runs in each of them as it is.
+    When this process is asked to stop, it asks the others to, so that they save their state if they have one; a second
+    Ctrl-C kills them. Inside ``accelerate launch`` or ``torchrun`` the processes exist already, so the function runs in each
+    of them as it is.
 
     Args:
         function: picklable.
@@ -39,50 +51,85 @@ def launch(function: Callable[[], object], num_processes: int | None, num_thread
         KeyboardInterrupt: when the user interrupts before a process could save its state.
     """
     if num_processes is None:
-        num_processes = 1 if torch.cuda.is_available() else min(MOST_PROCESSES, _cores())
-    threads = num_threads or max(1, _cores() // num_processes)
+        num_processes = 1 if torch.cuda.is_available() else min(MOST_PROCESSES, num_cores())
+    threads = num_threads or max(1, num_cores() // num_processes)
     if num_processes == 1 or "WORLD_SIZE" in os.environ:
         torch.set_num_threads(threads)
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            end_with_parent()
         _run_and_leave(function)
         return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    failures = get_context("spawn").SimpleQueue()
-    interrupted: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        """On Ctrl-C, ask the children to stop, so that they save their state if they have one; a second time, kill them."""
-        interrupted.append(number)
-        for child in children.processes:
-            child.kill() if len(interrupted) > 1 else child.terminate()
-
-    # Ctrl-C is blocked while the children start, so that it waits for `stop`. They inherit the block, so only `stop` reacts.
-    before = signal.getsignal(signal.SIGINT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    given = partial(_work_as, function, num_processes, threads, port)
+    run = _Workers([], [])
     try:
-        given = (function, num_processes, threads, port, failures)
-        children = start_processes(_child, given, num_processes, join=False, start_method="spawn")
-        signal.signal(signal.SIGINT, stop)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        while not children.join(grace_period=GRACE_SECONDS):
-            pass
-    except (ProcessExitedException, ProcessRaisedException) as error:
-        if not failures.empty():
-            raise failures.get() from None
-        if interrupted:
-            raise KeyboardInterrupt from None
-        if isinstance(error, ProcessRaisedException):
-            raise
-        message = f"training stopped: {error} (out of memory?); continue with the same command and --resume"
-        raise AnyOrderError(message) from None
+        for rank in range(num_processes):
+            run.workers.append(Worker(given))
+            run.workers[-1].give(rank)
+        run.wait()
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        signal.signal(signal.SIGINT, before)
+        end_workers(run.workers, GRACE_SECONDS if run.stopping < 2 else 0)
+    if failure := run.failure():
+        raise failure
 
 
-def _child(rank: int, function: Callable[[], object], world: int, threads: int, port: int, failures: SimpleQueue) -> None:
+@dataclass
+class _Workers:
+    """The other processes of a run, what they raised, and how often this process was asked to stop."""
+
+    workers: list[Worker]
+    failures: list[BaseException]
+    stopping: int = 0
+
+    def wait(self) -> None:
+        """Wait until all have answered; once one failed or died, no longer than `GRACE_SECONDS`, since the others may wait for
+        it for ever."""
+        waiting, until = list(self.workers), math.inf
+        while waiting and time.monotonic() < until:
+            try:
+                left = None if until == math.inf else max(0.0, until - time.monotonic())
+                for worker in ready_workers(waiting, left):
+                    waiting.remove(worker)
+                    self._hear(worker)
+                # Those that were interrupted have saved their state, and the first process may still write it.
+                if until == math.inf and not all(isinstance(failure, Interrupted) for failure in self.failures):
+                    until = time.monotonic() + GRACE_SECONDS
+                    self._ask_to_stop(waiting)
+            except KeyboardInterrupt:
+                self.stopping += 1
+                if self.stopping > 1:
+                    raise
+                self._ask_to_stop(waiting)
+
+    def failure(self) -> BaseException | None:
+        """What the user is told; None if all went well."""
+        for failure in self.failures:
+            if isinstance(failure, WorkerDied):
+                return AnyOrderError(
+                    f"training stopped: {failure} (out of memory?); continue with the same command and --resume"
+                )
+        saved = [failure for failure in self.failures if isinstance(failure, Interrupted)]
+        if self.stopping and self.failures:
+            return saved[0] if saved else KeyboardInterrupt()
+        return self.failures[0] if self.failures else None
+
+    def _hear(self, worker: Worker) -> None:
+        try:
+            worker.answer()
+        except (AnyOrderError, OSError, WorkerDied, WorkerFailed, WorkerStopped) as failure:
+            self.failures.append(failure)
+
+    @staticmethod
+    def _ask_to_stop(workers: Sequence[Worker]) -> None:
+        for worker in workers:
+            worker.ask_to_stop()
+
+
+def _work_as(function: Callable[[], object], world: int, threads: int, port: int, rank: int) -> None:
+    """What each of the processes does."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -93,12 +140,7 @@ def _child(rank: int, function: Callable[[], object], world: int, threads: int, 
         "ACCELERATE_USE_CPU": "true",
     }
     torch.set_num_threads(threads)
-    warnings.filterwarnings("ignore")  # as the command line does in its own process
-    try:
-        _run_and_leave(function)
-    except (AnyOrderError, OSError, KeyboardInterrupt) as error:
-        failures.put(error)
-        os._exit(2)  # not sys.exit, whose cleanup may wait for a process that itself waits for this one
+    _run_and_leave(function)
 
 
 def _run_and_leave(function: Callable[[], object]) -> None:
@@ -109,7 +151,3 @@ def _run_and_leave(function: Callable[[], object]) -> None:
     function()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

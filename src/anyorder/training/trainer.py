@@ -6,10 +6,8 @@ All random numbers depend on (seed, update) alone, so a run that was interrupted
 from __future__ import annotations
 
 import math
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -31,13 +29,14 @@ from anyorder.seeding import stream
 from anyorder.training.divided import prepare
 from anyorder.training.journal import Journal
 from anyorder.training.loss import TargetWeights, Weighting
+from anyorder.training.pauses import Pauses, Stopped, StopSignal, stop_signal
 from anyorder.training.plan import learning_rate_factor, plan_updates
-from anyorder.training.progress import training_progress
+from anyorder.training.progress import TrainingProgress, training_progress
 from anyorder.training.stores import Store
 from anyorder.training.validation import quality, validate
 
-UPDATES_PER_PAUSE = 10
-"""After every so many updates a run pauses: it writes records, validates, saves, and stops if it was asked to."""
+UPDATES_PER_RECORD = 10
+"""After every so many updates a run writes records, and validates where it is time to."""
 
 
 def _no_numbers(model: Any) -> dict[str, float]:
@@ -113,60 +112,72 @@ class _Run(Generic[LayoutT]):
         self.updates = plan_updates(job.train, job.budget, job.config)
         self.best = -1.0
         self.scores: dict[str, float] = {}
+        self.losses: list[Tensor] = []  # this process's parts since the last record
+        self.unvalidated = False  # whether a validation is due after the last update
         self.first_update = self._restore() if job.resume else 0
 
     def to_the_end(self) -> dict[str, float]:
         total = len(self.updates)
         validate_after = self._validation_times()
         journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
-        losses, last_saved = [], time.monotonic()
+        saving_seconds = self.job.config.checkpoint_seconds
+        pauses = Pauses(self.accelerator, self.first_update, total, UPDATES_PER_RECORD, saving_seconds)
         counted_in, visible = self.job.budget.counted_in, journal is not None
-        with training_progress(total, self.first_update, counted_in, visible) as progress, _on_signal() as stop:
+        with training_progress(total, self.first_update, counted_in, visible) as progress, stop_signal() as stop:
+            if self.unvalidated:  # an interruption came before or into the validation
+                self._finish(self.first_update, journal, stop, stopping=False, saving=True)
             for done in range(self.first_update + 1, total + 1):
-                losses.append(self._update(done - 1))
+                self.losses.append(self._update(done - 1))
                 progress.advance(self._length(done - 1))
-                if done % UPDATES_PER_PAUSE and done < total:
+                if not pauses.is_due(done):
                     continue
                 # Between pauses, the processes exchange nothing but gradients.
-                loss, stopping = self._gather(losses, bool(stop))
-                losses.clear()
-                progress.show(loss, self.scores)
-                if journal:
-                    rate = self.optimizer.param_groups[0]["lr"]
-                    speed = {f"{counted_in}_per_second": progress.rate}
-                    journal.write(done, "train", {"loss": loss, "learning_rate": rate, **speed})
-                if done in validate_after:
-                    self._validate(done, journal)
-                if stopping or done == total or time.monotonic() - last_saved > self.job.config.checkpoint_seconds:
-                    self._save_state(done)
-                    last_saved = time.monotonic()
-                if stopping and done < total:
-                    raise Interrupted(
-                        f"interrupted after update {done} of {total}; nothing is lost, continue with the same command"
-                        " and --resume"
-                    )
+                stopping, saving = pauses.agree(done, bool(stop))
+                if pauses.is_regular(done):
+                    self._record(done, journal, progress)
+                self.unvalidated = done in validate_after
+                self._finish(done, journal, stop, stopping, saving or done == total)
+                if saving:
+                    pauses.saved()
         if journal:
             journal.close()
         self.job.store.save_weights(self.accelerator, self.model, "last")
         return self.scores
 
     def _validation_times(self) -> set[int]:
-        """The updates after which to validate: evenly spaced, each at a pause, the last one at the end."""
+        """The updates after which to validate: evenly spaced, each at a record, the last one at the end."""
         total, number = len(self.updates), self.job.config.num_validations
         evenly = (math.ceil(total * (i + 1) / number) for i in range(number))
-        return {min(total, UPDATES_PER_PAUSE * math.ceil(update / UPDATES_PER_PAUSE)) for update in evenly}
+        return {min(total, UPDATES_PER_RECORD * math.ceil(update / UPDATES_PER_RECORD)) for update in evenly}
 
     def _length(self, update: int) -> int:
         """Length of an update's trajectories, in frames or tokens."""
         return sum(self.job.train.lengths[i] for batch in self.updates[update] for i in batch)
 
-    def _gather(self, losses: list[Tensor], stop: bool) -> tuple[float, bool]:
-        """Mean loss since the last pause, over all processes, and whether any of them was asked to stop."""
-        numbers = torch.stack([torch.stack(losses).mean(), losses[0].new_tensor(float(stop))])
-        loss, stopping = self.accelerator.reduce(numbers, "sum").tolist()
-        if loss != loss:
-            raise AnyOrderError("the loss is no longer a number; lower training.learning_rate")
-        return loss, stopping > 0
+    def _record(self, done: int, journal: Journal | None, progress: TrainingProgress) -> None:
+        """Write and show the mean loss since the last record, over all processes."""
+        loss = self.accelerator.reduce(torch.stack(self.losses).mean(), "sum").item()
+        self.losses.clear()
+        _check_is_number(loss)
+        progress.show(loss, self.scores)
+        if journal:
+            rate = self.optimizer.param_groups[0]["lr"]
+            speed = {f"{self.job.budget.counted_in}_per_second": progress.rate}
+            journal.write(done, "train", {"loss": loss, "learning_rate": rate, **speed})
+
+    def _finish(self, done: int, journal: Journal | None, stop: StopSignal, stopping: bool, saving: bool) -> None:
+        """What follows an update: a validation if one is due, the state if it is to be saved, and the end if the user or the
+        scheduler asks for it. A scheduler that asks does not wait long, so a validation is left for later then."""
+        if self.unvalidated and not stopping:
+            self._validate(done, journal, stop)
+        stopping = stopping or self.unvalidated
+        if stopping or saving:
+            self._save_state(done)
+        if stopping:
+            raise Interrupted(
+                f"interrupted after update {done} of {len(self.updates)}; nothing is lost, continue with the same command"
+                " and --resume"
+            )
 
     def _update(self, update: int) -> Tensor:
         """One optimiser step; returns this process's part of the loss."""
@@ -210,32 +221,40 @@ class _Run(Generic[LayoutT]):
         self.accelerator.backward(loss * self.accelerator.num_processes)
         return loss.detach()
 
-    def _validate(self, update: int, journal: Journal | None) -> None:
-        """Score the validation split. The main process does it alone; with a divided model all do, since they can only compute
-        together."""
-        config, plain = self.job.config, self.accelerator.unwrap_model(self.model)
-        together = any(isinstance(parameter, DTensor) for parameter in plain.parameters())
-        if together or self.accelerator.is_main_process:
-            job = self.job
-            self.scores = job.watch(plain)
-            if job.validation is not None:
-                scores = validate(plain, job.validation, job.strategy_at(1.0), job.weighting, job.budget, config.seed)
-                self.scores = scores | self.scores
+    def _validate(self, update: int, journal: Journal | None, stop: StopSignal) -> None:
+        """Score the validation split, unless the main process is asked to stop meanwhile. The main process does it alone; with
+        a divided model all do, since they can only compute together, and to the end. Where nothing is scored, the last
+        weights are the best."""
+        plain, scores = self.accelerator.unwrap_model(self.model), None
+        if any(isinstance(parameter, DTensor) for parameter in plain.parameters()):
+            scores = self._scores(plain)
+        elif self.accelerator.is_main_process:
+            with suppress(Stopped), stop.leaving():
+                scores = self._scores(plain)
+        found = None
+        if scores is not None and self.accelerator.is_main_process:
+            found = float(update) if self.job.validation is None else quality(scores)
+        [found] = broadcast_object_list([found])
+        if found is None:
+            return
+        self.unvalidated, self.scores = False, scores or {}
         if journal and self.scores:
             journal.write(update, "validation", self.scores)
-        self._keep_if_best(update)
-
-    def _keep_if_best(self, update: int) -> None:
-        """Save the weights as ``best`` if the scores of the main process are better than before, or if nothing is scored."""
-        found = float(update)
-        if self.job.validation is not None:
-            [found] = broadcast_object_list([quality(self.scores) if self.accelerator.is_main_process else None])
         if found > self.best:
             self.best = found
             self.job.store.save_weights(self.accelerator, self.model, "best")
 
+    def _scores(self, model: Any) -> dict[str, float]:
+        job, scores = self.job, {}
+        if job.validation is not None:
+            scores = validate(model, job.validation, job.strategy_at(1.0), job.weighting, job.budget, job.config.seed)
+        return {**scores, **job.watch(model)}
+
     def _save_state(self, update: int) -> None:
+        losses = self.accelerator.reduce(torch.stack(self.losses), "sum").tolist() if self.losses else []
+        _check_is_number(sum(losses))
         progress = {"update": update, "best": self.best, "scores": self.scores, "num_updates": len(self.updates)}
+        progress |= {"losses": losses, "unvalidated": self.unvalidated}
         self.job.store.save_state(self.accelerator, self.model, self.optimizer, progress)
 
     def _restore(self) -> int:
@@ -248,6 +267,9 @@ class _Run(Generic[LayoutT]):
                 f" {len(self.updates)}; resume with the configuration and data that the run was started with"
             )
         self.best, self.scores = saved["best"], saved["scores"]
+        losses = torch.tensor(saved.get("losses", []), device=self.accelerator.device)
+        self.losses = list(losses if self.accelerator.is_main_process else torch.zeros_like(losses))
+        self.unvalidated = saved.get("unvalidated", False)
         return saved["update"]
 
 
@@ -273,19 +295,6 @@ class _Part(Generic[LayoutT]):
         return _Part(self.batch.to(device), self.order.to(device), self.weights.to(device))
 
 
-@contextmanager
-def _on_signal() -> Iterator[list[int]]:
-    """A list that is empty until the user or the scheduler asks to stop; a second Ctrl-C stops at once."""
-    received: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if number == signal.SIGINT and number in received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _check_is_number(loss: float) -> None:
+    if loss != loss:
+        raise AnyOrderError("the loss is no longer a number; lower training.learning_rate")

@@ -20,6 +20,7 @@ from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
 from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
+from anyorder.locks import locked
 from anyorder.types import TextTrajectory
 
 
@@ -72,7 +73,11 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
         AnyOrderError: for the first wrong line, with its file and number, unless wrong lines are skipped; when the folder
             holds a data set already; or when no line is left to store.
     """
-    files, folder = [Path(file) for file in files], Path(folder)
+    with locked(folder):
+        return _import([Path(file) for file in files], Path(folder), spec)
+
+
+def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
     if (folder / MANIFEST).exists():
         raise AnyOrderError(f"{folder} holds a data set already; choose another folder, or delete this one")
     splits: dict[str, list[TextTrajectory]] = {name: [] for name in SPLIT_OFFSETS}

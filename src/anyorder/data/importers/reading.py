@@ -13,6 +13,7 @@ from anyorder.data.importers.formats import FORMATS, Conversation, conversation_
 from anyorder.data.importers.openings import mission_lengths
 from anyorder.data.importers.values import BadLine, parse_json
 from anyorder.errors import AnyOrderError
+from anyorder.files import explained
 from anyorder.types import TextTrajectory
 
 
@@ -93,7 +94,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if text.strip():
                     yield number, text
     except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {error.strerror or error}") from None
+        raise AnyOrderError(f"could not read {path}: {explained(error)}") from None
 
 
 def _parse(text: bytes) -> dict[str, Any]:
