@@ -93,7 +93,7 @@ def test_without_updates_epochs_count(read):
     [
         ({"arm": {}}, ["a study must have the keys levels, seeds, arms, comparisons and may have base", "found", "arm"]),
         ({"arms": {"a": {"masking": {"mask_prop": 0.1}}}}, ["arms.a", "mask_prop"]),
-        ({"arms": {"a": {"masking": {"mixture": {"cel": 1}}}}}, ["the strategies are", "found cel"]),
+        ({"arms": {"a": {"masking": {"mixture": {"cel": 1}}}}}, ["a strategy must be one of", "found cel"]),
         ({"arms": {"a": {"data": {"path": "elsewhere"}}}}, ["arms.a: arms must be matched, so none may change data.path"]),
         ({"arms": {"a": {"training": {"num_updates": 9}}}}, ["none may change training.num_updates"]),
         ({"arms": {"a": {"evaluation": {"metric": "luck"}}}}, ["arms.a: evaluation", "luck"]),

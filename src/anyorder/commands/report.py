@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 from anyorder.options import parse, parser
+from anyorder.terminal import progress_bars
 
 
 def report_parser() -> ArgumentParser:
@@ -38,15 +37,7 @@ def report_command(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     runs = [read_run(Path(folder)) for folder in chosen.runs]
     output = Path(chosen.output) if chosen.output else runs[0].folder / "report" / "report.html"
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with progress_bars() as bars:
         task = bars.add_task("playing what the page shows", total=num_parts(runs))
         page = report_page(runs, chosen.num_shown, lambda: bars.advance(task))
     with replacing(output) as temporary:

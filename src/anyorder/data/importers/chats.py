@@ -8,9 +8,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
@@ -18,6 +15,7 @@ from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
 from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
+from anyorder.terminal import tracked
 from anyorder.types import TextTrajectory
 
 
@@ -65,11 +63,11 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
     if (folder / MANIFEST).exists():
         raise AnyOrderError(f"{folder} holds a data set already; choose another folder, or delete this one")
     splits: dict[str, list[TextTrajectory]] = {name: [] for name in SPLIT_OFFSETS}
-    inputs, wrong, console = [], [], Console(stderr=True)
+    inputs, wrong = [], []
     for file in files:
         name = format_of(file) if spec.format == "auto" else spec.format
         before = sum(map(len, splits.values()))
-        for found in track(read_chat(file, name), file.name, console=console, disable=not console.is_terminal):
+        for found in tracked(read_chat(file, name), file.name):
             if isinstance(found, WrongLine):
                 if not spec.skip_bad_lines:
                     raise AnyOrderError(f"{found}; correct it, or leave such lines out with --skip_bad_lines true")
