@@ -12,7 +12,10 @@ import pytest
 import anyorder
 
 ROOT = Path(anyorder.__file__).parent
-BASE = {"", "errors", "files", "locks", "processes", "trust", "types", "seeding", "config", "options", "cli", "__main__"}
+BASE = {
+    *("", "errors", "files", "locks", "parsing", "processes", "restoring", "seeding", "terminal", "trust", "types"),
+    *("config", "options", "cli", "__main__"),
+}
 """Modules that lie beside the folders, under all of them. The command line finds its commands by name."""
 FLOORS = [
     "envs",

@@ -7,6 +7,11 @@ from typing import Any, Literal
 
 from anyorder.errors import AnyOrderError
 
+MOST_BATCHES = 2_000_000
+"""Of one training: all of them are chosen, and held in memory, before it begins."""
+LARGEST_FACTOR = 1e9
+"""No learning rate, weight or norm that is larger can be meant."""
+MOST_AT_ONCE = 10_000
 RateSpec = float | list[float] | dict[str, list[float]]
 
 
@@ -199,8 +204,19 @@ class TrainingConfig:
             if not getattr(self, name) > 0:
                 raise AnyOrderError(f"training.{name} must be above 0; found {getattr(self, name)}")
         for name in ("weight_decay", "warmup_updates", "checkpoint_seconds"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:
                 raise AnyOrderError(f"training.{name} must not be negative; found {getattr(self, name)}")
+        for name in ("learning_rate", "table_lr_factor", "max_grad_norm", "object_weight", "weight_decay"):
+            if getattr(self, name) > LARGEST_FACTOR:
+                raise AnyOrderError(f"training.{name} must be at most {LARGEST_FACTOR:g}; found {getattr(self, name)}")
+        if (self.num_updates or 1) * self.accumulation > MOST_BATCHES:
+            raise AnyOrderError(
+                f"training.num_updates times training.accumulation must be at most {MOST_BATCHES:,}, the batches of one"
+                f" training; found {self.num_updates or 1} times {self.accumulation}"
+            )
+        for name in ("num_processes", "num_threads", "num_validations"):
+            if (getattr(self, name) or 1) > MOST_AT_ONCE:
+                raise AnyOrderError(f"training.{name} must be at most {MOST_AT_ONCE:,}; found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

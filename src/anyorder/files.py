@@ -8,14 +8,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, TypeVar
 
 from anyorder.errors import AnyOrderError
+from anyorder.parsing import Unreadable, from_json, from_yaml
+
+ParsedT = TypeVar("ParsedT")
 
 LEFT_BEHIND = re.compile(r"\.(?P<name>.+)\.(?P<what>\d+|new|old)\.tmp")
 """Temporary names: of a file that a process writes, of a folder that is being filled, of a folder that makes room."""
@@ -143,26 +144,35 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file; a missing or damaged file raises an AnyOrderError that names it."""
-    try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise AnyOrderError(f"there is no file {path}") from None
-    except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {_reason(error)}; {_advice(error)}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise AnyOrderError(f"{path} is not valid JSON ({error}); restore the file or make it again") from None
+    return parsed(from_json, read_text(path), f"{path} is not valid JSON", "restore the file or make it again")
 
 
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file; a missing or damaged file raises an AnyOrderError that names it."""
+    return parsed(from_yaml, read_text(path), f"{path} is not valid YAML", "correct it")
+
+
+def read_text(path: Path) -> str:
+    """The text in a file; a missing file, or one that is not UTF-8, raises an AnyOrderError that names it."""
     try:
-        return yaml.safe_load(Path(path).read_text())
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise AnyOrderError(f"there is no file {path}") from None
     except OSError as error:
         raise AnyOrderError(f"could not read {path}: {_reason(error)}; {_advice(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AnyOrderError(f"{path} is not valid YAML ({' '.join(str(error).split())}); correct it") from None
+    except UnicodeDecodeError as error:
+        raise AnyOrderError(f"{path} must be text in UTF-8; found other bytes ({error}); restore or convert the file") from None
+    except ValueError as error:  # a path that no file can have
+        raise AnyOrderError(f"could not read {str(path)!r}: {error}; check how the path is spelled") from None
+
+
+def parsed(parse: Callable[[str], ParsedT], text: str, problem: str, advice: str) -> ParsedT:
+    """What a function of `anyorder.parsing` finds in a text; if it finds nothing, an AnyOrderError says the problem, the
+    reason and the advice."""
+    try:
+        return parse(text)
+    except Unreadable as reason:
+        raise AnyOrderError(f"{problem} ({reason}); {advice}") from None
 
 
 def sha256(path: Path) -> str:

@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_settings
 
 from anyorder.errors import AnyOrderError
+from anyorder.parsing import Unreadable, brief, from_yaml
+from anyorder.restoring import restored
 from anyorder.trust import TRUST_HELP, TRUST_OPTION, give_trust
 
 # A value of a configuration could name a class, which jsonargparse would import and instantiate. No setting here needs that.
@@ -21,6 +23,19 @@ UNKNOWN_OPTION = (
     r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
 )
 """How jsonargparse says that there is no such option."""
+
+
+MOST_CHARACTERS_OF_A_VALUE = 300
+
+
+def _load(text: str) -> Any:
+    """What jsonargparse shall take a text for: a configuration, or the value of one option."""
+    value = from_yaml(text)
+    # ``{a, b}`` and ``name:`` have no values: as an option they are text.
+    return text if isinstance(value, dict) and "\n" not in text and not any(v is not None for v in value.values()) else value
+
+
+set_loader("yaml", _load, exceptions=(Unreadable,))
 
 
 def parser(command: str, description: str) -> ArgumentParser:
@@ -44,11 +59,31 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
         AnyOrderError: with the file, the key, and what is allowed.
     """
     try:
-        chosen = options.instantiate(options.parse_args(list(arguments)))
-    except (argparse.ArgumentError, ValueError, TypeError) as error:
+        chosen = instantiated(options, options.parse_args(list(arguments)))
+    except (argparse.ArgumentError, AttributeError, ValueError, TypeError) as error:
         raise AnyOrderError(_explain(str(error), options, arguments)) from None
     give_trust(bool(chosen.get("trust_remote_code")))
     return chosen
+
+
+def instantiated(options: ArgumentParser, parsed: Namespace) -> Any:
+    """The objects that a parser's result describes.
+
+    Raises:
+        ValueError, TypeError, AnyOrderError: for a value of another type than the option's. jsonargparse lets null pass.
+    """
+    for group in list(options.groups or ()):
+        if group in parsed and not isinstance(parsed[group], Namespace):
+            raise ValueError(f"{group} must be {{key: value, ...}}; found {brief(parsed[group])}")
+    for action in options._actions:
+        kind, key = getattr(action, "_typehint", None), action.dest
+        if kind is not None and key in parsed and parsed[key] is not action.default:
+            restored(kind, _plain(parsed[key]), key)
+    return options.instantiate(parsed)
+
+
+def _plain(value: Any) -> Any:
+    return value.as_dict() if isinstance(value, Namespace) else value
 
 
 def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) -> str:

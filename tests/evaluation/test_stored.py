@@ -6,7 +6,7 @@ import pytest
 
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
-from anyorder.evaluation.stored import findings_from, read_findings, restored
+from anyorder.evaluation.stored import findings_from, read_findings
 
 pytestmark = pytest.mark.usefixtures("short_episodes")
 
@@ -59,9 +59,3 @@ def test_a_list_is_no_findings(tmp_path):
     (tmp_path / "metrics.json").write_text("[1, 2]")
     with pytest.raises(AnyOrderError, match="damaged"):
         read_findings(tmp_path / "metrics.json")
-
-
-def test_whole_numbers_may_stand_for_others_but_not_the_other_way_round():
-    assert restored(float, 1) == 1
-    with pytest.raises(ValueError, match="expected int, found 1.5"):
-        restored(int, 1.5)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from anyorder.build.checkpoints import load_conversation_model
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.splits import say
@@ -15,6 +12,7 @@ from anyorder.config import DataConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
 from anyorder.files import write_json
+from anyorder.terminal import progress_bars
 
 
 def judge_texts(
@@ -36,8 +34,7 @@ def judge_texts(
     path = str(data_folder(header, data, str(checkpoint)))
     train = reader.read(DataConfig(path, trained_on.num_demonstrations), "train")
     test = reader.read(DataConfig(path), "test")
-    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with progress_bars() as bars:
         tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in text_orders(config.cell_rate)}
         findings = score_texts(
             conversations.model,

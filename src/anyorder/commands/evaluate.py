@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
-from rich.console import Console
 
 from anyorder.build.judging import evaluated
 from anyorder.commands.environments import add_env_module, allow_named_modules
@@ -18,6 +17,7 @@ from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
+from anyorder.terminal import console
 
 
 def evaluate_parser() -> ArgumentParser:
@@ -42,14 +42,13 @@ def evaluate_command(arguments: Sequence[str]) -> None:
     promises = read_promises(Path(chosen.promises)) if chosen.promises else []
     folder = Path(chosen.output_dir) if chosen.output_dir else None
     findings, folder = judge(Path(chosen.checkpoint), config, chosen.env, chosen.data, folder)
-    # For a file or a pipe, rich assumes a width that is too small for these tables.
-    console = Console() if sys.stdout.isatty() else Console(width=140)
+    screen = console()
     for table in findings.tables(config.metrics):
-        console.print(table)
+        screen.print(table)
     print(f"results are in {folder}")
     if promises:
         table, kept = check_promises(promises, findings.to_json())
-        console.print(table)
+        screen.print(table)
         if not kept:
             sys.exit(1)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from jsonargparse import ArgumentParser
-from rich.console import Console
 
 from anyorder.build.checkpoints import load_model
 from anyorder.build.headers import data_folder
@@ -19,6 +17,7 @@ from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefi
 from anyorder.files import replacing, write_json
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
+from anyorder.terminal import console
 from anyorder.types import Trajectory
 
 
@@ -63,8 +62,8 @@ def imagine_command(arguments: Sequence[str]) -> None:
 
     prefixes = random_prefixes(trajectories[: chosen.num_episodes], chosen.seed)
     scores = score_imagination(model, prefixes, chosen.horizon)
-    console = Console() if sys.stdout.isatty() else Console(width=140)
-    console.print(imagination_table(scores))
+    screen = console()
+    screen.print(imagination_table(scores))
     result = {"data": str(path), "split": chosen.split, "num_episodes": len(prefixes), "seed": chosen.seed}
     write_json(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
     future = ImaginedFuture.of(model, prefix, chosen.horizon)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
-from rich.console import Console
 
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse, parser
+from anyorder.terminal import console
 
 SUBCOMMANDS = ("memory", "check", "merge", "split")
 
@@ -49,7 +49,7 @@ def llada2_command(arguments: Sequence[str]) -> None:
     if chosen.action == "memory":
         if chosen.gpus < 1 or chosen.gpu_gib <= 0:
             raise AnyOrderError(f"--gpus must be at least 1 and --gpu_gib above 0; found {chosen.gpus} and {chosen.gpu_gib}")
-        Console().print(table(read_configuration(model), chosen.gpus, chosen.gpu_gib))
+        console().print(table(read_configuration(model), chosen.gpus, chosen.gpu_gib))
     elif chosen.action == "check":
         shapes = expected_shapes(read_configuration(model))
         check_tensors(model, shapes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from jsonargparse import ArgumentParser
-from rich.console import Console
 
 from anyorder.build.checkpoints import load_model
 from anyorder.build.headers import data_folder
@@ -32,6 +30,7 @@ from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.answer_picture import answer_picture
 from anyorder.pictures.answer_tables import answer_tables, samples_table
 from anyorder.seeding import stream
+from anyorder.terminal import console
 
 
 def query_parser() -> ArgumentParser:
@@ -84,7 +83,7 @@ def query_command(arguments: Sequence[str]) -> None:
 
 def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
-    decoder, console = _decoder(chosen, order), Console() if sys.stdout.isatty() else Console(width=140)
+    decoder, screen = _decoder(chosen, order), console()
     generator = stream(chosen.seed, "query")
     truth = float(log_likelihood(model, batch, order, chain_of(order)).total) if chosen.likelihood else None
     asked = {
@@ -94,10 +93,10 @@ def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) 
         "mission": batch.layout.missions[0],
         **({} if truth is None else {"truth_log_likelihood": truth}),
     }
-    console.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
+    screen.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
     if chosen.num_samples > 1:
         samples = ranked_samples(model, batch, order, decoder, chosen.num_samples, generator)
-        console.print(samples_table(samples, truth))
+        screen.print(samples_table(samples, truth))
         decoded, answer = samples[0].decoded, samples[0].answer
         asked["samples"] = [
             {"log_likelihood": s.log_likelihood, "num_drawn": s.num_drawn, **s.answer.to_json()} for s in samples
@@ -106,9 +105,9 @@ def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) 
         decoded = decoder(model, batch, order, generator)
         answer = read_answer(model.vocabulary, batch, order, decoded)
         if truth is not None:
-            console.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
+            screen.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
     for table in answer_tables(answer):
-        console.print(table)
+        screen.print(table)
     if chosen.picture:
         with replacing(Path(chosen.picture)) as temporary:
             answer_picture(model.vocabulary, batch, order, decoded.values).save(temporary, format="png")

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from jsonargparse import ArgumentParser
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
 from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
+from anyorder.terminal import progress_bars
 
 if TYPE_CHECKING:
     from anyorder.report.run import ReportedRun
@@ -58,15 +57,7 @@ def _write_page(runs: Sequence[ReportedRun], output: Path, num_shown: int) -> in
     """Write the page; returns its number of characters."""
     from anyorder.report.page import num_parts, report_page
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with progress_bars() as bars:
         task = bars.add_task("playing what the page shows", total=num_parts(runs))
         page = report_page(runs, num_shown, lambda: bars.advance(task))
     with replacing(output) as temporary:

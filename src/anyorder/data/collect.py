@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from anyorder.data.episodes import EpisodeSource, ExpertSource
@@ -21,6 +20,7 @@ from anyorder.data.storage import shard_error, write_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import differences
 from anyorder.locks import locked
+from anyorder.terminal import progress_bars
 from anyorder.types import Trajectory
 
 SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
@@ -110,7 +110,7 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
     results = iter(source([seed for _, seeds in todo for seed in seeds]))
     keep = _successful if spec.successes_only else _as_it_is
     try:
-        with _progress() as progress:
+        with progress_bars(_Rate(), "{task.fields[failed]} failed") as progress:
             failed = 0
             task = progress.add_task("", total=sum(len(seeds) for _, seeds in todo), failed=failed)
             for name, seeds in todo:
@@ -192,9 +192,3 @@ def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.finished_speed or task.speed or 0:.0f} episodes/s")
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), _Rate())
-    rest = (TextColumn("{task.fields[failed]} failed"), TimeRemainingColumn())
-    return Progress(*columns, *rest, console=Console(stderr=True))

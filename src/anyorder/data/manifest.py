@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib.metadata
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
+from anyorder.parsing import brief
+from anyorder.restoring import restored_from
 
 MANIFEST_VERSION = 1
 KNOWN_VERSIONS = (1,)
@@ -106,7 +108,7 @@ class Manifest:
     spec: dict[str, Any]
     splits: dict[str, Split]
     versions: dict[str, str] = field(default_factory=package_versions)
-    content: str = "grid"
+    content: Literal["grid", "text"] = "grid"
 
     @property
     def complete(self) -> bool:
@@ -136,22 +138,31 @@ def read_manifest(folder: Path) -> Manifest:
         raise AnyOrderError(f"there is no data set in {folder}; make one with `anyorder collect --output_dir {folder}`")
     content = read_json(path)
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version not in KNOWN_VERSIONS:
+    if version not in KNOWN_VERSIONS or not isinstance(version, int):
         known = ", ".join(map(str, KNOWN_VERSIONS))
-        raise AnyOrderError(f"{path} has format version {version!r}; this anyorder knows {known}; update anyorder")
-    try:
-        splits = {name: _split(split) for name, split in content["splits"].items()}
-        kind = content.get("content", "grid")
-        return Manifest(content["env_id"], dict(content["spec"]), splits, dict(content["versions"]), kind)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnyOrderError(f"{path} is damaged ({type(error).__name__}: {error}); collect the data anew") from None
+        raise AnyOrderError(f"{path} has format version {brief(version, 40)}; this anyorder knows {known}; update anyorder")
+    manifest: Manifest = restored_from(Manifest, content, str(path), "collect the data anew")
+    for name, split in manifest.splits.items():
+        if problem := _problem(split):
+            raise AnyOrderError(f"{path} is damaged: splits.{name} {problem}; collect the data anew")
+    return manifest
 
 
 def _known(numbers: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in numbers.items() if value is not None}
 
 
-def _split(content: dict[str, Any]) -> Split:
-    shards = tuple(Shard(**shard) for shard in content["shards"])
-    failures = tuple(Failure(**failure) for failure in content["failures"])
-    return Split(content["first_seed"], content["last_seed"], shards, failures)
+def _problem(split: Split) -> str:
+    """What is wrong with a split whose types are right; empty if nothing is."""
+    following = split.first_seed
+    for shard in split.shards:
+        if Path(shard.file).name != shard.file:
+            return f"must name files in the data set's own folder; found {brief(shard.file)}"
+        if shard.first_seed < following or shard.last_seed < shard.first_seed or shard.last_seed > split.last_seed:
+            return f"must have shards by rising seed; found one of {shard.first_seed}..{shard.last_seed}"
+        if not 0 <= shard.num_episodes <= shard.last_seed - shard.first_seed + 1 or shard.num_steps < 0:
+            return f"must have as many episodes as seeds at most; found {shard.num_episodes} in {shard.file}"
+        following = shard.last_seed + 1
+    if split.complete and split.num_episodes == 0 and not split.failures:
+        return "must have an episode or a failure for every seed; found neither"
+    return ""

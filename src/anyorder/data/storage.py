@@ -15,11 +15,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anyorder.data.manifest import MANIFEST_VERSION, Shard, Split, read_manifest
+from anyorder.envs.minigrid import NUM_ACTIONS, NUM_COLORS, NUM_DIRECTIONS, NUM_OBJECTS, NUM_STATES
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing, sha256
+from anyorder.parsing import brief
 from anyorder.types import Trajectory
 
 T = TypeVar("T")
+BEYOND: dict[str, Any] = {
+    "observations": np.array([NUM_OBJECTS, NUM_COLORS, NUM_STATES], np.uint8),
+    "directions": NUM_DIRECTIONS,
+    "actions": NUM_ACTIONS,
+}
+"""Array of a trajectory -> the first number that MiniGrid does not have."""
 GRID_SCHEMA = pa.schema(
     [
         ("env_id", pa.string()),
@@ -141,7 +149,10 @@ def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
     table = read_rows(folder, shard, GRID_SCHEMA, "run the same `anyorder collect` again to make it anew")
     columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
     columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
-    return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
+    try:
+        return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
+    except (ValueError, TypeError, AttributeError) as error:  # a value that is missing, of another length or out of range
+        raise wrong_content(folder, shard, error) from None
 
 
 def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.Table:
@@ -157,7 +168,17 @@ def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.
             raise AnyOrderError(
                 f"{folder / shard.file} must have the columns of version {MANIFEST_VERSION}; found others; {advice}"
             )
-        return file.read()
+        table = file.read()
+    if table.num_rows != shard.num_episodes:
+        raise AnyOrderError(
+            f"{folder / shard.file} must have the {shard.num_episodes} rows of the manifest; found {table.num_rows}; {advice}"
+        )
+    return table
+
+
+def wrong_content(folder: Path, shard: Shard, error: Exception) -> AnyOrderError:
+    """Says that a shard is as it was written, but was not written by this package."""
+    return AnyOrderError(f"{folder / shard.file} holds a row that is no trajectory ({brief(error)}); make the data set anew")
 
 
 def _is_array(name: str) -> bool:
@@ -171,4 +192,8 @@ def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
 def _trajectory(row: dict[str, Any]) -> Trajectory:
     shape = (len(row["actions"]) + 1, *row.pop("view_shape"))
     row["observations"] = np.frombuffer(row["observations"], np.uint8).reshape(shape)
-    return Trajectory(**row)
+    trajectory = Trajectory(**row)
+    for name, beyond in BEYOND.items():
+        if bool((getattr(trajectory, name) >= beyond).any()):
+            raise ValueError(f"{name} must be below {beyond}; found {getattr(trajectory, name).max()}")
+    return trajectory

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from anyorder.data.manifest import Shard
-from anyorder.data.storage import first_of, read_rows, shards_of, write_rows
+from anyorder.data.storage import first_of, read_rows, shards_of, write_rows, wrong_content
 from anyorder.types import TextTrajectory, Turn
 
 TURN = pa.struct([("part", pa.string()), ("role", pa.string()), ("text", pa.string()), ("asked", pa.bool_())])
@@ -29,10 +29,13 @@ def read_text_split(folder: Path, split: str, num_demonstrations: int | None = N
         AnyOrderError: when the data set or the split is missing, the data set holds no text, or a shard is missing or damaged.
     """
     advice = "import the same files again into another folder"
-    tables = [read_rows(Path(folder), shard, TEXT_SCHEMA, advice) for shard in shards_of(folder, split, "text")]
-    found = [
-        TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"])
-        for table in tables
-        for row in table.to_pylist()
-    ]
+    found: list[TextTrajectory] = []
+    for shard in shards_of(folder, split, "text"):
+        rows = read_rows(Path(folder), shard, TEXT_SCHEMA, advice).to_pylist()
+        try:
+            found += [
+                TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"]) for row in rows
+            ]
+        except (ValueError, TypeError) as error:
+            raise wrong_content(Path(folder), shard, error) from None
     return first_of(found, num_demonstrations, folder)

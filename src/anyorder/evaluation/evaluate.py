@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, failures_among, roll_out
@@ -30,6 +29,7 @@ from anyorder.files import write_json
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
 from anyorder.models.contract import GridModel
+from anyorder.terminal import progress_bars
 
 METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
 METRIC_GROUPS = {
@@ -135,7 +135,7 @@ class Evaluation:
         """
         self.model.eval()
         findings, failed = GridFindings(self.env_id, {}, None, []), _Failed([])
-        with _progress() as bars:
+        with progress_bars() as bars:
             findings = replace(findings, modes=self._modes(bars))
             if "goals" in self.config.metrics:
                 findings = replace(findings, goals=self._goals(bars, failed))
@@ -223,11 +223,6 @@ class _Failed:
     def of(self, arm: str) -> Callable[[Failure], None]:
         """A function that notes an episode of this arm."""
         return lambda failure: self.episodes.append(FailedEpisode(arm, failure.seed, failure.reason))
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
 
 
 def _advance(bars: Progress, description: str, total: int) -> Callable[..., None]:

@@ -26,6 +26,7 @@ from anyorder.evaluation.whereabouts import seen_before
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.models.contract import GridModel
 from anyorder.seeding import stream
+from anyorder.terminal import titled_table
 from anyorder.types import Trajectory
 
 IMAGINED_GROUPS = ("cell", "changed_cell", "object_cell", "seen_cell", "seen_object_cell", "direction", "frame")
@@ -191,9 +192,9 @@ def _score(tally: dict[str, np.ndarray], step: int) -> HorizonScore:
 
 def imagination_table(scores: Sequence[HorizonScore]) -> Table:
     """Accuracy by horizon, beside the copy of the last real frame."""
-    table = Table(title="Open-loop imagination: share right, with 95% intervals", title_justify="left")
-    for column in ("steps ahead", "group", "count", "model", "copy of the last frame"):
-        table.add_column(column, justify="left" if column == "group" else "right")
+    numbers = ("count", "model", "copy of the last frame")
+    title = "Open-loop imagination: share right, with 95% intervals"
+    table = titled_table(title, "steps ahead", "group", *numbers, right=("steps ahead", *numbers))
     for score in scores:
         for name, group in score.groups.items():
             table.add_row(str(score.horizon), name, f"{group.model.count:,}", str(group.model), str(group.copy_last))

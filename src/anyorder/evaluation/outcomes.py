@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scipy.stats import binomtest
 
 from anyorder.data.manifest import Failure
+from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
+from anyorder.files import read_json
+from anyorder.restoring import restored_from
 from anyorder.types import Trajectory
 
 OUTCOMES_FILE = "episodes.json"
@@ -45,6 +49,31 @@ def outcomes(played: Sequence[Trajectory | Failure]) -> dict[str, list[Any]]:
     }
     reasons = [one.reason if isinstance(one, Failure) else None for one in played]
     return {**found, "failure": reasons} if any(reasons) else found
+
+
+def read_outcomes(path: Path) -> dict[str, list[Any]]:
+    """What `outcomes` found, read back from a file; earlier ones lack ``reward`` or ``actions``.
+
+    Raises:
+        AnyOrderError: when the file is missing or damaged.
+    """
+    found = read_json(path)
+    kept: _Outcomes = restored_from(_Outcomes, found, str(path), ANEW)
+    if not len(kept.seed) == len(kept.success) == len(kept.length):
+        raise AnyOrderError(f"{path} is damaged: it must have one seed, success and length per episode; {ANEW}")
+    return dict(found)
+
+
+ANEW = "make it anew with `anyorder evaluate`"
+
+
+@dataclass(frozen=True)
+class _Outcomes:
+    seed: list[int]
+    success: list[bool]
+    length: list[int]
+    reward: list[float] | None = None
+    actions: list[list[int]] | None = None
 
 
 def mcnemar(won: int, lost: int) -> float:

@@ -12,11 +12,12 @@ from anyorder.evaluation.likelihood import GroupScore, Scores
 from anyorder.evaluation.outcomes import FailedEpisode, count_failures
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
+from anyorder.terminal import titled_table
 
 
 def accuracy_table(modes: Mapping[str, Scores]) -> Table:
     """Accuracy over hidden elements beside both baselines, by mode and group."""
-    table = _table("Accuracy over what was hidden, with 95% intervals", "mode", "group", "count")
+    table = titled_table("Accuracy over what was hidden, with 95% intervals", "mode", "group", "count")
     for column in ("model", "most frequent value", "copy of last visible"):
         table.add_column(column, justify="right")
     for mode, scores in modes.items():
@@ -29,7 +30,7 @@ def accuracy_table(modes: Mapping[str, Scores]) -> Table:
 
 def nll_table(modes: Mapping[str, Scores]) -> Table:
     """NLL per hidden element in nats beside both baselines, by mode and group."""
-    table = _table("NLL per hidden element, nats", "mode", "group", "elements")
+    table = titled_table("NLL per hidden element, nats", "mode", "group", "elements")
     for column in ("model", "shares in training", "copy of last visible"):
         table.add_column(column, justify="right")
     for mode, scores in modes.items():
@@ -41,7 +42,7 @@ def nll_table(modes: Mapping[str, Scores]) -> Table:
 
 def position_table(modes: Mapping[str, Scores]) -> Table:
     """Accuracy over hidden cells and NLL per hidden element, by mode, group and step of the episode."""
-    table = _table("By position in the episode", "mode", "group", "steps", "count")
+    table = titled_table("By position in the episode", "mode", "group", "steps", "count")
     for column in ("accuracy", "most frequent value", "copy of last visible", "NLL, nats", "shares", "copy"):
         table.add_column(column, justify="right")
     for mode, scores in modes.items():
@@ -56,7 +57,7 @@ def position_table(modes: Mapping[str, Scores]) -> Table:
 def calibration_table(modes: Mapping[str, Scores]) -> Table:
     """Whether the model is right as often as it says, over all hidden elements of a mode."""
     columns = ("mode", "elements", "mean confidence", "accuracy", "expected calibration error")
-    table = _table(f"Calibration, {NUM_BINS} bins of equal width", *columns)
+    table = titled_table(f"Calibration, {NUM_BINS} bins of equal width", *columns)
     for mode, scores in modes.items():
         found = scores.calibration
         shares = found.mean_confidence, found.accuracy, found.expected_calibration_error
@@ -73,7 +74,7 @@ def task_table(
     success: Proportion, mean_reward: float, mean_length: float, seeds: tuple[int, int], bot_length: float | None
 ) -> Table:
     """Success in the environment, and how long it takes; the bot's length where it is known."""
-    table = _table("Episodes played", "episodes", "seeds", "success", "mean reward", "mean length", "the bot's length")
+    table = titled_table("Episodes played", "episodes", "seeds", "success", "mean reward", "mean length", "the bot's length")
     first, last = seeds
     lengths = f"{mean_length:.1f}", "" if bot_length is None else f"{bot_length:.1f}"
     table.add_row(f"{success.count:,}", f"{first:,} to {last:,}", str(success), f"{mean_reward:.3f}", *lengths)
@@ -83,7 +84,7 @@ def task_table(
 def goal_table(score: GoalScore) -> Table:
     """Reaching an expert's last observation."""
     columns = ("goals", "success", "goal's view seen", "mean length", "expert's length")
-    table = _table("Goals reached, mission untold", *columns)
+    table = titled_table("Goals reached, mission untold", *columns)
     lengths = f"{score.mean_length:.1f}", f"{score.expert_length:.1f}"
     table.add_row(f"{score.success.count:,}", str(score.success), str(score.seen), *lengths)
     return table
@@ -91,7 +92,8 @@ def goal_table(score: GoalScore) -> Table:
 
 def failure_table(failed: Sequence[FailedEpisode]) -> Table:
     """The episodes that the environment broke off, by arm."""
-    table = _table("Episodes that failed in the environment, counted as no success", "played", "failed", "most frequent reason")
+    columns = ("played", "failed", "most frequent reason")
+    table = titled_table("Episodes that failed in the environment, counted as no success", *columns)
     for arm, number, reason in count_failures(failed):
         table.add_row(arm, f"{number:,}", reason)
     return table
@@ -100,7 +102,7 @@ def failure_table(failed: Sequence[FailedEpisode]) -> Table:
 def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
     """Success under corruption, beside the clean arm on the same seeds."""
     columns = ("corruption", "strength", "the agent is", "clean", "corrupted", "kept", "won / lost", "p")
-    table = _table("Success under corruption, same seeds; p: exact McNemar test", *columns)
+    table = titled_table("Success under corruption, same seeds; p: exact McNemar test", *columns)
     for score in scores:
         kept = "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}"
         table.add_row(
@@ -113,11 +115,4 @@ def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
             f"{score.won} / {score.lost}",
             f"{score.p_value:.2g}",
         )
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column)
     return table

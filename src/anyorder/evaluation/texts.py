@@ -23,6 +23,7 @@ from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit, answerable
 from anyorder.models.contract import Model
 from anyorder.seeding import stream
+from anyorder.terminal import titled_table
 
 SCORED_AT_ONCE = Budget(4096, "tokens")
 SCORED_KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
@@ -86,11 +87,9 @@ class TextFindings:
 
     def tables(self, metrics: Collection[str] = ()) -> list[Table]:
         """One table with all scores, whatever the metrics."""
-        table = Table(title="Hidden tokens of the test split, with 95% intervals", title_justify="left")
-        for column in ("asked", "of"):
-            table.add_column(column)
-        for column in ("tokens", "model", "most frequent token", "NLL, nats", "shares in training"):
-            table.add_column(column, justify="right")
+        numbers = ("tokens", "model", "most frequent token", "NLL, nats", "shares in training")
+        title = "Hidden tokens of the test split, with 95% intervals"
+        table = titled_table(title, "asked", "of", *numbers, right=numbers)
         for way, of_way in self.scores.items():
             for name, score in of_way.items():
                 nlls = f"{score.nll_per_token:.3f}", f"{score.frequency_nll_per_token:.3f}"

@@ -15,6 +15,7 @@ from anyorder.elements.grid import WALL
 from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.inference.answers import Answer, ElementAnswer, ViewAnswer
 from anyorder.inference.futures import RankedSample
+from anyorder.terminal import titled_table
 
 GLYPHS = {
     "unseen": " ",
@@ -50,21 +51,19 @@ def answer_tables(answer: Answer) -> Iterator[Table]:
 def samples_table(samples: Sequence[RankedSample], truth: float | None = None) -> Table:
     """Samples, the most probable first, beside the log-likelihood of what happened where it is known."""
     beside = "" if truth is None else f" (what happened: {truth:.2f} nats)"
-    table = Table(title=f"Samples by log-likelihood{beside}")
-    for name in ("rank", "nats", "drawn", "actions", "cells right"):
-        table.add_column(name, justify="left" if name == "actions" else "right")
+    right = ("rank", "nats", "drawn", "cells right")
+    table = titled_table(f"Samples by log-likelihood{beside}", "rank", "nats", "drawn", "actions", "cells right", right=right)
     for rank, sample in enumerate(samples[:MOST_SAMPLES], start=1):
         actions = " ".join(element.answer for element in sample.answer.elements if element.attribute == "action")
         asked = sum(len(view.cells) for view in sample.answer.views)
-        right = f"{sum(view.num_right for view in sample.answer.views)} of {asked}" if asked else "-"
-        table.add_row(str(rank), f"{sample.log_likelihood:.2f}", str(sample.num_drawn), actions or "-", right)
+        cells = f"{sum(view.num_right for view in sample.answer.views)} of {asked}" if asked else "-"
+        table.add_row(str(rank), f"{sample.log_likelihood:.2f}", str(sample.num_drawn), actions or "-", cells)
     return table
 
 
 def _distribution(element: ElementAnswer, distribution: Mapping[str, float]) -> Table:
-    table = Table(title=f"{element.attribute} at step {element.step}: {element.answer}")
-    for name in (element.attribute, "probability", "", ""):
-        table.add_column(name, justify="right" if name == "probability" else "left")
+    title = f"{element.attribute} at step {element.step}: {element.answer}"
+    table = titled_table(title, element.attribute, "probability", "", "", right=("probability",))
     for value, share in distribution.items():
         style = "bold" if value == element.answer else None
         truth = "◀ what happened" if value == element.truth else ""
@@ -74,9 +73,8 @@ def _distribution(element: ElementAnswer, distribution: Mapping[str, float]) -> 
 
 def _elements(elements: Sequence[ElementAnswer]) -> Table:
     right = sum(element.right for element in elements)
-    table = Table(title=f"Actions, directions and returns: {right} of {len(elements)} right")
-    for name in ("step", "what", "answer", "probability", "truth", ""):
-        table.add_column(name, justify="right" if name in ("step", "probability") else "left")
+    title = f"Actions, directions and returns: {right} of {len(elements)} right"
+    table = titled_table(title, "step", "what", "answer", "probability", "truth", "", right=("step", "probability"))
     for e in elements:
         table.add_row(str(e.step), e.attribute, e.answer, f"{e.probability:.1%}", e.truth, _mark(e.right))
     return table
@@ -84,9 +82,9 @@ def _elements(elements: Sequence[ElementAnswer]) -> Table:
 
 def _views(views: Sequence[ViewAnswer]) -> Table:
     num_asked, num_right = sum(len(view.cells) for view in views), sum(view.num_right for view in views)
-    table = Table(title=f"Views: {num_right} of {num_asked} asked cells right")
-    for name in ("step", "asked", "right", "what happened", "the answer (wrong cells in reverse)"):
-        table.add_column(name, justify="right" if name in ("step", "asked", "right") else "left")
+    counts = ("step", "asked", "right")
+    title = f"Views: {num_right} of {num_asked} asked cells right"
+    table = titled_table(title, *counts, "what happened", "the answer (wrong cells in reverse)", right=counts)
     for view in views:
         wrong = view.asked & (view.truth != view.answer).any(axis=-1)
         happened, answered = _drawn(view.truth, np.zeros_like(wrong)), _drawn(view.answer, wrong)
@@ -97,9 +95,9 @@ def _views(views: Sequence[ViewAnswer]) -> Table:
 def _cells(views: Sequence[ViewAnswer]) -> Table:
     chosen = [(view.step, cell) for view in views for cell in view.cells if cell.notable or not cell.right]
     more = f", {MOST_CELLS} of {len(chosen)}" if len(chosen) > MOST_CELLS else ""
-    table = Table(title=f"Asked cells that hold an object, changed or are wrong{more}")
-    for name in ("step", "column", "row", "answer", "probability", "truth", ""):
-        table.add_column(name, justify="left" if name in ("answer", "truth", "") else "right")
+    title = f"Asked cells that hold an object, changed or are wrong{more}"
+    numbers = ("step", "column", "row", "probability")
+    table = titled_table(title, "step", "column", "row", "answer", "probability", "truth", "", right=numbers)
     for step, cell in chosen[:MOST_CELLS]:
         place = (str(step), str(cell.column), str(cell.row))
         table.add_row(*place, cell.answer, f"{cell.probability:.1%}", cell.truth, _mark(cell.right))
@@ -118,5 +116,5 @@ def _drawn(view: np.ndarray, wrong: np.ndarray) -> Text:
     return text
 
 
-def _mark(right: bool) -> str:
-    return "[green]✓[/]" if right else "[red]✗[/]"
+def _mark(right: bool) -> Text:
+    return Text("✓", "green") if right else Text("✗", "red")

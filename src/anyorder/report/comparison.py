@@ -15,6 +15,7 @@ from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points
 from anyorder.studies.promises import lookup
+from anyorder.terminal import titled_table
 
 
 def names_of(runs: Sequence[ReportedRun]) -> list[str]:
@@ -32,13 +33,13 @@ def comparison(runs: Sequence[ReportedRun]) -> str:
     named = dict(zip(names_of(runs), runs))
     plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
     return (
-        html_table(comparison_table(named))
-        + (html_table(difference_table(named)) if any(run.outcomes for run in runs) else "")
+        html_table(comparisontitled_table(named))
+        + (html_table(differencetitled_table(named)) if any(run.outcomes for run in runs) else "")
         + (f'<div class="plots">{plots}</div>' if plots else "")
     )
 
 
-def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
+def comparisontitled_table(runs: Mapping[str, ReportedRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share_text) for name, path in SHARES.items()}
     columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
@@ -47,7 +48,7 @@ def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
         for name, (path, words) in columns.items()
         if any(lookup(run.metrics, path) is not None for run in runs.values())
     }
-    table = _table("Side by side, with 95% intervals", "run", "level")
+    table = titled_table("Side by side, with 95% intervals", "run", "level")
     table.add_column("updates", justify="right")
     for name in columns:
         table.add_column(name, justify="right")
@@ -59,10 +60,10 @@ def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
     return table
 
 
-def difference_table(runs: Mapping[str, ReportedRun]) -> Table:
+def differencetitled_table(runs: Mapping[str, ReportedRun]) -> Table:
     """How much higher the success of each run is than that of the first, episode by episode."""
     first, *others = runs.items()
-    table = _table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
+    table = titled_table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
     table.add_column("difference", justify="right")
     table.add_column("it is")
     for name, run in others:
@@ -79,13 +80,6 @@ def success_less(run: ReportedRun, reference: ReportedRun) -> Estimate | None:
     if not ours or not theirs or run.played_on != reference.played_on or ours["seed"] != theirs["seed"]:
         return None
     return success_difference(np.array([ours["success"]]), np.array([theirs["success"]]), np.random.default_rng(0))
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column)
-    return table
 
 
 def _share_text(found: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.likelihood import GroupScore, Scores
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
+from anyorder.pictures.names import in_plot
 from anyorder.pictures.reliability_plot import IDEAL, MODEL, reliability_figure
 
 SERIES = ("#00a001", "#00a002", "#00a003", "#00a004", "#00a005", "#00a006")
@@ -114,7 +115,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
         if not points or (len(runs) > 1 and section == "train"):
             continue
         color = SERIES[(number // 2 if len(runs) > 1 else number) % len(SERIES)]
-        label = _label(name) if len(runs) > 1 else section
+        label = in_plot(name) if len(runs) > 1 else section
         axes.plot(*zip(*points), "-" if section == "train" else "o-", color=color, markersize=4, label=label)
     axes.set_xlabel("update")
     if key == "loss":
@@ -217,12 +218,6 @@ def _words(name: str) -> str:
 def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(SIZE[0], height), layout="constrained")
     return figure, figure.add_subplot()
-
-
-def _label(name: str) -> str:
-    """A name as matplotlib shows it unchanged: a dollar would begin a formula, and a name that begins with _ would be left out
-    of the legend."""
-    return name.replace("$", r"\$").lstrip("_")
 
 
 def _error_bars(shares: Sequence[Proportion]) -> list[list[float]]:

@@ -10,6 +10,7 @@ import yaml
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
 from anyorder.files import replacing
+from anyorder.pictures.names import in_markdown
 from anyorder.pictures.training_curves import write_training_curves
 from anyorder.report.tables import markdown
 
@@ -34,8 +35,8 @@ def write_report(folder: Path, run: Path, header: dict[str, Any], findings: Find
         "Episodes, and what the model believed about hidden cells": "episodes.gif",
     }
     parts = [
-        f"# Run {run.name}",
-        f"Trained on {header['env_id']}, judged on {findings.env_id}.",
+        f"# Run {in_markdown(run.name)}",
+        in_markdown(f"Trained on {header['env_id']}, judged on {findings.env_id}."),
         *(markdown(table) for table in findings.tables(config.metrics)),
         *(f"## {title}\n\n![{title}]({name})" for title, name in pictures.items() if (folder / name).exists()),
         f"## Configuration\n\n```yaml\n{yaml.safe_dump(header['config'], sort_keys=False)}```",

@@ -12,9 +12,8 @@ from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import GridFindings
-from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.evaluation.outcomes import OUTCOMES_FILE, read_outcomes
 from anyorder.evaluation.stored import read_findings
-from anyorder.files import read_json
 from anyorder.models.contract import GridModel
 from anyorder.training.journal import METRICS_FILE, read_metrics
 
@@ -112,7 +111,7 @@ def read_run(folder: Path) -> ReportedRun:
         model=model,
         env_id=header["env_id"],
         config=config,
-        records=_records(folder),
+        records=read_metrics(folder),
         manifest=_manifest(Path(config["data"]["path"])),
         findings=findings,
         metrics=metrics,
@@ -136,22 +135,9 @@ def _best(folder: Path) -> Path:
     raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
 
 
-def _records(folder: Path) -> list[dict[str, Any]]:
-    """All records. A crash may have cut the last line short, which is left out; any other damage is an AnyOrderError."""
-    path, records = folder / METRICS_FILE, read_metrics(folder)
-    num_lines = len(path.read_text().splitlines()) if path.exists() else 0
-    good = all(isinstance(record, dict) and {"update", "section"} <= record.keys() for record in records)
-    if len(records) < num_lines - 1 or not good:
-        raise AnyOrderError(f"{path} is damaged at line {len(records) + 1}; restore it, or remove it to go without curves")
-    return records
-
-
 def _manifest(data: Path) -> Manifest | None:
     return read_manifest(data) if data.is_dir() else None
 
 
 def _outcomes(path: Path) -> dict[str, list[Any]]:
-    outcomes = read_json(path) if path.exists() else {}
-    if outcomes and not (isinstance(outcomes, dict) and {"seed", "success", "length"} <= outcomes.keys()):
-        raise AnyOrderError(f"{path} is damaged; make it anew with `anyorder evaluate`")
-    return outcomes
+    return read_outcomes(path) if path.exists() else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from rich.table import Table
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_yaml
+from anyorder.parsing import brief
+from anyorder.restoring import restored
+from anyorder.terminal import titled_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Promise:
     aim: float | None = None
 
 
+KEYS = tuple(field.name for field in fields(Promise))
+
+
 def read_promises(path: Path) -> list[Promise]:
     """Read a YAML list of promises.
 
@@ -38,21 +44,29 @@ def read_promises(path: Path) -> list[Promise]:
     """
     entries = read_yaml(path)
     try:
-        return [Promise(**entry) for entry in entries]
-    except TypeError:
+        if unknown := [key for entry in entries for key in entry if key not in KEYS]:
+            raise ValueError(f"it knows no key {brief(unknown[0])}")
+        return restored(list[Promise], entries, "the list")
+    except (TypeError, ValueError) as error:
         raise AnyOrderError(
-            f"{path} must be a list of entries with name, metric, at_least and perhaps aim; found {entries!r}"
+            f"{path} must be a list of entries with name, metric, at_least and perhaps aim: {brief(error)}; correct it"
         ) from None
 
 
 def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tuple[Table, bool]:
-    """The table of promised and reached figures, and True if every promise is kept."""
-    table = Table(title="Promised and reached", title_justify="left")
-    for column in ("", "promised", "aim", "reached", "kept"):
-        table.add_column(column)
+    """The table of promised and reached figures, and True if every promise is kept.
+
+    Raises:
+        AnyOrderError: for a metric that is no proportion.
+    """
+    table = titled_table("Promised and reached", "", "promised", "aim", "reached", "kept")
     kept = True
     for promise in promises:
         reached = lookup(metrics, promise.metric)
+        if reached is not None and not (isinstance(reached, dict) and {"rate", "low", "high"} <= reached.keys()):
+            raise AnyOrderError(
+                f"the metric of a promise must be a proportion; found {brief(promise.metric)}; correct its path"
+            )
         good = reached is not None and reached["rate"] >= promise.at_least
         kept &= good
         aim = f"{promise.aim:.0%}" if promise.aim is not None else ""

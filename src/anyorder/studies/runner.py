@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from anyorder.build.collecting import CollectOptions
 from anyorder.build.judging import evaluated
@@ -32,6 +30,7 @@ from anyorder.studies.effort import effort
 from anyorder.studies.engines import Cores, Engine, Lost
 from anyorder.studies.study import Run, folder_name
 from anyorder.studies.success_curve import PlayedWhileTraining
+from anyorder.terminal import progress_bars
 from anyorder.training.trainer import train
 from anyorder.trust import trusting
 
@@ -74,19 +73,9 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
         _check_folder(run)
     outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
     waiting = [run for run in runs if str(run) not in outcomes]
-    columns = (
-        TextColumn("runs"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("{task.fields[latest]}"),
-    )
     started = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=7 * 24 * 3600) as progress:
-        task = progress.add_task("", total=len(runs), completed=len(outcomes), rate="", latest="")
+    with progress_bars("{task.fields[rate]}", "{task.fields[latest]}", speed_seconds=7 * 24 * 3600) as progress:
+        task = progress.add_task("runs", total=len(runs), completed=len(outcomes), rate="", latest="")
         with closing(engine(_run, waiting)) as results:  # an interruption ends the workers before anything else
             for done, result in enumerate(results, start=1):
                 outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result

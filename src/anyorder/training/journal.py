@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from anyorder.files import replacing
+from anyorder.errors import AnyOrderError
+from anyorder.files import read_text, replacing
+from anyorder.parsing import Unreadable, brief, from_json
+from anyorder.restoring import restored
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -74,12 +78,37 @@ class _Curves:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """All records of a run; without the last line if a crash has cut it short."""
+    """All records of a run; without the last line if a crash has cut it short.
+
+    Raises:
+        AnyOrderError: for any other line that is no record.
+    """
     path = Path(folder) / METRICS_FILE
+    lines = read_text(path).splitlines() if path.exists() else []
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for number, line in enumerate(lines, start=1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            records.append(_record(from_json(line)))
+        except ValueError as error:
+            if number == len(lines) and isinstance(error, Unreadable):
+                break
+            advice = "restore it, or remove it to go without curves"
+            raise AnyOrderError(f"{path} is damaged at line {number} ({error}); {advice}") from None
     return records
+
+
+def _record(value: Any) -> dict[str, Any]:
+    record: dict[str, Any] = restored(dict[str, Any], value, "the record")
+    restored(_Place, record)
+    for name, number in record.items():
+        if name != "section" and number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
+            raise ValueError(f"{brief(name, 60)} must be a number; found {brief(number)}")
+    return record
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What every record has, beside its numbers."""
+
+    update: int
+    section: str

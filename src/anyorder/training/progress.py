@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
+
+from anyorder.terminal import progress_bars
 
 SHORT = {"action_accuracy": "actions", "observation_accuracy": "elements", "object_accuracy": "objects"}
 
@@ -40,12 +41,5 @@ class TrainingProgress:
 @contextmanager
 def training_progress(total: int, done: int, counted_in: str, visible: bool) -> Iterator[TrainingProgress]:
     """Show a bar while the block runs."""
-    columns = (
-        BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not visible) as bar:
+    with progress_bars("{task.fields[note]}", visible=visible) as bar:
         yield TrainingProgress(bar, total, done, counted_in)

@@ -8,9 +8,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
@@ -21,6 +18,7 @@ from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
 from anyorder.locks import locked
+from anyorder.terminal import tracked
 from anyorder.types import TextTrajectory
 
 
@@ -122,8 +120,8 @@ def _read_into(splits: dict[str, list[TextTrajectory]], file: Path, name: str, s
     Raises:
         AnyOrderError: for the first wrong line, unless wrong lines are skipped.
     """
-    wrong, console = [], Console(stderr=True)
-    for found in track(read_chat(file, name), file.name, console=console, disable=not console.is_terminal):
+    wrong: list[WrongLine] = []
+    for found in tracked(read_chat(file, name), file.name):
         line = found if isinstance(found, WrongLine) else _keep(splits, file, found, spec)
         if line and not spec.skip_bad_lines:
             raise AnyOrderError(f"{line}; correct it, or leave such lines out with --skip_bad_lines true")

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 
 from anyorder.files import replacing
+from anyorder.pictures.names import in_plot
 
 PLOT_NAME = "demonstrations"
 COLUMNS, PANEL_INCHES = 2, (4.2, 3.2)
@@ -48,7 +49,7 @@ def efficiency_figure(entries: Sequence[Mapping[str, Any]]) -> Figure:
             if entry["level"] == level:
                 _draw(axes, entry, LEVEL_COLORS[arms.index(entry["arm"]) % len(LEVEL_COLORS)])
         axes.axhline(entries[0]["needed"]["rate"], color="0.45", linestyle="--", linewidth=1)
-        axes.set(title=level, xscale="log", xlabel="demonstrations", ylabel="success rate", ylim=(-0.02, 1.02))
+        axes.set(title=in_plot(level), xscale="log", xlabel="demonstrations", ylabel="success rate", ylim=(-0.02, 1.02))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
     return figure
@@ -60,5 +61,5 @@ def _draw(axes: Axes, entry: Mapping[str, Any], color: ColorType) -> None:
     axes.plot([run["num_demonstrations"] for run in measured], rates, "o", color=color, markersize=3, alpha=0.7)
     places = [point["num_demonstrations"] for point in curve]
     low, median, high = ([point[name] for point in curve] for name in ("low", "median", "high"))
-    axes.plot(places, median, color=color, linewidth=1.2, label=f"{entry['arm']}: {entry['needed']['text']}")
+    axes.plot(places, median, color=color, linewidth=1.2, label=f"{in_plot(entry['arm'])}: {entry['needed']['text']}")
     axes.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)

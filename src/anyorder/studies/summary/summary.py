@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anyorder.files import replacing
+from anyorder.pictures.names import in_markdown
 from anyorder.studies.study import Study, size_name
 from anyorder.studies.summary.efficiency_plot import write_efficiency_plot
 from anyorder.studies.summary.verdict_section import verdict_section
@@ -41,7 +42,7 @@ def write_summary(
         minutes: how long it took this time.
     """
     link = results_file.relative_to(path.parent).as_posix()
-    failed = [f"- {entry['run']}: {entry['error']}" for entry in results["failed"]]
+    failed = [in_markdown(f"- {entry['run']}: {entry['error']}") for entry in results["failed"]]
     parts = [
         f"# Results of {path.parent.name}",
         f"```bash\n{command}\n```",
@@ -65,13 +66,15 @@ def _listed(numbers: Iterable[int]) -> str:
 def _table(table: Mapping[str, Any], link: str) -> list[str]:
     rows = table["rows"]
     columns = list(dict.fromkeys(name for row in rows for name in row["scores"]))
-    scores = [[row["arm"], *(_cell(row["scores"].get(name), link) for name in columns), _runs(row)] for row in rows]
+    scores = [
+        [in_markdown(row["arm"]), *(_cell(row["scores"].get(name), link) for name in columns), _runs(row)] for row in rows
+    ]
     return [
-        f"## {table['level']}, {size_name(table['size'])}",
+        f"## {in_markdown(table['level'])}, {size_name(table['size'])}",
         _markdown(["arm", *columns, "seeds"], scores),
         *(_comparison(comparison, link) for comparison in table["comparisons"]),
         "### What the arms learned from, means over the seeds",
-        _markdown(["arm", *EFFORT], [[row["arm"], *_effort(row, link)] for row in rows]),
+        _markdown(["arm", *EFFORT], [[in_markdown(row["arm"]), *_effort(row, link)] for row in rows]),
     ]
 
 
@@ -80,7 +83,10 @@ def _efficiency(entries: Sequence[Mapping[str, Any]], folder: Path, parent: Path
     if not entries:
         return []
     plot, _ = (file.relative_to(parent).as_posix() for file in write_efficiency_plot(folder, entries))
-    rows = [[entry["level"], entry["arm"], _cell(entry["needed"], link), _babyai(entry, link)] for entry in entries]
+    rows = [
+        [in_markdown(entry["level"]), in_markdown(entry["arm"]), _cell(entry["needed"], link), _babyai(entry, link)]
+        for entry in entries
+    ]
     return [
         "## Demonstrations needed for 99% success",
         EFFICIENCY,
@@ -100,10 +106,11 @@ def _comparison(comparison: Mapping[str, Any], link: str) -> str:
     rows = comparison["rows"]
     columns = list(dict.fromkeys(name for row in rows for name in row["differences"]))
     cells = [
-        [row["arm"], *(_cell(row["differences"].get(name), link) for name in columns), _listed(row["seeds"])] for row in rows
+        [in_markdown(row["arm"]), *(_cell(row["differences"].get(name), link) for name in columns), _listed(row["seeds"])]
+        for row in rows
     ]
-    title = f"### {comparison['title']}: differences to {comparison['reference']}"
-    return f"{title}\n\n" + _markdown(["arm", *columns, "seeds"], cells)
+    title = in_markdown(f"{comparison['title']}: differences to {comparison['reference']}")
+    return f"### {title}\n\n" + _markdown(["arm", *columns, "seeds"], cells)
 
 
 def _cell(number: Mapping[str, Any] | None, link: str) -> str:

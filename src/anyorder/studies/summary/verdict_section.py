@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anyorder.pictures.names import in_markdown
 from anyorder.studies.summary.experiment_plots import write_experiment_plots
 
 HOW_VERDICTS = """\
@@ -27,29 +28,34 @@ def verdict_section(experiments: Sequence[Mapping[str, Any]], folder: Path, pare
     """
     if not experiments:
         return []
-    parts = ["## Verdicts", HOW_VERDICTS, *(f"- **{_title(one)}.** {one['verdict']}" for one in experiments)]
+    parts = ["## Verdicts", HOW_VERDICTS, *(f"- **{_title(one)}.** {in_markdown(one['verdict'])}" for one in experiments)]
     bullets = "\n".join(parts[2:])
     return [*parts[:2], bullets, *(part for one in experiments for part in _experiment(one, folder, parent, link))]
 
 
 def _title(experiment: Mapping[str, Any]) -> str:
-    return f"{experiment['title']} ({experiment['where']})" if experiment["where"] else experiment["title"]
+    where = f" ({experiment['where']})" if experiment["where"] else ""
+    return in_markdown(experiment["title"] + where)
 
 
 def _experiment(experiment: Mapping[str, Any], folder: Path, parent: Path, link: str) -> list[str]:
     plots = write_experiment_plots(folder, experiment)
-    pictures = [f"![{caption}]({png.relative_to(parent).as_posix()})\n\n*{caption}.*" for caption, png in plots.items()]
-    return [f"## {_title(experiment)}", experiment["verdict"], _table(experiment, link), *pictures]
+    pictures = [
+        f"![{in_markdown(caption)}]({png.relative_to(parent).as_posix()})\n\n*{in_markdown(caption)}.*"
+        for caption, png in plots.items()
+    ]
+    return [f"## {_title(experiment)}", in_markdown(experiment["verdict"]), _table(experiment, link), *pictures]
 
 
 def _table(experiment: Mapping[str, Any], link: str) -> str:
     rows, deciding = experiment["rows"], experiment["measure"]
     columns = list(dict.fromkeys([deciding, *(name for row in rows for name in row["scores"])]))
-    header = ["arm", columns[0], f"lead of {experiment['best'] or 'the best'}", *columns[1:], "seeds"]
+    header = ["arm", columns[0], f"lead of {in_markdown(experiment['best'] or 'the best')}", *columns[1:], "seeds"]
     lines = [header, ["---"] * len(header)]
     for row in rows:
         scores = [_linked(row["scores"].get(name), link) for name in columns]
-        name = f"**{row['label']}**" if row["label"] == experiment["winner"] else row["label"]
+        label = in_markdown(row["label"])
+        name = f"**{label}**" if row["label"] == experiment["winner"] else label
         lead = "" if row["label"] == experiment["best"] else _linked(row["lead"], link)
         lines.append([name, scores[0], lead, *scores[1:], ", ".join(map(str, row["seeds"])) or "none"])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -23,6 +21,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.files import read_json
 from anyorder.models.language.llada2.checkpoint import INDEX, check_tensors, expected_shapes, read_configuration, stored_files
 from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
+from anyorder.terminal import tracked
 
 MERGED = "llada2_moe_veomni"
 """The model type of the merged layout."""
@@ -106,7 +105,7 @@ def _convert(source: Path, target: Path, model_type: str, convert: Convert, shar
         with ExitStack() as stack:
             files = stored_files(source)
             opened = {path: stack.enter_context(safe_open(path, framework="pt")) for path in set(files.values())}
-            names = track(sorted(files), "converting", console=Console(stderr=True), transient=True)
+            names = tracked(sorted(files), "converting")
             tensors = (pair for name in names for pair in convert(name, lambda one: opened[files[one]].get_tensor(one)))
             _write_shards(temporary, tensors, shard_bytes)
         temporary.rename(target)

@@ -25,6 +25,7 @@ from anyorder.models.language.llada2.blocks import LLaDA2MoeDecoderLayer
 from anyorder.models.language.llada2.configuration import LLaDA2MoeConfig
 from anyorder.models.language.llada2.lora import LLADA2_ATTENTION, LLADA2_EXPERTS, LLADA2_MLPS
 from anyorder.models.language.llada2.modeling import LLaDA2MoeModelLM
+from anyorder.terminal import titled_table
 
 GIB = 2**30
 LORA_RANK = 16
@@ -159,10 +160,8 @@ def table(config: LLaDA2MoeConfig, num_gpus: int, gib: float = GPU_GIB) -> Table
         f" in adapters of rank {LORA_RANK}\nGiB on each of {num_gpus} GPUs that reads 4096 tokens at a time and is asked"
         " for 1024"
     )
-    found = Table(title=title, title_justify="left")
-    columns = ["training", "weights", "gradients", "optimizer", "layers", "batch", "total", f"{gib:g} GiB GPUs needed"]
-    for number, column in enumerate(columns):
-        found.add_column(column, justify="right" if number else "left")
+    columns = ["weights", "gradients", "optimizer", "layers", "batch", "total", f"{gib:g} GiB GPUs needed"]
+    found = titled_table(title, "training", *columns, right=columns)
     for training in COSTS:
         need = memory(config, count, training, num_gpus)
         parts = [need.weights, need.gradients, need.optimizer, need.layers, need.batch, need.total]
