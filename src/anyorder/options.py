@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from types import GenericAlias
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_settings
@@ -78,7 +79,8 @@ def instantiated(options: ArgumentParser, parsed: Namespace) -> Any:
     for action in options._actions:
         kind, key = getattr(action, "_typehint", None), action.dest
         if kind is not None and key in parsed and parsed[key] is not action.default:
-            restored(kind, _plain(parsed[key]), key)
+            several = action.nargs in ("+", "*")
+            restored(GenericAlias(list, (kind,)) if several else kind, _plain(parsed[key]), key)
     return options.instantiate(parsed)
 
 

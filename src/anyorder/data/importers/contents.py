@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from anyorder.data.importers.values import BadLine, Keys, brief, parse_json, parsed_if_json, plain, written_json
+from anyorder.data.importers.values import BadLine, Keys, in_few_words, parse_json, parsed_if_json, plain, written_json
 
 TEXT_TYPES = {"text", "inputtext", "outputtext"}
 THOUGHT_TYPES = {"thinking", "reasoning"}
@@ -79,7 +79,7 @@ def call(content: Any, where: str) -> Piece:
     inner = Keys(function) if isinstance(function, dict) else keys
     name = function if isinstance(function, str) else inner.take(NAME_KEYS)
     if not isinstance(name, str):
-        raise BadLine(f"expected a function with a name in the tool_calls of {where}, found {brief(content)}")
+        raise BadLine(f"expected a function with a name in the tool_calls of {where}, found {in_few_words(content)}")
     arguments = inner.take(ARGUMENT_KEYS)
     with suppress(json.JSONDecodeError):  # a model may write broken JSON; then its text is kept as it is
         arguments = parse_json(arguments) if isinstance(arguments, str) else arguments
@@ -93,7 +93,7 @@ def calls(content: Any, where: str) -> list[Piece]:
     """The pieces of ``tool_calls``: a list, or one call, or the JSON text of either."""
     content = parsed_if_json(content) or []
     if not isinstance(content, (list, dict)):
-        raise BadLine(f"expected a list of tool_calls in {where}, found {brief(content)}")
+        raise BadLine(f"expected a list of tool_calls in {where}, found {in_few_words(content)}")
     return [call(one, where) for one in (content if isinstance(content, list) else [content])]
 
 
@@ -129,7 +129,7 @@ def _block(block: Any, where: str) -> Piece:
     else:
         raise BadLine(
             f"expected blocks of text, thinking, tool_use or tool_result as content of {where}, found"
-            f" {brief(block.get('type'))}; write what it shows as text"
+            f" {in_few_words(block.get('type'))}; write what it shows as text"
         )
     return Piece(piece.kind, piece.text, piece.id, piece.name, keys.others())
 
@@ -138,7 +138,7 @@ def _inner_text(keys: Keys, names: Sequence[str], block: Any, where: str) -> str
     value = keys.take(names)
     value = Keys(value).take(TEXT_KEYS) if isinstance(value, dict) else value
     if not isinstance(value, str):
-        raise BadLine(f"expected a text in each block of the content of {where}, found {brief(value or block)}")
+        raise BadLine(f"expected a text in each block of the content of {where}, found {in_few_words(value or block)}")
     return value
 
 

@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import Any
 
 from anyorder.data.importers.contents import Piece, call, calls, content_pieces, joined, thought
-from anyorder.data.importers.values import BadLine, Keys, brief, parsed_if_json, plain, written_json
+from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def conversation_of(line: Mapping[str, Any], format_name: str) -> Conversation:
     found = keys.find(FORMATS[format_name])
     turns = keys.left.pop(found[0]) if found else None
     if not isinstance(turns, list) or not turns:
-        raise BadLine(f"expected a list of turns as {FORMATS[format_name][0]}, found {brief(turns)}")
+        raise BadLine(f"expected a list of turns as {FORMATS[format_name][0]}, found {in_few_words(turns)}")
     messages = [message for number, turn in enumerate(turns) for message in _messages(turn, f"turn {number}")]
     instructions = [*_tools(keys), *_system(keys, messages)]
     return Conversation((*instructions, *_in_order_of_calls(messages)), keys.left)
@@ -141,7 +141,7 @@ def _tools(keys: Keys) -> list[Message]:
 def _messages(turn: Any, where: str) -> Iterator[Message]:
     """The messages of a turn: one, or several where it holds results of tools."""
     if not isinstance(turn, dict):
-        raise BadLine(f"expected {where} to be a JSON object, found {brief(turn)}")
+        raise BadLine(f"expected {where} to be a JSON object, found {in_few_words(turn)}")
     keys = Keys(turn)
     role, offered = _role(keys, where), []
     if role == "system":
@@ -186,7 +186,7 @@ def _role(keys: Keys, where: str) -> str:
     key = found[0] if found else ROLE_KEYS[0]
     role = keys.left.pop(key, None)
     if not isinstance(role, str) or plain(role) not in ROLES:
-        raise BadLine(f"expected one of {', '.join(ROLES)} as {key!r} of {where}, found {brief(role)}")
+        raise BadLine(f"expected one of {', '.join(ROLES)} as {key!r} of {where}, found {in_few_words(role)}")
     return ROLES[plain(role)]
 
 
@@ -209,7 +209,7 @@ def _asked(keys: Keys, where: str) -> bool | None:
     for key in keys.find(LEARNED):
         value = keys.left.pop(key)
         if not isinstance(value, (bool, int, float)) or value not in (0, 1):
-            raise BadLine(f"expected true, false, 1, 0 or null as {key} of {where}, found {brief(value)}")
+            raise BadLine(f"expected true, false, 1, 0 or null as {key} of {where}, found {in_few_words(value)}")
         said[key] = bool(value)
     if len(set(said.values())) > 1:
         raise BadLine(f"expected flags that agree about learning {where}, found {said}; leave one of them out")

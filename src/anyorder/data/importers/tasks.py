@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from anyorder.data.importers.values import BadLine, brief, written_json
+from anyorder.data.importers.values import BadLine, in_few_words, written_json
 from anyorder.types import TextTrajectory
 
 Splits = Mapping[str, Sequence[TextTrajectory]]
@@ -67,7 +67,7 @@ def _field(trajectory: TextTrajectory, task_key: str) -> str:
     for key in [task_key] if task_key in found else task_key.split("."):
         found = found.get(key) if isinstance(found, dict) else None
     if found is None or found == "":
-        raise BadLine(f"expected the field {task_key} that --task_key names, found {brief(found)}")
+        raise BadLine(f"expected the field {task_key} that --task_key names, found {in_few_words(found)}")
     return found if isinstance(found, str) else written_json(found)
 
 

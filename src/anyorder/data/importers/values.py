@@ -87,7 +87,7 @@ class Keys:
         return {key: value for key, value in self.left.items() if value is not None}
 
 
-def brief(value: Any) -> str:
+def in_few_words(value: Any) -> str:
     """A value in a few words, for an error message."""
     if value is None or isinstance(value, (list, dict)):
         return {type(None): "nothing", list: "a list", dict: "an object"}[type(value)] + (", empty" if value == [] else "")
