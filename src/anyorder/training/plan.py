@@ -30,8 +30,8 @@ def _bounded(batches: Iterator[list[int]]) -> Iterator[list[int]]:
     for number, batch in enumerate(batches):
         if number >= MOST_BATCHES:
             raise AnyOrderError(
-                f"a training must have at most {MOST_BATCHES:,} batches; found more; lower training.num_epochs, or continue from"
-                " its weights with training.init_from"
+                f"a training must have at most {MOST_BATCHES:,} batches; found more; lower training.num_epochs, or train in"
+                " several runs with training.init_from"
             )
         yield batch
 
