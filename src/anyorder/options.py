@@ -26,14 +26,11 @@ UNKNOWN_OPTION = (
 """How jsonargparse says that there is no such option."""
 
 
-MOST_CHARACTERS_OF_A_VALUE = 300
-
-
 def _load(text: str) -> Any:
     """What jsonargparse shall take a text for: a configuration, or the value of one option."""
     value = from_yaml(text)
     # ``{a, b}`` and ``name:`` have no values: as an option they are text.
-    return text if isinstance(value, dict) and "\n" not in text and not any(v is not None for v in value.values()) else value
+    return text if isinstance(value, dict) and value and "\n" not in text and all(v is None for v in value.values()) else value
 
 
 set_loader("yaml", _load, exceptions=(Unreadable,))
@@ -61,7 +58,7 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
     """
     try:
         chosen = instantiated(options, options.parse_args(list(arguments)))
-    except (argparse.ArgumentError, AttributeError, ValueError, TypeError) as error:
+    except (argparse.ArgumentError, ValueError, TypeError) as error:
         raise AnyOrderError(_explain(str(error), options, arguments)) from None
     give_trust(bool(chosen.get("trust_remote_code")))
     return chosen
@@ -90,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) -> str:
     where = _config_file(arguments)
-    message = " ".join(message.split())
+    message = brief(Exception(message), 400)
     message = message.replace("<class '", "").replace("'>", "").replace("typing.", "")
     if unknown := re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message):
         group, key = unknown.groups()

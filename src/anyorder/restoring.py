@@ -127,7 +127,7 @@ def _plain(kind: Any, value: Any, key: str) -> Any:
 KIND_NAMES: dict[Any, str] = {
     int: "a whole number of at most 64 bits",
     float: "a number",
-    str: "text without NUL",
+    str: "text",
     bool: "true or false",
     NoneType: "null",
 }
@@ -148,7 +148,8 @@ def _described(kind: Any) -> str:
 
 
 def _wrong(kind: Any, value: Any, key: str) -> ValueError:
-    return ValueError(f"{key or 'it'} must be {_described(kind)}; found {brief(value)}")
+    without = " without the character NUL" if isinstance(value, str) and "\0" in value else ""
+    return ValueError(f"{key or 'it'} must be {_described(kind)}{without}; found {brief(value)}")
 
 
 def _below(key: str, name: Any) -> str:

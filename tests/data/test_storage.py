@@ -24,7 +24,7 @@ def make_trajectory(seed, num_actions=4, view=(5, 7, 3), mission="go to the red 
         env_id="BabyAI-GoToRedBall-v0",
         seed=seed,
         mission=mission,
-        observations=generator.integers(256, size=(num_actions + 1, *view), dtype=np.uint8),
+        observations=generator.integers([11, 6, 4], size=(num_actions + 1, *view), dtype=np.uint8),
         directions=generator.integers(4, size=num_actions + 1, dtype=np.uint8),
         actions=generator.integers(7, size=num_actions, dtype=np.uint8),
         rewards=generator.random(num_actions, dtype=np.float32) * 2 - 1,

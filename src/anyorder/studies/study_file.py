@@ -29,7 +29,8 @@ from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.files import read_yaml
-from anyorder.options import parser
+from anyorder.options import instantiated, parser
+from anyorder.parsing import brief
 from anyorder.studies.study import Arm, Level, Study, folder_name
 from anyorder.trust import check_trust, trusts_code
 
@@ -48,6 +49,8 @@ MATCHED: dict[str, tuple[str, ...] | None] = {
     "training": ("seed", "num_epochs", "num_updates", "frames_per_batch", "tokens_per_batch", "accumulation"),
 }
 """What no arm may change, so that all arms learn from as much: a whole group (None), or some keys of it."""
+LONGEST_NAME = 120
+"""Characters of a name: folders are called like it."""
 WHOLE = ("mixture", "mask_prob", "attribute_probs", "robustness", "updates")
 """Settings whose value is a mapping: a change replaces it as a whole."""
 
@@ -65,11 +68,12 @@ def read_study(path: Path, quick: bool, folder: Path) -> Study:
     """
     written = read_yaml(path)
     if not isinstance(written, dict) or not set(REQUIRED) <= set(written) <= {*REQUIRED, *OPTIONAL}:
-        found = ", ".join(map(str, written)) if isinstance(written, dict) else type(written).__name__
+        found = brief(Exception(", ".join(map(str, written)))) if isinstance(written, dict) else type(written).__name__
         raise AnyOrderError(
             f"{path}: a study must have the keys {', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}; found {found}"
         )
-    settings = merged({**OPTIONAL, **written}, written.get("quick") or {} if quick else {})
+    shorter = _check_mapping(written.get("quick", {}), f"{path}: quick")
+    settings = merged({**OPTIONAL, **written}, shorter if quick else {})
     for key in ("levels", "arms", "comparisons", "base", "evaluation"):
         _check_mapping(settings[key], f"{path}: {key}")
     levels = [_level(name, spec, f"{path}: levels.{name}") for name, spec in settings["levels"].items()]
@@ -116,7 +120,9 @@ def _level(name: str, spec: Any, where: str) -> Level:
 
 def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:
     change = dict(_check_mapping(change, where))
-    own = change.pop("evaluation", {})
+    own = _check_mapping(change.pop("evaluation", {}), f"{where}: evaluation")
+    for group in MATCHED:
+        _check_mapping(change.get(group, {}), f"{where}.{group}")
     test_on = _names(change.pop("test_on"), f"{where}.test_on") if "test_on" in change else None
     for group, keys in MATCHED.items():
         if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
@@ -135,17 +141,17 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise AnyOrderError(f"{where} must be a list of names; found {value!r}")
+        raise AnyOrderError(f"{where} must be a list of names; found {brief(value)}")
     return tuple(value)
 
 
 def _places(entries: Any, where: str) -> list[tuple[str, str]]:
     """(level, arm) of each entry of a comparison across levels; empty for a comparison within each level."""
     if not isinstance(entries, list) or not all(isinstance(entry, (str, dict)) for entry in entries):
-        raise AnyOrderError(f"{where} must be a list of arms, or of LEVEL: ARM; found {entries!r}")
+        raise AnyOrderError(f"{where} must be a list of arms, or of LEVEL: ARM; found {brief(entries)}")
     places = [place for entry in entries if isinstance(entry, dict) for place in entry.items()]
     if places and len(places) != len(entries):
-        raise AnyOrderError(f"{where} must name a level for all of its arms or for none; found {entries!r}")
+        raise AnyOrderError(f"{where} must name a level for all of its arms or for none; found {brief(entries)}")
     return places
 
 
@@ -158,7 +164,7 @@ def _updates(settings: Mapping[str, Any], path: Path) -> dict[int | None, int]:
     if set(updates) != set(sizes) or not all(_is_count(number) and number for number in updates.values()):
         raise AnyOrderError(
             f"{path}: updates must be a whole number of at least 1, or one for each of the sizes"
-            f" {', '.join(map(str, sizes))}; found {found}"
+            f" {', '.join(map(str, sizes))}; found {brief(found)}"
         )
     return updates
 
@@ -172,7 +178,7 @@ def _check(study: Study, path: Path) -> None:
     for key, values in {"sizes": study.sizes, "seeds": study.seeds}.items():
         allowed = isinstance(values, list) and all(_is_count(v) or (v is None and key == "sizes") for v in values)
         if not allowed or not values:
-            raise AnyOrderError(f"{path}: {key} must be a list of whole numbers; found {values}")
+            raise AnyOrderError(f"{path}: {key} must be a list of whole numbers; found {brief(values)}")
     for level in study.levels:
         largest = max((size for size in study.sizes if size is not None), default=0)
         if largest > level.data.num_episodes:
@@ -194,7 +200,7 @@ def _check(study: Study, path: Path) -> None:
             )
     for key, value in {"unseen_episodes": study.unseen_episodes, "curve_episodes": study.curve_episodes}.items():
         if not (_is_count(value) or (key == "unseen_episodes" and value is None)):
-            raise AnyOrderError(f"{path}: {key} must be a whole number; found {value!r}")
+            raise AnyOrderError(f"{path}: {key} must be a whole number; found {brief(value)}")
 
 
 def _is_count(value: Any) -> bool:
@@ -203,7 +209,11 @@ def _is_count(value: Any) -> bool:
 
 def _check_mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise AnyOrderError(f"{where} must be {{key: value, ...}}; found {value!r}")
+        raise AnyOrderError(f"{where} must be {{key: value, ...}}; found {brief(value)}")
+    if wrong := [key for key in value if not isinstance(key, str) or not key.strip() or len(key) > LONGEST_NAME]:
+        raise AnyOrderError(
+            f"{where} must have texts of 1 to {LONGEST_NAME} characters as keys; found {brief(wrong[0])}; put it in quotes"
+        )
     return value
 
 
@@ -216,6 +226,6 @@ def _typed_as(cls: type, settings: Mapping[str, Any], where: str) -> Any:
 
 def _typed(reader: ArgumentParser, settings: Mapping[str, Any], where: str) -> Any:
     try:
-        return reader.instantiate(reader.parse_object(dict(settings)))
+        return instantiated(reader, reader.parse_object(dict(settings)))
     except Exception as error:  # jsonargparse raises several kinds
-        raise AnyOrderError(f"{where}: {' '.join(str(error).split())}") from None
+        raise AnyOrderError(f"{where}: {brief(error, 400)}") from None
