@@ -33,13 +33,13 @@ def comparison(runs: Sequence[ReportedRun]) -> str:
     named = dict(zip(names_of(runs), runs))
     plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
     return (
-        html_table(comparisontitled_table(named))
-        + (html_table(differencetitled_table(named)) if any(run.outcomes for run in runs) else "")
+        html_table(comparison_table(named))
+        + (html_table(difference_table(named)) if any(run.outcomes for run in runs) else "")
         + (f'<div class="plots">{plots}</div>' if plots else "")
     )
 
 
-def comparisontitled_table(runs: Mapping[str, ReportedRun]) -> Table:
+def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share_text) for name, path in SHARES.items()}
     columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
@@ -60,7 +60,7 @@ def comparisontitled_table(runs: Mapping[str, ReportedRun]) -> Table:
     return table
 
 
-def differencetitled_table(runs: Mapping[str, ReportedRun]) -> Table:
+def difference_table(runs: Mapping[str, ReportedRun]) -> Table:
     """How much higher the success of each run is than that of the first, episode by episode."""
     first, *others = runs.items()
     table = titled_table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
