@@ -226,9 +226,9 @@ def test_a_state_that_was_being_replaced_is_not_lost(grids, tmp_path):
     train(grids, tmp_path / "run", architecture=BERT, max_frames=4)
     checkpoints = tmp_path / "run" / "checkpoints"
     before = (checkpoints / "last" / "model.safetensors").read_bytes()
-    (checkpoints / "state").rename(checkpoints / "state.old")
+    (checkpoints / "state").rename(checkpoints / ".state.old.tmp")
     train(grids, tmp_path / "run", "--resume", architecture=BERT, max_frames=4)
-    assert (checkpoints / "state" / "progress.json").exists() and not (checkpoints / "state.old").exists()
+    assert (checkpoints / "state" / "progress.json").exists() and not (checkpoints / ".state.old.tmp").exists()
     assert len(losses(tmp_path / "run")) == 2, "it did not start over"
     assert (checkpoints / "last" / "model.safetensors").read_bytes() == before
 
