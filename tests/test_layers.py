@@ -12,7 +12,8 @@ import pytest
 import anyorder
 
 ROOT = Path(anyorder.__file__).parent
-BASE = {"", "errors", "files", "parsing", "restoring", "terminal", "types", "seeding", "config", "options", "cli", "__main__"}
+BASE = {"", "errors", "files", "parsing", "restoring", "terminal", "types", "seeding", "config", "options", "trust"}
+BASE |= {"cli", "__main__"}
 """Modules that lie beside the folders, under all of them. The command line finds its commands by name."""
 FLOORS = [
     "envs",

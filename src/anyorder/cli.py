@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from anyorder.errors import AnyOrderError
+from anyorder.trust import trusting
 
 COMMANDS = {
     "collect": ("collect:collect_command", "play episodes of an environment and store them as a data set"),
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     warnings.filterwarnings("ignore")  # those of other libraries; this package raises errors instead
     try:
-        _command(arguments[0])(arguments[1:])
+        with trusting(False):
+            _command(arguments[0])(arguments[1:])
     except AnyOrderError as error:
         sys.exit(_say(str(error), 2))
     except KeyboardInterrupt as interrupt:

@@ -7,11 +7,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace, set_loader
+from jsonargparse import ArgumentParser, Namespace, set_loader, set_parsing_settings
 
 from anyorder.errors import AnyOrderError
 from anyorder.parsing import Unreadable, brief, from_yaml
 from anyorder.restoring import restored
+from anyorder.trust import TRUST_HELP, TRUST_OPTION, give_trust
+
+# A value of a configuration could name a class, which jsonargparse would import and instantiate. No setting here needs that.
+set_parsing_settings(
+    import_path_denylist=["*"], import_path_allowlist=["anyorder.config"], instantiate_subclass_spec_in_any=False
+)
 
 UNKNOWN_OPTION = (
     r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
@@ -34,8 +40,13 @@ def parser(command: str, description: str) -> ArgumentParser:
     return ArgumentParser(prog=f"anyorder {command}", description=description, exit_on_error=False, allow_abbrev=False)
 
 
+def add_trust_option(options: ArgumentParser) -> None:
+    """Let the user of a command vouch for the code in the files that it opens; see `anyorder.trust`."""
+    options.add_argument(TRUST_OPTION, action="store_true", help=TRUST_HELP)
+
+
 def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
-    """Parse and instantiate.
+    """Parse and instantiate, and note what the user vouches for.
 
     Args:
         options: a parser.
@@ -45,9 +56,11 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Any:
         AnyOrderError: with the file, the key, and what is allowed.
     """
     try:
-        return instantiated(options, options.parse_args(list(arguments)))
+        chosen = instantiated(options, options.parse_args(list(arguments)))
     except (argparse.ArgumentError, ValueError, TypeError) as error:
         raise AnyOrderError(_explain(str(error), options, arguments)) from None
+    give_trust(bool(chosen.get("trust_remote_code")))
+    return chosen
 
 
 def instantiated(options: ArgumentParser, parsed: Namespace) -> Any:

@@ -28,6 +28,7 @@ from anyorder.report.run import read_run
 from anyorder.report.sections import films, learned_from
 from anyorder.training import trainer
 from anyorder.training.journal import read_metrics
+from anyorder.trust import trusting
 
 SIZES = {"vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
 BERT = {"model_type": "bert", "max_position_embeddings": 256, **SIZES}
@@ -311,7 +312,8 @@ def test_code_that_comes_with_a_checkpoint_runs_only_if_it_is_trusted(grids, tmp
     assert "trust_remote_code" in said and "Traceback" not in said
     train(grids, tmp_path / "run", checkpoint=folder, max_frames=4, trust_remote_code=True)
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "bert")[0]
-    model, _ = load_model(tmp_path / "run" / "checkpoints" / "best")
+    with trusting():
+        model, _ = load_model(tmp_path / "run" / "checkpoints" / "best")
     assert type(model.model.model).__name__ == "Model"
 
 

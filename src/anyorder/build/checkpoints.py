@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from anyorder.build.headers import grid_model_config, text_of, training_data, words_and_view
 from anyorder.config import ModelConfig
 from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.training import checkpoint
+from anyorder.training.digests import check_finite
 
 if TYPE_CHECKING:  # transformers is an optional package, and its import takes seconds
     from anyorder.build.language import ConversationModel
@@ -52,16 +54,32 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     saved = checkpoint.load_checkpoint(path)
     if "words" not in saved.header:
         raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
-    model = GridTransformer(
-        ModelConfig(**saved.header["config"]["model"]),
-        GridVocabulary(tuple(saved.header["words"])),
-        tuple(saved.header["view"]),
-    )
-    try:
-        model.load_state_dict(saved.tensors)
-    except RuntimeError:
-        raise AnyOrderError(f"{path} was made by another version of the model; train it again with this one") from None
+    config, where = grid_model_config(saved.header, str(path)), str(path)
+    text_of(saved.header, "env_id", where)
+    training_data(saved.header, where)
+    words, view = words_and_view(saved.header, where)
+    vocabulary = GridVocabulary(words)
+    shapes = {name: tuple(tensor.shape) for name, tensor in saved.tensors.items()}
+    if not _fits(config, vocabulary, view, shapes):
+        raise AnyOrderError(
+            f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"
+        )
+    check_finite(saved.tensors, path)
+    model = GridTransformer(config, vocabulary, view)
+    model.load_state_dict(saved.tensors)
     return model, saved.header
+
+
+def _fits(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int], shapes: dict[str, tuple[int, ...]]) -> bool:
+    """True if a model of these sizes has tensors of these shapes. No memory is taken, however large the sizes are."""
+    if config.num_layers > len(shapes):
+        return False
+    try:
+        with torch.device("meta"):
+            model = GridTransformer(config, vocabulary, view)
+    except (ValueError, RuntimeError, OverflowError):
+        return False
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == shapes
 
 
 def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, Any]]:
@@ -90,7 +108,7 @@ def is_of_conversations(path: Path) -> bool:
     require_transformers()
     from anyorder.training.folder_store import read_header
 
-    return bool(read_header(path)["content"] == "text")
+    return text_of(read_header(path), "content", str(path)) == "text"
 
 
 def require_transformers() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
-from anyorder.config import DataConfig
+from anyorder.build.headers import data_folder, training_data
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
@@ -44,8 +44,7 @@ def _judge_grids(
     checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None, data: str | None
 ) -> tuple[GridFindings, dict[str, Any]]:
     model, header = load_model(checkpoint)
-    trained_on = DataConfig(**header["config"]["data"])
-    path = Path(data or trained_on.path)
+    path, trained_on = data_folder(header, data, str(checkpoint)), training_data(header, str(checkpoint))
     train = read_split(path, "train", trained_on.num_demonstrations if data is None else None)
     evaluation = Evaluation(
         model=model,

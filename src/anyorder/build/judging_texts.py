@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from anyorder.build.checkpoints import load_conversation_model
+from anyorder.build.headers import data_folder, training_data
 from anyorder.config import DataConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
@@ -28,8 +29,8 @@ def judge_texts(
         The findings, and the checkpoint's header.
     """
     conversations, header = load_conversation_model(checkpoint)
-    reader, trained_on = conversations.reader, DataConfig(**header["config"]["data"])
-    path = data or trained_on.path
+    reader, trained_on = conversations.reader, training_data(header, str(checkpoint))
+    path = str(data_folder(header, data, str(checkpoint)))
     train = reader.read(DataConfig(path, trained_on.num_demonstrations), "train")
     test = reader.read(DataConfig(path), "test")
     with progress_bars() as bars:

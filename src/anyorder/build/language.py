@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from anyorder.build.headers import language_model_config, text_of, training_data, words_and_view
 from anyorder.build.pretrained import Pretrained, pretrained
-from anyorder.config import AdapterConfig, DataConfig, LanguageModelConfig, RunConfig
+from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.data.text_storage import read_text_split
@@ -27,9 +28,10 @@ from anyorder.models.grid_text.grid_as_text import GridAsText
 from anyorder.models.grid_text.grid_text import GridText
 from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.training.divided import loads_weights
-from anyorder.training.folder_store import CheckpointFolder, read_header
+from anyorder.training.folder_store import CheckpointFolder, read_whole
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import Job
+from anyorder.trust import check_trust, trusts_code
 
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 
@@ -49,19 +51,32 @@ def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float],
 
 def load_grid_as_text(folder: Path) -> tuple[GridAsText, dict[str, Any]]:
     """The model of a checkpoint folder that a run on grids wrote, on the CPU, and its header."""
-    header = read_header(folder)
-    config = _language_model_config(header)
+    header, config = _opened(folder)
+    (words, (columns, rows)) = words_and_view(header, str(folder))
     inner = pretrained(config, _no_texts, for_grids=True, saved=folder)
-    columns, rows = header["view"]
-    return _grid_model(config, inner, GridVocabulary(tuple(header["words"])), (columns, rows)), header
+    return _grid_model(config, inner, GridVocabulary(words), (columns, rows)), header
 
 
 def load_on_conversations(folder: Path) -> tuple[ConversationModel, dict[str, Any]]:
     """The model of a checkpoint folder that a run on conversations wrote, on the CPU, and its header."""
-    header = read_header(folder)
-    config = _language_model_config(header)
+    header, config = _opened(folder)
     inner = pretrained(config, _no_texts, for_grids=False, saved=folder)
     return _conversation_model(config, inner), header
+
+
+def _opened(folder: Path) -> tuple[dict[str, Any], LanguageModelConfig]:
+    """The header of a checkpoint folder and its language model's settings. Whether code runs is for the user to say.
+
+    Raises:
+        AnyOrderError: when the folder was changed, or was trained with code that the user has not vouched for.
+    """
+    header = read_whole(folder)
+    config = language_model_config(header, str(folder))
+    text_of(header, "env_id", str(folder))
+    training_data(header, str(folder))
+    if config.trust_remote_code:
+        check_trust(trusts_code(), f"{folder} asks to run Python code that comes with its model")
+    return header, replace(config, trust_remote_code=trusts_code())
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +122,6 @@ class ConversationModel:
     model: MaskedLanguageModel
     reader: ConversationReader
     num_tokens: int
-
-
-def _language_model_config(header: dict[str, Any]) -> LanguageModelConfig:
-    settings = dict(header["config"]["language_model"])
-    adapter = settings.pop("adapter")
-    return LanguageModelConfig(**settings, adapter=adapter and AdapterConfig(**adapter))
 
 
 def _on_grids(

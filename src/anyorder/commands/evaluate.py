@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from anyorder.build.judging import evaluated
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import Findings
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.report.markdown import write_report
 from anyorder.studies.promises import check_promises, read_promises
 from anyorder.terminal import console
@@ -27,6 +27,7 @@ def evaluate_parser() -> ArgumentParser:
     options.add_argument("--output_dir", type=str, help="folder for the results; default: report, in the folder of its run")
     options.add_argument("--promises", type=str, help="YAML file of figures to reach; exit status 1 if one is missed")
     options.add_class_arguments(EvaluationConfig)
+    add_trust_option(options)
     return options
 
 

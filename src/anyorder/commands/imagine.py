@@ -9,11 +9,12 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.headers import data_folder
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
 from anyorder.files import replacing, write_json
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.terminal import console
 from anyorder.types import Trajectory
@@ -36,6 +37,7 @@ def imagine_parser() -> ArgumentParser:
         type=str,
         help="folder for imagined.gif, .mp4, .png and .json; default: report, in the folder of its run",
     )
+    add_trust_option(options)
     return options
 
 
@@ -48,7 +50,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
             raise AnyOrderError(f"{name} must be at least 1; found {chosen[name]}")
     checkpoint = Path(chosen.checkpoint)
     model, header = load_model(checkpoint)
-    path = Path(chosen.data or header["config"]["data"]["path"])
+    path = data_folder(header, chosen.data, chosen.checkpoint)
     trajectories = read_split(path, chosen.split)
     for trajectory in trajectories:
         model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))

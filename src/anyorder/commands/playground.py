@@ -14,9 +14,10 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.headers import data_folder
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.types import Trajectory
 
 
@@ -30,6 +31,7 @@ def playground_parser() -> ArgumentParser:
     add("--split", type=str, default="test", help="train, validation or test")
     add("--port", type=int, default=7860, help="on 127.0.0.1; 0: any that is free")
     add("--no_browser", action="store_true", help="only print the address")
+    add_trust_option(options)
     return options
 
 
@@ -71,7 +73,7 @@ def _application(chosen: Any) -> Any:
 
 def _recorded(chosen: Any, header: dict[str, Any]) -> list[Trajectory]:
     """The trajectories of the split; none if no data set was named and the one of the training is gone."""
-    folder = Path(chosen.data or header["config"]["data"]["path"])
+    folder = data_folder(header, chosen.data, chosen.checkpoint)
     if chosen.data is None and not folder.exists():
         print(f"{folder} is not there, so only new seeds can be played; give --data for recorded episodes")
         return []

@@ -12,6 +12,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.headers import data_folder
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.elements.grid import GridLayout, GridVocabulary
@@ -25,7 +26,7 @@ from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice,
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, RolesQuery
 from anyorder.models.contract import GridModel
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.answer_picture import answer_picture
 from anyorder.pictures.answer_tables import answer_tables, samples_table
 from anyorder.seeding import stream
@@ -59,6 +60,7 @@ def query_parser() -> ArgumentParser:
     add("--seed", type=int, default=0, help="of all random draws")
     add("--output", type=str, help="JSON file for the answer")
     add("--picture", type=str, help="PNG file: what happened, what was shown, what was answered")
+    add_trust_option(options)
     return options
 
 
@@ -68,7 +70,7 @@ def query_command(arguments: Sequence[str]) -> None:
     chosen = parse(query_parser(), arguments)
     query = _query(chosen)
     model, header = load_model(Path(chosen.checkpoint))
-    batch = _trajectory(chosen, Path(chosen.data or header["config"]["data"]["path"]), model.vocabulary)
+    batch = _trajectory(chosen, data_folder(header, chosen.data, chosen.checkpoint), model.vocabulary)
     try:
         order = query(batch.layout)
         result = _ask(chosen, model, batch, order)

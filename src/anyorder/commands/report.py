@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.terminal import progress_bars
 
 
@@ -23,6 +23,7 @@ def report_parser() -> ArgumentParser:
     add(
         "--num_shown", type=int, default=4, help="how many trajectories the page shows, and how many solved and failed episodes"
     )
+    add_trust_option(options)
     return options
 
 

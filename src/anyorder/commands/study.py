@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 from anyorder.build.collecting import run_collect
 from anyorder.errors import AnyOrderError
 from anyorder.files import write_json
-from anyorder.options import parse, parser
+from anyorder.options import add_trust_option, parse, parser
 from anyorder.studies.cluster import RayCluster
 from anyorder.studies.engines import Cores
 from anyorder.studies.results import RESULTS_FILE, results
@@ -44,6 +44,7 @@ def study_parser(command: str = "study", default: str | None = None) -> Argument
         help="spread the runs over the Ray cluster at this address"
         " (HOST:PORT, or auto) instead; its machines share this folder",
     )
+    add_trust_option(options)
     return options
 
 

@@ -29,6 +29,7 @@ from anyorder.studies.study import Run, folder_name
 from anyorder.studies.success_curve import PlayedWhileTraining
 from anyorder.terminal import progress_bars
 from anyorder.training.trainer import train
+from anyorder.trust import trusting
 
 SETTINGS_FILE = "settings.json"
 """Holds the settings of the run that a folder belongs to."""
@@ -117,7 +118,8 @@ def _run(run: Run) -> Outcome:
     with open(log_file, "a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
         try:
             write_json(run.folder / SETTINGS_FILE, _settings(run))
-            _train_and_judge(run)
+            with trusting(_trusts_code(run)):  # this may be another process than the one whose user has vouched
+                _train_and_judge(run)
             return _read(run)
         except Interrupted:  # a run that was told to stop did not fail, and the others are to stop as well
             raise KeyboardInterrupt from None
@@ -126,6 +128,11 @@ def _run(run: Run) -> Outcome:
         except Exception as error:  # a bug in one run must not cost the others; the log has all of it
             traceback.print_exc(file=log)
             return Outcome(run, error=f"{type(error).__name__}: {error}; see {log_file}")
+
+
+def _trusts_code(run: Run) -> bool:
+    """Whether code of a checkpoint may run; a study is read only if the user has vouched for that."""
+    return run.config.language_model is not None and run.config.language_model.trust_remote_code
 
 
 def _train_and_judge(run: Run) -> None:

@@ -32,6 +32,7 @@ from anyorder.files import read_yaml
 from anyorder.options import instantiated, parser
 from anyorder.parsing import brief
 from anyorder.studies.study import Arm, Level, Study, folder_name
+from anyorder.trust import check_trust, trusts_code
 
 REQUIRED = ("levels", "seeds", "arms", "comparisons")
 OPTIONAL: dict[str, Any] = {
@@ -133,6 +134,8 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
         strategy_schedule(config.masking)
     except AnyOrderError as error:
         raise AnyOrderError(f"{where}: {error}") from None
+    if config.language_model is not None and config.language_model.trust_remote_code:
+        check_trust(trusts_code(), f"{where} would run code that comes with a checkpoint")
     return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"), test_on)
 
 

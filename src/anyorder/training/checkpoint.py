@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing
+from anyorder.training.digests import DIGEST, tensors_digest
 
 CHECKPOINT_VERSION = 2
 HEADER = "anyorder"
@@ -34,8 +35,9 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write tensors and header to ``path``, atomically."""
-    metadata = {HEADER: json.dumps({"format_version": CHECKPOINT_VERSION, **header})}
+    text = json.dumps({"format_version": CHECKPOINT_VERSION, **header})
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {HEADER: text, DIGEST: tensors_digest(contiguous, text)}
     with replacing(path) as temporary:
         try:
             save_file(contiguous, temporary, metadata=metadata)
@@ -47,7 +49,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a file written by `save_checkpoint`.
 
     Raises:
-        AnyOrderError: when the file is missing, damaged, not one of anyorder's or of an unknown version.
+        AnyOrderError: when the file is missing, damaged, changed, not one of anyorder's or of an unknown version.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,13 +64,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise AnyOrderError(f"{path} is not a whole safetensors file ({error}); restore it or train again") from None
     if HEADER not in metadata:
         raise AnyOrderError(f"{path} is a safetensors file, but not one that anyorder wrote (its header is missing)")
-    header = json.loads(metadata[HEADER])
-    if header["format_version"] != CHECKPOINT_VERSION:
+    if DIGEST in metadata and metadata[DIGEST] != tensors_digest(tensors, metadata[HEADER]):
         raise AnyOrderError(
-            f"{path} has format version {header['format_version']}; this program knows version {CHECKPOINT_VERSION};"
-            " train again"
+            f"{path} is damaged or changed (its SHA-256 is not the one it was written with); restore it or train again"
         )
+    try:
+        header = json.loads(metadata[HEADER])
+    except (ValueError, RecursionError) as error:
+        raise AnyOrderError(f"the header of {path} is not valid JSON ({error}); restore it or train again") from None
+    check_version(header, path)
     return Checkpoint(tensors, header)
+
+
+def check_version(header: Any, path: Path) -> None:
+    """Raise an AnyOrderError unless a header is an object of the known format version."""
+    found = header.get("format_version") if isinstance(header, dict) else None
+    if found != CHECKPOINT_VERSION or isinstance(found, bool):
+        raise AnyOrderError(
+            f"{path} has format version {str(found)[:80]}; this program knows version {CHECKPOINT_VERSION}; train again"
+        )
 
 
 def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

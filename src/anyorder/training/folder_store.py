@@ -22,7 +22,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
 from anyorder.models.language.saving import save_pretrained
-from anyorder.training.checkpoint import CHECKPOINT_VERSION
+from anyorder.training.checkpoint import CHECKPOINT_VERSION, check_version
+from anyorder.training.digests import check_digests, with_digests
 from anyorder.training.stores import link_as_pt
 
 HEADER_FILE = "anyorder.json"
@@ -49,7 +50,8 @@ class CheckpointFolder:
         if accelerator.is_main_process:
             with _new_folder(self._folder / name) as folder:
                 save_pretrained(inner, self._tokenizer, folder, state_dict=tensors)
-                write_json(folder / HEADER_FILE, {"format_version": CHECKPOINT_VERSION, **self.header})
+                header = {"format_version": CHECKPOINT_VERSION, **self.header}
+                write_json(folder / HEADER_FILE, with_digests(header, folder))
             link_as_pt(self._folder / name, name)
         accelerator.wait_for_everyone()
 
@@ -64,7 +66,7 @@ class CheckpointFolder:
             writer = HuggingFaceStorageWriter(str(new), save_distributed=True)
             distributed.save(state, storage_writer=writer, no_dist=accelerator.num_processes == 1)
         if accelerator.is_main_process:
-            write_json(new / PROGRESS_FILE, progress)
+            write_json(new / PROGRESS_FILE, with_digests(progress, new))
             _replace(new, target)
         accelerator.wait_for_everyone()
 
@@ -75,6 +77,7 @@ class CheckpointFolder:
         accelerator.wait_for_everyone()
         if not folder.is_dir():
             return None
+        progress = _progress(folder)
         plain = accelerator.unwrap_model(model)
         state = _tensors(plain, optimizer)
         try:
@@ -87,7 +90,7 @@ class CheckpointFolder:
                 f"{folder} does not fit this model ({reason}); resume with the configuration that the run was started with"
             ) from None
         _restore_optimizer(plain, optimizer, state)
-        return read_json(folder / PROGRESS_FILE)
+        return progress
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -102,12 +105,25 @@ def read_header(folder: Path) -> dict[str, Any]:
             f" train --language_model.checkpoint {folder}"
         )
     header = read_json(folder / HEADER_FILE)
-    if header.get("format_version") != CHECKPOINT_VERSION:
-        raise AnyOrderError(
-            f"{folder} has format version {header.get('format_version')}; this program knows version {CHECKPOINT_VERSION};"
-            " train again"
-        )
+    check_version(header, folder)
     return header
+
+
+def read_whole(folder: Path) -> dict[str, Any]:
+    """The header, as `read_header`, of a folder whose files are as they were written.
+
+    Raises:
+        AnyOrderError: when a file, or the header, is missing, damaged or changed.
+    """
+    return check_digests(read_header(folder), folder)
+
+
+def _progress(folder: Path) -> dict[str, Any]:
+    """What was written beside a state, which is checked."""
+    progress = read_json(folder / PROGRESS_FILE)
+    if not isinstance(progress, dict):
+        raise AnyOrderError(f"{folder / PROGRESS_FILE} must be a mapping; remove {folder} to start the run over")
+    return check_digests(progress, folder)
 
 
 def _transformers_model(model: nn.Module) -> PreTrainedModel:

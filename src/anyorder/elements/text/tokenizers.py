@@ -22,7 +22,7 @@ def read_tokenizer(folder: Path, trust_remote_code: bool = False) -> PreTrainedT
     """
     try:
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the files may hold anything, and several libraries read them
         reason = " ".join(str(error).split())
         raise AnyOrderError(
             f"could not read a tokenizer from {folder} ({reason}); copy tokenizer.json and"
