@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from anyorder.parsing import Unreadable, from_json
+
 
 class BadLine(Exception):
     """A wrong line; the message says what was expected and what was found."""
@@ -147,8 +149,8 @@ def _call(number: int, call: Any) -> dict[str, Any]:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise BadLine(f"expected a function with a name in the tool_calls of turn {number}, found {_brief(call)}")
     arguments = function.get("arguments", {})
-    with suppress(json.JSONDecodeError):  # a model may write broken JSON; then its text is kept as it is
-        arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+    with suppress(Unreadable):  # a model may write broken JSON; then its text is kept as it is
+        arguments = from_json(arguments) if isinstance(arguments, str) else arguments
     return {"name": function["name"], "arguments": arguments}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from anyorder.data.importers.conversation import trajectory
 from anyorder.data.importers.formats import FORMATS, BadLine, detect
 from anyorder.errors import AnyOrderError
+from anyorder.parsing import Unreadable, from_json
 from anyorder.types import TextTrajectory
 
 
@@ -75,8 +75,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _parse(text: bytes) -> dict[str, Any]:
     hint = "; one JSON array becomes lines with `jq -c '.[]'`" if text.lstrip().startswith(b"[") else ""
     try:
-        line = json.loads(text.decode("utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        line = from_json(text.decode("utf-8-sig"))
+    except (UnicodeDecodeError, Unreadable) as error:
         raise BadLine(f"expected a JSON object, found what is not JSON ({error}){hint}") from None
     if not isinstance(line, dict):
         raise BadLine(f"expected a JSON object, found {type(line).__name__}{hint}")
