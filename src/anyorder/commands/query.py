@@ -126,14 +126,19 @@ def _query(chosen: Any) -> Query:
         if chosen.query or given:
             excess = "query" if chosen.query else next(iter(given))
             raise AnyOrderError(f"--roles says all that is asked; leave out --{excess}")
-        return _roles(Path(chosen.roles))
+        return read_roles(Path(chosen.roles))
     if chosen.query not in QUERIES:
         found = chosen.query or "none"
         raise AnyOrderError(f"--query must be one of {', '.join(QUERIES)}; found {found}; or give --roles FILE")
     return query_of(chosen.query, given, chosen.seed, dashes="--")
 
 
-def _roles(path: Path) -> Query:
+def read_roles(path: Path) -> Query:
+    """The query in a file of roles, and perhaps ranks: JSON, or a NumPy array of roles.
+
+    Raises:
+        AnyOrderError: for a file of anything else.
+    """
     if path.suffix == ".npy":
         try:
             content: Any = np.load(path, allow_pickle=False)

@@ -19,6 +19,7 @@ from anyorder.envs.minigrid import NUM_ACTIONS, NUM_COLORS, NUM_DIRECTIONS, NUM_
 from anyorder.errors import AnyOrderError
 from anyorder.files import replacing, sha256
 from anyorder.parsing import brief
+from anyorder.restoring import restored
 from anyorder.types import Trajectory
 
 T = TypeVar("T")
@@ -147,9 +148,9 @@ def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
         AnyOrderError: when the file is missing, damaged or has other columns.
     """
     table = read_rows(folder, shard, GRID_SCHEMA, "run the same `anyorder collect` again to make it anew")
-    columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
-    columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
     try:
+        columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
+        columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
         return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
     except (ValueError, TypeError, AttributeError) as error:  # a value that is missing, of another length or out of range
         raise wrong_content(folder, shard, error) from None
@@ -192,6 +193,8 @@ def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
 def _trajectory(row: dict[str, Any]) -> Trajectory:
     shape = (len(row["actions"]) + 1, *row.pop("view_shape"))
     row["observations"] = np.frombuffer(row["observations"], np.uint8).reshape(shape)
+    for name, kind in {"env_id": str, "seed": int, "mission": str, "terminated": bool, "truncated": bool}.items():
+        restored(kind, row[name], name)
     trajectory = Trajectory(**row)
     for name, beyond in BEYOND.items():
         if bool((getattr(trajectory, name) >= beyond).any()):

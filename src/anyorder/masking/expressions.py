@@ -27,6 +27,7 @@ from typing import Any, Union
 from anyorder.elements.layout import Attribute
 from anyorder.masking.schedules import Rate, schedule_from
 from anyorder.masking.strategies import Mixture, Strategy, strategy_class
+from anyorder.parsing import brief
 
 Moment = Callable[[float], Any]
 """From the progress of training, 0 at the first update and 1 at the last, to the value at that moment."""
@@ -192,7 +193,7 @@ def _plain(hint: Any, spec: Any, path: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         names = {member.name.lower(): member for member in hint}
         if not isinstance(spec, str) or spec not in names:
-            raise ValueError(f"{path} must be one of {_listed(names)}; found {spec}")
+            raise ValueError(f"{path} must be one of {_listed(names)}; found {brief(spec)}")
         return names[spec]
     if hint not in PLAIN_TYPES:
         raise ValueError(f"{path} has a type that configurations cannot write: {hint}")
@@ -241,8 +242,8 @@ def _is_required(field: Field) -> bool:
 
 
 def _listed(names: Iterable[Any]) -> str:
-    return ", ".join(map(str, names))
+    return ", ".join(brief(Exception(name), 80) for name in names)
 
 
 def _wrong(path: str, allowed: str, found: Any) -> ValueError:
-    return ValueError(f"{path} must be {allowed}; found {found!r}")
+    return ValueError(f"{path} must be {allowed}; found {brief(found)}")

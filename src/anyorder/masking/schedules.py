@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from anyorder.config import RateSpec
+from anyorder.parsing import brief
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def schedule_from(spec: RateSpec) -> Schedule:
         "a rate is the hidden share and must be a number between 0 and 1, a list of such numbers, or one of"
         " {uniform: [low, high]}, {antithetic: [low, high]}, {linear: [start, end]}, {cosine: [start, end]},"
         " {step: [rate, ...]};"
-        f" found {spec!r}"
+        f" found {brief(spec)}"
     )
 
 

@@ -13,6 +13,7 @@ from anyorder.masking.strategies.kinds import ActionsOnly, Mixed, ObservationsOn
 from anyorder.masking.strategies.permutations import Blocks, Permutation
 from anyorder.masking.strategies.returns import NextReturn, ReturnConditioned, Value
 from anyorder.masking.strategies.windows import Future, Past, RandomAutoregressive
+from anyorder.parsing import brief
 
 STRATEGIES: dict[str, type] = {
     "cell": Cell,
@@ -61,7 +62,9 @@ def strategy_class(name: str) -> type:
     others = list(entry_points(group=ENTRY_POINTS))
     found = [entry for entry in others if entry.name == name]
     if name not in STRATEGIES and not found:
-        raise ValueError(f"a strategy must be one of {', '.join([*STRATEGIES, *(e.name for e in others)])}; found {name}")
+        raise ValueError(
+            f"a strategy must be one of {', '.join([*STRATEGIES, *(e.name for e in others)])}; found {brief(Exception(name))}"
+        )
     if len(found) + (name in STRATEGIES) > 1:
         raise ValueError(
             f"a strategy must have a name of its own; found {name} more than once, among others in the entry points"
