@@ -35,9 +35,11 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
     """Write tensors and header to ``path``, atomically."""
-    text = json.dumps({"format_version": CHECKPOINT_VERSION, **header})
+    content = {"format_version": CHECKPOINT_VERSION, **header}
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {HEADER: text, DIGEST: tensors_digest(contiguous, text)}
+    digest = tensors_digest(contiguous, json.dumps(content))
+    # One entry: safetensors writes several in any order, and equal runs are to leave equal files.
+    metadata = {HEADER: json.dumps({**content, DIGEST: digest})}
     with replacing(path) as temporary:
         try:
             save_file(contiguous, temporary, metadata=metadata)
@@ -64,14 +66,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise AnyOrderError(f"{path} is not a whole safetensors file ({error}); restore it or train again") from None
     if HEADER not in metadata:
         raise AnyOrderError(f"{path} is a safetensors file, but not one that anyorder wrote (its header is missing)")
-    if DIGEST in metadata and metadata[DIGEST] != tensors_digest(tensors, metadata[HEADER]):
-        raise AnyOrderError(
-            f"{path} is damaged or changed (its SHA-256 is not the one it was written with); restore it or train again"
-        )
     try:
         header = json.loads(metadata[HEADER])
     except (ValueError, RecursionError) as error:
         raise AnyOrderError(f"the header of {path} is not valid JSON ({error}); restore it or train again") from None
+    digest = header.pop(DIGEST, None) if isinstance(header, dict) else None
+    if digest is not None and digest != tensors_digest(tensors, json.dumps(header)):
+        raise AnyOrderError(
+            f"{path} is damaged or changed (its SHA-256 is not the one it was written with); restore it or train again"
+        )
     check_version(header, path)
     return Checkpoint(tensors, header)
 
