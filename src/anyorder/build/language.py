@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from anyorder.training.folder_store import CheckpointFolder, read_whole
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import Job
 from anyorder.trust import check_trust, trusts_code
+from anyorder.types import Trajectory
 
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 
@@ -134,6 +135,7 @@ def _on_grids(
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
+    _check_fits(settings, inner, [*train, *validation], view)
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
         train=EncodedTrajectories(train, vocabulary, settings.max_frames),
@@ -146,6 +148,23 @@ def _on_grids(
         store=CheckpointFolder(folder, header, inner.tokenizer),
         resume=resume,
     )
+
+
+def _check_fits(
+    config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], view: tuple[int, int]
+) -> None:
+    """Refuse what training, or an agent with all of its history, would not fit into the model's positions. Both forms of an
+    element share a position, so a frame takes its mark, a position for each cell, its direction and its action."""
+    limit = inner.model.config.max_position_embeddings
+    words = max(len(inner.codec.encode(mission).ids) for mission in {trajectory.mission for trajectory in trajectories})
+    of_frame = view[0] * view[1] + 3
+    frames = config.max_frames or max(len(trajectory) + 1 for trajectory in trajectories)
+    if words + frames * of_frame > limit:
+        raise AnyOrderError(
+            f"the model must have positions for {frames} frames of {of_frame} tokens and a mission of {words}, which makes"
+            f" {words + frames * of_frame}; found {limit}; set language_model.max_frames to at most"
+            f" {max(0, limit - words) // of_frame}, or choose a model with more positions"
+        )
 
 
 def _on_conversations(
