@@ -19,6 +19,8 @@ from anyorder.masking.strategies import ForwardDynamics, NextObservation
 class Oracle(nn.Module):
     """Answers every question of a known trajectory with its true values, recognised by its mission."""
 
+    max_frames = None
+
     def __init__(self, trajectories, vocabulary):
         super().__init__()
         self.vocabulary, self.view = vocabulary, trajectories[0].observations.shape[1:3]

@@ -390,6 +390,15 @@ def test_what_cannot_be_is_said(grids, chats, tmp_path, complaint, finished):
     shutil.rmtree(other, ignore_errors=True)
 
 
+@pytest.mark.parametrize(("max_frames", "positions", "most"), [(30, 256, 21), (None, 80, 6)])
+def test_what_does_not_fit_is_refused_before_training(max_frames, positions, most, grids, tmp_path, complaint):
+    """Views of nine cells, so twelve tokens a frame; the longest trajectory has eight frames."""
+    architecture = BERT | {"max_position_embeddings": positions}
+    said = complaint(grids, tmp_path / "run", architecture=architecture, **({"max_frames": max_frames} if max_frames else {}))
+    assert f"set language_model.max_frames to at most {most}" in said and f"found {positions}" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_report_plays_what_the_model_can_read(tmp_path):
     """On a real level, where it plays episodes."""
     main(

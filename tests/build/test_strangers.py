@@ -14,6 +14,7 @@ from anyorder.build.checkpoints import load_model
 from anyorder.cli import main
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.errors import AnyOrderError
+from anyorder.training.checkpoint import load_checkpoint, save_checkpoint
 from anyorder.trust import trusting
 
 SIZES = {"vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
@@ -56,13 +57,22 @@ def grids(make_trajectory, tmp_path_factory):
     return folder
 
 
-def train(data, folder, **language_model):
+def train(data, folder, *more, **language_model):
     settings = [
         f"--language_model.{name}={json.dumps(value) if isinstance(value, dict) else value}"
         for name, value in language_model.items()
     ]
     few = ["num_updates=1", "num_validations=1", "num_processes=1", "num_threads=1", "frames_per_batch=8"]
-    main(["train", f"--data.path={data}", f"--output_dir={folder}", *settings, *(f"--training.{setting}" for setting in few)])
+    main(
+        [
+            "train",
+            f"--data.path={data}",
+            f"--output_dir={folder}",
+            *settings,
+            *(f"--training.{setting}" for setting in few),
+            *more,
+        ]
+    )
     return folder
 
 
@@ -247,7 +257,7 @@ def test_the_types_of_a_header_are_checked(key, value, runs, tmp_path):
 def test_the_rank_of_an_adapter_is_that_of_its_tensors(runs, tmp_path):
     shutil.copytree(runs / "adapter" / "checkpoints" / "best", tmp_path / "best")
     changed_header(tmp_path / "best", trust_remote_code=False, adapter={"rank": 2**30})
-    with pytest.raises(AnyOrderError, match="must have the rank"):
+    with pytest.raises(AnyOrderError, match="must have rank"):
         load_model(tmp_path / "best")
 
 
@@ -282,3 +292,54 @@ def test_an_index_leads_nowhere_else(runs, tmp_path):
     changed_header(tmp_path / "best", trust_remote_code=False)
     with pytest.raises(AnyOrderError, match="must name safetensors files beside it"), trusting():
         load_model(tmp_path / "best")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "refusal"),
+    [
+        ("num_layers", 10**6, "not those of its header"),
+        ("width", 2**30, "not those of its header"),
+        ("max_words", 2**40, "not those of its header"),
+        ("cell_expansion", 2**50, "not those of its header"),
+        ("num_heads", 0, "must be at least 1"),
+        ("width", "16", "model.width must be int"),
+        ("width", 16.0, "model.width must be int"),
+        ("nonsense", 1, "no other keys"),
+        ("words", ["a", "a"], "words must differ"),
+        ("words", "go", "words must be list"),
+        ("view", [2**40, 2**40], "not those of its header"),
+        ("view", [7], "must be .columns, rows"),
+        ("env_id", 3, "env_id must be str"),
+        ("config", None, "config must be dict"),
+    ],
+)
+def test_the_header_of_a_grid_model_is_checked_against_its_tensors(key, value, refusal, runs, tmp_path):
+    saved = load_checkpoint(runs / "grid" / "checkpoints" / "best.safetensors")
+    header = json.loads(json.dumps(saved.header))
+    if key in ("words", "view", "env_id", "config"):
+        header[key] = value
+    else:
+        header["config"]["model"][key] = value
+    save_checkpoint(tmp_path / "theirs.safetensors", saved.tensors, header)
+    with pytest.raises(AnyOrderError, match=refusal):
+        load_model(tmp_path / "theirs.safetensors")
+
+
+def test_a_grid_model_of_no_numbers_is_refused(runs, tmp_path):
+    saved = load_checkpoint(runs / "grid" / "checkpoints" / "best.safetensors")
+    saved.tensors["head.bias"][0] = torch.inf
+    save_checkpoint(tmp_path / "theirs.safetensors", saved.tensors, saved.header)
+    with pytest.raises(AnyOrderError, match="must be finite"):
+        load_model(tmp_path / "theirs.safetensors")
+
+
+@pytest.mark.parametrize("file", ["progress.json", "*.safetensors"])
+def test_a_state_that_changed_is_refused(file, runs, grids, tmp_path, capsys):
+    shutil.copytree(runs / "bert", tmp_path / "run")
+    state = next((tmp_path / "run" / "checkpoints" / "state").glob(file))
+    content = bytearray(state.read_bytes())
+    content[content.rindex(b"1") if file == "progress.json" else -1] ^= 1
+    state.write_bytes(content)
+    with pytest.raises(SystemExit):
+        train(grids, tmp_path / "run", "--resume", architecture=BERT, max_frames=2)
+    assert "damaged or changed" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from anyorder.errors import AnyOrderError
@@ -31,6 +32,36 @@ def test_tensors_and_header_come_back_exactly(path):
 def test_a_file_that_was_cut_short_is_refused(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(AnyOrderError, match="not a whole safetensors file"):
+        load_checkpoint(path)
+
+
+def test_one_bit_that_flipped_is_refused_wherever_it_is(path):
+    whole = path.read_bytes()
+    for place in (len(whole) - 1, len(whole) - 12, whole.index(b"go"), whole.rindex(b"weight")):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(AnyOrderError, match="damaged or changed|not a whole"):
+            load_checkpoint(path)
+
+
+def test_swapped_tensors_and_reversed_words_are_refused(path):
+    tensors = {"weight": torch.zeros(2, 3), "other": torch.ones(2, 3)}
+    save_checkpoint(path, tensors, {"words": ["go", "ball"]})
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    swapped = {"weight": tensors["other"], "other": tensors["weight"]}
+    reversed_words = metadata | {"anyorder": json.dumps({"format_version": 2, "words": ["ball", "go"]})}
+    for content, header in ((swapped, metadata), (tensors, reversed_words)):
+        save_file(content, path, header)
+        with pytest.raises(AnyOrderError, match="damaged or changed"):
+            load_checkpoint(path)
+    save_file(swapped, path, {"anyorder": metadata["anyorder"]})  # of before digests
+    assert load_checkpoint(path).header["words"] == ["go", "ball"]
+
+
+@pytest.mark.parametrize("header", ["[", "[" * 20_000, "3", "null", "[]", '{"format_version": true}', "{}"])
+def test_a_header_of_another_form_is_refused(header, path):
+    save_file({"weight": torch.zeros(2)}, path, metadata={"anyorder": header})
+    with pytest.raises(AnyOrderError, match="not valid JSON|format version"):
         load_checkpoint(path)
 
 

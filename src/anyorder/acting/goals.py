@@ -6,6 +6,7 @@ Legend: B trajectories.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,15 @@ class GoalHistory(History):
         seen = History(vocabulary, "")
         seen.observe(goal.view)
         self._goal, self._step = seen.frame(0)[0], goal.step
+
+    def recent(self, num_frames: int | None) -> GoalHistory:
+        """As of `History`; the goal, as far away as before, is one of the observations."""
+        if num_frames is None or len(self) < num_frames:
+            return self
+        known, left_out = copy(self), len(self) - (num_frames - 1)
+        known._frames, known._unknown = self._frames[left_out:], self._unknown[left_out:]
+        known._step = self._step - left_out
+        return known
 
     def encoded(self) -> Encoded:
         so_far = super().encoded()

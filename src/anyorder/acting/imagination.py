@@ -131,7 +131,10 @@ class NextObservations:
 def next_observations(
     model: GridModel, histories: Sequence[History], decoder: Decoder, generator: torch.Generator
 ) -> NextObservations:
-    """The imagined observation after the last action of each history; arguments as in `imagine`."""
+    """The imagined observation after the last action of each history; arguments as in `imagine`. A model that reads so many
+    observations is shown the last ones, and one less, since the imagined one is to be read as well."""
+    if model.max_frames is not None:
+        histories = [history.recent(model.max_frames - 1) for history in histories]
     values: list[Tensor] = [torch.empty(0)] * len(histories)
     probability = list(values)
     logits: list[Tensor | None] = [None] * len(histories)

@@ -77,7 +77,7 @@ def _fits(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]
     try:
         with torch.device("meta"):
             model = GridTransformer(config, vocabulary, view)
-    except (ValueError, RuntimeError, OverflowError):
+    except (ValueError, TypeError, RuntimeError, OverflowError):
         return False
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == shapes
 

@@ -20,7 +20,7 @@ def data_folder(header: Mapping[str, Any], given: str | None, where: str) -> Pat
     if given:
         return Path(given)
     folder = training_data(header, where).path
-    print(f"reading the data set {folder}, which {where} names (--data chooses another)", file=sys.stderr)
+    print(f"reading the data set {folder}, which {where} names", file=sys.stderr)
     return Path(folder)
 
 

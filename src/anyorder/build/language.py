@@ -106,6 +106,7 @@ def _on_grids(
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
+    _check_fits(settings, inner, train, view)
 
     def encoded(trajectories: Sequence[Trajectory]) -> EncodedTrajectories:
         return EncodedTrajectories(trajectories, vocabulary, settings.max_frames)
@@ -122,6 +123,23 @@ def _on_grids(
         store=CheckpointFolder(folder, header, inner.tokenizer),
         resume=resume,
     )
+
+
+def _check_fits(
+    config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], view: tuple[int, int]
+) -> None:
+    """Refuse what training, or an agent with all of its history, would not fit into the model's positions. Both forms of an
+    element share a position, so a frame takes its mark, a position for each cell, its direction and its action."""
+    limit = inner.model.config.max_position_embeddings
+    words = max(len(inner.codec.encode(mission).ids) for mission in {trajectory.mission for trajectory in trajectories})
+    of_frame = view[0] * view[1] + 3
+    frames = config.max_frames or max(len(trajectory) + 1 for trajectory in trajectories)
+    if words + frames * of_frame > limit:
+        raise AnyOrderError(
+            f"the model must have positions for {frames} frames of {of_frame} tokens and a mission of {words}, which makes"
+            f" {words + frames * of_frame}; found {limit}; set language_model.max_frames to at most"
+            f" {max(0, limit - words) // of_frame}, or choose a model with more positions"
+        )
 
 
 def _on_conversations(

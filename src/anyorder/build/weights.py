@@ -93,6 +93,6 @@ def check_rank(folder: Path, rank: int) -> None:
     Raises:
         AnyOrderError: naming both.
     """
-    found = {shape[0] for name, shape in stored_shapes(folder, ADAPTER_WEIGHTS).items() if "lora_A" in name}
-    if found != {rank}:
-        raise AnyOrderError(f"{folder}: the adapter must have the rank {rank} of its header; found {sorted(found)}; restore it")
+    found = [shape[0] for name, shape in stored_shapes(folder, ADAPTER_WEIGHTS).items() if "lora_A" in name]
+    if min(found, default=0) != rank:  # experts that lie in one tensor have a multiple of it
+        raise AnyOrderError(f"{folder}: the adapter must have rank {rank}, as its header says; found {min(found, default=0)}")

@@ -86,8 +86,8 @@ def percepts(trajectory: Trajectory, corruption: Corruption) -> list[Percept]:
 
 
 def beliefs(model: GridModel, trajectory: Trajectory, shown: Sequence[Percept]) -> np.ndarray:
-    """What the model believes that each view was, from the views and actions up to that step. Whatever is unknown up to
-    there is rebuilt in one pass.
+    """What the model believes that each view was, from the views and actions up to that step, the last ones if the model reads
+    no more. Whatever is unknown there is rebuilt in one pass.
 
     Returns:
         uint8 ``[F, X, Y, 3]``.
@@ -103,13 +103,15 @@ def beliefs(model: GridModel, trajectory: Trajectory, shown: Sequence[Percept]) 
 
 def _belief(model: GridModel, whole: Encoded, unknown: torch.Tensor, step: int) -> np.ndarray:
     """uint8 ``[X, Y, 3]``: the view at ``step``, from the prefix that ends there. ``unknown``: bool ``[F, 3S + 3]``."""
+    first = 0 if model.max_frames is None else max(0, step + 1 - model.max_frames)
+    read = slice(first, step + 1)
     # One action less than frames: the action taken at this step is not there yet.
-    batch = Batch(*collate([replace(whole, frames=whole.frames[: step + 1], num_actions=step)], *model.view))
+    batch = Batch(*collate([replace(whole, frames=whole.frames[read], num_actions=step - first)], *model.view))
     shape = batch.layout.grid
     hidden = torch.zeros_like(batch.layout.present)
-    shape.frames(hidden)[:] = unknown[: step + 1]
+    shape.frames(hidden)[:] = unknown[read]
     values = most_probable(model, batch, reconstruct(batch.layout, hidden))
-    return raw_cells(values, shape, model.vocabulary)[0, step]
+    return raw_cells(values, shape, model.vocabulary)[0, step - first]
 
 
 def _pages(model: GridModel, trajectory: Trajectory, corruption: Corruption) -> Iterator[Image.Image]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
+from anyorder.build.headers import data_folder
 from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
@@ -112,7 +113,7 @@ def read_run(folder: Path) -> ReportedRun:
         env_id=header["env_id"],
         config=config,
         records=read_metrics(folder),
-        manifest=_manifest(Path(config["data"]["path"])),
+        manifest=_manifest(data_folder(header, None, str(folder))),
         findings=findings,
         metrics=metrics,
         judged_by=judged_by,
