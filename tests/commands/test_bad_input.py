@@ -167,7 +167,9 @@ def test_a_folder_that_holds_a_run_or_other_data_is_left_alone(complaint, finish
     before = contents(finished_run) | contents(data_folder)
     assert "already holds a run" in complaint("train", "--config", tiny_yaml, "--output_dir", finished_run)
     options = ("--output_dir", finished_run, "--resume", "--model.width", 32)
-    assert "differs from the configuration" in complaint("train", "--config", tiny_yaml, *options)
+    assert "differs from the configuration given (model.width: 16 there, 32 here)" in complaint(
+        "train", "--config", tiny_yaml, *options
+    )
     assert "another data set" in complaint("collect", "--num_episodes", 31, "--output_dir", data_folder)
     assert contents(finished_run) | contents(data_folder) == before
 
@@ -217,7 +219,7 @@ def test_ctrl_c_while_training_keeps_what_is_done(interrupt, capsys, tiny_yaml, 
     options = ["--training.num_epochs=30", f"--training.num_processes={num_processes}", "--output_dir", str(folder)]
     command = ["train", "--config", str(tiny_yaml), *options]
     status, said = interrupt(command, lambda: (folder / "metrics.jsonl").exists())
-    assert status != 0 and "--resume" in sentence(said)
+    assert status == 130 and "nothing is lost" in said and "--resume" in sentence(said)
     assert not (folder / "checkpoints" / "last.pt").exists()
     main([*command, "--resume"])
     assert (folder / "checkpoints" / "last.pt").exists()

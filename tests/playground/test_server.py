@@ -1,5 +1,6 @@
 """What the server lets in and out."""
 
+import asyncio
 import re
 from importlib.resources import files
 
@@ -85,3 +86,18 @@ def test_a_bug_is_told_without_its_traceback(app, monkeypatch, capsys):
         response = client.post("/api/answer", json=body)
     assert response.status_code == 500 and response.json()["error"].startswith("the server failed (RuntimeError: kaputt)")
     assert "Traceback" in capsys.readouterr().err and "Traceback" not in response.text
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_request_is_no_bug(app):
+    sent, messages = [], [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/api/episode", "headers": headers, "query_string": b"", "app": app}
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert not messages and all(message.get("status", 400) == 400 for message in sent)
