@@ -194,7 +194,8 @@ def _trajectory(row: dict[str, Any]) -> Trajectory:
     shape = (len(row["actions"]) + 1, *row.pop("view_shape"))
     row["observations"] = np.frombuffer(row["observations"], np.uint8).reshape(shape)
     for name, kind in {"env_id": str, "seed": int, "mission": str, "terminated": bool, "truncated": bool}.items():
-        restored(kind, row[name], name)
+        # What an environment says is any text, also what no setting may hold.
+        restored(kind, row[name].replace("\0", "") if isinstance(row[name], str) else row[name], name)
     trajectory = Trajectory(**row)
     for name, beyond in BEYOND.items():
         if bool((getattr(trajectory, name) >= beyond).any()):
