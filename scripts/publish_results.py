@@ -9,6 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from anyorder.files import DIGEST, json_digest
+
 PICTURES = (".png", ".svg")
 
 
@@ -32,7 +34,9 @@ def publish(source: Path, target: Path) -> int:
 def slim(path: Path) -> dict:
     """The content of a result file, without what only a replay needs."""
     content = json.loads(path.read_text(), parse_float=lambda number: float(f"{float(number):.6g}"))
-    return {name: value for name, value in content.items() if (path.name, name) != ("episodes.json", "actions")}
+    had_digest = content.pop(DIGEST, None) is not None
+    kept = {name: value for name, value in content.items() if (path.name, name) != ("episodes.json", "actions")}
+    return {**kept, DIGEST: json_digest(kept)} if had_digest else kept
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 from anyorder.evaluation.statistics import Proportion
-from anyorder.files import read_json
+from anyorder.files import read_result
 from anyorder.studies.measures import SHARES
 from anyorder.studies.promises import lookup
 
 
 def table(paths: list[Path]) -> str:
     """One row per file, in the order given; each share with its 95% interval. Columns that no file has are left out."""
-    runs = {path.stem.replace("_", " "): read_json(path) for path in paths}
+    runs = {path.stem.replace("_", " "): read_result(path) for path in paths}
     shown = {name: place for name, place in SHARES.items() if any(lookup(metrics, place) for metrics in runs.values())}
     lines = ["| run | " + " | ".join(shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, metrics in runs.items():

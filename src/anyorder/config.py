@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from anyorder.errors import AnyOrderError
@@ -70,6 +70,11 @@ class ModelConfig:
     cell_expansion: int = 2
     register_expansion: int = 4
     max_words: int = 64
+
+    def __post_init__(self) -> None:
+        for size in fields(self):
+            if getattr(self, size.name) < 1:
+                raise AnyOrderError(f"model.{size.name} must be at least 1; found {getattr(self, size.name)}")
 
 
 @dataclass(frozen=True)

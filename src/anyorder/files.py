@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ ADVICE = {
     "raise the number of files that may be open (ulimit -n)": (errno.EMFILE, errno.ENFILE),
 }
 """What to do about what an operating system says."""
+DIGEST = "sha256"
+"""The key of digests, in results, in the metadata of a file and in a header. Files of before have none."""
 
 
 def explained(error: OSError) -> str:
@@ -145,6 +147,34 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file; a missing or damaged file raises an AnyOrderError that names it."""
     return parsed(from_json, read_text(path), f"{path} is not valid JSON", "restore the file or make it again")
+
+
+def write_result(path: Path, content: Mapping[str, Any]) -> None:
+    """Write what was measured as indented JSON, atomically, with a digest by which `read_result` knows it again."""
+    write_json(path, {**content, DIGEST: json_digest(dict(content))})
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """What `write_result` wrote; earlier results, which have no digest, are returned as they are.
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or changed.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise AnyOrderError(f"{path} is damaged: it must hold a mapping; found {type(content).__name__}; make it anew")
+    expected = content.pop(DIGEST, None)
+    if expected is not None and expected != json_digest(content):
+        raise AnyOrderError(
+            f"{path} is damaged or changed (its SHA-256 is not the one it was written with); restore it or make it anew"
+        )
+    return content
+
+
+def json_digest(content: Any) -> str:
+    """Hexadecimal SHA-256 of JSON values, however a file spells them."""
+    as_read = from_json(json.dumps(content))
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 
 def read_yaml(path: Path) -> Any:

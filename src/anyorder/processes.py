@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -18,9 +19,9 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from pickle import PicklingError
 from typing import Any
 
 from anyorder.errors import AnyOrderError
@@ -53,8 +54,9 @@ class Worker:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, function))
-        with _signals_held():  # a process that starts is known before this one is asked to stop
+        self._process = context.Process(target=_serve, args=(theirs, pickle.dumps(function)))
+        resource_tracker.ensure_running()  # otherwise the first start does this, and lets the signals go
+        with _signals_held():  # a process that starts is known before this one is asked to stop, and is ready to be asked, too
             self._process.start()
         theirs.close()
 
@@ -200,16 +202,20 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any]) -> None:
-    """What a worker does."""
+def _serve(connection: Connection, pickled: bytes) -> None:
+    """What a worker does. The function comes as bytes: to load it may import torch, which takes seconds, and the parent may end
+    meanwhile."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent asks its workers to stop
     warnings.filterwarnings("ignore")  # as the command line does in its own process
+    signal.signal(signal.SIGTERM, _interrupt_once)
+    function = pickle.loads(pickled)
     try:
-        with terminated_as_interrupted():
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # the parent held them while it started this process
-            while True:
-                _reply(connection, *_outcome(function, connection.recv()))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # the parent held them while it started this process
+        while True:
+            outcome = _outcome(function, connection.recv())
+            with _signals_held():  # what is done is done
+                _reply(connection, *outcome)
     except (KeyboardInterrupt, EOFError, OSError):  # asked to stop between two items, or the parent has ended
         pass
     finally:
@@ -222,7 +228,7 @@ def _serve(connection: Connection, function: Callable[[Any], Any]) -> None:
 def _reply(connection: Connection, returned: Any, raised: BaseException | None) -> None:
     try:
         connection.send((returned, raised))
-    except (PicklingError, AttributeError, TypeError) as error:
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
         connection.send((None, WorkerFailed(f"an answer must be picklable; found another ({error})")))
 
 
@@ -240,13 +246,12 @@ def _outcome(function: Callable[[Any], Any], item: Any) -> tuple[Any, BaseExcept
 def end_with_parent() -> None:
     """From now on, this process ends as soon as the one that started it does. Files are written whole or not at all, so nothing
     is left half done."""
-    started_by = os.getppid()
+    parent, started_by = multiprocessing.parent_process(), os.getppid()
 
     def watch() -> None:
-        parent = multiprocessing.parent_process()
         if parent is not None:
-            parent.join()
-        while os.getppid() == started_by:
+            parent.join()  # returns at once if it has ended already, when this process has another parent
+        while parent is None and os.getppid() == started_by:
             time.sleep(1.0)
         os._exit(1)
 

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import shutil
+from contextlib import suppress
 
 import pytest
 import torch
@@ -323,6 +324,59 @@ def test_the_header_of_a_grid_model_is_checked_against_its_tensors(key, value, r
     save_checkpoint(tmp_path / "theirs.safetensors", saved.tensors, header)
     with pytest.raises(AnyOrderError, match=refusal):
         load_model(tmp_path / "theirs.safetensors")
+
+
+@pytest.mark.parametrize("name", ["grid", "bert"])
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("masking", "mixture", 3),
+        ("masking", "mask_prob", "much"),
+        ("masking", "attribute_probs", {"object": "often"}),
+        ("training", "seed", "first"),
+        ("training", "num_epochs", 0),
+        ("training", "frob", 1),
+        ("data", "path", None),
+    ],
+)
+def test_how_a_model_was_trained_is_checked_as_configurations_are(name, part, key, value, runs, tmp_path):
+    best = runs / name / "checkpoints" / "best"
+    if name == "bert":
+        shutil.copytree(best, tmp_path / "best")
+        header = json.loads((best / "anyorder.json").read_text())
+        header.pop("sha256")
+        header["config"][part][key] = value
+        (tmp_path / "best" / "anyorder.json").write_text(json.dumps(header))
+    else:
+        saved = load_checkpoint(best.with_suffix(".safetensors"))
+        header = json.loads(json.dumps(saved.header))
+        header["config"][part][key] = value
+        save_checkpoint(tmp_path / "best", saved.tensors, header)
+    with pytest.raises(AnyOrderError, match=rf"best: {part}.*({key}|found)"):
+        load_model(tmp_path / "best")
+
+
+PLAYING = {"evaluate": ["--metric", "task_success", "--num_episodes", "1"], "query": [], "imagine": [], "playground": []} | {
+    "report": ["--num_shown", "1"]
+}
+
+
+@pytest.mark.parametrize("command", PLAYING)
+def test_an_environment_in_a_header_imports_no_module(command, runs, tmp_path, monkeypatch, capsys):
+    shutil.copytree(runs / "grid", tmp_path / "run")
+    best = tmp_path / "run" / "checkpoints" / "best.safetensors"
+    saved = load_checkpoint(best)
+    save_checkpoint(best, saved.tensors, saved.header | {"env_id": "theirs_of_levels:Level-v0"})
+    (tmp_path / "theirs_of_levels.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = [part.format(run=tmp_path / "run", best=best) for part in COMMANDS[command]]
+    capsys.readouterr()
+    with suppress(SystemExit):
+        main([*arguments, *PLAYING[command]])
+    said = capsys.readouterr().err
+    assert not (tmp_path / "ran").exists() and "Traceback" not in said
+    assert "--env_module theirs_of_levels" in said or command in ("query", "imagine")
 
 
 def test_a_grid_model_of_no_numbers_is_refused(runs, tmp_path):

@@ -7,6 +7,7 @@ succeeds or raises an AnyOrderError.
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -248,7 +249,7 @@ def header(folder: Path, random: Random) -> None:
     sizes = {"width": 8, "num_layers": 1, "num_heads": 2}
     model = GridTransformer(type(config.model)(**sizes), GridVocabulary(WORDS), (3, 3))
     valid = {"env_id": "BabyAI-GoToRedBall-v0", "words": list(WORDS), "view": [3, 3]}
-    valid["config"] = {"model": sizes, "data": {"path": "d"}}
+    valid["config"] = asdict(config) | {"model": sizes}
     changed = mutated(valid, random)
     try:
         save_checkpoint(folder / "c.safetensors", model.state_dict(), changed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from anyorder.build.headers import grid_model_config, text_of, training_data, words_and_view
+from anyorder.build.headers import check_origin, grid_model_config, text_of, words_and_view
 from anyorder.config import ModelConfig
 from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
@@ -55,8 +55,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     if "words" not in saved.header:
         raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
     config, where = grid_model_config(saved.header, str(path)), str(path)
-    text_of(saved.header, "env_id", where)
-    training_data(saved.header, where)
+    check_origin(saved.header, where)
     words, view = words_and_view(saved.header, where)
     vocabulary = GridVocabulary(words)
     shapes = {name: tuple(tensor.shape) for name, tensor in saved.tensors.items()}

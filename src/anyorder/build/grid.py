@@ -18,6 +18,7 @@ from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.parsing import brief
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
@@ -108,5 +109,5 @@ def _copy_weights(earlier: GridTransformer, model: GridTransformer) -> None:
 def _grid_model(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:
     try:
         return GridTransformer(config, vocabulary, view)
-    except ValueError as error:
-        raise AnyOrderError(f"model: {error}") from None
+    except (ValueError, RuntimeError, OverflowError) as error:  # sizes that do not fit together, or into any memory
+        raise AnyOrderError(f"model: {brief(error, 300)}; choose other sizes") from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from anyorder.config import DataConfig, LanguageModelConfig, ModelConfig
+from anyorder.config import DataConfig, LanguageModelConfig, MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.errors import AnyOrderError
 
 ConfigT = TypeVar("ConfigT")
@@ -29,17 +30,20 @@ def training_data(header: Mapping[str, Any], where: str) -> DataConfig:
     return _part(DataConfig, header, "data", where)
 
 
+def check_origin(header: Mapping[str, Any], where: str) -> None:
+    """Raise an AnyOrderError unless a header says where its model comes from: environment, data, masking and training."""
+    text_of(header, "env_id", where)
+    for key, cls in {"data": DataConfig, "masking": MaskingConfig, "training": TrainingConfig}.items():
+        _part(cls, header, key, where)
+
+
 def grid_model_config(header: Mapping[str, Any], where: str) -> ModelConfig:
     """The sizes of the grid model in a checkpoint.
 
     Raises:
         AnyOrderError: for settings that are missing, unknown or of another type.
     """
-    config = _part(ModelConfig, header, "model", where)
-    for field in fields(config):
-        if getattr(config, field.name) < 1:
-            raise AnyOrderError(f"{where}: model.{field.name} must be at least 1; found {getattr(config, field.name)}")
-    return config
+    return _part(ModelConfig, header, "model", where)
 
 
 def language_model_config(header: Mapping[str, Any], where: str) -> LanguageModelConfig:
@@ -81,11 +85,11 @@ def checked(hint: Any, value: Any, where: str) -> Any:
     if origin in (Union, UnionType):
         if value is None and type(None) in arguments:
             return None
-        return checked(next(a for a in arguments if a is not type(None)), value, where)
+        return _one_of([one for one in arguments if one is not type(None)], value, where)
     if origin is list and isinstance(value, list):
         return [checked(arguments[0], entry, f"{where}[{number}]") for number, entry in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {name: checked(arguments[1], entry, f"{where}.{name}") for name, entry in value.items()}
+        return {name: checked(arguments[1], entry, f"{where}.{name[:80]}") for name, entry in value.items()}
     if origin is Literal and value in arguments:
         return value
     if hint is float and type(value) is int:
@@ -96,6 +100,15 @@ def checked(hint: Any, value: Any, where: str) -> Any:
     raise AnyOrderError(f"{where} must be {allowed}; found {_shown(value)}")
 
 
+def _one_of(hints: list[Any], value: Any, where: str) -> Any:
+    """The value as the first of these types that it fits; the error is that of the last."""
+    *others, last = hints
+    for hint in others:
+        with suppress(AnyOrderError):
+            return checked(hint, value, where)
+    return checked(last, value, where)
+
+
 def _record(cls: Any, values: Mapping[str, Any], where: str) -> Any:
     hints = get_type_hints(cls)
     if unknown := sorted(values.keys() - hints.keys()):
@@ -103,7 +116,11 @@ def _record(cls: Any, values: Mapping[str, Any], where: str) -> Any:
     needed = [field.name for field in fields(cls) if field.default is MISSING and field.default_factory is MISSING]
     if missing := [name for name in needed if name not in values]:
         raise AnyOrderError(f"{where} must have {', '.join(needed)}; {missing[0]} is missing")
-    return cls(**{name: checked(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+    given = {name: checked(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    try:
+        return cls(**given)
+    except AnyOrderError as error:
+        raise AnyOrderError(f"{where}: {error}") from None
 
 
 def _shown(value: Any) -> str:

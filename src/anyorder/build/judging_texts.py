@@ -11,7 +11,7 @@ from anyorder.build.splits import say
 from anyorder.config import DataConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
-from anyorder.files import write_json
+from anyorder.files import write_result
 from anyorder.terminal import progress_bars
 
 
@@ -49,5 +49,5 @@ def judge_texts(
         )
     for way, number in findings.left_out.items():
         say(f"{path}, test: {number} of {len(test)} conversations have nothing that {way} asks for and do not count there")
-    write_json(folder / "metrics.json", findings.to_json())
+    write_result(folder / "metrics.json", findings.to_json())
     return findings, header

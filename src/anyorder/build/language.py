@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from anyorder.build.conversations import ConversationReader
-from anyorder.build.headers import language_model_config, text_of, training_data, words_and_view
+from anyorder.build.headers import check_origin, language_model_config, words_and_view
 from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.build.splits import validation_split
 from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
@@ -74,8 +74,7 @@ def _opened(folder: Path) -> tuple[dict[str, Any], LanguageModelConfig]:
     """
     header = read_whole(folder)
     config = language_model_config(header, str(folder))
-    text_of(header, "env_id", str(folder))
-    training_data(header, str(folder))
+    check_origin(header, str(folder))
     if config.trust_remote_code:
         check_trust(trusts_code(), f"{folder} asks to run Python code that comes with its model")
     return header, replace(config, trust_remote_code=trusts_code())

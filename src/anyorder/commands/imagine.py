@@ -14,7 +14,7 @@ from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
-from anyorder.files import replacing, write_json
+from anyorder.files import replacing, write_result
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.terminal import console
@@ -65,7 +65,7 @@ def imagine_command(arguments: Sequence[str]) -> None:
     screen = console()
     screen.print(imagination_table(scores))
     result = {"data": str(path), "split": chosen.split, "num_episodes": len(prefixes), "seed": chosen.seed}
-    write_json(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
+    write_result(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
     future = ImaginedFuture.of(model, prefix, chosen.horizon)
     imagination_film(future).write(folder, "imagined")
     with replacing(folder / "imagined.png") as temporary:

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 from anyorder.build.collecting import run_collect
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.errors import AnyOrderError
-from anyorder.files import write_json
+from anyorder.files import write_result
 from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.studies.cluster import RayCluster
@@ -87,7 +87,7 @@ def _run_locked(study: Study, output: Path, chosen: Any) -> None:
     minutes = (time.monotonic() - started) / 60
     command = f"anyorder study --study {shlex.quote(chosen.study)}{' --quick' if chosen.quick else ''}"
     command += f" --output_dir {shlex.quote(str(output))}"
-    write_json(study.folder / RESULTS_FILE, {"command": command, "minutes": minutes, **found})
+    write_result(study.folder / RESULTS_FILE, {"command": command, "minutes": minutes, **found})
     summary = output / SUMMARY_FILE
     write_summary(summary, study, found, study.folder / RESULTS_FILE, command, minutes)
     print(f"summary: {summary}")

@@ -25,7 +25,7 @@ from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
 from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
-from anyorder.files import write_json
+from anyorder.files import write_result
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
 from anyorder.models.contract import GridModel
@@ -142,7 +142,7 @@ class Evaluation:
             if self.config.plays:
                 findings = self._episodes(findings, bars, folder, failed)
         findings = replace(findings, failures=failed.episodes)
-        write_json(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
+        write_result(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
         return findings
 
     def _modes(self, bars: Progress) -> dict[str, Scores]:
@@ -190,7 +190,7 @@ class Evaluation:
         clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
         for failure in failures_among(clean):
             failed.of("clean")(failure)
-        write_json(folder / OUTCOMES_FILE, outcomes(clean))
+        write_result(folder / OUTCOMES_FILE, outcomes(clean))
         if "task_success" in config.metrics:
             findings = replace(findings, task_success=TaskScore.of(clean, bot_length(self.env_id, seeds)))
         if "robustness" in config.metrics:

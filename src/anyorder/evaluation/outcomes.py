@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from anyorder.data.manifest import Failure
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
-from anyorder.files import read_json
+from anyorder.files import read_result
 from anyorder.restoring import restored_from
 from anyorder.types import Trajectory
 
@@ -57,7 +57,7 @@ def read_outcomes(path: Path) -> dict[str, list[Any]]:
     Raises:
         AnyOrderError: when the file is missing or damaged.
     """
-    found = read_json(path)
+    found = read_result(path)
     kept: _Outcomes = restored_from(_Outcomes, found, str(path), ANEW)
     if not len(kept.seed) == len(kept.success) == len(kept.length):
         raise AnyOrderError(f"{path} is damaged: it must have one seed, success and length per episode; {ANEW}")

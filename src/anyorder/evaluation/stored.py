@@ -13,7 +13,7 @@ from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
 from anyorder.evaluation.outcomes import FailedEpisode
 from anyorder.evaluation.robustness import RobustnessScore
-from anyorder.files import read_json
+from anyorder.files import read_result
 from anyorder.parsing import brief
 from anyorder.restoring import restored
 
@@ -26,7 +26,7 @@ def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
     Raises:
         AnyOrderError: when the file is missing or damaged, or holds other figures than this version writes.
     """
-    content = read_json(path)
+    content = read_result(path)
     try:
         asked = restored(dict[str, Any], content["config"], "config")
         restored(EvaluationConfig, asked, "config")

@@ -24,8 +24,9 @@ from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
-from anyorder.files import differences, read_json, write_json
+from anyorder.files import differences, read_json, read_result, write_json, write_result
 from anyorder.locks import locked
+from anyorder.restoring import restored_from
 from anyorder.studies.effort import effort
 from anyorder.studies.engines import Cores, Engine, Lost
 from anyorder.studies.study import Run, folder_name
@@ -169,12 +170,14 @@ def _train_and_judge(run: Run) -> None:
         with locked(folder):
             evaluated(checkpoint, judged, folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
-    write_json(run.folder / EFFORT_FILE, {**learned_from, **seconds})
+    write_result(run.folder / EFFORT_FILE, {**learned_from, **seconds})
 
 
 def _read(run: Run) -> Outcome:
     folders = result_files(run)
-    metrics = {env: read_json(folder / "metrics.json") for env, folder in folders.items()}
+    metrics = {env: read_result(folder / "metrics.json") for env, folder in folders.items()}
     played = {env: folder / OUTCOMES_FILE for env, folder in folders.items()}
-    episodes = {env: read_json(path) for env, path in played.items() if path.exists()}
-    return Outcome(run, read_json(run.folder / EFFORT_FILE), metrics, episodes)
+    episodes = {env: read_result(path) for env, path in played.items() if path.exists()}
+    spent = run.folder / EFFORT_FILE
+    seconds = restored_from(dict[str, float], read_result(spent), str(spent), "remove it to make it anew")
+    return Outcome(run, seconds, metrics, episodes)

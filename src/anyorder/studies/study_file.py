@@ -201,6 +201,8 @@ def _check(study: Study, path: Path) -> None:
     for key, value in {"unseen_episodes": study.unseen_episodes, "curve_episodes": study.curve_episodes}.items():
         if not (_is_count(value) or (key == "unseen_episodes" and value is None)):
             raise AnyOrderError(f"{path}: {key} must be a whole number; found {brief(value)}")
+    if not study.runs():
+        raise AnyOrderError(f"{path} must ask for at least one run; found no level with an arm; add levels and arms")
 
 
 def _is_count(value: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,8 @@ import torch
 from torch import Tensor
 
 from anyorder.errors import AnyOrderError
-from anyorder.files import sha256
+from anyorder.files import DIGEST, json_digest, sha256
 
-DIGEST = "sha256"
-"""The key of digests, in the metadata of a file and in a header. Files of before have none."""
 ITSELF = ""
 """The key of the header's own digest, beside those of files."""
 
@@ -34,7 +31,7 @@ def tensors_digest(tensors: Mapping[str, Tensor], header: str) -> str:
 def with_digests(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """JSON values, with the digests of themselves and of all files in a folder."""
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
-    return {**content, DIGEST: {ITSELF: _of_json(content), **files}}
+    return {**content, DIGEST: {ITSELF: json_digest(content), **files}}
 
 
 def check_digests(content: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -53,7 +50,7 @@ def check_digests(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         path = folder / Path(name).name
         if name != ITSELF and not path.is_file():
             raise AnyOrderError(f"{path} is missing; restore it or train again")
-        if digest != (_of_json(content) if name == ITSELF else sha256(path)):
+        if digest != (json_digest(content) if name == ITSELF else sha256(path)):
             what = f"{path} is" if name != ITSELF else f"the header of {folder} is"
             raise AnyOrderError(f"{what} damaged or changed (its SHA-256 must be {digest}); restore it or train again")
     return content
@@ -64,8 +61,3 @@ def check_finite(tensors: Mapping[str, Tensor], where: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise AnyOrderError(f"{where}: weights must be finite numbers; found others in {name}; restore it or train again")
-
-
-def _of_json(content: Any) -> str:
-    as_read = json.loads(json.dumps(content))
-    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()

@@ -111,10 +111,12 @@ class _Workers:
                 return AnyOrderError(
                     f"training stopped: {failure} (out of memory?); continue with the same command and --resume"
                 )
+        if not self.failures:
+            return None
         saved = [failure for failure in self.failures if isinstance(failure, Interrupted)]
-        if self.stopping and self.failures:
+        if self.stopping or isinstance(self.failures[0], WorkerStopped):  # somebody asked all of them, or only that one
             return saved[0] if saved else KeyboardInterrupt()
-        return self.failures[0] if self.failures else None
+        return self.failures[0]
 
     def _hear(self, worker: Worker) -> None:
         try:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.layout import Kind, Layout
+from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
 
@@ -115,7 +116,8 @@ def until_some(layout: Layout, eligible: Tensor, draw: Callable[[Layout], Tensor
         draw: from the layout of some trajectories to bool ``[B', E]``, True where their elements are hidden.
 
     Raises:
-        ValueError: where nothing is eligible, or nothing was hidden in `MAX_REDRAWS` draws.
+        NothingToAsk: where nothing is eligible.
+        AnyOrderError: where nothing was hidden in `MAX_REDRAWS` draws.
     """
     eligible = eligible & layout.askable
     require_some(eligible)
@@ -129,14 +131,14 @@ def redraws(targets: Callable[[], Tensor]) -> Iterator[Tensor]:
     """Yield the rows, int64 ``[B']``, in which ``targets()``, bool ``[B, E]``, is nowhere True, until there are none.
 
     Raises:
-        ValueError: after `MAX_REDRAWS` draws.
+        AnyOrderError: after `MAX_REDRAWS` draws.
     """
     for _ in range(MAX_REDRAWS):
         empty = (~targets().any(dim=1)).nonzero()[:, 0]
         if not len(empty):
             return
         yield empty
-    raise ValueError(f"a trajectory had nothing hidden in {MAX_REDRAWS} draws; the rate is too low for its length, raise it")
+    raise AnyOrderError(f"a trajectory had nothing hidden in {MAX_REDRAWS} draws; the rate is too low for its length, raise it")
 
 
 def require_some(eligible: Tensor) -> None:
