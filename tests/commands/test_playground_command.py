@@ -66,6 +66,7 @@ def test_what_is_missing_is_said(complaint, checkpoint, tmp_path, monkeypatch):
     assert "no environment 'BabyAI-Nowhere-v0'" in complaint("--checkpoint", checkpoint, "--env", "BabyAI-Nowhere-v0")
     assert "--port must lie between 0 and 65535" in complaint("--checkpoint", checkpoint, "--port", 70000)
     assert "checkpoint" in complaint()
+    monkeypatch.delitem(sys.modules, "anyorder.playground.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = complaint("--checkpoint", checkpoint)
     assert "needs uvicorn" in said and "pip install 'anyorder[playground]'" in said

@@ -2,7 +2,11 @@
 
 import asyncio
 import re
+import socket
+import struct
+from contextlib import suppress
 from importlib.resources import files
+from threading import Thread
 
 import pytest
 from starlette.testclient import TestClient
@@ -101,3 +105,44 @@ def test_a_client_that_leaves_in_the_middle_of_a_request_is_no_bug(app):
 
     asyncio.run(app(scope, receive, send))
     assert not messages and all(message.get("status", 400) == 400 for message in sent)
+
+
+@pytest.fixture
+def port(app):
+    """That of the server as the command starts it."""
+    with socket.socket() as listener:
+        listener.bind((server.HOST, 0))
+        listener.listen()
+        running = server.web_server(app)
+        thread = Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()[1]
+        running.should_exit = True
+        thread.join()
+
+
+ASKING = b'{"source": {"kind": "played", "seed": 1, "player": "agent"}}'
+POST = b"POST /api/episode HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("request_", [POST % 1000 + ASKING, POST % len(ASKING) + ASKING, POST[:40], b""], ids=repr)
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_client_that_leaves_ends_nothing_and_prints_nothing(port, request_, resets, capfd, caplog):
+    """In the middle of its request, or of the answer; with a goodbye, or as a process that was killed."""
+    with socket.create_connection((server.HOST, port)) as leaving:
+        leaving.sendall(request_)
+        if resets:
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with socket.create_connection((server.HOST, port), 30) as staying:
+        staying.sendall(b"GET /api/about HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert staying.recv(15) == b"HTTP/1.1 200 OK"
+    assert capfd.readouterr().err == "" and caplog.text == ""
+
+
+def test_a_client_that_breaks_the_protocol_gets_no_traceback(port, capfd):
+    """It is refused by the protocol while the page still answers."""
+    for _ in range(20):
+        with socket.create_connection((server.HOST, port)) as breaking, suppress(ConnectionError):
+            breaking.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfrob\r\n")
+            breaking.recv(100)
+    assert "Traceback" not in capfd.readouterr().err

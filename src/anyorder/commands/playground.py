@@ -43,9 +43,7 @@ def playground_command(arguments: Sequence[str]) -> None:
     chosen = parse(playground_parser(), arguments)
     allow_named_modules(chosen)
     try:
-        import uvicorn
-
-        from anyorder.playground.server import HOST
+        from anyorder.playground.server import HOST, web_server
     except ModuleNotFoundError as error:
         raise AnyOrderError(
             f"the playground needs {error.name}, which is not installed; install it with: pip install 'anyorder[playground]'"
@@ -57,9 +55,8 @@ def playground_command(arguments: Sequence[str]) -> None:
         if not chosen.no_browser:
             # Some browsers hold the caller until they are closed.
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        server = uvicorn.Server(uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
         with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+            web_server(served).run(sockets=[listener])
 
 
 def _application(chosen: Any) -> Any:

@@ -7,14 +7,18 @@ its own (DNS rebinding).
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+import uvicorn
+from h11 import LocalProtocolError
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -83,6 +87,19 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
         ],
         middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
     )
+
+
+def web_server(app: Starlette) -> uvicorn.Server:
+    """The server that runs the application. It prints no traceback for a client that leaves or breaks the protocol, nor when it
+    is stopped in the middle of an answer."""
+    config = uvicorn.Config(app, http="h11", log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    logging.getLogger("uvicorn.error").addFilter(_somebody_listens)
+    return uvicorn.Server(config)
+
+
+def _somebody_listens(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, (CancelledError, LocalProtocolError))
 
 
 def _endpoint(kind: type[RequestT], answer: Callable[[RequestT], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
