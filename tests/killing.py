@@ -26,7 +26,7 @@ MARK = "ANYORDER_KILLED"
 """An environment variable by which all processes of a command are known, whatever became of their parents."""
 MOST_SECONDS, SECONDS_AFTER = 120.0, 5.0
 """The most that a command may take to end once it is asked to, and its processes after it has ended."""
-WALL_TIME = ("frames_per_second", "training_seconds", "judging_seconds", "sha256")
+WALL_TIME = ("frames_per_second", "training_seconds", "judging_seconds", "sha256", "crc32")
 """Keys of results that differ between equal runs, and digests that follow from them."""
 TORCHS_CACHE = "torchinductor_"
 """A folder of compiled code that torch makes once per user, wherever it is imported."""

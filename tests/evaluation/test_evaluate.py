@@ -69,7 +69,7 @@ def test_everything_is_written_with_counts_intervals_and_seeds(evaluation, tmp_p
 def test_only_what_is_asked_is_judged(evaluation, tmp_path, metric, keys):
     asked = evaluation(metric=metric)
     findings = asked.run(tmp_path)
-    assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"config", "env_id", *keys}
+    assert set(json.loads((tmp_path / "metrics.json").read_text())) == {"config", "env_id", "sha256", *keys}
     assert len(findings.tables(asked.config.metrics)) == 1
 
 

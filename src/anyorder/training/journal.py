@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import time
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from anyorder.parsing import Unreadable, brief, from_json
 from anyorder.restoring import restored
 
 METRICS_FILE = "metrics.jsonl"
+CHECK = "crc32"
+"""The key of a record's checksum in its line. Earlier records have none."""
 
 
 class Journal:
@@ -34,13 +37,13 @@ class Journal:
         self._path = folder / METRICS_FILE
         kept = [line for line in read_metrics(folder) if line["update"] <= done]
         with replacing(self._path) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            temporary.write_text("".join(map(_line, kept)))
         self._board = _Curves(folder / "tensorboard", done)
 
     def write(self, update: int, section: str, numbers: dict[str, float]) -> None:
         """Append one record: the update that it belongs to, the section (train or validation) and the numbers."""
         with open(self._path, "a") as file:
-            file.write(json.dumps({"update": update, "section": section, **numbers}) + "\n")
+            file.write(_line({"update": update, "section": section, **numbers}))
         self._board.write(update, {f"{section}/{name}": number for name, number in numbers.items()})
 
     def close(self) -> None:
@@ -99,11 +102,22 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def _record(value: Any) -> dict[str, Any]:
     record: dict[str, Any] = restored(dict[str, Any], value, "the record")
+    expected = record.pop(CHECK, None)
+    if expected is not None and expected != _checksum(record):
+        raise ValueError("it was changed after it was written")
     restored(_Place, record)
     for name, number in record.items():
         if name != "section" and number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
             raise ValueError(f"{brief(name, 60)} must be a number; found {brief(number)}")
     return record
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps({**record, CHECK: _checksum(record)}) + "\n"
+
+
+def _checksum(record: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(record).encode())
 
 
 @dataclass(frozen=True)

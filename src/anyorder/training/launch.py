@@ -106,16 +106,16 @@ class _Workers:
 
     def failure(self) -> BaseException | None:
         """What the user is told; None if all went well."""
-        for failure in self.failures:
-            if isinstance(failure, WorkerDied):
-                return AnyOrderError(
-                    f"training stopped: {failure} (out of memory?); continue with the same command and --resume"
-                )
         if not self.failures:
             return None
         saved = [failure for failure in self.failures if isinstance(failure, Interrupted)]
         if self.stopping or isinstance(self.failures[0], WorkerStopped):  # somebody asked all of them, or only that one
             return saved[0] if saved else KeyboardInterrupt()
+        for failure in self.failures:
+            if isinstance(failure, WorkerDied):
+                return AnyOrderError(
+                    f"training stopped: {failure} (out of memory?); continue with the same command and --resume"
+                )
         return self.failures[0]
 
     def _hear(self, worker: Worker) -> None:

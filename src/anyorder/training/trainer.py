@@ -119,11 +119,11 @@ class _Run(Generic[LayoutT]):
     def to_the_end(self) -> dict[str, float]:
         total = len(self.updates)
         validate_after = self._validation_times()
-        journal = Journal(self.job.folder, self.first_update) if self.accelerator.is_main_process else None
         saving_seconds = self.job.config.checkpoint_seconds
         pauses = Pauses(self.accelerator, self.first_update, total, UPDATES_PER_RECORD, saving_seconds)
-        counted_in, visible = self.job.budget.counted_in, journal is not None
-        with training_progress(total, self.first_update, counted_in, visible) as progress, stop_signal() as stop:
+        counted_in, visible = self.job.budget.counted_in, self.accelerator.is_main_process
+        with stop_signal() as stop, training_progress(total, self.first_update, counted_in, visible) as progress:
+            journal = Journal(self.job.folder, self.first_update) if visible else None
             if self.unvalidated:  # an interruption came before or into the validation
                 self._finish(self.first_update, journal, stop, stopping=False, saving=True)
             for done in range(self.first_update + 1, total + 1):
