@@ -156,6 +156,7 @@ class Command:
                 stderr=errors,
                 env=environment,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
 
     @property
@@ -202,6 +203,11 @@ class Command:
     def _lives(self, folder):
         state = _read(folder / "stat").rpartition(b")")[2].split()
         return bool(state) and state[0] != b"Z" and f"{MARK}={self.mark}".encode() in _read(folder / "environ").split(b"\0")
+
+
+def _heed_interrupts():
+    """A background job of a shell ignores Ctrl-C, and would hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _read(path):

@@ -12,7 +12,7 @@ from importlib import import_module
 from anyorder import __version__
 from anyorder.errors import AnyOrderError, Interrupted, shortened
 from anyorder.files import explained
-from anyorder.processes import terminated_as_interrupted
+from anyorder.processes import signals_held, terminated_as_interrupted
 from anyorder.trust import trusting
 
 COMMANDS = {
@@ -95,7 +95,8 @@ def _command(name: str) -> Callable[[Sequence[str]], None]:
     if name not in COMMANDS:
         raise AnyOrderError(f"there is no command {name!r}; choose one of {', '.join(COMMANDS)}")
     module, function = COMMANDS[name][0].split(":")
-    return getattr(import_module(f"anyorder.commands.{module}"), function)
+    with signals_held():  # an exception in the middle of an import of torch would abort the process
+        return getattr(import_module(f"anyorder.commands.{module}"), function)
 
 
 def _say(message: str, status: int) -> int:

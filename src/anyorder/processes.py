@@ -56,7 +56,7 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, pickle.dumps(function)))
         resource_tracker.ensure_running()  # otherwise the first start does this, and lets the signals go
-        with _signals_held():  # a process that starts is known before this one is asked to stop, and is ready to be asked, too
+        with signals_held():  # a process that starts is known before this one is asked to stop, and is ready to be asked, too
             self._process.start()
         theirs.close()
 
@@ -194,7 +194,8 @@ def _interrupt_once(number: int, frame: Any) -> None:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
+    """In the block, this process is not asked to stop; right after it, it is."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
@@ -214,7 +215,7 @@ def _serve(connection: Connection, pickled: bytes) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # the parent held them while it started this process
         while True:
             outcome = _outcome(function, connection.recv())
-            with _signals_held():  # what is done is done
+            with signals_held():  # what is done is done
                 _reply(connection, *outcome)
     except (KeyboardInterrupt, EOFError, OSError):  # asked to stop between two items, or the parent has ended
         pass

@@ -150,7 +150,7 @@ def _places(entries: Any, where: str) -> list[tuple[str, str]]:
     if not isinstance(entries, list) or not all(isinstance(entry, (str, dict)) for entry in entries):
         raise AnyOrderError(f"{where} must be a list of arms, or of LEVEL: ARM; found {brief(entries)}")
     places = [place for entry in entries if isinstance(entry, dict) for place in entry.items()]
-    if places and len(places) != len(entries):
+    if len(places) != len(entries) and any(isinstance(entry, dict) for entry in entries):
         raise AnyOrderError(f"{where} must name a level for all of its arms or for none; found {brief(entries)}")
     return places
 
@@ -191,18 +191,22 @@ def _check(study: Study, path: Path) -> None:
     named |= {f"levels.{level.name}.arms": level.arms or () for level in study.levels}
     for where, mentioned in named.items():
         if unknown := [name for name in mentioned if name not in known]:
-            raise AnyOrderError(f"{path}: {where} names unknown arms: {', '.join(unknown)}; the arms are {', '.join(known)}")
+            raise AnyOrderError(f"{path}: {where} names unknown arms: {_listed(unknown)}; the arms are {', '.join(known)}")
     trained = {(level.name, arm.name) for level in study.levels for arm in study.arms_at(level)}
     for title, places in study.across.items():
         if unknown := [f"{level}: {arm}" for level, arm in places if (level, arm) not in trained]:
             raise AnyOrderError(
-                f"{path}: comparison {title} names arms that are not trained at their level: {', '.join(unknown)}"
+                f"{path}: comparison {title} names arms that are not trained at their level: {_listed(unknown)}"
             )
     for key, value in {"unseen_episodes": study.unseen_episodes, "curve_episodes": study.curve_episodes}.items():
         if not (_is_count(value) or (key == "unseen_episodes" and value is None)):
             raise AnyOrderError(f"{path}: {key} must be a whole number; found {brief(value)}")
     if not study.runs():
         raise AnyOrderError(f"{path} must ask for at least one run; found no level with an arm; add levels and arms")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return brief(Exception(", ".join(names)))
 
 
 def _is_count(value: Any) -> bool:
