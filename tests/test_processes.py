@@ -87,3 +87,49 @@ def test_workers_end_when_nobody_reads_any_more():
     with closing(share_out(act, range(100), num_processes=2)) as results:
         _, pid = next(results)
     assert not alive(pid)
+
+
+LOADING = """
+import sys
+from anyorder.processes import Worker, WorkerStopped
+
+if __name__ == "__main__":
+    import slow_to_load
+    worker = Worker(slow_to_load.nothing)
+    worker.give(None)
+    try:
+        worker.answer()
+    except WorkerStopped:
+        print("stopped")
+"""
+SLOW_TO_LOAD = """
+import multiprocessing, os, time
+
+def nothing(item):
+    time.sleep(60)
+
+if multiprocessing.parent_process() is not None:
+    open(f"begun/{os.getpid()}", "w").close()
+    time.sleep(2 if os.environ["SIGNAL"] == "SIGTERM" else 20)
+"""
+
+
+@pytest.mark.parametrize(("kind", "said"), [(signal.SIGKILL, ""), (signal.SIGTERM, "stopped\n")])
+def test_a_worker_that_still_loads_what_it_calls_ends_or_answers(tmp_path, kind, said):
+    """Killed is the parent, asked to stop is the worker."""
+    (tmp_path / "script.py").write_text(LOADING)
+    (tmp_path / "slow_to_load.py").write_text(SLOW_TO_LOAD)
+    (tmp_path / "begun").mkdir()
+    environment = os.environ | {"SIGNAL": kind.name}
+    command = [sys.executable, str(tmp_path / "script.py")]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    until = time.monotonic() + 30
+    while not begun(tmp_path / "begun") and time.monotonic() < until:
+        time.sleep(0.05)
+    (worker,) = begun(tmp_path / "begun")
+    os.kill(parent.pid if kind is signal.SIGKILL else worker, kind)
+    assert parent.communicate() == (said, "")
+    until = time.monotonic() + 5
+    while alive(worker) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(worker)

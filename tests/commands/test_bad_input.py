@@ -230,3 +230,15 @@ def test_ctrl_c_before_the_first_update_is_heard_too(interrupt, tiny_yaml, tmp_p
     command = ["train", "--config", tiny_yaml, "--training.num_processes=2", "--output_dir", folder]
     status, said = interrupt(command, lambda: (folder / "config.yaml").exists())
     assert status == 130 and "--resume" in sentence(said)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--model.num_heads", -2, "model.num_heads must be at least 1; found -2"),
+        ("--model.width", 2**50, "choose other sizes"),
+        ("--masking.mask_prob", 1e-300, "the rate is too low for its length, raise it"),
+    ],
+)
+def test_sizes_and_rates_that_cannot_be_meant_are_refused(complaint, tiny_yaml, tmp_path, option, value, said):
+    assert said in complaint("train", "--config", tiny_yaml, option, value, "--output_dir", tmp_path / "run")

@@ -113,6 +113,8 @@ def test_without_updates_epochs_count(read):
             {"comparisons": {"Both": [{"Blue": "a"}, {"Red": "b"}]}},
             ["comparison Both names arms that are not trained at their level: Blue: a"],
         ),
+        ({"comparisons": {"Both": [{}, "b"]}}, ["must name a level for all of its arms or for none"]),
+        ({"levels": {"Red": {"arms": []}}}, ["must ask for at least one run"]),
         ({"comparisons": {"Both": 3}}, ["comparison Both must be a list of arms, or of LEVEL: ARM; found 3"]),
         ({"curve_episodes": None}, ["curve_episodes must be a whole number; found None"]),
         ({"comparisons": {"Both": ["a", "c"]}}, ["comparison Both names unknown arms: c; the arms are a, b"]),

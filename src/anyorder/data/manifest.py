@@ -6,6 +6,7 @@ Every seed of a split is a row in a shard or a failure in the manifest, so nothi
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,8 @@ from anyorder.restoring import restored_from
 MANIFEST_VERSION = 1
 KNOWN_VERSIONS = (1,)
 MANIFEST = "manifest.json"
+LONGEST_FILE_NAME = 255
+"""Bytes, on nearly every file system."""
 RECORDED_PACKAGES = ("anyorder", "minigrid", "gymnasium", "numpy")
 
 
@@ -156,8 +159,10 @@ def _problem(split: Split) -> str:
     """What is wrong with a split whose types are right; empty if nothing is."""
     following = split.first_seed
     for shard in split.shards:
-        if Path(shard.file).name != shard.file:
-            return f"must name files in the data set's own folder; found {brief(shard.file)}"
+        if Path(shard.file).name != shard.file or len(os.fsencode(shard.file)) > LONGEST_FILE_NAME:
+            return (
+                f"must name files in the data set's own folder, in at most {LONGEST_FILE_NAME} bytes; found {brief(shard.file)}"
+            )
         if shard.first_seed < following or shard.last_seed < shard.first_seed or shard.last_seed > split.last_seed:
             return f"must have shards by rising seed; found one of {shard.first_seed}..{shard.last_seed}"
         if not 0 <= shard.num_episodes <= shard.last_seed - shard.first_seed + 1 or shard.num_steps < 0:
