@@ -92,7 +92,7 @@ CASES = {
         PARENT + GROUP + WORKER,
     ),
     "evaluate": Case(
-        "evaluate --checkpoint {run}/checkpoints/best.pt --metric task_success --pictures false --num_episodes 6"
+        "evaluate --checkpoint {run}/checkpoints/best.pt --metric task_success --pictures false --num_episodes 100"
         " --output_dir {out}/judged",
         ("judged/*.json",),
         PARENT + GROUP,
