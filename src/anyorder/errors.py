@@ -22,5 +22,9 @@ class AnyOrderError(Exception):
         return shortened(super().__str__())
 
 
+class NothingUsable(AnyOrderError):
+    """A split of a data set that exists, but of which nothing can be used. Training goes on without such a validation split."""
+
+
 class Interrupted(AnyOrderError):
     """The user or the scheduler asked to stop; the work so far is saved, and the message says how to continue."""

@@ -1,5 +1,7 @@
 """A policy that remembers answers as one that thinks everything over again."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -103,6 +105,36 @@ def test_asking_twice_changes_nothing(model, trajectories):
     stepwise = StepwisePolicy(model)
     history = play(stepwise.start(trajectories[0].mission), trajectories[0], 3)
     assert torch.equal(stepwise.logits([history]), stepwise.logits([history]))
+
+
+def test_episodes_that_end_begin_or_wait_do_not_disturb_the_others(model, trajectories):
+    """Rows move when episodes end, and are copied where only some episodes take a step."""
+    whole, stepwise, draws = ModelPolicy(model), StepwisePolicy(model), np.random.default_rng(0)
+    running = {}
+    for number in range(60):
+        trajectory = trajectories[number % len(trajectories)]
+        running[number] = [trajectory, *(policy.start(trajectory.mission) for policy in (whole, stepwise))]
+        chosen = [one for one in running if draws.random() < 0.5 or one == number]
+        full, remembered = [], []
+        for one in chosen:
+            trajectory, *both = running[one]
+            for history, histories in zip(both, (full, remembered)):
+                histories.append(play(history, trajectory, len(history) + 1, doubted=np.arange(100) % 3 == 1))
+        torch.testing.assert_close(stepwise.logits(remembered), whole.logits(full), atol=1e-5, rtol=1e-5)
+        del both, full, remembered, history, histories
+        running = {one: kept for one, kept in running.items() if len(kept[1]) < len(kept[0]) and draws.random() < 0.9}
+        assert len(stepwise._memories) == len(running)
+
+
+def test_a_copy_goes_its_own_way(model, trajectories):
+    whole, stepwise = ModelPolicy(model), StepwisePolicy(model)
+    full, remembered = (play(policy.start(""), trajectories[0], 3) for policy in (whole, stepwise))
+    before = stepwise.logits([remembered])
+    copies = deepcopy(full), deepcopy(remembered)
+    for history in copies:
+        play(history, trajectories[1], 5)
+    torch.testing.assert_close(stepwise.logits(copies[1:]), whole.logits(copies[:1]), atol=1e-5, rtol=1e-5)
+    assert torch.equal(stepwise.logits([remembered]), before)
 
 
 def test_past_the_longest_distance_in_time(model, trajectories):

@@ -7,6 +7,7 @@ from chat_files import spoken, write_chats
 from safetensors.torch import load_file
 
 from anyorder.cli import main
+from anyorder.data.text_storage import read_text_split
 from anyorder.training.journal import read_metrics
 
 MODEL = {
@@ -93,6 +94,22 @@ def test_the_limit_that_binds_is_named(imported, tmp_path, capsys):
         assert "no conversation fits into 20 tokens" in said and remedy in said
     train(data, tmp_path / "run", {"next_action": 1.0}, max_position_embeddings=140)
     assert f"conversations (a.jsonl:{LONG + 1}) do not fit" in capsys.readouterr().err, "what is left out is named"
+
+
+def test_a_validation_split_of_which_nothing_fits_is_done_without(imported, tmp_path, capsys):
+    """Longer actions leave a conversation in its split."""
+    sources = {trajectory.source for trajectory in read_text_split(imported(0.2, 0.2), "validation")}
+    lines = [json.loads(line) for line in (imported(0.2, 0.2).parent / "a.jsonl").read_text().splitlines()]
+    for number, line in enumerate(lines):
+        if f"a.jsonl:{number + 1}" in sources:
+            for message in line["messages"][1::2]:
+                message["content"] = " ".join(map(str, range(100)))
+    file = write_chats(tmp_path / "a.jsonl", *lines)
+    main(["import", "--input", str(file), "--output_dir", str(tmp_path / "d"), "--validation", "0.2", "--test", "0.2"])
+    train(tmp_path / "d", tmp_path / "run", {"next_action": 1.0}, max_position_embeddings=140)
+    said = capsys.readouterr().err
+    assert "no conversation fits into 140 tokens" in said and "there is nothing to validate on, so nothing chooses" in said
+    assert {line["section"] for line in read_metrics(tmp_path / "run")} == {"train"}
 
 
 def test_without_a_validation_split_the_last_checkpoint_is_the_best(imported, tmp_path, capsys):

@@ -399,6 +399,13 @@ def test_what_does_not_fit_is_refused_before_training(max_frames, positions, mos
     assert not (tmp_path / "run").exists()
 
 
+def test_the_parts_of_divided_cells_are_counted(grids, tmp_path, complaint):
+    """Where attributes are hidden one by one a cell may take three tokens, so a frame thirty."""
+    mixture = ["--masking.mixture", '{"next_step": 0.5, "attribute": 0.5}', "--masking.attribute_probs", '{"color": 0.5}']
+    said = complaint(grids, tmp_path / "run", *mixture, architecture=BERT, max_frames=12)
+    assert "12 frames of 30 tokens" in said and "set language_model.max_frames to at most 8" in said
+
+
 def test_a_report_plays_what_the_model_can_read(tmp_path):
     """On a real level, where it plays episodes."""
     main(

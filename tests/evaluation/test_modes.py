@@ -1,5 +1,7 @@
 """What each mode of a world model may see: nothing that it does not may change an answer."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -28,24 +30,23 @@ def answers(model, mode, batch, values):
     """float64 ``[B, E, V]``: the logits of every element that is asked for, 0 elsewhere."""
     shape = batch.layout.shape
     found = torch.zeros(*shape, len(model.vocabulary), dtype=torch.float64)
-    for part, order in mode(type(batch)(values, batch.layout), stream(0, "test")):
+    for part, order in mode(numbered(batch, values), stream(0, "test")):
         logits = model(part.values, part.layout, order)
-        rows = rows_of(part, batch)
-        for row, logit, targets in zip(rows, logits.split(order.targets.sum(dim=1).tolist()), order.targets):
+        for number, logit, targets in zip(rows_of(part), logits.split(order.targets.sum(dim=1).tolist()), order.targets):
             where = torch.nn.functional.pad(targets, (0, shape[1] - len(targets)))
-            assert (found[row, where] == 0).all(), "nothing is asked for twice"
-            found[row, where] = logit.masked_fill(logit.isinf(), 0.0)
+            assert (found[number, where] == 0).all(), "nothing is asked for twice"
+            found[number, where] = logit.masked_fill(logit.isinf(), 0.0)
     return found
 
 
-def rows_of(part, batch):
-    """Which trajectories of the batch a part has: those with its last step, if not all."""
-    if len(part.values) == len(batch.values):
-        return torch.arange(len(part.values))
-    lengths = batch.layout.grid.directions(batch.layout.kind == Kind.OBSERVATION).sum(dim=1)
-    rows = (lengths >= part.layout.grid.num_frames).nonzero()[:, 0]
-    assert len(rows) == len(part.values), "something is hidden in each of these"
-    return rows
+def numbered(batch, values):
+    """The batch with other values, and with the number of its row in the place of each mission's text."""
+    return replace(batch, values=values, layout=replace(batch.layout, missions=tuple(map(str, range(len(values))))))
+
+
+def rows_of(part):
+    """Which row of the `numbered` batch each row of a pass is."""
+    return list(map(int, part.layout.missions))
 
 
 def hidden_in(batch):
@@ -69,9 +70,9 @@ def test_filtering_never_sees_the_future(model, batch, other_values, step):
     assert torch.equal(before, after)
     for part, order in Filtering(CELLS)(batch, stream(0, "test")):
         seen = order.roles != Role.DROPPED
-        time = part.layout.grid.num_frames - 1
+        time = torch.where(order.targets, part.layout.step, -1).amax(dim=1, keepdim=True)
         assert not (seen & part.layout.of_kind(Kind.ACTION) & (part.layout.step >= time)).any()
-        assert int(part.layout.step.max()) == time
+        assert not (seen & (part.layout.step > time)).any()
 
 
 def test_filtering_never_sees_what_was_hidden_earlier(model, batch, other_values):
@@ -114,6 +115,37 @@ def test_filtering_answers_as_the_query_for_hidden_cells(model, make_batch):
         at = batch.layout.step[asked.targets] == step
         expected = logits[at].masked_fill(logits[at].isinf(), 0.0)
         assert torch.allclose(found[hidden & (batch.layout.step == step)], expected, rtol=0, atol=1e-12)
+
+
+def test_questions_that_share_a_pass_are_answered_as_alone(model, make_batch):
+    """With no answer moved by more than rounding, and in fewer passes than there are times."""
+    batch = make_batch([40, 25, 3])
+    together, num_passes = answers(model, Filtering(CELLS), batch, batch.values), 0
+    for part, order in Filtering(CELLS)(numbered(batch, batch.values), stream(0, "test")):
+        num_passes += 1
+        for row, number in enumerate(rows_of(part)):
+            here = torch.tensor([row])
+            logits = model(part.rows(here).values, part.rows(here).layout, order.rows(here))
+            found = together[number, : order.targets.shape[1]][order.targets[row]]
+            assert torch.allclose(found, logits.masked_fill(logits.isinf(), 0.0), rtol=0, atol=1e-12)
+    assert num_passes < 41
+
+
+def test_a_long_episode_is_asked_at_some_of_its_times(make_batch):
+    """As many as cost the frames that were granted, each as often as the others; a short one is asked at all of them."""
+    batch, counts, draws, mode = make_batch([59, 6]), torch.zeros(2, 60), 300, Filtering(Cell(Rate(1.0, 1.0)), most_frames=200)
+    for seed in range(draws):
+        times = torch.zeros(2, 60)
+        for part, order in mode(numbered(batch, batch.values), stream(seed, "test")):
+            for number, step, targets in zip(rows_of(part), part.layout.step, order.targets):
+                (time,) = step[targets].unique()
+                times[number, time] += 1
+        counts += times
+        assert times.max() == 1
+        assert times[0].sum() in (6, 7)  # 200 of 60 * 61 / 2 frames are 6.6 times of 60
+    assert (counts[1, :7] == draws).all() and not counts[1, 7:].any()
+    expected = draws * 200 * 2 / 61 / 60
+    assert (counts[0] - expected).abs().max() < 5 * expected**0.5
 
 
 def test_forward_sees_the_past_alone(model, batch, other_values):

@@ -1,4 +1,7 @@
-"""A tiny study, run once by the command itself."""
+"""A tiny study, run once by the command itself, and a cluster that may run it."""
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +57,20 @@ def run_study(study_file):
         return ending.value.code
 
     return run
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A Ray cluster of two machines, both here."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # The functions of tests are pickled by name, so the machines have to find their files.
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
+        nodes.add_node(num_cpus=1, object_store_memory=10**8)
+        nodes.wait_for_nodes()
+        yield nodes
+        nodes.shutdown()

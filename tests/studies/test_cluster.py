@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -14,22 +13,6 @@ from anyorder.studies.cluster import RayCluster
 from anyorder.studies.engines import Lost
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        # The functions below are pickled by name, so the machines have to find this file.
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
-        nodes.add_node(num_cpus=1, object_store_memory=10**8)
-        nodes.wait_for_nodes()
-        yield nodes
-        nodes.shutdown()
 
 
 def where(item):

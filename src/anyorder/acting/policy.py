@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -73,7 +74,7 @@ class History:
         num_cells = view.image[..., 0].size
         told = np.zeros(view.image.shape, bool) if unknown is None else unknown.reshape(*view.image.shape[:2], -1)
         raw = np.concatenate([view.image.reshape(-1), [view.direction, 0, 0]]).astype(np.int64)
-        self._frames.append(raw + self._vocabulary.frame_offsets(num_cells))
+        self._frames.append(raw + _frame_offsets(self._vocabulary, num_cells))
         attributes = np.broadcast_to(told, view.image.shape).reshape(-1)
         self._unknown.append(np.concatenate([attributes, [unknown_direction, False, False]]))
 
@@ -81,14 +82,14 @@ class History:
         """Add the action taken after the last observation. ``unknown`` is True if the agent is told that another action may
         have been executed; the action becomes hidden then."""
         self._taken[self._last_observation(), action] += 1
-        self._frames[-1][-1] = action + self._vocabulary.offsets[Attribute.ACTION]
+        self._frames[-1][-1] = action + _frame_offsets(self._vocabulary, 0)[-1]
         self._unknown[-1][-1] = unknown
 
     def tried(self) -> Tensor:
         """float32 ``[7]``: how often each action was taken in the episode after exactly the last observation (view and
         direction, with the same parts unknown)."""
         now = self._last_observation()
-        return torch.tensor([float(self._taken[now, action]) for action in range(NUM_VALUES[Attribute.ACTION])])
+        return torch.tensor([float(self._taken.get((now, action), 0)) for action in range(NUM_VALUES[Attribute.ACTION])])
 
     def _last_observation(self) -> bytes:
         return np.where(self._unknown[-1], -1, self._frames[-1])[: 1 - AFTER_CELLS].tobytes()
@@ -133,6 +134,11 @@ class History:
         known._frames = [np.where(*three) for three in zip(self._unknown, frames.numpy(), self._frames)]
         known._unknown = [np.zeros_like(unknown) for unknown in self._unknown]
         return known
+
+
+@lru_cache
+def _frame_offsets(vocabulary: GridVocabulary, num_cells: int) -> np.ndarray:
+    return vocabulary.frame_offsets(num_cells)
 
 
 HistoryT = TypeVar("HistoryT", bound=History)

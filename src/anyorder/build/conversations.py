@@ -16,7 +16,7 @@ from anyorder.elements.batch import Budget
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import EncodedTexts
 from anyorder.elements.text.form import ChatForm
-from anyorder.errors import AnyOrderError
+from anyorder.errors import NothingUsable
 from anyorder.masking.strategies import Strategy, answerable
 
 TRIED_AT_ONCE = Budget(16384, "tokens")
@@ -50,7 +50,8 @@ class ConversationReader:
         say which ones are left out.
 
         Raises:
-            AnyOrderError: when none is left, or the data set does not hold conversations.
+            NothingUsable: when none is left.
+            AnyOrderError: when the data set does not hold conversations.
         """
         trajectories = read_text_split(Path(data.path), split, data.num_demonstrations)
         sources = [trajectory.source for trajectory in trajectories]
@@ -58,11 +59,11 @@ class ConversationReader:
         fitting, _ = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit)
         _say_left_out(where, sources, fitting.sources, f"do not fit and are left out; {self._remedy}")
         if not len(fitting):
-            raise AnyOrderError(f"{where}: no conversation fits into {self.limit} tokens; {self._remedy}")
+            raise NothingUsable(f"{where}: no conversation fits into {self.limit} tokens; {self._remedy}")
         asked = fitting.chosen(_asked_by_all(fitting, strategies)) if strategies else fitting
         _say_left_out(where, fitting.sources, asked.sources, "have nothing that masking.mixture asks for and are left out")
         if not len(asked):
-            raise AnyOrderError(
+            raise NothingUsable(
                 f"{where}: masking.mixture must ask for something that a conversation has, such as actions; found nothing in"
                 f" {len(fitting)} conversations; add next_action or unit to it"
             )

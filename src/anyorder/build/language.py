@@ -24,8 +24,10 @@ from anyorder.elements.text.form import LLADA2, PLAIN
 from anyorder.errors import AnyOrderError
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid_text.grid_as_text import GridAsText
+from anyorder.models.grid_text.grid_form import frame_positions
 from anyorder.models.grid_text.grid_text import GridText
 from anyorder.models.language.masked_lm import MaskedLanguageModel
+from anyorder.seeding import stream
 from anyorder.training.divided import loads_weights
 from anyorder.training.folder_store import CheckpointFolder, read_whole
 from anyorder.training.loss import Weighting
@@ -36,6 +38,8 @@ from anyorder.types import Trajectory
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
 PROBED_PROGRESS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Moments of training at which a conversation must have something that the strategy of that moment can ask for."""
+PROBED_TRAJECTORIES = 16
+"""So many trajectories show, at these moments, how many positions the orders of a grid take."""
 
 
 def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[Any]:
@@ -105,14 +109,17 @@ def _on_grids(
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
     header = {**header, "words": list(vocabulary.words), "view": list(view)}
-    _check_fits(settings, inner, train, view)
 
     def encoded(trajectories: Sequence[Trajectory]) -> EncodedTrajectories:
         return EncodedTrajectories(trajectories, vocabulary, settings.max_frames)
 
+    data = encoded(train)
+    probed = data.batch(range(min(len(data), PROBED_TRAJECTORIES))).layout
+    orders = (strategy_at(progress)(probed, stream(0, "probe")) for progress in PROBED_PROGRESS)
+    _check_fits(settings, inner, train, frame_positions(probed, orders))
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
-        train=encoded(train),
+        train=data,
         validation=validation_split(path, lambda: encoded(read_split(path, "validation"))),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
@@ -124,14 +131,11 @@ def _on_grids(
     )
 
 
-def _check_fits(
-    config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], view: tuple[int, int]
-) -> None:
-    """Refuse what training, or an agent with all of its history, would not fit into the model's positions. Both forms of an
-    element share a position, so a frame takes its mark, a position for each cell, its direction and its action."""
+def _check_fits(config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], of_frame: int) -> None:
+    """Refuse what training, or an agent with all of its history, would not fit into the model's positions; ``of_frame`` is how
+    many a frame takes."""
     limit = inner.model.config.max_position_embeddings
     words = max(len(inner.codec.encode(mission).ids) for mission in {trajectory.mission for trajectory in trajectories})
-    of_frame = view[0] * view[1] + 3
     frames = config.max_frames or max(len(trajectory) + 1 for trajectory in trajectories)
     if words + frames * of_frame > limit:
         raise AnyOrderError(

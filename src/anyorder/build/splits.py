@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from anyorder.data.manifest import read_manifest
+from anyorder.errors import NothingUsable
 
 _T = TypeVar("_T")
 
@@ -20,8 +21,14 @@ def say(text: str) -> None:
 
 
 def validation_split(folder: Path, read: Callable[[], _T]) -> _T | None:
-    """What ``read`` makes of the validation split of the data set in a folder; None, and a line on stderr, if it has none."""
-    if "validation" in read_manifest(folder).splits:
+    """What ``read`` makes of the validation split of the data set in a folder; None, and a line on stderr, if it has none, or
+    one of which nothing can be used."""
+    consequence = "so nothing chooses the best checkpoint: it is the last one"
+    if "validation" not in read_manifest(folder).splits:
+        say(f"{folder} has no validation split, {consequence}")
+        return None
+    try:
         return read()
-    say(f"{folder} has no validation split, so nothing chooses the best checkpoint: it is the last one")
-    return None
+    except NothingUsable as error:
+        say(f"{error}; there is nothing to validate on, {consequence}")
+        return None

@@ -20,7 +20,7 @@ class ImportOptions:
     """What to import, and where to.
 
     Attributes:
-        input: chat files with one JSON object per line: a name, or a list [a.jsonl, b.jsonl].
+        input: chat files with one JSON object per line, or one array of them: a name, or a list [a.jsonl, b.json].
         output_dir: folder of the new data set.
         format: sharegpt (also ETO), agentgym, openai; or auto, which looks at each file's first line.
         validation: share of the tasks for validation.
@@ -42,7 +42,7 @@ class ImportOptions:
 
 def import_parser() -> ArgumentParser:
     """The options of the command."""
-    options = parser("import", "Import conversations, one JSON object per line, as a data set of text trajectories.")
+    options = parser("import", "Import conversations, a JSON object each, as a data set of text trajectories.")
     options.add_class_arguments(ImportOptions)
     return options
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from anyorder.data.manifest import MANIFEST_VERSION, Shard, Split, read_manifest
 from anyorder.envs.minigrid import NUM_ACTIONS, NUM_COLORS, NUM_DIRECTIONS, NUM_OBJECTS, NUM_STATES
-from anyorder.errors import AnyOrderError
+from anyorder.errors import AnyOrderError, NothingUsable
 from anyorder.files import replacing, sha256
 from anyorder.parsing import brief
 from anyorder.restoring import restored
@@ -29,6 +29,18 @@ BEYOND: dict[str, Any] = {
     "actions": NUM_ACTIONS,
 }
 """Array of a trajectory -> the first number that MiniGrid does not have."""
+SPLIT_OPTIONS = {
+    "grid": {
+        "validation": "--num_validation of `anyorder collect` above 0",
+        "test": "--num_test of `anyorder collect` above 0",
+    },
+    "text": {
+        "train": "a lower --validation and --test of `anyorder import`",
+        "validation": "a higher --validation of `anyorder import`",
+        "test": "a higher --test of `anyorder import`",
+    },
+}
+"""Content of a data set -> split -> what gives a data set that split."""
 GRID_SCHEMA = pa.schema(
     [
         ("env_id", pa.string()),
@@ -107,7 +119,8 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
         content: what the data set must hold, "grid" or "text".
 
     Raises:
-        AnyOrderError: when the split is missing or unfinished, has no episodes, or the data set holds the other content.
+        NothingUsable: when the split has no episodes.
+        AnyOrderError: when it is missing or unfinished, or the data set holds the other content.
     """
     manifest = read_manifest(folder)
     if manifest.content != content:
@@ -115,7 +128,9 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
             f"the data set must be one of {content}; found one of {manifest.content} in {folder}; choose another"
         )
     if split not in manifest.splits:
-        raise AnyOrderError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
+        option = SPLIT_OPTIONS[content].get(split)
+        remedy = f"; make a data set that has one, with {option}, in another folder" if option else ""
+        raise AnyOrderError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}{remedy}")
     found = manifest.splits[split]
     if not found.complete:
         raise AnyOrderError(
@@ -123,7 +138,7 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
             " run the same `anyorder collect` again to continue"
         )
     if found.num_episodes == 0:
-        raise AnyOrderError(f"{nothing_kept(split, found)} in {folder}; collect with another policy")
+        raise NothingUsable(f"{nothing_kept(split, found)} in {folder}; collect with another policy")
     return found.shards
 
 

@@ -37,6 +37,8 @@ METRIC_GROUPS = {
     "skills": ("accuracy", "task_success", "dynamics", "goals"),
 }
 """Names that stand for several metrics. ``dynamics`` and ``goals`` ask what only some models are trained for."""
+FRAMES_PER_EPISODE = 8192
+"""What filtering may cost in each episode (see `Filtering`): all times of an episode of 127 frames, 11 of one of 1,500."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Evaluation:
         if {"world_model_nll", "accuracy"} & set(self.config.metrics):
             asked |= {
                 "forward": WholeTrajectory(ForwardDynamics()),
-                "filtering": Filtering(self.cells()),
+                "filtering": Filtering(self.cells(), FRAMES_PER_EPISODE),
                 "smoothing": WholeTrajectory(self.cells()),
                 "next_action": WholeTrajectory(NextAction()),
             }

@@ -79,9 +79,10 @@ class GridFindings:
         env_id: where episodes were played.
         modes: scores of the test split, by what is asked. Three modes are of a world model and are never mixed:
             ``forward`` asks for every observation but the first, from its past; ``filtering`` asks for cells hidden at
-            random, each from what is visible of its own observation and of its past; ``smoothing`` asks for the same
-            hidden cells, and for actions, with past and future visible. Two modes are of actions: ``next_action`` asks
-            for each from its own past, ``inverse_dynamics`` from its past and the next observation.
+            random, each from what is visible of its own observation and of its past (in long episodes, at some times:
+            `anyorder.evaluation.modes.Filtering`); ``smoothing`` asks for the same hidden cells, and for actions, with
+            past and future visible. Two modes are of actions: ``next_action`` asks for each from its own past,
+            ``inverse_dynamics`` from its past and the next observation.
             ``forward_dynamics`` is ``forward``, measured together with ``inverse_dynamics``.
         task_success: the episodes played on clean views.
         robustness: one score per kind of corruption, strength and form.

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
+from anyorder.acting.policy import passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import GridLayout, grid_layout
 from anyorder.elements.layout import Kind
@@ -41,39 +43,51 @@ class WholeTrajectory:
 @dataclass(frozen=True)
 class Filtering:
     """The hidden parts of observation t, asked at time t: from the mission and what is visible of the observations up
-    to t and of the actions before t; one pass for each t. What was hidden earlier stays hidden and is not asked again.
+    to t and of the actions before t. What was hidden earlier stays hidden and is not asked again.
+
+    Every time is a question of its own, since a frame of the past looks different in the light of what came after it: an
+    episode of F frames costs F * (F + 1) / 2 of them. Questions of about equal length share a pass. An episode that costs
+    more than ``most_frames`` is asked at as many of its times as that allows, each of them equally likely; so the scores
+    of long episodes are samples, and long episodes count for no more than shorter ones.
 
     Equal generators hide what `WholeTrajectory` hides with the same strategy. Hidden actions are not asked for: action t is
     not known at time t, and even its mask symbol would tell that the episode goes on.
 
     Attributes:
         strategy: chooses what is hidden; all targets must have equal ranks, as with `Cell`.
+        most_frames: how many frames one episode may cost; None: any number, and every time is asked.
     """
 
     strategy: Strategy
+    most_frames: int | None = None
 
     def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
         order, layout = self.strategy(batch.layout, generator), batch.layout
-        asked = order.targets & layout.of_kind(Kind.OBSERVATION)
-        for step in range(layout.grid.num_frames):
-            rows = (asked & (layout.step == step)).any(dim=1).nonzero()[:, 0]
-            if len(rows):
-                prefix = _up_to(step, batch.rows(rows))
-                length = prefix.layout.shape[1]
-                drawn = Order(order.roles[rows, :length], order.ranks[rows, :length])
-                yield prefix, _known_at(step, drawn, prefix.layout)
+        asked = layout.grid.observations(order.targets & layout.of_kind(Kind.OBSERVATION)).any(dim=-1)
+        if self.most_frames is not None:
+            asked = _affordable(asked, self.most_frames, generator)
+        row, step = asked.nonzero(as_tuple=True)
+        for chosen in passes((step + 1).tolist()):
+            yield _at_time(step[chosen], batch.rows(row[chosen]), order.rows(row[chosen]))
 
 
-def _up_to(step: int, batch: Batch[GridLayout]) -> Batch[GridLayout]:
-    """The first frames of trajectories that have this step: observations 0..step and the actions before it."""
-    shape = replace(batch.layout.grid, num_frames=step + 1)
-    num_frames = torch.full((len(batch.values),), step + 1)
+def _affordable(asked: Tensor, most_frames: int, generator: torch.Generator) -> Tensor:
+    """bool ``[B, F]``: of the times that are asked for, those that cost at most about ``most_frames`` frames in each row,
+    evenly spread from a random start."""
+    number, cost = asked.sum(dim=1), (asked * torch.arange(1, asked.shape[1] + 1)).sum(dim=1)
+    share = (most_frames / cost).clamp(max=1).maximum(1 / number).double()[:, None]  # at least one time
+    # Each time adds its share to a sum, and is chosen where it takes the sum past a whole number.
+    after = asked.cumsum(dim=1) * share + torch.rand(len(asked), 1, generator=generator, dtype=torch.float64)
+    return asked & (after.floor() > (after - share).floor())
+
+
+def _at_time(steps: Tensor, batch: Batch[GridLayout], drawn: Order) -> tuple[Batch[GridLayout], Order]:
+    """What is known at these times (int64 ``[B]``, one for each row), and the order that asks for what is hidden then:
+    earlier targets are HIDDEN, and what comes later is absent."""
+    shape = replace(batch.layout.grid, num_frames=int(steps.max()) + 1)
     num_words = batch.layout.of_kind(Kind.MISSION).sum(dim=1)
-    layout = grid_layout(shape, num_frames, num_frames - 1, num_words, batch.layout.missions)
-    return Batch(batch.values[:, : shape.num_elements].masked_fill(~layout.present, 0), layout)
-
-
-def _known_at(step: int, order: Order, layout: GridLayout) -> Order:
-    """The targets of this step stay, earlier ones are HIDDEN; padding is DROPPED."""
-    roles = order.roles.masked_fill(order.targets & (layout.step != step), Role.HIDDEN)
-    return Order(roles.masked_fill(~layout.present, Role.DROPPED), order.ranks)
+    layout = grid_layout(shape, steps + 1, steps, num_words, batch.layout.missions)
+    values, roles, ranks = (tensor[:, : shape.num_elements] for tensor in (batch.values, drawn.roles, drawn.ranks))
+    roles = roles.masked_fill((roles == Role.TARGET) & (layout.step != steps[:, None]), Role.HIDDEN)
+    known = Batch(values.masked_fill(~layout.present, 0), layout)
+    return known, Order(roles.masked_fill(~layout.present, Role.DROPPED), ranks)

@@ -65,12 +65,10 @@ def answered(model: GridModel, batch: Batch[GridLayout], mode: Mode, generator: 
     values, asked = batch.values.clone(), torch.zeros_like(batch.layout.present)
     confidence = torch.ones(values.shape, dtype=torch.float64)
     for part, order in mode(batch, generator):
-        # A pass over a prefix has the same elements, only fewer of them.
-        at = torch.zeros_like(asked)
-        at[:, : order.targets.shape[1]] = order.targets
+        # Each row of a pass is the trajectory, or the beginning of it: the same elements, only fewer of them.
+        at = order.targets.nonzero()[:, 1]
         sure, chosen = ask(model, part, order).double().softmax(dim=-1).max(dim=-1)
-        values[at], confidence[at] = chosen, sure
-        asked |= at
+        values[0, at], confidence[0, at], asked[0, at] = chosen, sure, True
     shape, vocabulary = batch.layout.grid, model.vocabulary
     size = (shape.columns, shape.rows)
     return Answered(

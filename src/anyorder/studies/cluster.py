@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from anyorder.envs.modules import allow_only, allowed_modules
 from anyorder.errors import AnyOrderError
 from anyorder.studies.engines import Lost, Work
 
@@ -45,7 +46,7 @@ class RayCluster:
                 " --head`, or leave out --cluster"
             ) from None
         task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_work_in)
-        waiting = {task.remote(work, os.getcwd(), item): item for item in items}
+        waiting = {task.remote(work, os.getcwd(), allowed_modules(), item): item for item in items}
         try:
             while waiting:
                 (done,), _ = ray.wait(list(waiting))
@@ -72,9 +73,14 @@ def _result(ray: ModuleType, done: Any, item: Any) -> Any:
         return Lost(item, f"its worker died {1 + TRIES_AGAIN} times ({type(error).__name__})")
 
 
-def _work_in(work: Work, folder: str, item: Any) -> Any:
-    """What ``work(item)`` returns on another machine, in the folder where the study was started: paths are relative to it."""
+def _work_in(work: Work, folder: str, modules: Sequence[str], item: Any) -> Any:
+    """What ``work(item)`` returns on another machine, in the folder where the study was started: paths are relative to it, and
+    the modules that the user named may lie in it."""
     os.chdir(folder)
+    try:
+        allow_only(modules)
+    except AnyOrderError as error:
+        return Lost(item, f"on {socket.gethostname()}, {error}")
     return work(item)
 
 

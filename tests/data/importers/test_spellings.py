@@ -8,7 +8,7 @@ from chat_files import read_chats, spoken, turns_of, write_chats
 
 from anyorder.data.importers.chats import ImportSpec, import_chats
 from anyorder.data.importers.formats import LEARNED
-from anyorder.data.importers.reading import WrongLine
+from anyorder.data.importers.reading import WrongLine, format_of, read_chat
 from anyorder.errors import AnyOrderError
 
 CALL = '<tool_call>\n{"name": "weigh", "arguments": {"fruit": "plum"}}\n</tool_call>'
@@ -243,3 +243,54 @@ def test_no_shard_is_left_without_a_manifest(tmp_path, monkeypatch):
     with pytest.raises(AnyOrderError, match="disk is full"):
         import_chats([write_chats(tmp_path / "a.jsonl", spoken("a", "b"))], tmp_path / "data", ImportSpec())
     assert not list((tmp_path / "data").glob("*.parquet"))
+
+
+GEMINI = {
+    "systemInstruction": {"parts": [{"text": "You weigh fruit."}]},
+    "contents": [
+        {"role": "user", "parts": [{"text": "How heavy is "}, {"text": "a plum?"}]},
+        {"role": "model", "parts": [{"text": "I weigh it."}, {"functionCall": {"name": "weigh", "args": ARGUMENTS}}]},
+        {"role": "function", "parts": [{"functionResponse": {"name": "weigh", "response": {"grams": 60}}}]},
+        {"role": "model", "parts": [{"text": "60 g"}]},
+    ],
+}
+
+
+def test_turns_in_parts(tmp_path):
+    (found,) = read_chats(tmp_path, GEMINI)
+    assert turns_of(found) == [
+        ("mission", "You weigh fruit.", False),
+        ("mission", "How heavy is a plum?", False),
+        ("action", f"I weigh it.\n{CALL}", True),
+        ("observation", '{"grams": 60}', True),
+        ("action", "60 g", True),
+    ]
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n  "])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_is_read_entry_by_entry(tmp_path, before, indent):
+    lines = [spoken("plum?", "yes \ud83d"), {"messages": []}, GEMINI]
+    file = tmp_path / "chat.json"
+    file.write_text(before + json.dumps(lines, indent=indent), encoding="utf-8")
+    first, wrong, last = read_chat(file, format_of(file))
+    expected = read_chats(tmp_path, *lines)
+    assert [first.turns, last.turns] == [expected[0].turns, expected[2].turns] and first.source == "chat.json:1"
+    assert (wrong.line, wrong.reason) == (2, expected[1].reason)
+
+
+PICTURES = [
+    {"type": "image_url", "image_url": {"url": "a.png"}},
+    {"type": "image", "source": {"data": "AAAA"}},
+    {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+]
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("beside", [[], [{"type": "text", "text": "What is it?"}]])
+def test_pictures_are_refused_in_a_sentence_that_says_what_to_do(tmp_path, picture, beside):
+    line = spoken("", "It is a plum.")
+    line["messages"][0]["content"] = [*beside, picture]
+    file = write_chats(tmp_path / "chat.jsonl", line)
+    with pytest.raises(AnyOrderError, match=r"line 1: .* turn 0, found '.*'; write what it shows as text; .*--skip_bad_lines"):
+        import_chats([file], tmp_path / "data", ImportSpec())

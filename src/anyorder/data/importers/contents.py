@@ -20,7 +20,7 @@ ARGUMENT_KEYS = ("arguments", "input", "args", "parameters")
 NAME_KEYS = ("name", "toolname")
 CALL_ID_KEYS = ("id", "tooluseid", "toolcallid", "callid")
 RESULT_ID_KEYS = ("tooluseid", "toolcallid", "callid", "id")
-RESULT_KEYS = ("content", "output", "result")
+RESULT_KEYS = ("content", "output", "result", "response")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
         return []
     if isinstance(content, str):
         return [Piece("text", content)]
+    content = [_typed(one) for one in content] if isinstance(content, list) else content
     if isinstance(content, list) and (not content or any(_is_block(one) or isinstance(one, str) for one in content)):
         return [_block(one, where) for one in content] or [Piece("text", "")]
     if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *_KNOWN_TYPES):
@@ -147,11 +148,21 @@ def _thought(text: str) -> Piece:
 
 
 _KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *CALL_TYPES, *RESULT_TYPES}
+_NAMED_BY_KEY = {*CALL_TYPES, *RESULT_TYPES, "inlinedata", "filedata"}
 
 
 def _type(block: Any) -> str:
     kind = block.get("type") if isinstance(block, dict) else None
     return plain(kind) if isinstance(kind, str) else ""
+
+
+def _typed(block: Any) -> Any:
+    """A block that stands under the name of its type, ``{"functionCall": {...}}``, as one that names its type."""
+    if isinstance(block, dict) and len(block) == 1:
+        ((kind, inner),) = block.items()
+        if plain(kind) in _NAMED_BY_KEY and isinstance(inner, dict):
+            return {**inner, "type": kind}
+    return block
 
 
 def _is_block(value: Any) -> bool:

@@ -1,10 +1,10 @@
-"""Formats of chat files, which have one JSON object per line, and how to read a line.
+"""Formats of chat files, which have one JSON object per line or in one array, and how to read such a line.
 
 | format | key of the turns |
 |---|---|
 | `sharegpt` (also in ETO) | `conversations` |
 | `agentgym` | the same; turns say with `loss` whether they are to be learned |
-| `openai` | `messages` |
+| `openai` | `messages`, or `contents` (Gemini) |
 
 All formats share the rest, since files mix their keys: a turn has a role, a content and perhaps tool calls, reasoning, a
 refusal and a flag that includes it in learning; the line may have a system prompt and tools. Case, hyphens and underscores
@@ -74,9 +74,10 @@ LEARNED = (
 """Plain names of flags that are true, or 1, for turns that are to be learned."""
 UNCLEAR_FLAGS = ("mask", "masked")
 """Plain names of flags that are true for what is learned in some files and for what is left out in others."""
-ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
+ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
+SYSTEM_KEYS = ("system", "systemprompt", "systeminstruction")
 REASONING_KEYS = ("reasoningcontent", "reasoning", "thinking")
-TURN_KEYS = {"openai": ("messages",), "sharegpt": ("conversations", "conversation", "dialog", "dialogue")}
+TURN_KEYS = {"openai": ("messages", "contents"), "sharegpt": ("conversations", "conversation", "dialog", "dialogue")}
 FORMATS = {"sharegpt": TURN_KEYS["sharegpt"], "agentgym": TURN_KEYS["sharegpt"], "openai": TURN_KEYS["openai"]}
 """Format -> the plain names of the key that holds a line's turns."""
 
@@ -113,13 +114,15 @@ def detect(line: Mapping[str, Any]) -> str:
             turns = line[key]
             says_loss = isinstance(turns, list) and any(isinstance(turn, dict) and "loss" in turn for turn in turns)
             return "agentgym" if says_loss and name == "sharegpt" else name
-    raise BadLine(f"expected the key messages or conversations, found {', '.join(line) or 'none'}")
+    raise BadLine(f"expected a list of turns under the key messages or conversations, found {', '.join(line) or 'no key'}")
 
 
 def _system(keys: Keys, messages: Sequence[Message]) -> list[Message]:
     """The system prompt that stands at the line, unless the first turn repeats it."""
-    found = [key for key in keys.find(["system", "systemprompt"]) if isinstance(keys.left[key], (str, list))]
-    text = joined(content_pieces(keys.left.pop(found[0]), "the line's system prompt")) if found else ""
+    found = [key for key in keys.find(SYSTEM_KEYS) if isinstance(keys.left[key], (str, list, dict))]
+    content = keys.left.pop(found[0]) if found else None
+    content = Keys(content).take(CONTENT_KEYS) if isinstance(content, dict) else content
+    text = joined(content_pieces(content, "the line's system prompt"))
     repeated = messages[0].role == "system" and messages[0].text == text
     return [Message("system", text, None, {})] if text and not repeated else []
 

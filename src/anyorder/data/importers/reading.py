@@ -1,9 +1,12 @@
-"""How chat files are read, line by line; every wrong line is reported with its number."""
+"""How chat files are read, line by line; every wrong line is reported with its number.
+
+A file that is one JSON array is read as if each of its entries were a line.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,9 @@ from anyorder.errors import AnyOrderError
 from anyorder.files import explained
 from anyorder.types import TextTrajectory
 
+BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
+"""Bytes that may stand before a JSON text: a byte order mark and white space."""
+
 
 @dataclass(frozen=True)
 class WrongLine:
@@ -23,7 +29,7 @@ class WrongLine:
 
     Attributes:
         file: name of the file.
-        line: number of the line, from 1.
+        line: number of the line, or of the array's entry, from 1.
         reason: what was expected and what was found.
     """
 
@@ -88,17 +94,31 @@ def _trajectory(file: str, number: int, conversation: Conversation, mission_leng
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, or the entries of an array, each with its number."""
     try:
         with open(path, "rb") as file:
-            for number, text in enumerate(file, start=1):
+            lines: Iterable[bytes] = file
+            if file.peek().lstrip(BEFORE_JSON).startswith(b"["):
+                lines = _entries(file.read()) or lines
+                file.seek(0)
+            for number, text in enumerate(lines, start=1):
                 if text.strip():
                     yield number, text
     except OSError as error:
         raise AnyOrderError(f"could not read {path}: {explained(error)}") from None
 
 
+def _entries(content: bytes) -> list[bytes]:
+    """The entries of a file that is one JSON array, each as a line; none for any other file, whose lines say what is wrong."""
+    try:
+        return [json.dumps(entry).encode() for entry in json.loads(content.decode("utf-8-sig"))]
+    except (ValueError, RecursionError):
+        return []
+
+
 def _parse(text: bytes) -> dict[str, Any]:
-    hint = "; one JSON array becomes lines with `jq -c '.[]'`" if text.lstrip().startswith(b"[") else ""
+    is_list = text.lstrip(BEFORE_JSON).startswith(b"[")
+    hint = "; a list of turns becomes such an object with `jq -c '{messages: .}'`" if is_list else ""
     try:
         line = parse_json(text.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

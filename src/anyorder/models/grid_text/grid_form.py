@@ -5,6 +5,7 @@ Legend: B trajectories, E elements, F frames, S cells of a view.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,18 @@ def cell_form(values: Tensor, layout: GridLayout, order: Order, longest_run: int
     is_run = length >= SHORTEST_RUN
     head = torch.where(is_run.gather(-1, head), head, cells)
     return CellForm(whole, head, torch.where(is_run, length, 0))
+
+
+def frame_positions(layout: GridLayout, orders: Iterable[Order]) -> int:
+    """How many positions a frame may take under orders like these: its mark, its direction and its action; its return, if any
+    order has returns; one for each cell, or three if any order gives a cell's attributes different roles or ranks."""
+    shape = layout.grid
+    divided = has_returns = False
+    for order in orders:
+        parts = [shape.cells(part) for part in (order.roles, order.ranks)]
+        divided |= any(bool((part != part[..., :1]).any()) for part in parts)
+        has_returns |= bool((shape.returns(order.roles) != Role.DROPPED).any())
+    return 3 + has_returns + shape.num_cells * (3 if divided else 1)
 
 
 def is_background(cells: Tensor) -> Tensor:
