@@ -6,20 +6,33 @@ Nobody else's environments change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from typing import Any
 
 import gymnasium as gym
 from minigrid.core.grid import Grid
+from minigrid.core.roomgrid import RoomGrid
+from minigrid.envs.babyai.core.levelgen import LevelGen
+from minigrid.envs.babyai.core.roomgrid_level import RoomGridLevel
 from minigrid.minigrid_env import MiniGridEnv
 from minigrid.utils.baby_ai_bot import BabyAIBot
 
-from anyorder.envs import fast_view
+from anyorder.envs import fast_generation, fast_view
 from anyorder.envs.fast_bot import FastBot
 
 AnyBot = BabyAIBot | FastBot
-_VIEW = ("gen_obs", "gen_obs_grid", "get_view_exts")
-_BOT = ("gen_obs_grid", "get_view_exts", "dir_vec", "right_vec")  # what the fast bot works out for itself
+_VIEW = ((MiniGridEnv, "gen_obs_grid"), (MiniGridEnv, "get_view_exts"))
+_SIGHT = (*_VIEW, (MiniGridEnv, "dir_vec"), (MiniGridEnv, "right_vec"))  # what the fast bot works out for itself
+_REPLACED: dict[str, tuple[Callable[..., Any], Sequence[tuple[type[Any], str]]]] = {
+    "gen_obs": (fast_view.gen_obs, [*_VIEW, (MiniGridEnv, "gen_obs")]),
+    "place_obj": (fast_generation.place_obj, [(MiniGridEnv, "place_obj")]),
+    "connect_all": (fast_generation.connect_all, [(RoomGrid, "connect_all")]),
+    "check_objs_reachable": (fast_generation.check_objs_reachable, [(RoomGridLevel, "check_objs_reachable")]),
+    "_gen_grid": (fast_generation.gen_grid, [(RoomGridLevel, "_gen_grid")]),
+    "rand_obj": (fast_generation.rand_obj, [(LevelGen, "rand_obj")]),
+}
+"""What takes the place of a method, in a class that left that method of MiniGrid's, and those that it calls, as they are."""
 
 
 def quicken(env: gym.Env) -> None:
@@ -34,15 +47,15 @@ def planner_of(env: gym.Env) -> AnyBot:
     assert isinstance(world, MiniGridEnv)  # BabyAI's levels are
     grid = world.grid
     usual = grid.__class__ is Grid and (grid.width, grid.height) == (world.width, world.height)
-    return FastBot(env) if usual and _is_minigrids(type(world), _BOT) else BabyAIBot(env)
+    return FastBot(env) if usual and _is_minigrids(type(world), _SIGHT) else BabyAIBot(env)
 
 
 @cache
-def _quick(kind: type[MiniGridEnv]) -> type[MiniGridEnv]:
-    methods = {"gen_obs": fast_view.gen_obs} if _is_minigrids(kind, _VIEW) else {}
+def _quick(kind: type[Any]) -> type[Any]:
+    methods = {name: method for name, (method, minigrids) in _REPLACED.items() if _is_minigrids(kind, minigrids)}
     return type(kind.__name__, (kind,), {**methods, "__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-def _is_minigrids(kind: type, names: Iterable[str]) -> bool:
-    """True if that class left these methods of MiniGridEnv as they are."""
-    return all(getattr(kind, name) is getattr(MiniGridEnv, name) for name in names)
+def _is_minigrids(kind: type[Any], methods: Iterable[tuple[type[Any], str]]) -> bool:
+    """True if that class inherits those methods and left them as they are."""
+    return all(issubclass(kind, owner) and getattr(kind, name) is getattr(owner, name) for owner, name in methods)

@@ -54,7 +54,7 @@ class _Snapshot:
     def renew(self) -> None:
         world = self._world
         x, y = world.agent_pos
-        direction = world.agent_dir
+        self.agent_dir = direction = world.agent_dir
         self.agent_pos = Vector((int(x), int(y)))
         self.dir_vec, self.right_vec = _STEPS[direction], _STEPS[direction - 3]
         self.fwd_pos = self.agent_pos + self.dir_vec
@@ -100,13 +100,16 @@ class FastBot(_MINIGRIDS.BabyAIBot):
         now.renew()
         super().__init__(now)
         # The same memory twice: MiniGrid's code reads [x, y], and the search reads the cells in the order of the grid's list.
-        width, height = self.vis_mask.shape
+        width, height = self._world.width, self._world.height
         self._seen = bytearray(width * height + 1)  # the last one is for what lies outside of the grid
-        self.vis_mask = np.frombuffer(self._seen, bool)[:-1].reshape(height, width).T
+        self.vis_mask: np.ndarray = np.frombuffer(self._seen, bool)[:-1].reshape(height, width).T
 
     def _process_obs(self) -> None:
-        self.mission.renew()
-        self._searches: dict[bool, WaySearch] = {}
+        now = self.mission
+        now.renew()
+        grid = now.grid
+        x, y = now.agent_pos
+        self._search = WaySearch(y * grid.width + x, now.agent_dir, grid.grid, grid.width, self._seen)
         try:
             for cell in look(self._world).seen_cells():
                 self._seen[cell] = 1
@@ -116,32 +119,15 @@ class FastBot(_MINIGRIDS.BabyAIBot):
     def _shortest_path(
         self, accept_fn: Callable[[Pos, Any], Any], try_with_blockers: bool = False
     ) -> tuple[list[Pos] | None, Pos | None, bool]:
+        search = self._search
         try:
-            search = self._search(through=False)
             found = search.first(accept_fn)
-            way = search.way_to(found)
             with_blockers = found is None and try_with_blockers
             if with_blockers:
-                beyond = self._search(through=True)
-                found = beyond.first(accept_fn)
-                way = beyond.way_to(found)
-                if found is not None:
-                    way += search.way_to(self._cell(way[-1]))[1:]
+                found = search.first_past_things(accept_fn)
         except OffTheGrid:
             return super()._shortest_path(accept_fn, try_with_blockers)
         if found is None:
             return None, None, with_blockers
+        way = search.way_to(found)
         return way[-2::-1], way[0], with_blockers
-
-    def _search(self, through: bool) -> WaySearch:
-        if through not in self._searches:
-            now = self.mission
-            if through:
-                starts = [4 * cell for cell in self._search(through=False).reached()]
-            else:
-                starts = [4 * self._cell(now.agent_pos) + now._world.agent_dir]
-            self._searches[through] = WaySearch(starts, now.grid.grid, now.grid.width, self._seen, through)
-        return self._searches[through]
-
-    def _cell(self, place: Pos) -> int:
-        return place[1] * self.mission.grid.width + place[0]

@@ -7,13 +7,16 @@ where the last question left it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from anyorder.envs.fast_view import VECTORS
 
 Pos = tuple[int, int]
+Accepts = Callable[[Pos, Any], Any]
 
 
 class OffTheGrid(Exception):
@@ -21,37 +24,40 @@ class OffTheGrid(Exception):
 
 
 class WaySearch:
-    """A search from some states, each the cell of a place and a direction: ``4 * cell + direction``.
+    """A search over what the bot has seen, as far as nothing lies in the way; asked to, it goes on past things.
 
     Args:
-        starts: where it begins, in this order, each in another cell.
+        start: the cell where it begins, a number in the list of the grid's cells, row by row.
+        direction: the one that it tries first.
         cells: what the cells of the grid hold.
         width: of the grid.
-        seen: true for the cells that the bot has seen; it goes on from no other.
-        through: True if it goes on past things that lie in the way.
+        seen: true for the cells that the bot has seen.
     """
 
-    def __init__(self, starts: Iterable[int], cells: Sequence[Any], width: int, seen: Sequence[int], through: bool) -> None:
-        self._states = list(starts)
-        self._from: dict[int, int | None] = dict.fromkeys(state >> 2 for state in self._states)
-        self._next, self._places = _moves(width, len(cells) // width)
-        self._cells, self._seen, self._through = cells, seen, through
-        self._expanded = 0
+    def __init__(self, start: int, direction: int, cells: Sequence[Any], width: int, seen: Sequence[int]) -> None:
+        self._cells, self._seen = cells, seen
+        self._moves, self._places = _moves(width, len(cells) // width)
+        self._from: dict[int, int | None] = {start: None}
+        self._blocked: list[int] = []  # the cells that were reached where a thing lies in the way
+        self._free = _Visits([_first_state(start, direction)])
+        self._beyond: _Visits | None = None
 
-    def first(self, accepts: Callable[[Pos, Any], Any]) -> int | None:
+    def first(self, accepts: Accepts) -> int | None:
         """The first cell that is accepted, among those that can be reached, or None.
 
         Raises:
             OffTheGrid: when the search leaves the grid before it comes to such a cell.
         """
-        places, cells = self._places, self._cells
-        for number, state in enumerate(self._states):  # grows while it is read
-            cell = state >> 2
-            if accepts(places[cell], cells[cell]):
-                return cell
-            if number == self._expanded:
-                self._expand(state)
-        return None
+        return self._first(self._free, accepts, past_things=False)
+
+    def first_past_things(self, accepts: Accepts) -> int | None:
+        """The same among the cells that can be reached past things, after `first` found none.
+
+        MiniGrid begins anew from every cell that was reached, facing east. Of these, only those with a thing lead on.
+        """
+        if self._beyond is None:
+            self._beyond = _Visits([_first_state(cell, direction=0) for cell in self._blocked])
+        return self._first(self._beyond, accepts, past_things=True)
 
     def way_to(self, cell: int | None) -> list[Pos]:
         """The places from that cell back to where the search began, both included."""
@@ -61,44 +67,77 @@ class WaySearch:
             cell = self._from[cell]
         return way
 
-    def reached(self) -> list[int]:
-        """The cells that it came to, in the order of its visits."""
-        return list(self._from)
+    def _first(self, visits: _Visits, accepts: Accepts, past_things: bool) -> int | None:
+        places, cells, seen, moves, came_from = self._places, self._cells, self._seen, self._moves, self._from
+        states = visits.states
+        for state in states[: visits.num_left]:
+            cell = state >> 3
+            if accepts(places[cell], cells[cell]):
+                return cell
+        for state in islice(states, visits.num_left, None):  # grows while it is read
+            cell = state >> 3
+            thing = cells[cell]
+            if accepts(places[cell], thing):
+                return cell
+            if seen[cell] and (thing is None or self._lets_pass(cell, past_things)):
+                for following in moves[state]:
+                    neighbor = following >> 3
+                    if neighbor not in came_from:
+                        if neighbor < 0:
+                            raise OffTheGrid
+                        came_from[neighbor] = cell
+                        states.append(following)
+            visits.num_left += 1
+        return None
 
-    def _expand(self, state: int) -> None:
-        cell = state >> 2
-        if self._seen[cell] and _lets_pass(self._cells[cell], self._through):
-            came_from, states = self._from, self._states
-            for following in self._next[state]:
-                neighbor = following >> 2
-                if neighbor not in came_from:
-                    if neighbor < 0:
-                        raise OffTheGrid
-                    came_from[neighbor] = cell
-                    states.append(following)
-        self._expanded += 1  # last, so that whoever asks after the search left the grid is told so, too
+    def _lets_pass(self, cell: int, past_things: bool) -> bool:
+        thing = self._cells[cell]
+        if thing.type == "wall":
+            return False
+        if thing.type == "door":
+            return thing.is_open
+        if not past_things:
+            self._blocked.append(cell)
+        return past_things
 
 
-def _lets_pass(thing: Any, through: bool) -> bool:
-    if thing is None:
-        return True
-    if thing.type == "wall":
-        return False
-    return thing.is_open if thing.type == "door" else through
+@dataclass
+class _Visits:
+    """The states of a search in the order of its visits, and how many of them it left for their neighbors already.
+
+    A state is ``8 * cell + direction``, and 4 more where a search begins, since only there it may turn round.
+    """
+
+    states: list[int]
+    num_left: int = 0
+
+
+def _first_state(cell: int, direction: int) -> int:
+    return 8 * cell + 4 + direction
+
+
+@lru_cache(maxsize=64)
+def neighbors_of(width: int, height: int) -> list[tuple[int, ...]]:
+    """The cells beside each cell of a grid, row by row."""
+    moves, places = _moves(width, height)
+    return [tuple(state >> 3 for state in moves[_first_state(n, 0)] if state >= 0) for n in range(len(places))]
 
 
 @lru_cache(maxsize=64)
 def _moves(width: int, height: int) -> tuple[list[tuple[int, ...]], list[Pos]]:
-    """The states that follow each state, those without a turn first, -1 for outside; and the place of each cell."""
+    """The states that follow each state, in MiniGrid's order, -1 for outside; and the place of each cell."""
     places = [(x, y) for y in range(height) for x in range(width)]
-    return [_following(x, y, vector, width, height) for x, y in places for vector in VECTORS], places
+    return [
+        _following(x, y, vector, width, height)[:number] for x, y in places for number in (3, 4) for vector in VECTORS
+    ], places
 
 
 def _following(x: int, y: int, vector: Pos, width: int, height: int) -> tuple[int, ...]:
+    """Ahead, to the sides and back."""
     dx, dy = vector
     states = []
     for step in ((dx, dy), (dy, dx), (-dy, -dx), (-dx, -dy)):
         column, row = x + step[0], y + step[1]
         inside = 0 <= column < width and 0 <= row < height
-        states.append(4 * (row * width + column) + VECTORS.index(step) if inside else -1)
+        states.append(8 * (row * width + column) + VECTORS.index(step) if inside else -1)
     return tuple(states)
