@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 from minigrid.core.grid import Grid
@@ -38,7 +38,7 @@ _REPLACED: dict[str, tuple[Callable[..., Any], Sequence[tuple[type[Any], str]]]]
 def quicken(env: gym.Env) -> None:
     """Let a MiniGrid environment show the same in less time; one that is not MiniGrid's stays as it is."""
     if isinstance(env, MiniGridEnv):
-        env.__class__ = _quick(type(env))
+        env.__class__ = _quick(cast(Any, type(env)))
 
 
 def planner_of(env: gym.Env) -> AnyBot:

@@ -117,13 +117,6 @@ def _first_state(cell: int, direction: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def neighbors_of(width: int, height: int) -> list[tuple[int, ...]]:
-    """The cells beside each cell of a grid, row by row."""
-    moves, places = _moves(width, height)
-    return [tuple(state >> 3 for state in moves[_first_state(n, 0)] if state >= 0) for n in range(len(places))]
-
-
-@lru_cache(maxsize=64)
 def _moves(width: int, height: int) -> tuple[list[tuple[int, ...]], list[Pos]]:
     """The states that follow each state, in MiniGrid's order, -1 for outside; and the place of each cell."""
     places = [(x, y) for y in range(height) for x in range(width)]
