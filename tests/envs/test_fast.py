@@ -3,7 +3,6 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from minigrid.utils.baby_ai_bot import BabyAIBot
 
 from anyorder.data.episodes import TIME_LIMIT, play_episode
 from anyorder.data.manifest import Failure
@@ -16,6 +15,7 @@ from anyorder.errors import AnyOrderError
 from minigrid.core.grid import Grid  # isort: skip
 from minigrid.core.world_object import Ball, Door, Wall  # isort: skip
 from minigrid.envs.babyai.goto import GoToLocal, GoToRedBall  # isort: skip
+from minigrid.utils.baby_ai_bot import BabyAIBot  # isort: skip
 
 LEVELS = sorted(name for name in gym.registry if name.startswith("BabyAI-"))
 GRIDS = sorted(name for name in gym.registry if name.startswith("MiniGrid-"))
@@ -158,30 +158,37 @@ class RedWalls(GoToRedBall):
             self.grid.set(n, 0, Wall("red"))
 
 
-@pytest.fixture(params=[WithOpaque, WithMirror, Blind, Wide, Open, RedWalls])
-def own_level(request):
-    name = f"BabyAI-{request.param.__name__}OfMine-v0"
-    gym.register(name, request.param)
-    yield name
-    del gym.registry[name]
+@pytest.fixture
+def registered():
+    """Registers a level; returns its id."""
+    names = []
+
+    def register(kind):
+        names.append(f"BabyAI-{kind.__name__}OfMine-v0")
+        gym.register(names[-1], kind)
+        return names[-1]
+
+    yield register
+    for name in names:
+        del gym.registry[name]
 
 
-def test_levels_with_ways_of_their_own_keep_them(own_level):
-    results = [fast_episode(own_level, "bot", 0, seed) for seed in range(12)]
-    for seed, fast in enumerate(results):
-        assert_same(plain_episode(own_level, "bot", 0, seed), fast)
-    env = make_env(own_level)
+@pytest.mark.parametrize("kind", [WithOpaque, WithMirror, Blind, Wide, Open, RedWalls])
+def test_levels_with_ways_of_their_own_keep_them(kind, registered):
+    env_id = registered(kind)
+    for seed in range(12):
+        assert_same(plain_episode(env_id, "bot", 0, seed), fast_episode(env_id, "bot", 0, seed))
+    env = make_env(env_id)
     env.reset(seed=0)
-    assert isinstance(experts._planner(env), BabyAIBot) == ("Blind" in own_level or "Mirror" in own_level)
+    assert isinstance(experts._planner(env), BabyAIBot) == (kind in (Blind, WithMirror))
 
 
-def test_a_level_whose_bot_leaves_the_grid_fails_the_same(own_level):
-    if "Open" not in own_level:
-        pytest.skip("only the open room")
-    results = [fast_episode(own_level, "noisy_bot", 0.9, seed) for seed in range(12)]
-    assert any(isinstance(result, Failure) for result in results)
-    for seed, fast in enumerate(results):
-        assert_same(plain_episode(own_level, "noisy_bot", 0.9, seed), fast)
+def test_a_bot_that_leaves_the_grid_fails_the_same(registered):
+    env_id = registered(Open)
+    plain = [plain_episode(env_id, "noisy_bot", 0.9, seed) for seed in range(12)]
+    assert any(isinstance(result, Failure) for result in plain)
+    for seed, result in enumerate(plain):
+        assert_same(result, fast_episode(env_id, "noisy_bot", 0.9, seed))
 
 
 def test_what_others_change_is_shown():

@@ -6,7 +6,7 @@ Each function here takes the place of the method that it names, in an environmen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
@@ -81,7 +81,8 @@ def place_obj(
     max_tries: float = math.inf,
 ) -> tuple[int, int]:
     """Put a thing into a free cell of a rectangle; MiniGridEnv.place_obj."""
-    grid, draw = env.grid, env._rand_int
+    grid = env.grid
+    draw: Any = env.np_random.integers if type(env)._rand_int is MiniGridEnv._rand_int else env._rand_int
     if grid.__class__ is not Grid:
         return MiniGridEnv.place_obj(env, obj, top, size, reject_fn, max_tries)
     cells, width, height = grid.grid, grid.width, grid.height
@@ -158,9 +159,15 @@ def check_objs_reachable(level: RoomGridLevel, raise_exc: bool = True) -> bool:
     reached = _flood(_bits(kinds, _FREE, _DOOR), len(kinds) - 1 - (y * grid.width + x), grid.width, grid.height)
     cut_off = _bits(kinds, _DOOR, _THING) & ~reached
     if cut_off and raise_exc:
-        places = [(n % grid.width, n // grid.width) for n, bit in enumerate(f"{cut_off:0{len(kinds)}b}") if bit == "1"]
-        raise RejectSampling("unreachable object at " + str(min(places)))
+        cells = (len(kinds) - 1 - bit for bit in _ones(cut_off))
+        raise RejectSampling("unreachable object at " + str(min((n % grid.width, n // grid.width) for n in cells)))
     return not cut_off
+
+
+def _ones(number: int) -> Iterator[int]:
+    while number:
+        yield (bit := number.bit_length() - 1)
+        number ^= 1 << bit
 
 
 _FREE, _WALL, _DOOR, _THING = range(4)
@@ -245,7 +252,7 @@ def rand_obj(
 class FastGoTo(GoToInstr):
     """MiniGrid's `GoToInstr`, with one comparison of places instead of one call of numpy for each."""
 
-    def verify_action(self, action: int) -> str:
+    def verify_action(self, action: int) -> str:  # type: ignore[override]  # its signature in MiniGrid lacks the action
         """Says "success" if the agent faces something that is meant, else "continue"."""
         return "success" if tuple(self.env.front_pos.tolist()) in self.desc.obj_poss else "continue"
 

@@ -79,7 +79,7 @@ class WaySearch:
             thing = cells[cell]
             if accepts(places[cell], thing):
                 return cell
-            if seen[cell] and (thing is None or self._lets_pass(cell, past_things)):
+            if seen[cell] and (thing is None or (thing.type != "wall" and self._lets_pass(cell, past_things))):
                 for following in moves[state]:
                     neighbor = following >> 3
                     if neighbor not in came_from:
@@ -92,8 +92,6 @@ class WaySearch:
 
     def _lets_pass(self, cell: int, past_things: bool) -> bool:
         thing = self._cells[cell]
-        if thing.type == "wall":
-            return False
         if thing.type == "door":
             return thing.is_open
         if not past_things:

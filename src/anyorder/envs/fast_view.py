@@ -98,12 +98,12 @@ def look(world: MiniGridEnv) -> Sight:
     if grid.__class__ is not Grid or len(grid.grid) != grid.width * grid.height:
         raise UnknownCells
     x, y = world.agent_pos
-    gather, cells = _frame(grid.width, grid.height, size, int(x), int(y), world.agent_dir)
+    pick, cells, inside = _frame(grid.width, grid.height, size, int(x), int(y), world.agent_dir)
     try:
         codes = bytearray(
             [
                 _EMPTY if cell is None else _WALLS[cell.color] if cell.__class__ is Wall else _code_of(cell)
-                for cell in gather(grid.grid + _BEYOND)
+                for cell in pick(grid.grid if inside else grid.grid + _BEYOND)
             ]
         )
         shown = _all_shown(size) if world.see_through_walls else _shown(bytes(codes.translate(_OPAQUE)), size)
@@ -136,8 +136,9 @@ def _code_of(cell: WorldObj) -> int:
 @lru_cache(maxsize=16384)
 def _frame(
     width: int, height: int, size: int, x: int, y: int, direction: int
-) -> tuple[Callable[[Sequence[Any]], Sequence[Any]], Sequence[int]]:
-    """How to pick the cells in view from the grid's list and one more, in the order of the image; and which they are."""
+) -> tuple[Callable[[Sequence[Any]], Sequence[Any]], Sequence[int], bool]:
+    """How to pick the cells in view, in the order of the image, from the grid's list and one more for those outside of the grid;
+    which they are; and whether all lie inside."""
     if not 0 <= direction < len(VECTORS):
         raise UnknownCells
     dx, dy = VECTORS[direction]
@@ -148,7 +149,7 @@ def _frame(
             column, row = x + dx * ahead - dy * right, y + dy * ahead + dx * right
             inside = 0 <= column < width and 0 <= row < height
             cells.append(row * width + column if inside else width * height)
-    return itemgetter(*cells), tuple(cells)
+    return itemgetter(*cells), tuple(cells), max(cells) < width * height
 
 
 @lru_cache
