@@ -6,7 +6,7 @@ Each function here takes the place of the method that it names, in an environmen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
@@ -26,9 +26,14 @@ from anyorder.envs.fast_view import VECTORS
 
 def gen_grid(level: Any, width: int, height: int) -> None:
     """Draw rooms and a mission until they fit each other; RoomGridLevel._gen_grid."""
+    cells = _wall_cells(level.room_size - 1, width, height)
+    keeps_walls = type(level).gen_mission.__module__.startswith("minigrid.")  # a level of a user's own might change them
+    walls: dict[int, Wall] = {}
     while True:
         try:
-            _lay_out_rooms(level, width, height)
+            if not walls or not keeps_walls:
+                walls = {cell: Wall() for cell in cells}
+            _lay_out_rooms(level, Grid(width, height), walls)
             level.gen_mission()
             quicken_instructions([level.instrs])
             level.validate_instrs(level.instrs)
@@ -41,12 +46,12 @@ def gen_grid(level: Any, width: int, height: int) -> None:
     level.surface = level.mission = level.instrs.surface(level)
 
 
-def _lay_out_rooms(level: RoomGrid, width: int, height: int) -> None:
+def _lay_out_rooms(level: RoomGrid, grid: Grid, walls: Mapping[int, Wall]) -> None:
     """Rooms without doors, and the agent in the middle; RoomGrid._gen_grid, which builds most walls twice."""
     step, rows, columns = level.room_size - 1, level.num_rows, level.num_cols
-    level.grid = Grid(width, height)
-    for cell in _wall_cells(step, width, height):
-        level.grid.grid[cell] = Wall()
+    level.grid = grid
+    for cell, wall in walls.items():
+        grid.grid[cell] = wall
     size = (level.room_size, level.room_size)
     level.room_grid = rooms = [[Room((i * step, j * step), size) for i in range(columns)] for j in range(rows)]
     for j, row in enumerate(rooms):
@@ -96,8 +101,8 @@ def place_obj(
         if tries > max_tries:
             raise RecursionError("rejection sampling failed in place_obj")
         tries += 1
-        pos = draw(left, right), draw(upper, lower)
-        x, y = map(int, pos)
+        pos = column, row = draw(left, right), draw(upper, lower)
+        x, y = int(column), int(row)
         if cells[y * width + x] is not None:
             continue
         distance = abs(x - agent_x) + abs(y - agent_y)

@@ -7,7 +7,7 @@ looked up among the patterns of walls and closed doors that were met before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
 from operator import itemgetter
@@ -66,9 +66,9 @@ class Sight(NamedTuple):
     shown: _Shown
     cells: Sequence[int]
 
-    def seen_cells(self) -> Sequence[int]:
+    def seen_cells(self) -> Iterator[int]:
         """The places, in the list of the grid's cells, of the cells that the agent sees."""
-        return list(compress(self.cells, self.shown.flags))
+        return compress(self.cells, self.shown.flags)
 
     def image(self) -> np.ndarray:
         """The view as MiniGrid encodes it, uint8 ``[W, H, 3]``."""
@@ -137,7 +137,7 @@ def _code_of(cell: WorldObj) -> int:
 def _frame(
     width: int, height: int, size: int, x: int, y: int, direction: int
 ) -> tuple[Callable[[Sequence[Any]], Sequence[Any]], Sequence[int], bool]:
-    """How to pick the cells in view, in the order of the image, from the grid's list and one more for those outside of the grid;
+    """How to pick the cells in view, in the order of the image, from the grid's list and one more that stands for the outside;
     which they are; and whether all lie inside."""
     if not 0 <= direction < len(VECTORS):
         raise UnknownCells
