@@ -151,6 +151,14 @@ class Open(GoToRedBall):
                 self.grid.set(x, y, None)
 
 
+class WithMargin(GoToRedBall):
+    """Two columns more than its room needs."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.width += 2
+
+
 class RedWalls(GoToRedBall):
     def gen_mission(self):
         super().gen_mission()
@@ -173,7 +181,7 @@ def registered():
         del gym.registry[name]
 
 
-@pytest.mark.parametrize("kind", [WithOpaque, WithMirror, Blind, Wide, Open, RedWalls])
+@pytest.mark.parametrize("kind", [WithOpaque, WithMirror, Blind, Wide, Open, WithMargin, RedWalls])
 def test_levels_with_ways_of_their_own_keep_them(kind, registered):
     env_id = registered(kind)
     for seed in range(12):

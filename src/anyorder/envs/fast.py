@@ -6,7 +6,7 @@ Nobody else's environments change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
@@ -22,17 +22,20 @@ from anyorder.envs import fast_generation, fast_view
 from anyorder.envs.fast_bot import FastBot
 
 AnyBot = BabyAIBot | FastBot
-_VIEW = ((MiniGridEnv, "gen_obs_grid"), (MiniGridEnv, "get_view_exts"))
-_SIGHT = (*_VIEW, (MiniGridEnv, "dir_vec"), (MiniGridEnv, "right_vec"))  # what the fast bot works out for itself
-_REPLACED: dict[str, tuple[Callable[..., Any], Sequence[tuple[type[Any], str]]]] = {
-    "gen_obs": (fast_view.gen_obs, [*_VIEW, (MiniGridEnv, "gen_obs")]),
-    "place_obj": (fast_generation.place_obj, [(MiniGridEnv, "place_obj")]),
-    "connect_all": (fast_generation.connect_all, [(RoomGrid, "connect_all")]),
-    "check_objs_reachable": (fast_generation.check_objs_reachable, [(RoomGridLevel, "check_objs_reachable")]),
-    "_gen_grid": (fast_generation.gen_grid, [(RoomGridLevel, "_gen_grid")]),
-    "rand_obj": (fast_generation.rand_obj, [(LevelGen, "rand_obj")]),
+_VIEW = {"gen_obs_grid": MiniGridEnv.gen_obs_grid, "get_view_exts": MiniGridEnv.get_view_exts}
+_SIGHT = {**_VIEW, "dir_vec": MiniGridEnv.dir_vec, "right_vec": MiniGridEnv.right_vec}  # what the fast bot finds out itself
+_REPLACED: dict[str, tuple[Callable[..., Any], Mapping[str, Any]]] = {
+    "gen_obs": (fast_view.gen_obs, {**_VIEW, "gen_obs": MiniGridEnv.gen_obs}),
+    "place_obj": (fast_generation.place_obj, {"place_obj": MiniGridEnv.place_obj}),
+    "connect_all": (fast_generation.connect_all, {"connect_all": RoomGrid.connect_all}),
+    "check_objs_reachable": (
+        fast_generation.check_objs_reachable,
+        {"check_objs_reachable": RoomGridLevel.check_objs_reachable},
+    ),
+    "_gen_grid": (fast_generation.gen_grid, {"_gen_grid": RoomGridLevel._gen_grid}),
+    "rand_obj": (fast_generation.rand_obj, {"rand_obj": LevelGen.rand_obj}),
 }
-"""What takes the place of a method, in a class that left that method of MiniGrid's, and those that it calls, as they are."""
+"""What takes the place of a method, in a class where these methods are MiniGrid's."""
 
 
 def quicken(env: gym.Env) -> None:
@@ -47,15 +50,14 @@ def planner_of(env: gym.Env) -> AnyBot:
     assert isinstance(world, MiniGridEnv)  # BabyAI's levels are
     grid = world.grid
     usual = grid.__class__ is Grid and (grid.width, grid.height) == (world.width, world.height)
-    return FastBot(env) if usual and _is_minigrids(type(world), _SIGHT) else BabyAIBot(env)
+    return FastBot(env) if usual and _has(type(world), _SIGHT) else BabyAIBot(env)
 
 
 @cache
 def _quick(kind: type[Any]) -> type[Any]:
-    methods = {name: method for name, (method, minigrids) in _REPLACED.items() if _is_minigrids(kind, minigrids)}
+    methods = {name: method for name, (method, minigrids) in _REPLACED.items() if _has(kind, minigrids)}
     return type(kind.__name__, (kind,), {**methods, "__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-def _is_minigrids(kind: type[Any], methods: Iterable[tuple[type[Any], str]]) -> bool:
-    """True if that class inherits those methods and left them as they are."""
-    return all(issubclass(kind, owner) and getattr(kind, name) is getattr(owner, name) for owner, name in methods)
+def _has(kind: type[Any], methods: Mapping[str, Any]) -> bool:
+    return all(getattr(kind, name, None) is method for name, method in methods.items())

@@ -1,6 +1,6 @@
 """BabyAI's levels, drawn in less time: the same draws in the same order, with less work between them.
 
-Each function here takes the place of the method that it names, in an environment whose class has none of its own.
+Each function takes the place of the method that its docstring names, in an environment whose class has none of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from minigrid.core.constants import COLOR_NAMES
@@ -26,6 +26,8 @@ from anyorder.envs.fast_view import VECTORS
 
 def gen_grid(level: Any, width: int, height: int) -> None:
     """Draw rooms and a mission until they fit each other; RoomGridLevel._gen_grid."""
+    if (width, height) != tuple(number * (level.room_size - 1) + 1 for number in (level.num_cols, level.num_rows)):
+        return RoomGridLevel._gen_grid(level, width, height)
     cells = _wall_cells(level.room_size - 1, width, height)
     keeps_walls = type(level).gen_mission.__module__.startswith("minigrid.")  # a level of a user's own might change them
     walls: dict[int, Wall] = {}
@@ -44,6 +46,7 @@ def gen_grid(level: Any, width: int, height: int) -> None:
         else:
             break
     level.surface = level.mission = level.instrs.surface(level)
+    return None
 
 
 def _lay_out_rooms(level: RoomGrid, grid: Grid, walls: Mapping[int, Wall]) -> None:
@@ -87,9 +90,9 @@ def place_obj(
 ) -> tuple[int, int]:
     """Put a thing into a free cell of a rectangle; MiniGridEnv.place_obj."""
     grid = env.grid
-    draw: Any = env.np_random.integers if type(env)._rand_int is MiniGridEnv._rand_int else env._rand_int
     if grid.__class__ is not Grid:
         return MiniGridEnv.place_obj(env, obj, top, size, reject_fn, max_tries)
+    draw: Any = env.np_random.integers if type(env)._rand_int is MiniGridEnv._rand_int else env._rand_int
     cells, width, height = grid.grid, grid.width, grid.height
     left, upper = (0, 0) if top is None else (max(top[0], 0), max(top[1], 0))
     columns, rows = size or (width, height)
@@ -159,6 +162,8 @@ def check_objs_reachable(level: RoomGridLevel, raise_exc: bool = True) -> bool:
         RejectSampling: if it cannot, unless ``raise_exc`` is False.
     """
     grid = level.grid
+    if grid.__class__ is not Grid:
+        return RoomGridLevel.check_objs_reachable(level, raise_exc)
     kinds = bytes([_FREE if cell is None else _KINDS.get(cell.type, _THING) for cell in grid.grid])
     x, y = map(int, level.agent_pos)
     reached = _flood(_bits(kinds, _FREE, _DOOR), len(kinds) - 1 - (y * grid.width + x), grid.width, grid.height)
@@ -213,7 +218,9 @@ class FastDesc(ObjDesc):
     def find_matching_objs(self, env: Any, use_location: bool = True) -> tuple[list[Any], list[tuple[int, int]]]:
         """The things that the description means, and their places, column by column."""
         env = env.unwrapped
-        width, cells = env.grid.width, env.grid.grid
+        if env.grid.__class__ is not Grid:
+            return super().find_matching_objs(env, use_location)
+        width, cells = env.grid.width, cast(list[Any], env.grid.grid)
         found = [n for n, cell in enumerate(cells) if cell is not None and self.type in (cell.type, None)]
         things = [(cells[n], (n % width, n // width)) for n in found if self.color in (None, cells[n].color)]
         things.sort(key=itemgetter(1))
