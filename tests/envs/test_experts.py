@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minigrid.utils.baby_ai_bot import BabyAIBot
 
 from anyorder.data.episodes import play_episode
 from anyorder.envs.experts import EXPERTS, make_expert
+from anyorder.envs.fast_bot import FastBot
 from anyorder.envs.minigrid import NUM_ACTIONS, make_env
 from anyorder.errors import AnyOrderError
 
@@ -30,14 +30,14 @@ def test_actions_depend_on_the_seed_alone(name, noise):
 
 def test_noisy_bot_departs_from_its_plan_at_the_promised_share(monkeypatch):
     suggested, taken_by_replan = [], []
-    replan = BabyAIBot.replan
+    replan = FastBot.replan
 
     def recording(self, action_taken=None):
         taken_by_replan.append(action_taken)
         suggested.append(int(replan(self, action_taken)))
         return suggested[-1]
 
-    monkeypatch.setattr(BabyAIBot, "replan", recording)
+    monkeypatch.setattr(FastBot, "replan", recording)
     trajectories = play(make_expert("noisy_bot", 0.4), range(60), "BabyAI-GoToRedBallNoDists-v0")  # no boxes to open
     actions = np.concatenate([trajectory.actions for trajectory in trajectories])
     share = 0.4 * (1 - 1 / NUM_ACTIONS)  # a uniform draw may hit the suggestion

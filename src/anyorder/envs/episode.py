@@ -95,7 +95,7 @@ class Episode:
             env_id=self.env_id,
             seed=self.seed,
             mission=self.views[0].mission,
-            observations=np.stack([view.image for view in self.views]),
+            observations=np.array([view.image for view in self.views]),
             directions=np.array([view.direction for view in self.views], np.uint8),
             actions=np.array(self.actions, np.uint8),
             rewards=np.array(self.rewards, np.float32),

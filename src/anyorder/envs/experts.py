@@ -16,7 +16,7 @@ from anyorder.errors import AnyOrderError
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what these imports print)
 from minigrid.envs.babyai.core.roomgrid_level import RoomGridLevel  # isort: skip
-from minigrid.utils.baby_ai_bot import BabyAIBot  # isort: skip
+from anyorder.envs.fast import AnyBot, planner_of  # isort: skip
 
 Act = Callable[[View], int]
 Expert = Callable[[gym.Env, int], Act]
@@ -84,13 +84,13 @@ def uniform(env: gym.Env, seed: int) -> Act:
     return lambda view: int(generator.integers(number))
 
 
-def _planner(env: gym.Env) -> BabyAIBot:
+def _planner(env: gym.Env) -> AnyBot:
     if not isinstance(env.unwrapped, RoomGridLevel):
         name = env.spec.id if env.spec else type(env.unwrapped).__name__
         raise AnyOrderError(
             f"the bot's level must be one of BabyAI's; found {name}; choose a BabyAI-* environment or the policy 'random'"
         )
-    return BabyAIBot(env)
+    return planner_of(env)
 
 
 def _without_noise(expert: Expert, noise: float) -> Expert:

@@ -37,6 +37,8 @@ with warnings.catch_warnings():
     from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
     from minigrid.minigrid_env import MiniGridEnv
 
+    from anyorder.envs.fast import quicken
+
 OBJECTS: tuple[str, ...] = tuple(sorted(OBJECT_TO_IDX, key=OBJECT_TO_IDX.__getitem__))
 COLORS: tuple[str, ...] = tuple(sorted(COLOR_TO_IDX, key=COLOR_TO_IDX.__getitem__))
 DOOR_STATES: tuple[str, ...] = tuple(sorted(STATE_TO_IDX, key=STATE_TO_IDX.__getitem__))
@@ -100,6 +102,7 @@ def make_env(env_id: str) -> gym.Env:
         ) from error
     _check_observations(env_id, env.observation_space)
     _check_actions(env_id, env.action_space)
+    quicken(env.unwrapped)
     return env
 
 
