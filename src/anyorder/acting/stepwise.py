@@ -25,7 +25,7 @@ from anyorder.elements.layout import Attribute
 from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer, Layer
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
-from anyorder.models.grid.transport import Transport
+from anyorder.models.grid.transport import PAST, Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
 
 EPISODES_PER_PASS = 256
@@ -221,10 +221,10 @@ class _Past:
     def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
         ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
-        own, (past,), (overwrite,) = transport.values_and_gates(cells, None, (1, len(cells), 1, 1), slice(1))
+        carried = transport.carried(cells, None, PAST)
         arrived = kernels @ self.cells[:, number]
-        self.cells[:, number] = torch.lerp(arrived, past, overwrite)
-        return transport.merged(own, arrived[None])
+        self.cells[:, number] = torch.lerp(arrived, carried.values, carried.gates)
+        return transport.merged(transport.own(cells, None), arrived)
 
     def remember(self, memories: Sequence[_Memory], logits: Tensor) -> None:
         """Store what was computed in the memories of the episodes."""
