@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 TINY = ModelConfig(width=16, num_layers=2, num_heads=2)
+
+
+@pytest.fixture(autouse=True)
+def same_precision_on_every_machine(monkeypatch):
+    """Runs that leave their precision open compute in float32; Accelerate allows one precision per process, too."""
+    if "anyorder.build.runs" in sys.modules:
+        monkeypatch.setattr("anyorder.build.runs.quickest_precision", lambda: "no")
 
 
 @pytest.fixture(scope="session")
