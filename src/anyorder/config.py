@@ -164,8 +164,8 @@ class TrainingConfig:
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
         object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
-        mixed_precision: of products: ``no`` (float32), ``bf16``, ``fp16``, or ``auto``: ``bf16`` where a measurement at the start
-            finds it much faster, else ``no``; the run's ``config.yaml`` says which. Weights stay as they are.
+        mixed_precision: of products: ``no`` (float32), ``bf16``, ``fp16``, or ``auto``: ``bf16`` where a measurement at the
+            start finds it much faster, else ``no``; the run's ``config.yaml`` says which. Weights stay as they are.
         compile: run the model through torch.compile.
         num_processes: processes that share each batch on a CPU; null starts one per core, up to 4 (one process if
             there is a GPU; for several GPUs use ``accelerate launch``).

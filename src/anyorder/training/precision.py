@@ -18,8 +18,8 @@ Precision = Literal["no", "bf16", "fp16"]
 
 
 def quickest_precision() -> Precision:
-    """``bf16`` on a device whose matrix products are much faster in it, else ``no``; under ``accelerate launch``, what Accelerate
-    is set to. On a CPU it is measured, for some milliseconds: some processors are slower in bf16 by two orders of magnitude.
+    """``bf16`` on a device whose matrix products are much faster in it, else ``no``; under ``accelerate launch``, what
+    Accelerate is set to. On a CPU it is measured, for some milliseconds: some are slower in bf16 by two orders of magnitude.
     """
     launched = os.environ.get("ACCELERATE_MIXED_PRECISION")
     if launched in ("no", "bf16", "fp16"):
