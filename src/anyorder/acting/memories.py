@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
-from anyorder.models.grid.transport import Transport
+from anyorder.models.grid.transport import PAST, Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS
 
 FIRST_ROWS, FIRST_PLACES = 16, 64
@@ -203,11 +203,11 @@ class NextFrames:
     def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
         ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
-        own, (past,), (overwrite,) = transport.values_and_gates(cells, None, (1, len(cells), 1, 1), slice(1))
+        carried = transport.carried(cells, None, PAST)
         memory = self._memories.cells[number]
         arrived = kernels @ memory[self._where]
-        memory[self._where] = torch.lerp(arrived, past, overwrite)
-        return transport.merged(own, arrived[None])
+        memory[self._where] = torch.lerp(arrived, carried.values, carried.gates)
+        return transport.merged(transport.own(cells, None), arrived)
 
     def end(self, logits: Tensor) -> None:
         """Keep the logits, ``[N, 7]``; the frames are computed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build.runs import refuse_other_run, training_job, write_config
+from anyorder.build.runs import refuse_other_run, training_job, with_precision, write_config
 from anyorder.config import RunConfig
 from anyorder.locks import locked
 from anyorder.options import parse, parser
@@ -38,6 +38,7 @@ def train_command(arguments: Sequence[str]) -> None:
 def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
     with locked(folder, "checkpoints") if _is_main_process() else nullcontext():
+        config = with_precision(config, folder)
         refuse_other_run(config, folder, resume)
         try:
             launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)

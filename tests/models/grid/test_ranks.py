@@ -105,6 +105,19 @@ def test_a_mixture_of_one_and_two_forms_keeps_every_answer_in_its_place(make_bat
         torch.testing.assert_close(together[rows == row], apart)
 
 
+@pytest.mark.parametrize("order_of", [permuted, imitate, lambda layout: reconstruct(layout, layout.step == 1)])
+def test_low_precision_answers_nearly_the_same(make_batch, make_model, order_of):
+    batch, model = make_batch([3, 2, 4, 1], view=(2, 2)), make_model((2, 2)).float()
+    order = order_of(batch.layout)
+    exact = model(batch.values, batch.layout, order).softmax(dim=-1)
+    with torch.autocast("cpu", torch.bfloat16):
+        lowered = model(batch.values, batch.layout, order)
+    assert lowered.dtype == torch.float32
+    torch.testing.assert_close(lowered.softmax(dim=-1), exact, atol=0.03, rtol=0)
+    lowered.softmax(dim=-1)[:, 0].sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters() if parameter.grad is not None)
+
+
 def test_a_value_is_felt_by_all_that_come_later_in_the_order(make_batch, make_model, other_values):
     """Even by what has nothing else to see: the first in time, asked last."""
     batch, model = make_batch([3], view=(2, 2)), make_model((2, 2))

@@ -5,8 +5,8 @@ the mission's influence (`mission`); registers, one per frame, attend to its cel
 returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
 read from registers, actions and returns from readers, which look like registers and are seen by nobody (`visibility`).
 
-Legend: B trajectories, F frames, C forms of each, N = B*C*F, S cells of a view, W mission words, R registers and
-readers, E elements, K targets, H heads, D width, V vocabulary.
+Legend: B trajectories, P of them with a value copy, M = B + P copies, F frames, N = M*F, C forms, S cells of a view, W mission
+words, R registers and readers, E elements, K targets, H heads, D width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary, check_
 from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
+from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
-from anyorder.models.grid.registers import Reader
-from anyorder.models.grid.transport import Kernels, Links, Transport, link
+from anyorder.models.grid.precision import lowered
+from anyorder.models.grid.registers import Reader, views
+from anyorder.models.grid.transport import Kernels, Transport
 from anyorder.models.grid.visibility import (
-    NO_FRAME,
     NUM_SYMBOLS,
     SINGLES,
     Visibility,
@@ -85,33 +86,28 @@ class GridTransformer(nn.Module):
         """
         shape = layout.grid
         self.check((shape.columns, shape.rows), shape.num_words)
-        two_forms = needs_values(layout, order)
-        if two_forms.all() or not two_forms.any():
-            return self._pass(values, layout, order, num_forms=1 + int(two_forms.any()))
-        # Value forms double the work, so trajectories that need none are computed apart.
-        parts = [rows.nonzero()[:, 0] for rows in (~two_forms, two_forms)]
-        logits = [
-            self._pass(values[index], layout.rows(index), order.rows(index), num_forms)
-            for num_forms, index in enumerate(parts, start=1)
-        ]
-        in_two_forms = two_forms[order.targets.nonzero()[:, 0]]
-        return torch.cat(logits)[in_two_forms.sort(stable=True).indices.argsort()]
+        with_values = needs_values(layout, order)
+        # Trajectories that need value copies come first.
+        first = with_values.argsort(descending=True, stable=True)
+        cells, registers, seen = self._rebuild(values[first], layout.rows(first), order.rows(first), int(with_values.sum()))
+        return self._answers(cells, registers, seen, layout, order, first.argsort())
 
-    def _pass(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
-        """`forward`, with every frame in so many forms."""
+    def _rebuild(self, values: Tensor, layout: GridLayout, order: Order, num_values: int) -> tuple[Tensor, Tensor, Visibility]:
+        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` after the last layer, and what they have seen, where the
+        first ``num_values`` trajectories have a value copy."""
         shape = layout.grid
-        seen = visibility(shape.actions(values) - self.first_action, layout, order, num_forms)
-        symbols = self._symbols(values, layout, order, num_forms)
-        words = self.embedding(shape.words(symbols[:, 0])) + self.word_position[: shape.num_words]
-        mission = self.mission(words, seen.words).repeat_interleave(num_forms * shape.num_frames, dim=0)
+        seen = visibility(shape.actions(values) - self.first_action, layout, order, num_values)
+        symbols = self._symbols(values, layout, order, num_values)
+        words = self.embedding(shape.words(symbols[: len(values)])) + self.word_position[: shape.num_words]
+        mission = seen.copies(self.mission(words, seen.words))
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
-        links = link(self.kernels(), seen.sources, seen.symbols)
+        links = link(self.kernels(), seen.sources, seen.symbols, num_values)
         for layer in self.layers:
             cells, registers = layer(cells, registers, lasting, mission, links, seen)
-        cells = self.cell_norm(cells)
-        read = self.last_reader(self.register_norm(registers), whose_cells(cells, seen), lasting, seen)
-        return self._answers(cells, registers + read, seen, layout, order)
+        cells = lowered(self.cell_norm(cells))
+        read = self.last_reader(self.register_norm(registers), views(cells, seen), lasting, seen)
+        return cells, registers + read, seen
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
         """Raise a ValueError for ranks that differ within an observation, and for a mission with targets or a rank above 0."""
@@ -138,39 +134,41 @@ class GridTransformer(nn.Module):
             )
 
     @torch.compiler.disable  # see `visibility`
-    def _symbols(self, values: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Tensor:
-        """int64 ``[B, C, E]``: in the query form the value of CONTEXT and the mask symbol of its attribute for HIDDEN and
-        TARGET; in the value form the value of a TARGET too."""
+    def _symbols(self, values: Tensor, layout: GridLayout, order: Order, num_values: int) -> Tensor:
+        """int64 ``[M, E]``: in query copies the value of CONTEXT and the mask symbol of its attribute for HIDDEN and TARGET; in
+        value copies the value of a TARGET too."""
         mask = self.first_mask_symbol + layout.attribute
         query = torch.where(order.roles == Role.CONTEXT, values, mask).masked_fill(order.roles == Role.DROPPED, self.nothing)
-        return torch.stack([query, torch.where(order.targets, values, query)][:num_forms], dim=1)
+        shown = torch.where(order.targets[:num_values], values[:num_values], query[:num_values])
+        return torch.cat([query, shown])
 
     def _first(self, shape: GridShape, symbols: Tensor, seen: Visibility) -> tuple[Tensor, Tensor]:
         """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` before the first layer."""
-        symbols = symbols.flatten(0, 1)
-        direction = self.embedding(shape.directions(symbols))
         starts = torch.arange(shape.num_frames, device=symbols.device) == 0
         arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.symbols[0]))
-        of_frames = direction + arrival.flatten(0, 1)
+        of_frames = self.embedding(shape.directions(symbols)) + arrival
         cells = functional.embedding_bag(
             shape.cells(symbols).reshape(-1, 3), self.embedding.weight, mode="sum", padding_idx=self.nothing
         )
         cells = cells.view(-1, shape.num_cells, self.config.width) + self.cell_position
         asked = self.embedding.weight[[self.first_mask_symbol + attribute for attribute in seen.readers]]
         readers = asked[:, None] + self.arrival(torch.where(starts, NUM_SYMBOLS, seen.reader_symbol))
-        registers = torch.cat([of_frames.view(len(readers), -1, self.config.width), readers.flatten(1, 2)], dim=1)
+        registers = torch.cat([*_in_forms(of_frames, seen), readers.flatten(1, 2)], dim=1)
         return cells + of_frames.flatten(0, 1)[:, None], registers
 
-    def _answers(self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order) -> Tensor:
+    def _answers(
+        self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order, place: Tensor
+    ) -> Tensor:
         """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
-        for actions and returns."""
+        for actions and returns. Trajectory b stands at ``place[b]`` of the cells and registers."""
         shape = layout.grid
         row, element = order.targets.nonzero(as_tuple=True)
-        step, place = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
-        first = self._first_register(shape, seen)[(place - 3 * shape.num_cells).clamp(min=0)]
-        in_cell = place < 3 * shape.num_cells
+        attribute, row = layout.attribute[row, element], place[row]
+        step, within = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
+        first = self._first_register(shape, seen)[(within - 3 * shape.num_cells).clamp(min=0)]
+        in_cell = within < 3 * shape.num_cells
         # The targets of one cell follow one another, and one reading answers them all.
-        cell = ((row * seen.num_forms * shape.num_frames + step) * shape.num_cells + place // 3)[in_cell]
+        cell = ((row * shape.num_frames + step) * shape.num_cells + within // 3)[in_cell]
         asked, which = cell.unique_consecutive(return_inverse=True)
         others = registers[row[~in_cell], (first + step)[~in_cell]]
         reading = torch.arange(len(asked), len(asked) + len(row), device=row.device)
@@ -178,7 +176,7 @@ class GridTransformer(nn.Module):
         answers = self.head(torch.cat([cells.flatten(0, 1).index_select(0, asked), others]))
         logits = answers.index_select(0, reading)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return logits.masked_fill(~self.allowed[layout.attribute[row, element]], -torch.inf)
+        return logits.masked_fill(~self.allowed[attribute], -torch.inf)
 
     def _first_register(self, shape: GridShape, seen: Visibility) -> Tensor:
         """int64 ``[3]``: which register or reader answers for the direction, the return and the action of step 0."""
@@ -186,19 +184,21 @@ class GridTransformer(nn.Module):
         return torch.tensor([0, answers.get(Attribute.RETURN, 0), answers.get(Attribute.ACTION, 0)], device=seen.keys.device)
 
 
-def whose_cells(cells: Tensor, seen: Visibility) -> list[tuple[Tensor, Tensor]]:
-    """Whose cells registers and readers read, see `Reader.forward`; ``cells`` is ``[N, S, D]``."""
-    by_form = cells.unflatten(0, (seen.cells.shape[0], seen.num_forms, -1))
-    own = [(by_form[:, form], seen.cells) for form in range(seen.num_forms)]
-    return own + [_in_form(by_form, form, seen.cells) for form in seen.reader_form.unbind(dim=1)]
+def _in_forms(of_frames: Tensor, seen: Visibility) -> list[Tensor]:
+    """C times ``[B, F, D]`` from ``[M, F, D]``: for each form that of every trajectory, zero where there is no value copy."""
+    if not seen.num_values:
+        return [of_frames]
+    size = len(of_frames) - seen.num_values
+    values = functional.pad(of_frames[size:], (0, 0, 0, 0, 0, size - seen.num_values))
+    return [of_frames[:size], values]
 
 
-def _in_form(by_form: Tensor, form: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-    """``[B, C, F, S, D]`` in one form per frame (int64 ``[B, F]``; `NO_FRAME` shows nothing)."""
-    cells = by_form[:, 0]
-    if by_form.shape[1] > 1:
-        cells = torch.where((form == 1)[..., None, None], by_form[:, 1], cells)
-    return cells, present & (form != NO_FRAME)[..., None]
+def _of_copies(registers: Tensor, seen: Visibility) -> Tensor:
+    """``[N, D]``, the registers of every copy's frames, from registers ``[B, R, D]``."""
+    num_frames = seen.sources.shape[2]
+    queries = registers[:, :num_frames]
+    values = registers[: seen.num_values, num_frames : 2 * num_frames]
+    return torch.cat([queries, values] if seen.num_values else [queries]).flatten(0, 1)
 
 
 class Layer(nn.Module):
@@ -225,12 +225,10 @@ class Layer(nn.Module):
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
         """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
-        normed = self.cell_norm(cells)
-        registers = registers + self.reader(self.register_norm(registers), whose_cells(normed, seen), lasting, seen)
+        normed = lowered(self.cell_norm(cells))
+        registers = registers + self.reader(self.register_norm(registers), views(normed, seen), lasting, seen)
         registers = registers + self.register_think(registers)
-        told = self.tell(registers[:, : seen.num_registers]).flatten(0, 1)
-        absent = None if seen.all_cells else ~seen.cells[:, None].expand(-1, seen.num_forms, -1, -1).flatten(0, 2)
-        cells = cells + self.transport(normed, absent, links) + told[:, None]
+        cells = cells + self.transport(normed, seen.absent, links) + self.tell(_of_copies(registers, seen))[:, None]
         return cells + self.cell_think(cells, mission), registers
 
 

@@ -3,7 +3,7 @@
 Whether a cell matters depends on the mission, and that is a product ("is it red *if* red was asked for"), which sums
 of embeddings cannot express.
 
-Legend: B trajectories, N frames, S cells, W words, D width.
+Legend: B trajectories, M copies of them with N frames in all, S cells, W words, D width.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ class ModulatedFeedForward(nn.Module):
         nn.init.zeros_(self.modulate.bias)
 
     def forward(self, cells: Tensor, mission: Tensor) -> Tensor:
-        """``cells [N, S, D]`` and the ``mission [N, D]`` of each frame's trajectory: ``[N, S, D]``."""
+        """``[N, S, D]``.
+
+        Args:
+            cells: ``[N, S, D]``.
+            mission: ``[M, D]``, where M divides N: each is for the next N/M frames.
+        """
         scale, shift = self.modulate(mission)[:, None].chunk(2, dim=-1)
-        return self.down(functional.gelu(torch.addcmul(shift, self.up(self.norm(cells)), 1 + scale)))
+        hidden = self.up(self.norm(cells)).view(len(mission), -1, scale.shape[-1])
+        return self.down(functional.gelu(torch.addcmul(shift, hidden, 1 + scale))).view_as(cells)

@@ -4,20 +4,57 @@ values of actions and returns.
 There is one query per frame and many cells, so the projections of keys and values are applied to the query and to the
 result instead of to every cell: the same attention for a fraction of the work.
 
-Legend: B trajectories, F frames, C forms of each, S cells, R = C*F + Q*F registers and readers, K = C*F + U keys (U of
-them, words and tokens, are the same at every layer), H heads, D width.
+Legend: B trajectories, P of them with a value copy, F frames, C forms, S cells, R = C*F + Q*F registers and readers,
+K = C*F + U keys (U of them, words and tokens, are the same at every layer), H heads, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from anyorder.models.grid.visibility import NO_TIME, Visibility
+from anyorder.models.grid.visibility import NO_FRAME, Visibility
 
 MAX_STEPS_APART = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """The cells that F of the registers or readers of some trajectories look at.
+
+    Attributes:
+        cells: ``[b, F, S, D]``, of b trajectories.
+        visible: bool ``[b, F, S]``.
+    """
+
+    cells: Tensor
+    visible: Tensor
+
+
+def views(cells: Tensor, seen: Visibility) -> list[list[Views]]:
+    """For each form and each kind of readers, what they look at, of some trajectories after others from the first one on; those
+    that are left out have no such form. ``cells`` is ``[M*F, S, D]``."""
+    size, num_values = len(seen.cells), seen.num_values
+    queries, values = cells.unflatten(0, (size + num_values, -1)).split([size, num_values])
+    found = [[Views(queries, seen.cells)]]
+    if num_values:
+        found.append([Views(values, seen.cells[:num_values])])
+    for form in seen.reader_form.unbind(dim=1):
+        visible = seen.cells & (form != NO_FRAME)[..., None]
+        parts = [Views(queries[num_values:], visible[num_values:])] if num_values < size else []
+        if num_values:
+            parts.insert(0, Views(_in_form(queries, values, form[:num_values]), visible[:num_values]))
+        found.append(parts)
+    return found
+
+
+def _in_form(queries: Tensor, values: Tensor, form: Tensor) -> Tensor:
+    """``[P, F, S, D]`` in one form per frame (int64 ``[P, F]``), whatever it is at `NO_FRAME`."""
+    in_queries = form == 0
+    return torch.where(in_queries[..., None, None], queries[: len(form)], values) if bool(in_queries.any()) else values
 
 
 class Reader(nn.Module):
@@ -39,19 +76,12 @@ class Reader(nn.Module):
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
     @torch.compiler.disable  # torch 2.13 fails on the sizes that it derives (Invalid ranges [0:-1])
-    def forward(
-        self,
-        registers: Tensor,
-        cells: Sequence[tuple[Tensor, Tensor]],
-        lasting: Tensor,
-        seen: Visibility,
-    ) -> Tensor:
+    def forward(self, registers: Tensor, looks: Sequence[Sequence[Views]], lasting: Tensor, seen: Visibility) -> Tensor:
         """What each register and reader reads.
 
         Args:
             registers: ``[B, R, D]``.
-            cells: pairs of the cells that are read, ``[B, n, S, D]``, and bool ``[B, n, S]``, True where they are present. Each
-                pair is for the next n of the R registers and readers; together the pairs are for all R.
+            looks: `views` of the cells that are read.
             lasting: ``[B, U, D]``, words and tokens.
             seen: who may see what.
 
@@ -60,31 +90,50 @@ class Reader(nn.Module):
         """
         batch, num, width = registers.shape
         cell_query = self.cell_query(registers).view(batch, num, self.num_heads, width) * width**-0.5
-        parts = cell_query.split([len(mask[0]) for _, mask in cells], dim=1)
-        cell_scores = torch.cat(
-            [
-                (query @ read.transpose(2, 3)).masked_fill(~mask[:, :, None], -torch.inf)
-                for query, (read, mask) in zip(parts, cells)
-            ],
-            dim=1,
+        cell_scores = _look(
+            looks,
+            cell_query,
+            lambda query, view: (query @ view.cells.transpose(2, 3)).masked_fill(~view.visible[:, :, None], -torch.inf),
+            -torch.inf,
         )
 
         others = torch.cat([registers[:, : seen.num_registers], lasting], dim=1)
         keys, values = self.keys_values(others).view(batch, -1, 2, self.num_heads, width // self.num_heads).unbind(2)
         query = self.query(registers).view(batch, num, self.num_heads, -1) * (width // self.num_heads) ** -0.5
-        other_scores = torch.einsum("brhd,bkhd->brhk", query, keys) + self._bias(seen)
+        bias = self._bias(seen)  # of one block of frames, the same for all
+        other_scores = torch.einsum("brhd,bkhd->brhk", query, keys)
+        other_scores = (other_scores.unflatten(1, (-1, len(bias))) + bias).flatten(1, 2)
         other_scores = other_scores.masked_fill(~seen.keys[:, :, None], -torch.inf)
 
         # Attention may also go to nothing: some orders show some registers and readers nothing at all.
         nothing = cell_scores.new_zeros(*cell_scores.shape[:3], 1)
         weights = torch.cat([cell_scores, other_scores, nothing], dim=-1).softmax(dim=-1)
         on_cells, on_others, _ = weights.split([cell_scores.shape[-1], others.shape[1], 1], dim=-1)
-        parts = on_cells.split([len(mask[0]) for _, mask in cells], dim=1)
-        from_cells = torch.cat([part @ read for part, (read, _) in zip(parts, cells)], dim=1)
+        from_cells = _look(looks, on_cells, lambda weight, view: weight @ view.cells, 0.0)
         from_others = torch.einsum("brhk,bkhd->brhd", on_others, values)
         return self.cell_value(from_cells.flatten(2)) + self.out(from_others.flatten(2))
 
     def _bias(self, seen: Visibility) -> Tensor:
-        """``[R, H, K]``: learned by distance in time; zero for words, which have none."""
-        apart = (seen.key_time - seen.time[:, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
-        return self.time_bias[:, apart].transpose(0, 1).masked_fill(seen.key_time == NO_TIME, 0.0)
+        """``[F, H, K]``: learned by distance in time, the same for every register and reader of a step; zero for words, which
+        have none."""
+        num_frames = seen.sources.shape[2]
+        step = torch.arange(num_frames, device=self.time_bias.device)
+        apart = (step - step[:, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
+        by_step = self.time_bias.index_select(1, apart.flatten()).unflatten(1, apart.shape).transpose(0, 1)
+        of_words = by_step.new_zeros(*by_step.shape[:2], seen.words.shape[1])
+        blocks = seen.num_registers // num_frames
+        return torch.cat([by_step] * blocks + [of_words] + [by_step] * len(seen.tokens), dim=2)
+
+
+def _look(looks: Sequence[Sequence[Views]], of_each: Tensor, look: Callable[[Tensor, Views], Tensor], without: float) -> Tensor:
+    """``[B, R, ...]``: what ``look`` finds with each one's part of ``of_each`` (``[B, R, ...]``) in what it looks at, and
+    ``without`` where there is nothing to look at."""
+    found = []
+    for part, parts in zip(of_each.chunk(len(looks), dim=1), looks):
+        sizes = [len(view.cells) for view in parts]
+        by_rows = [look(rows, view) for rows, view in zip(part[: sum(sizes)].split(sizes), parts)]
+        missing = len(part) - sum(sizes)
+        if missing:
+            by_rows.append(by_rows[0].new_full((missing, *by_rows[0].shape[1:]), without))
+        found.append(torch.cat(by_rows))
+    return torch.cat(found, dim=1)

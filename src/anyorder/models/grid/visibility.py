@@ -10,8 +10,11 @@ Frames, registers and readers stand at a level (see `anyorder.masking.order.own_
 level or below; where the value form of a frame can be seen, its query form is not looked at. A transition *symbol* is
 the action between two frames as a viewer may see it: the action's value, or `UNKNOWN_ACTION`.
 
-Legend: B trajectories, F frames, C forms of each (1: queries only, 2: queries, then values), S cells, W mission words,
-Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
+The frames of a trajectory in one form are a *copy* of it. Not every trajectory needs a copy that shows values (see
+`needs_values`); those that do stand first in a batch, so all query copies, followed by the value copies, are M copies.
+
+Legend: B trajectories, P of them (the first ones) with a value copy, M = B + P copies, F frames, C forms (1 if P = 0, else 2),
+S cells, W mission words, Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
 """
 
 from __future__ import annotations
@@ -28,7 +31,6 @@ from anyorder.masking.order import NEVER, Order, Role, own_level, value_level
 UNKNOWN_ACTION = NUM_VALUES[Attribute.ACTION]
 NUM_SYMBOLS = UNKNOWN_ACTION + 1
 NO_FRAME = -1
-NO_TIME = -1
 SINGLES = {Attribute.ACTION: GridShape.actions, Attribute.RETURN: GridShape.returns}
 """The attributes that have one element per step, and how to take these elements from a row."""
 
@@ -38,25 +40,23 @@ class Visibility:
     """What may be seen by whom. Boolean tensors are True where it may be seen.
 
     Attributes:
-        num_forms: C.
+        num_values: P.
         cells: bool ``[B, F, S]``; the cell is in the input (as a value or as the mask symbol).
-        all_cells: True if no cell of any existing frame is dropped, so that nobody needs to look at ``cells``.
-        sources: int64 ``[2, B, C, F]``; number, below B*C*F, of the frame before, and of the frame after, in the form that
+        absent: bool ``[M*F, S]``, the opposite for all copies; None if no cell of any existing frame is dropped.
+        sources: int64 ``[2, M, F]``; number, below M*F, of the frame before, and of the frame after, in the form that
             this frame may see, or `NO_FRAME`.
-        symbols: int64 ``[2, B, C, F]``; the transition before, and the one after the frame, as the frame sees it.
+        symbols: int64 ``[2, M, F]``; the transition before, and the one after the frame, as the frame sees it.
         readers: which kinds of readers there are.
         reader_form: int64 ``[B, Q, F]``; the form in which a reader sees the frame of its step, or `NO_FRAME`.
         reader_symbol: int64 ``[B, Q, F]``; the transition before that frame, as the reader sees it.
         tokens: which kinds of values are tokens.
         keys: bool ``[B, R, K]``; what registers and readers may see: registers, then words, then tokens.
-        time: int64 ``[R]``, the step of each register and reader.
-        key_time: int64 ``[K]``, the step of what they look at; `NO_TIME` for words.
         words: bool ``[B, W]``.
     """
 
-    num_forms: int
+    num_values: int
     cells: Tensor
-    all_cells: bool
+    absent: Tensor | None
     sources: Tensor
     symbols: Tensor
     readers: tuple[Attribute, ...]
@@ -64,14 +64,16 @@ class Visibility:
     reader_symbol: Tensor
     tokens: tuple[Attribute, ...]
     keys: Tensor
-    time: Tensor
-    key_time: Tensor
     words: Tensor
 
     @property
     def num_registers(self) -> int:
         """C*F: registers come first among those that look, and among the keys."""
-        return self.sources.shape[2] * self.sources.shape[3]
+        return (1 + bool(self.num_values)) * self.sources.shape[2]
+
+    def copies(self, tensor: Tensor) -> Tensor:
+        """``[M, ...]``: for each copy, what ``tensor`` (``[B, ...]``) says about its trajectory."""
+        return torch.cat([tensor, tensor[: self.num_values]]) if self.num_values else tensor
 
 
 @torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
@@ -92,47 +94,45 @@ def needs_values(layout: GridLayout, order: Order) -> Tensor:
 
 
 @torch.compiler.disable
-def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int) -> Visibility:
+def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: int) -> Visibility:
     """Work out who may see what.
 
     Args:
         actions: int64 ``[B, F]``, the true actions 0..6 (anything at padding).
         layout: of the batch.
         order: roles and ranks, checked by `needs_values`.
-        num_forms: C; 2 where `needs_values`.
+        num_values: P, at least those that `needs_values`.
     """
-    shape, frames = layout.grid, _Frames.of(layout.grid, order, num_forms)
+    shape, frames = layout.grid, _Frames.of(layout.grid, order, num_values)
     asked = {a: bool((of(shape, order.roles) == Role.TARGET).any()) for a, of in SINGLES.items()}
     levels = {a: value_level(of(shape, order.roles), of(shape, order.ranks)) for a, of in SINGLES.items()}
     readers = tuple(a for a in SINGLES if asked[a])
     tokens = tuple(a for a in SINGLES if bool((levels[a] < NEVER).any()))
     none = frames.level[:, :0]
     reader_level = torch.cat([none] + [own_level(SINGLES[a](shape, order.ranks)) for a in readers], dim=1)
-    looking = torch.cat([frames.looking().flatten(1), reader_level], dim=1)
+    looking = torch.cat([*frames.levels(), reader_level], dim=1)
     by_reader = reader_level.unflatten(1, (len(readers), shape.num_frames))
     token_level = torch.cat([none] + [levels[a] for a in tokens], dim=1)
 
     def transition(action: Tensor, level: Tensor, own: Tensor) -> Tensor:
-        return torch.where(level[:, None] <= own, action[:, None], UNKNOWN_ACTION)
+        return torch.where(level <= own, action, UNKNOWN_ACTION)
+
+    def of_copies(action: Tensor, level: Tensor) -> Tensor:
+        return transition(frames.copies(action), frames.copies(level), frames.looking())
 
     before = _shift(actions, 1, UNKNOWN_ACTION), _shift(levels[Attribute.ACTION], 1, NEVER)
     words = shape.words(order.roles) != Role.DROPPED
     cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
-    step = torch.arange(shape.num_frames, device=actions.device)
+    all_cells = bool((cells | ~shape.frames(layout.present)[..., :1]).all())
     return Visibility(
-        num_forms=num_forms,
+        num_values=num_values,
         cells=cells,
-        all_cells=bool((cells | ~shape.frames(layout.present)[..., :1]).all()),
+        absent=None if all_cells else ~frames.copies(cells).flatten(0, 1),
         sources=torch.stack([frames.neighbour(1), frames.neighbour(-1)]),
-        symbols=torch.stack(
-            [
-                transition(*before, frames.looking()),
-                transition(actions, levels[Attribute.ACTION], frames.looking()),
-            ]
-        ),
+        symbols=torch.stack([of_copies(*before), of_copies(actions, levels[Attribute.ACTION])]),
         readers=readers,
         reader_form=frames.form(by_reader),
-        reader_symbol=transition(*before, by_reader),
+        reader_symbol=transition(before[0][:, None], before[1][:, None], by_reader),
         tokens=tokens,
         keys=torch.cat(
             [
@@ -141,10 +141,6 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_forms: int
                 token_level[:, None] <= looking[..., None],
             ],
             dim=2,
-        ),
-        time=step.repeat(num_forms + len(readers)),
-        key_time=torch.cat(
-            [step.repeat(num_forms), torch.full_like(words[0], NO_TIME, dtype=step.dtype), step.repeat(len(tokens))]
         ),
         words=words,
     )
@@ -159,23 +155,38 @@ class _Frames:
         exists: bool ``[B, F]``; True where something of the observation is not dropped.
         has_values: bool ``[B, F]``; True where there is a value form. Even a frame without targets needs one beside
             frames with some: its query form has seen their mask symbols.
-        num_forms: C.
+        num_values: P.
     """
 
     level: Tensor
     exists: Tensor
     has_values: Tensor
-    num_forms: int
+    num_values: int
 
     @classmethod
-    def of(cls, shape: GridShape, order: Order, num_forms: int) -> _Frames:
+    def of(cls, shape: GridShape, order: Order, num_values: int) -> _Frames:
         roles = shape.observations(order.roles)
         exists = (roles != Role.DROPPED).any(dim=-1)
-        return cls(own_level(shape.observations(order.ranks)[..., 0]), exists, exists & (num_forms > 1), num_forms)
+        has_values = exists.clone()
+        has_values[num_values:] = False
+        return cls(own_level(shape.observations(order.ranks)[..., 0]), exists, has_values, num_values)
+
+    @property
+    def num_forms(self) -> int:
+        """C."""
+        return 1 + bool(self.num_values)
+
+    def levels(self) -> list[Tensor]:
+        """C times int32 ``[B, F]``: the levels from which the forms look."""
+        return [self.level + form for form in range(self.num_forms)]
+
+    def copies(self, tensor: Tensor) -> Tensor:
+        """See `Visibility.copies`."""
+        return torch.cat([tensor, tensor[: self.num_values]])
 
     def looking(self) -> Tensor:
-        """int32 ``[B, C, F]``: the levels from which the frames look."""
-        return torch.stack([self.level, self.level + 1], dim=1)[:, : self.num_forms]
+        """int32 ``[M, F]``: the levels from which the copies of frames look."""
+        return torch.cat([self.level, self.level[: self.num_values] + 1])
 
     def form(self, looking: Tensor) -> Tensor:
         """int64 ``[B, any, F]``: 0 or 1, the form in which a viewer at level ``looking`` (int32 ``[B, any, F or 1]``) sees each
@@ -185,14 +196,14 @@ class _Frames:
         return torch.where(sees_values, 1, torch.where(sees_query, 0, NO_FRAME))
 
     def neighbour(self, by: int) -> Tensor:
-        """int64 ``[B, C, F]``: the number of the frame at t - ``by``, in the form that frame t may see."""
+        """int64 ``[M, F]``: the number of the frame at t - ``by``, in the form that frame t may see."""
         level, exists, has_values = (_shift(t, by, 0) for t in (self.level, self.exists, self.has_values))
-        there = _Frames(level, exists, has_values, self.num_forms)
-        form = there.form(self.looking())
+        there = _Frames(self.copies(level), self.copies(exists), self.copies(has_values), num_values=0)
+        form = there.form(self.looking()[:, None])[:, 0]
         batch, frames = self.level.shape
-        row, step = torch.arange(batch, device=form.device)[:, None, None], torch.arange(frames, device=form.device)
-        number = (row * self.num_forms + form) * frames + step - by
-        return torch.where((form != NO_FRAME) & self.exists[:, None], number, NO_FRAME)
+        row, step = torch.arange(batch, device=form.device)[:, None], torch.arange(frames, device=form.device)
+        number = (self.copies(row) + form * batch) * frames + step - by
+        return torch.where((form != NO_FRAME) & self.copies(self.exists), number, NO_FRAME)
 
     def registers(self, looking: Tensor) -> Tensor:
         """bool ``[B, R, C*F]``: the registers that those at levels ``looking`` (int32 ``[B, R]``) may see."""
