@@ -1,10 +1,11 @@
 """Prints how long each strategy takes to draw an order, and which share of an update that is, on one thread.
 
-Run with ``python benchmarks/orders.py``. Figures are medians; compare only figures of one run.
+Run with ``python benchmarks/orders.py``; ``--little`` takes some seconds. Figures are medians; compare only figures of one run.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -100,6 +101,9 @@ def seconds_per_update(data: EncodedTrajectories, vocabulary: GridVocabulary, in
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--little", action="store_true", help="a few draws only")
+    repeats = 6 if options.parse_args().little else 50
     torch.set_num_threads(1)
     trajectories = list(ExpertSource("BabyAI-GoToRedBall-v0", num_processes=1)(range(200)))
     vocabulary = GridVocabulary.of(trajectories)
@@ -112,7 +116,9 @@ def main() -> None:
         f" an update takes {1e3 * update:.1f} ms"
     )
     for name, strategy in strategies().items():
-        seconds = median_seconds(lambda number, name=name, strategy=strategy: strategy(layout, stream(0, name, number)), 50)
+        seconds = median_seconds(
+            lambda number, name=name, strategy=strategy: strategy(layout, stream(0, name, number)), repeats
+        )
         print(f"{name:22} {1e3 * seconds:5.2f} ms  {seconds / update:5.1%}")
 
 
