@@ -10,12 +10,9 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build.runs import refuse_other_run, training_job, with_precision, write_config
 from anyorder.config import RunConfig
 from anyorder.locks import locked
 from anyorder.options import parse, parser
-from anyorder.training.launch import launch
-from anyorder.training.trainer import train
 
 
 def train_parser() -> ArgumentParser:
@@ -37,6 +34,9 @@ def train_command(arguments: Sequence[str]) -> None:
 
 def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
+    from anyorder.build.runs import refuse_other_run, with_precision  # these imports take seconds
+    from anyorder.training.launch import launch
+
     with locked(folder, "checkpoints") if _is_main_process() else nullcontext():
         config = with_precision(config, folder)
         refuse_other_run(config, folder, resume)
@@ -50,6 +50,9 @@ def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
 
 def _train(config: RunConfig, folder: Path, resume: bool) -> None:
     """What every process of the run does."""
+    from anyorder.build.runs import training_job, write_config
+    from anyorder.training.trainer import train
+
     job = training_job(config, folder, resume)  # first, so that nothing is written if something is wrong
     if _is_main_process():
         write_config(config, folder)

@@ -14,6 +14,7 @@ from typing import Any, Generic
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -24,6 +25,7 @@ from anyorder.elements.layout import Kind, LayoutT
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
+from anyorder.models.compiling import compiled
 from anyorder.models.contract import Model
 from anyorder.seeding import stream
 from anyorder.training.divided import prepare
@@ -83,6 +85,8 @@ def train(job: Job[LayoutT]) -> dict[str, float]:
     """
     # Training changes no buffers of the model, so there is nothing to broadcast before every pass.
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+    if is_initialized():  # by an earlier run of this process, perhaps in another precision
+        AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
     assert isinstance(job.model, nn.Module)  # as `Model` says, but its type cannot
     model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
@@ -107,7 +111,7 @@ class _Run(Generic[LayoutT]):
 
     def __init__(self, job: Job[LayoutT], accelerator: Accelerator, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.job, self.accelerator, self.model, self.optimizer = job, accelerator, model, optimizer
-        self.forward = torch.compile(model, dynamic=True) if job.config.compile else model
+        self.forward = compiled(model) if job.config.compile else model
         self.peak_rates = [group["lr"] for group in optimizer.param_groups]
         self.updates = plan_updates(job.train, job.budget, job.config)
         self.best = -1.0

@@ -20,6 +20,7 @@ from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary, check_
 from anyorder.elements.layout import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
+from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.precision import lowered
@@ -133,7 +134,7 @@ class GridTransformer(nn.Module):
                 " a higher model.max_words"
             )
 
-    @torch.compiler.disable  # see `visibility`
+    @uncompiled  # see `visibility`
     def _symbols(self, values: Tensor, layout: GridLayout, order: Order, num_values: int) -> Tensor:
         """int64 ``[M, E]``: in query copies the value of CONTEXT and the mask symbol of its attribute for HIDDEN and TARGET; in
         value copies the value of a TARGET too."""

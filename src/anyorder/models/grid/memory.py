@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.precision import lowered
 
 
@@ -74,7 +75,7 @@ class Links:
         return past.flatten(0, 1), future.flatten(0, 1)
 
 
-@torch.compiler.disable  # as many rounds as there are frames, another number in every batch
+@uncompiled  # as many rounds as there are frames, another number in every batch
 def link(kernels: Tensor, sources: Tensor, symbols: Tensor, num_silent: int) -> Links:
     """The links of a batch.
 
@@ -143,7 +144,7 @@ class Carried:
     gates: Tensor
 
 
-@torch.compiler.disable
+@uncompiled
 def receive(links: Links, past: Carried, future: Carried) -> tuple[Tensor, Tensor]:
     """What arrives at each frame from its neighbours' memories: from the past, ``[N, H, S, d]``, and from the future,
     ``[Z*F, H, S, d]``.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.visibility import NO_FRAME, Visibility
 
 MAX_STEPS_APART = 64
@@ -75,7 +76,7 @@ class Reader(nn.Module):
         self.out = nn.Linear(width, width)
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
-    @torch.compiler.disable  # torch 2.13 fails on the sizes that it derives (Invalid ranges [0:-1])
+    @uncompiled  # torch 2.13 fails on the sizes that it derives (Invalid ranges [0:-1])
     def forward(self, registers: Tensor, looks: Sequence[Sequence[Views]], lasting: Tensor, seen: Visibility) -> Tensor:
         """What each register and reader reads.
 

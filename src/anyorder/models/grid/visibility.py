@@ -27,6 +27,7 @@ from torch import Tensor
 from anyorder.elements.grid import NUM_VALUES, GridLayout, GridShape
 from anyorder.elements.layout import Attribute
 from anyorder.masking.order import NEVER, Order, Role, own_level, value_level
+from anyorder.models.compiling import uncompiled
 
 UNKNOWN_ACTION = NUM_VALUES[Attribute.ACTION]
 NUM_SYMBOLS = UNKNOWN_ACTION + 1
@@ -76,7 +77,7 @@ class Visibility:
         return torch.cat([tensor, tensor[: self.num_values]]) if self.num_values else tensor
 
 
-@torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
+@uncompiled  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
 def needs_values(layout: GridLayout, order: Order) -> Tensor:
     """bool ``[B]``; True for trajectories in which some element may see the true value of an observation that is asked for.
 
@@ -93,7 +94,7 @@ def needs_values(layout: GridLayout, order: Order) -> Tensor:
     return (asked & (shape.observations(order.ranks)[..., 0] < highest[:, None])).any(dim=1)
 
 
-@torch.compiler.disable
+@uncompiled
 def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: int) -> Visibility:
     """Work out who may see what.
 

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from anyorder.elements.layout import Layout
 from anyorder.masking.order import NEVER, Order, Role, own_level
+from anyorder.models.compiling import uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class TwoCopies:
     asked: Tensor
 
 
-@torch.compiler.disable  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
+@uncompiled  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
 def two_copies(layout: Layout, order: Order) -> TwoCopies:
     """The forms that an order needs and who may attend to whom; see the table above.
 
