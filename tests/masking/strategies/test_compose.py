@@ -8,6 +8,7 @@ import torch
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Attribute, Kind
+from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import (
@@ -130,7 +131,7 @@ def test_a_draw_with_nothing_left_is_made_again(draws, assert_share):
 def test_a_restriction_that_leaves_nothing_is_refused(tiny):
     with pytest.raises(ValueError, match="widen the restriction"):
         Only(NextStep(), steps=(5, 9))(tiny([6, 2]), seeded())
-    with pytest.raises(ValueError, match="nothing hidden"):
+    with pytest.raises(AnyOrderError, match="nothing hidden"):
         Only(NextAction(), kinds=[Kind.OBSERVATION])(tiny([2]), seeded())
 
 

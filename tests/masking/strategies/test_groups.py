@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyorder.elements.layout import Attribute, Kind
+from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import ActionsOnly, AttributeWise, Cell, Mixed, ObservationsOnly, Token, Unit
@@ -174,5 +175,5 @@ def test_a_very_low_rate_hides_one_action_of_three_each_equally_often(draws, ass
 
 
 def test_a_rate_of_zero_is_refused_rather_than_forced(tiny):
-    with pytest.raises(ValueError, match="nothing hidden"):
+    with pytest.raises(AnyOrderError, match="nothing hidden"):
         ActionsOnly(fixed(0.0))(tiny([2]), seeded())
