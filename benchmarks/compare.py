@@ -42,18 +42,6 @@ def main() -> None:
     settings = [*fixed, "--training.num_updates", str(chosen.updates), *chosen.train.split()]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        run(
-            HERE,
-            "collect",
-            "--num_episodes",
-            "400",
-            "--num_validation",
-            "5",
-            "--num_test",
-            "1",
-            "--output_dir",
-            f"{folder}/data",
-        )
         versions = [HERE] if len(chosen.commits) < 2 else []
         for number, commit in enumerate(chosen.commits):
             source = folder / f"source_{number}"
@@ -61,6 +49,9 @@ def main() -> None:
             archive = subprocess.run(["git", "archive", commit, "src"], cwd=HERE, check=True, capture_output=True).stdout
             subprocess.run(["tar", "-x"], cwd=source, input=archive, check=True)
             versions.insert(number, source)
+        # By the first version: later ones read the data sets of earlier ones.
+        sizes = ["--num_episodes", "400", "--num_validation", "5", "--num_test", "1"]
+        run(versions[0], "collect", *sizes, "--output_dir", str(folder / "data"))
         rates: list[list[float]] = []
         print("frames/s of the first and of the second version, and how much faster the second one is")
         for number in range(chosen.rounds):
