@@ -11,7 +11,6 @@ import torch
 import toy_levels as levels_of_users
 from toy_conversations import byte_level, wordpiece
 
-from anyorder.build import runs
 from anyorder.config import ModelConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import EncodedTrajectories
@@ -24,8 +23,6 @@ from anyorder.types import Trajectory
 from minigrid.minigrid_env import MiniGridEnv  # isort: skip  (after anyorder.envs, which silences what it prints)
 
 torch.set_num_threads(1)
-# Runs that leave their precision open get the same one on every machine; Accelerate allows one per process, too.
-runs.quickest_precision = lambda: "no"
 
 pytest_plugins = ["browser"]
 

@@ -169,8 +169,8 @@ class TrainingConfig:
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
         object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
-        mixed_precision: of products: ``no`` (float32), ``bf16``, ``fp16``, or ``auto``: ``bf16`` where a measurement at the
-            start finds it much faster, else ``no``; the run's ``config.yaml`` says which. Weights stay as they are.
+        mixed_precision: ``no``, ``bf16`` or ``fp16``. On a CPU ``bf16`` pays only where many batches have the same shape, on
+            processors made for it.
         compile: run the model through torch.compile.
         num_processes: processes that share each batch on a CPU; null starts one per core, up to 4 (one process if
             there is a GPU; for several GPUs use ``accelerate launch``).
@@ -193,7 +193,7 @@ class TrainingConfig:
     max_grad_norm: float = 1.0
     balance: Literal["kind", "target", "rate"] = "kind"
     object_weight: float = 3.0
-    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
     num_processes: int | None = None
     num_threads: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from anyorder.masking.expressions import strategy_from
 from anyorder.masking.schedules import schedule_from
 from anyorder.masking.strategies import Strategy
 from anyorder.masking.strategies.groups import OF_FRAMES
-from anyorder.training.precision import quickest_precision
 from anyorder.training.trainer import Job
 
 CONFIG_FILE = "config.yaml"
@@ -31,7 +30,6 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     Raises:
         AnyOrderError: when the data set or a setting does not fit.
     """
-    config = with_precision(config, folder)
     strategy_at = strategy_schedule(config.masking)
     if config.language_model is None:
         return grid_job(config, folder, strategy_at, resume)
@@ -54,18 +52,6 @@ def refuse_other_run(config: RunConfig, folder: Path, resume: bool) -> None:
             f"{path} differs from the configuration given ({'; '.join(found)}); resume with the configuration that the run was"
             " started with"
         )
-
-
-def with_precision(config: RunConfig, folder: Path) -> RunConfig:
-    """The configuration with a precision in the place of ``auto``: that of the run in the folder, if there is one, else the
-    quickest."""
-    if config.training.mixed_precision != "auto":
-        return config
-    earlier = read_yaml(folder / CONFIG_FILE) if (folder / CONFIG_FILE).exists() else None
-    training = earlier.get("training") if isinstance(earlier, dict) else None
-    found = training.get("mixed_precision") if isinstance(training, dict) else None
-    chosen = found if found in ("no", "bf16", "fp16") else quickest_precision()
-    return replace(config, training=replace(config.training, mixed_precision=chosen))
 
 
 def write_config(config: RunConfig, folder: Path) -> None:

@@ -34,11 +34,10 @@ def train_command(arguments: Sequence[str]) -> None:
 
 def run_training(config: RunConfig, folder: Path, resume: bool = False) -> None:
     """Train as the configuration says; the checkpoints are in ``folder/checkpoints``."""
-    from anyorder.build.runs import refuse_other_run, with_precision  # these imports take seconds
+    from anyorder.build.runs import refuse_other_run  # these imports take seconds
     from anyorder.training.launch import launch
 
     with locked(folder, "checkpoints") if _is_main_process() else nullcontext():
-        config = with_precision(config, folder)
         refuse_other_run(config, folder, resume)
         try:
             launch(partial(_train, config, folder, resume), config.training.num_processes, config.training.num_threads)

@@ -21,7 +21,7 @@ import torch
 
 from anyorder.build.collecting import CollectOptions
 from anyorder.build.judging import evaluated
-from anyorder.build.runs import refuse_other_run, training_job, with_precision, write_config
+from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.files import differences, read_json, read_result, write_json, write_result
@@ -151,10 +151,9 @@ def _trusts_code(run: Run) -> bool:
 
 def _train_and_judge(run: Run) -> None:
     started = time.monotonic()
-    config = with_precision(run.config, run.folder)
-    refuse_other_run(config, run.folder, resume=True)
-    job = training_job(config, run.folder, resume=True)
-    write_config(config, run.folder)
+    refuse_other_run(run.config, run.folder, resume=True)
+    job = training_job(run.config, run.folder, resume=True)
+    write_config(run.config, run.folder)
     if run.curve_episodes:
         judged = run.arm.evaluation
         played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, judged.temperature, judged.tried_penalty)
