@@ -106,6 +106,21 @@ def test_a_mixture_of_one_and_two_forms_keeps_every_answer_in_its_place(make_bat
 
 
 @pytest.mark.parametrize("order_of", [permuted, imitate, lambda layout: reconstruct(layout, layout.step == 1)])
+def test_a_long_episode_in_blocks_is_what_it_is_in_one(make_batch, make_model, order_of, monkeypatch):
+    batch, model = make_batch([6, 4, 7], view=(2, 2)), make_model((2, 2))
+    order = order_of(batch.layout)
+
+    def answered():
+        logits = model(batch.values, batch.layout, order)
+        gradients = torch.autograd.grad(logits.softmax(dim=-1)[:, ::2].sum(), list(model.parameters()), allow_unused=True)
+        return [logits, *(gradient for gradient in gradients if gradient is not None)]
+
+    whole = answered()
+    monkeypatch.setattr("anyorder.models.grid.visibility.STEPS_PER_BLOCK", 3)
+    torch.testing.assert_close(answered(), whole)
+
+
+@pytest.mark.parametrize("order_of", [permuted, imitate, lambda layout: reconstruct(layout, layout.step == 1)])
 def test_low_precision_answers_nearly_the_same(make_batch, make_model, order_of):
     batch, model = make_batch([3, 2, 4, 1], view=(2, 2)), make_model((2, 2)).float()
     order = order_of(batch.layout)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from anyorder.models.compiling import uncompiled
-from anyorder.models.grid.visibility import NO_FRAME, Visibility
+from anyorder.models.grid.visibility import NO_FRAME, Block, Visibility
 
 MAX_STEPS_APART = 64
 
@@ -101,29 +101,51 @@ class Reader(nn.Module):
         others = torch.cat([registers[:, : seen.num_registers], lasting], dim=1)
         keys, values = self.keys_values(others).view(batch, -1, 2, self.num_heads, width // self.num_heads).unbind(2)
         query = self.query(registers).view(batch, num, self.num_heads, -1) * (width // self.num_heads) ** -0.5
-        bias = self._bias(seen)  # of one block of frames, the same for all
-        other_scores = torch.einsum("brhd,bkhd->brhk", query, keys)
-        other_scores = (other_scores.unflatten(1, (-1, len(bias))) + bias).flatten(1, 2)
-        other_scores = other_scores.masked_fill(~seen.keys[:, :, None], -torch.inf)
+        found = [
+            self._attend(
+                cell_scores[:, block.looking],
+                torch.einsum("brhd,bkhd->brhk", query[:, block.looking], keys[:, block.seen]) + self._bias(seen, block),
+                seen.keys[:, block.looking][:, :, block.seen],
+                values[:, block.seen],
+            )
+            for block in seen.blocks
+        ]
+        on_cells, from_others = found[0]
+        if len(found) > 1:
+            every = torch.arange(num, device=registers.device)
+            place = torch.cat([every[block.looking] for block in seen.blocks]).argsort()
+            on_cells, from_others = (torch.cat(parts, dim=1).index_select(1, place) for parts in zip(*found))
+        from_cells = _look(looks, on_cells, lambda weight, view: weight @ view.cells, 0.0)
+        return self.cell_value(from_cells.flatten(2)) + self.out(from_others.flatten(2))
 
+    @staticmethod
+    def _attend(cell_scores: Tensor, other_scores: Tensor, visible: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights of the cells, ``[B, r, H, S]``, and what is read from r registers' k keys, ``[B, r, H, d]``.
+
+        Args:
+            cell_scores: ``[B, r, H, S]``.
+            other_scores: ``[B, r, H, k]``.
+            visible: bool ``[B, r, k]``.
+            values: ``[B, k, H, d]``.
+        """
+        other_scores = other_scores.masked_fill(~visible[:, :, None], -torch.inf)
         # Attention may also go to nothing: some orders show some registers and readers nothing at all.
         nothing = cell_scores.new_zeros(*cell_scores.shape[:3], 1)
         weights = torch.cat([cell_scores, other_scores, nothing], dim=-1).softmax(dim=-1)
-        on_cells, on_others, _ = weights.split([cell_scores.shape[-1], others.shape[1], 1], dim=-1)
-        from_cells = _look(looks, on_cells, lambda weight, view: weight @ view.cells, 0.0)
-        from_others = torch.einsum("brhk,bkhd->brhd", on_others, values)
-        return self.cell_value(from_cells.flatten(2)) + self.out(from_others.flatten(2))
+        on_cells, on_others, _ = weights.split([cell_scores.shape[-1], other_scores.shape[-1], 1], dim=-1)
+        return on_cells, torch.einsum("brhk,bkhd->brhd", on_others, values)
 
-    def _bias(self, seen: Visibility) -> Tensor:
-        """``[F, H, K]``: learned by distance in time, the same for every register and reader of a step; zero for words, which
+    def _bias(self, seen: Visibility, block: Block) -> Tensor:
+        """``[r, H, k]``: learned by distance in time, the same for every register and reader of a step; zero for words, which
         have none."""
         num_frames = seen.sources.shape[2]
         step = torch.arange(num_frames, device=self.time_bias.device)
-        apart = (step - step[:, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
+        apart = (step - step[block.steps, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
         by_step = self.time_bias.index_select(1, apart.flatten()).unflatten(1, apart.shape).transpose(0, 1)
         of_words = by_step.new_zeros(*by_step.shape[:2], seen.words.shape[1])
-        blocks = seen.num_registers // num_frames
-        return torch.cat([by_step] * blocks + [of_words] + [by_step] * len(seen.tokens), dim=2)
+        forms = seen.num_registers // num_frames
+        bias = torch.cat([by_step] * forms + [of_words] + [by_step] * len(seen.tokens), dim=2)[:, :, block.seen]
+        return bias.repeat(forms + len(seen.readers), 1, 1)
 
 
 def _look(looks: Sequence[Sequence[Views]], of_each: Tensor, look: Callable[[Tensor, Views], Tensor], without: float) -> Tensor:

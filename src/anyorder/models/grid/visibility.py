@@ -36,6 +36,25 @@ SINGLES = {Attribute.ACTION: GridShape.actions, Attribute.RETURN: GridShape.retu
 """The attributes that have one element per step, and how to take these elements from a row."""
 
 
+STEPS_PER_BLOCK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some successive steps' registers and readers, and what at least one of them may see: attention over a long episode is
+    computed block by block, since few of the keys can be seen.
+
+    Attributes:
+        steps: of the frames.
+        looking: int64 ``[r]``, which of the R; or all of them.
+        seen: int64 ``[k]``, which of the K; or all of them.
+    """
+
+    steps: slice
+    looking: Tensor | slice
+    seen: Tensor | slice
+
+
 @dataclass(frozen=True, eq=False)
 class Visibility:
     """What may be seen by whom. Boolean tensors are True where it may be seen.
@@ -52,6 +71,7 @@ class Visibility:
         reader_symbol: int64 ``[B, Q, F]``; the transition before that frame, as the reader sees it.
         tokens: which kinds of values are tokens.
         keys: bool ``[B, R, K]``; what registers and readers may see: registers, then words, then tokens.
+        blocks: the parts in which they look.
         words: bool ``[B, W]``.
     """
 
@@ -65,6 +85,7 @@ class Visibility:
     reader_symbol: Tensor
     tokens: tuple[Attribute, ...]
     keys: Tensor
+    blocks: list[Block]
     words: Tensor
 
     @property
@@ -124,6 +145,8 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
     before = _shift(actions, 1, UNKNOWN_ACTION), _shift(levels[Attribute.ACTION], 1, NEVER)
     words = shape.words(order.roles) != Role.DROPPED
     cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
+    token_keys = token_level[:, None] <= looking[..., None]
+    keys = torch.cat([frames.registers(looking), words[:, None].expand(-1, looking.shape[1], -1), token_keys], dim=2)
     all_cells = bool((cells | ~shape.frames(layout.present)[..., :1]).all())
     return Visibility(
         num_values=num_values,
@@ -135,16 +158,23 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
         reader_form=frames.form(by_reader),
         reader_symbol=transition(before[0][:, None], before[1][:, None], by_reader),
         tokens=tokens,
-        keys=torch.cat(
-            [
-                frames.registers(looking),
-                words[:, None].expand(-1, looking.shape[1], -1),
-                token_level[:, None] <= looking[..., None],
-            ],
-            dim=2,
-        ),
+        keys=keys,
+        blocks=_blocks(keys, shape.num_frames),
         words=words,
     )
+
+
+def _blocks(keys: Tensor, num_frames: int) -> list[Block]:
+    """The blocks of an episode; a single one of everything if it is short."""
+    if num_frames <= STEPS_PER_BLOCK:
+        return [Block(slice(None), slice(None), slice(None))]
+    step = torch.arange(keys.shape[1], device=keys.device) % num_frames
+    found = []
+    for first in range(0, num_frames, STEPS_PER_BLOCK):
+        looking = ((step >= first) & (step < first + STEPS_PER_BLOCK)).nonzero()[:, 0]
+        seen = keys[:, looking].any(dim=1).any(dim=0).nonzero()[:, 0]
+        found.append(Block(slice(first, first + STEPS_PER_BLOCK), looking, seen))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
