@@ -11,14 +11,16 @@ from torch import nn
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-_called: dict[int, Callable[..., Any]] = {}
+_marked: list[Callable[..., Any]] = []
+_called: list[Callable[..., Any]] = []
 """What is called in the place of each marked function; `compiled` exchanges them."""
 
 
 def uncompiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """The same function, which a model that is `compiled` runs as plain Python."""
     number = len(_called)
-    _called[number] = function
+    _marked.append(function)
+    _called.append(function)
 
     @wraps(function)
     def call(*arguments: Arguments.args, **settings: Arguments.kwargs) -> Result:
@@ -29,6 +31,5 @@ def uncompiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Res
 
 def compiled(model: nn.Module, backend: str = "inductor") -> Callable[..., Any]:
     """The model run through torch.compile, for batches of any size, but for what is `uncompiled`."""
-    for number, function in _called.items():
-        _called[number] = torch.compiler.disable(function)
+    _called[:] = map(torch.compiler.disable, _marked)
     return torch.compile(model, dynamic=True, backend=backend)
