@@ -292,3 +292,9 @@ def test_every_strategy_trains_and_validates_by_itself(data, tmp_path, name):
     strategy = built(STRATEGIES[name], SETTINGS.get(name, {}), RATE)
     scores = train(small_job(data, tmp_path, lambda progress: strategy, num_updates=2, num_validations=1))
     assert math.isfinite(scores["loss"]) and math.isfinite(quality(scores))
+
+
+def test_runs_of_one_process_may_differ_in_precision(make_job):
+    scores = [train(make_job(name, num_epochs=1, mixed_precision=name)) for name in ("no", "bf16", "no")]
+    assert scores[0] == scores[2]
+    assert scores[1]["loss"] == pytest.approx(scores[0]["loss"], rel=0.05) and scores[1] != scores[0]

@@ -206,7 +206,7 @@ def _check(study: Study, path: Path) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return brief(Exception(", ".join(names)))
+    return brief(AnyOrderError(", ".join(names)))  # an error's text is quoted without quotation marks
 
 
 def _is_count(value: Any) -> bool:
