@@ -127,6 +127,8 @@ class _Run(Generic[LayoutT]):
         pauses = Pauses(self.accelerator, self.first_update, total, UPDATES_PER_RECORD, saving_seconds)
         counted_in, visible = self.job.budget.counted_in, self.accelerator.is_main_process
         with stop_signal() as stop, training_progress(total, self.first_update, counted_in, visible) as progress:
+            # The journal is the sign that training has begun: from now on every process heeds a request to stop.
+            self.accelerator.wait_for_everyone()
             journal = Journal(self.job.folder, self.first_update) if visible else None
             if self.unvalidated:  # an interruption came before or into the validation
                 self._finish(self.first_update, journal, stop, stopping=False, saving=True)
