@@ -13,8 +13,7 @@ from toy_conversations import byte_level, wordpiece
 from anyorder.config import ModelConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.elements.text.codec import TextCodec
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.types import Trajectory

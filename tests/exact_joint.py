@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.masking.order import Role, sees_value
 
 

@@ -19,9 +19,9 @@ BASE = {
 """Modules that lie beside the folders, under all of them. The command line finds its commands by name."""
 FLOORS = [
     "envs",
+    "elements",
     "pages",
     "data",
-    "elements",
     "masking",
     "models",
     "inference",

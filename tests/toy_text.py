@@ -3,7 +3,7 @@
 import torch
 from transformers import BertConfig, BertForMaskedLM, ModernBertConfig, ModernBertForMaskedLM
 
-from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.models.language.dream import DreamConfig, DreamModel
 from anyorder.models.language.llada import LLaDAConfig, LLaDAModelLM
@@ -32,7 +32,7 @@ def text_layout(rows, pad_to=0, pad_left=0):
             start += length
     return Layout(
         kind=kind,
-        attribute=torch.full_like(kind, Attribute.WORD),
+        attribute=torch.zeros_like(kind),
         step=step,
         cell=torch.arange(width).expand_as(kind).contiguous(),
         unit=unit,

@@ -1,4 +1,5 @@
-"""What happened in one episode, as immutable records: in a grid (`Trajectory`) or in words (`TextTrajectory`).
+"""What happened in one episode, as immutable records: in a grid (`Trajectory`), in words (`TextTrajectory`), or in any
+environment of Gymnasium (`FieldTrajectory`).
 
 Legend: T actions, T+1 observations, X columns and Y rows of the agent's view.
 """
@@ -6,7 +7,9 @@ Legend: T actions, T+1 observations, X columns and Y rows of the agent's view.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -150,3 +153,66 @@ class TextTrajectory:
             steps.append(-1 if turn.part == "mission" else step)
             step += turn.part == "action"
         return tuple(steps)
+
+
+@dataclass(frozen=True, eq=False)
+class FieldTrajectory:
+    """One episode of any Gymnasium environment, checked when it is made. Its arrays become read-only.
+
+    The names are those of Minari's ``EpisodeData``. A *path* names a leaf of the observation or action space
+    (`anyorder.envs.spaces`): ``observation`` or ``a/b`` for observations, ``action`` or ``action/a`` for actions.
+
+    Attributes:
+        env_id: registered gymnasium id, ``module:id``, or the name of the data set that the episode comes from.
+        seed: the seed given to ``env.reset``, or the number of the episode in its source.
+        observations: path -> ``[T+1, ...]`` in the space's dtype (numpy strings for texts); the first observation follows
+            ``reset``, the last one follows the last action.
+        actions: path -> ``[T, ...]``; without entries where no action was recorded.
+        rewards: float64 ``[T]``.
+        terminations: bool ``[T]``, True where the environment ended the episode.
+        truncations: bool ``[T]``, True where a limit from outside ended it.
+        mission: the instruction; empty where there is none.
+        success: what the environment says of the episode; None where it says nothing.
+        absent: path -> bool, in the shape of the path's array, True where a value was not recorded. NaN is absent, too.
+        infos: path -> ``[T+1, ...]`` or ``[T, ...]``; kept, but never an element of a trajectory.
+
+    Raises:
+        ValueError: its message names the array, what was expected and what was found.
+    """
+
+    env_id: str
+    seed: int
+    observations: Mapping[str, np.ndarray]
+    actions: Mapping[str, np.ndarray]
+    rewards: np.ndarray
+    terminations: np.ndarray
+    truncations: np.ndarray
+    mission: str = ""
+    success: bool | None = None
+    absent: Mapping[str, np.ndarray] = field(default_factory=dict)
+    infos: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        num_actions = len(self.rewards)
+        if num_actions < 1:
+            raise ValueError("a trajectory must have at least one action; found none")
+        for name, dtype in (("rewards", np.float64), ("terminations", np.bool_), ("truncations", np.bool_)):
+            array = getattr(self, name)
+            if array.shape != (num_actions,) or array.dtype != dtype:
+                raise ValueError(f"{name} must be {np.dtype(dtype)} [{num_actions}]; found {array.dtype} {list(array.shape)}")
+        for names, length in ((self.observations, num_actions + 1), (self.actions, num_actions)):
+            for path, array in names.items():
+                if len(array) != length:
+                    raise ValueError(f"{path} must have {length} entries (T actions, T+1 observations); found {len(array)}")
+        recorded = {**self.observations, **self.actions}
+        for path, where in self.absent.items():
+            if path not in recorded or where.shape != recorded[path].shape or where.dtype != np.bool_:
+                raise ValueError(f"what is absent must be bool in the shape of a recorded path; found {path!r} {where.shape}")
+        for name in ("observations", "actions", "absent", "infos"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for array in (*recorded.values(), *self.absent.values(), self.rewards, self.terminations, self.truncations):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        """Number of actions T."""
+        return len(self.rewards)

@@ -9,7 +9,7 @@ from anyorder.acting.imagination import given, imagine, observation_offsets
 from anyorder.acting.planning import GoalMatch, Novelty, Planner, Return, Search, Sum, Tried, UniformPolicy, came_back
 from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.stepwise import StepwisePolicy
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute
 from anyorder.envs.minigrid import View
 from anyorder.evaluation.imagined import Prefix
 

@@ -9,7 +9,7 @@ from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rollout import FIRST_SEED, policy_source, roll_out
 from anyorder.acting.stepwise import StepwisePolicy
 from anyorder.data.collect import SEEDS_PER_SPLIT, SPLIT_OFFSETS
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute
 from anyorder.pictures.films import episode_frames
 
 ENV_ID = "MiniGrid-DoorKey-5x5-v0"

@@ -12,7 +12,7 @@ from anyorder.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.training import checkpoint

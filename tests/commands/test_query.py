@@ -15,7 +15,7 @@ from anyorder.build.checkpoints import load_model
 from anyorder.cli import main
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute
 from anyorder.inference.answers import cell_name
 from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.inference.decoding import SinglePass

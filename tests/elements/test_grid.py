@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import UNKNOWN_WORD, GridVocabulary, returns_to_go
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import UNKNOWN_WORD, Attribute, GridVocabulary, returns_to_go
 
 
 def assert_recovered(trajectory, row, values, layout, vocabulary):

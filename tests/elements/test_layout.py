@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import Encoded, GridVocabulary, collate, object_elements
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, Encoded, GridVocabulary, collate, object_elements
+from anyorder.elements.layout import Kind
 from anyorder.types import Trajectory
 
 A, K = Attribute, Kind

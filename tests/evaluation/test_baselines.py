@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.evaluation.baselines import Baselines, Copies
 from anyorder.masking.order import imitate, reconstruct
 from anyorder.types import Trajectory

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from anyorder.elements.batch import Budget
-from anyorder.elements.grid import NUM_VALUES, WALL
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, WALL, Attribute
 from anyorder.evaluation.baselines import Baselines
 from anyorder.evaluation.likelihood import CELL_GROUPS, POSITIONS, score
 from anyorder.evaluation.modes import Filtering, WholeTrajectory

@@ -8,8 +8,8 @@ import torch
 from exact_joint import ExactJoint
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainByRounds, ChainInOnePass, log_likelihood, spread_over_orders
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.queries import InfillQuery, RandomHiddenCellsQuery

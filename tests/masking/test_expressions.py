@@ -14,7 +14,7 @@ from anyorder.build.runs import strategy_schedule
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking import strategies
 from anyorder.masking.expressions import strategy_from
@@ -45,10 +45,10 @@ def read(text, progress=0.0):
         ("{token: {rate: {uniform: [0, 1]}}}", strategies.Token(Rate(0, 1))),
         ("{token: {rate: {antithetic: [0, 1]}}}", strategies.Token(AntitheticRate(0, 1))),
         ("cell", strategies.Cell(fixed(0.2))),
-        ("attribute", strategies.AttributeWise(fixed(0.2), {Attribute.COLOR: fixed(0.9)})),
+        ("attribute", strategies.AttributeWise(fixed(0.2), {"color": fixed(0.9)})),
         (
             "{attribute: {rate: 0.1, rates: {state: 0.5}}}",
-            strategies.AttributeWise(fixed(0.1), {Attribute.STATE: fixed(0.5)}),
+            strategies.AttributeWise(fixed(0.1), {"state": fixed(0.5)}),
         ),
         ("{goal_conditioned: {history: false}}", strategies.GoalConditioned(history=False)),
         ("{waypoint: {num_waypoints: 3, history: false}}", strategies.Waypoint(num_waypoints=3, history=False)),
@@ -59,7 +59,7 @@ def read(text, progress=0.0):
         ("{blocks: {length: 4}}", strategies.Blocks(4, fixed(0.2))),
         (
             "{only: {strategy: cell, kinds: [observation], attributes: [color, state], steps: [0, 4]}}",
-            strategies.Only(strategies.Cell(fixed(0.2)), (Kind.OBSERVATION,), (Attribute.COLOR, Attribute.STATE), (0, 4)),
+            strategies.Only(strategies.Cell(fixed(0.2)), (Kind.OBSERVATION,), ("color", "state"), (0, 4)),
         ),
         ("{only: {strategy: next_step, kinds: null}}", strategies.Only(strategies.NextStep())),
         (

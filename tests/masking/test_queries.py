@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from anyorder.acting.policy import ModelPolicy
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute
+from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking import strategies
 from anyorder.masking.order import Order, Role, own_level, reconstruct, value_level

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute
 from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass
 from anyorder.masking.order import Role, reconstruct
 from anyorder.masking.queries import QUERIES, ForwardDynamicsQuery, FutureQuery, NextActionQuery

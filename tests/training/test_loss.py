@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from anyorder.elements.grid import NUM_VALUES, Encoded, collate
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import NUM_VALUES, Attribute, Encoded, collate
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import imitate, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, NextAction

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from anyorder.elements.grid import NUM_VALUES
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, Attribute
 from anyorder.envs.minigrid import View
 
 UNSEEN_CELL = (0, 0, 0)

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from anyorder.acting.policy import History, passes
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, GridLayout, collate
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute, Encoded, GridLayout, collate
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import Decoder, SinglePass
 from anyorder.masking.order import Order, Role

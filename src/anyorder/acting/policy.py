@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import AFTER_CELLS, NUM_VALUES, Encoded, GridLayout, GridVocabulary, collate
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import AFTER_CELLS, NUM_VALUES, Attribute, Encoded, GridLayout, GridVocabulary, collate
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
 from anyorder.models.contract import GridModel

@@ -20,8 +20,7 @@ from torch.nn import functional
 
 from anyorder.acting.memories import Hold, Memories
 from anyorder.acting.policy import History, ModelPolicy, SampledPolicy
-from anyorder.elements.grid import AFTER_CELLS
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import AFTER_CELLS, Attribute
 from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer, Layer
 from anyorder.models.grid.registers import Reader

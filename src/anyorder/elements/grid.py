@@ -12,16 +12,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
+
+class Attribute(IntEnum):
+    """The fields of MiniGrid's trajectories: which property of its cell an element is."""
+
+    OBJECT = 0
+    COLOR = 1
+    STATE = 2
+    DIRECTION = 3
+    ACTION = 4
+    WORD = 5
+    RETURN = 6
+
+
+FIELDS = tuple(attribute.name.lower() for attribute in Attribute)
 AFTER_CELLS = 3
 """Elements of a frame that are not part of a grid square: direction, return, action."""
 NUM_RETURNS = 21
@@ -190,6 +205,7 @@ def grid_layout(
         num_cells=shape.num_words + shape.num_frames * (shape.num_cells + AFTER_CELLS),
         num_units=1 + 3 * shape.num_frames,
         missions=missions,
+        fields=FIELDS,
         grid=shape,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, NewType, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,16 +26,8 @@ class Kind(IntEnum):
     RETURN = 4
 
 
-class Attribute(IntEnum):
-    """Which property of its cell an element is."""
-
-    OBJECT = 0
-    COLOR = 1
-    STATE = 2
-    DIRECTION = 3
-    ACTION = 4
-    WORD = 5
-    RETURN = 6
+FieldName = NewType("FieldName", str)
+"""Name of a field, or of a group of fields, of the trajectories at hand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +36,7 @@ class Layout:
 
     Attributes:
         kind: a `Kind`.
-        attribute: an `Attribute`.
+        attribute: which field of its cell the element is, as a number of ``fields``.
         step: environment time; -1 for mission elements.
         cell: number of its cell in the trajectory, 0..num_cells-1; elements with equal numbers form one cell. A grid
             square's object, color and state are one cell; a direction, a return, an action or a mission word is a cell
@@ -53,6 +45,7 @@ class Layout:
         num_cells: upper bound of ``cell``, over the batch.
         num_units: upper bound of ``unit``, over the batch.
         missions: B instructions in words, for code that needs a whole instruction.
+        fields: the name of each field, by its number in ``attribute``.
         exempt: bool ``[B, E]``, True for elements that always stay visible, even where the rest of their unit is a target
             (separators, turns that a data set does not ask about); None where there are none. They have the kind, step
             and unit of the elements around them, so they have its rank and are dropped with it.
@@ -68,6 +61,7 @@ class Layout:
     num_cells: int
     num_units: int
     missions: tuple[str, ...]
+    fields: tuple[str, ...]
     exempt: Tensor | None = field(default=None, kw_only=True)
     given_positions: Tensor | None = field(default=None, kw_only=True)
 
@@ -102,6 +96,15 @@ class Layout:
         """bool ``[B, E]``; True where the element is of this kind."""
         return self.kind == kind
 
+    def matching(self, name: str) -> tuple[int, ...]:
+        """Numbers of the fields that a name means; empty where it means none."""
+        return tuple(number for number, field in enumerate(self.fields) if field == name)
+
+    def without_details(self: LayoutT, asked: Tensor) -> LayoutT:
+        """The layout without what it knows of the true values where ``asked``, bool ``[B, E]``, is True. Whoever puts other
+        values there, such as a model's own answers, must take it away first."""
+        return self
+
     def rows(self: LayoutT, index: Tensor) -> LayoutT:
         """The layout of the chosen trajectories; ``index`` is int64 ``[B']``."""
         missions = tuple(self.missions[row] for row in index.tolist())
@@ -111,6 +114,6 @@ class Layout:
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _map(self: LayoutT, function: Callable[[Tensor], Tensor]) -> LayoutT:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
         mapped: dict[str, Any] = {name: function(value) for name, value in values.items() if isinstance(value, Tensor)}
         return replace(self, **mapped)

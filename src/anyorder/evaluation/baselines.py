@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch, Budget, EncodedData
-from anyorder.elements.grid import NUM_VALUES, GridLayout, GridVocabulary
-from anyorder.elements.layout import Attribute, Layout
+from anyorder.elements.grid import NUM_VALUES, Attribute, GridLayout, GridVocabulary
+from anyorder.elements.layout import Layout
 from anyorder.masking.order import Order, sees_value
 
 COUNTED_AT_ONCE = Budget(1024, "frames")

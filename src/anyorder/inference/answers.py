@@ -12,8 +12,7 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import WALL, GridLayout, GridVocabulary, raw_cells
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import WALL, Attribute, GridLayout, GridVocabulary, raw_cells
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
 from anyorder.inference.decoding import Decoded
 from anyorder.masking.order import Order

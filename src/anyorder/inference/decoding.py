@@ -84,7 +84,7 @@ class ByConfidence:
         if self.num_passes < 1:
             raise ValueError(f"num_passes must be at least 1; found {self.num_passes}")
         require_one_rank(order)
-        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        batch, order = _without_answers(batch, order)
         values, probability, roles = batch.values, torch.ones(order.roles.shape), order.roles
         num_targets = order.targets.sum(dim=1, keepdim=True)
         for number in range(1, self.num_passes + 1):
@@ -114,7 +114,7 @@ class UnitByUnit:
 
     def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
-        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        batch, order = _without_answers(batch, order)
         turn = rounds(batch.layout, order.targets, "unit", self.order, generator)
         values, probability = batch.values.clone(), torch.ones(order.roles.shape)
         for number in range(int(turn.max()) + 1):
@@ -139,7 +139,7 @@ class AlongRanks:
     top_p: float = 1.0
 
     def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
-        batch, order = Batch(batch.values.cpu(), batch.layout.to("cpu")), order.to("cpu")
+        batch, order = _without_answers(batch, order)
         turn = rounds_of_ranks(order)
         values, probability = batch.values.clone(), torch.ones(order.roles.shape)
         for number in range(int(turn.max()) + 1):
@@ -215,6 +215,12 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
 def _fill(batch: Batch[Any], targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
     sure = torch.ones(targets.shape).masked_scatter(targets, probability)
     return Decoded(batch.values.cpu().masked_scatter(targets, chosen), sure, logits)
+
+
+def _without_answers(batch: Batch[LayoutT], order: Order) -> tuple[Batch[LayoutT], Order]:
+    """On the CPU, for several passes: the layout keeps nothing of what is asked for, since other values will stand there."""
+    order = order.to("cpu")
+    return Batch(batch.values.cpu(), batch.layout.to("cpu").without_details(order.targets)), order
 
 
 def _most_confident(confidence: Tensor, open_: Tensor, number: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ An expression is one of
   second from there on; either may itself be of stages.
 
 A field is read as its type hint says: a `Rate` in every form of `schedules.schedule_from`, a member of an
-enumeration (`Attribute`, `Kind`) by its name in lower case, a `Strategy` as an expression, numbers, truth values and
+enumeration (`Kind`) by its name in lower case, a field by its name, a `Strategy` as an expression, numbers, truth values and
 text as they are, lists and mappings of these. So a new strategy, of this package or of another, needs no line here.
 """
 
@@ -24,7 +24,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union
 
-from anyorder.elements.layout import Attribute
+from anyorder.elements.layout import FieldName
 from anyorder.masking.schedules import Rate, schedule_from
 from anyorder.masking.strategies import Mixture, Strategy, strategy_class
 from anyorder.parsing import brief
@@ -32,18 +32,21 @@ from anyorder.parsing import brief
 Moment = Callable[[float], Any]
 """From the progress of training, 0 at the first update and 1 at the last, to the value at that moment."""
 
-FROM_DEFAULTS = {"rate": Rate, "rates": Mapping[Attribute, Rate]}
+FROM_DEFAULTS = {"rate": Rate, "rates": Mapping[FieldName, Rate]}
 """Fields of this name and type may be left out: one setting serves all strategies that hide elements. A strategy that is
 made of another strategy must state its ``rate``, which is the chance of something else."""
 
 
-def strategy_from(spec: Any, defaults: Mapping[str, Any], key: str = "strategy") -> Callable[[float], Strategy]:
+def strategy_from(
+    spec: Any, defaults: Mapping[str, Any], key: str = "strategy", known_fields: Collection[str] | None = None
+) -> Callable[[float], Strategy]:
     """Read an expression.
 
     Args:
         spec: the expression, as plain data.
         defaults: ``rate`` and ``rates``, as a configuration writes them, for the strategies that leave them out.
         key: where the expression stands, for error messages.
+        known_fields: names that a field may have; None: any.
 
     Returns:
         From the progress of training (0..1) to the strategy at that moment.
@@ -55,7 +58,7 @@ def strategy_from(spec: Any, defaults: Mapping[str, Any], key: str = "strategy")
         >>> strategy_from({"cell": {"rate": {"linear": [0.0, 0.5]}}}, {})(1.0)
         Cell(rate=Rate(low=0.5, high=0.5, choices=()))
     """
-    at = _Reader(defaults).strategy(spec, key)
+    at = _Reader(defaults, known_fields).strategy(spec, key)
     for progress in (0.0, 1.0):  # what only the strategies themselves can check is checked now, not at the first update
         at(progress)
     return at
@@ -66,6 +69,7 @@ class _Reader:
     """Turns plain data into values. Every method takes the data and the path that leads to it."""
 
     defaults: Mapping[str, Any]
+    known_fields: Collection[str] | None = None
 
     def strategy(self, spec: Any, path: str) -> Moment:
         """An expression."""
@@ -125,7 +129,7 @@ class _Reader:
         if not isinstance(spec, Mapping) or set(spec) != {"first", "then", "at"}:
             raise _wrong(path, "{first: expression, then: expression, at: a share of the updates}", spec)
         first, then = (self.strategy(spec[name], f"{path}.{name}") for name in ("first", "then"))
-        share = _plain(float, spec["at"], f"{path}.at")
+        share = self.plain(float, spec["at"], f"{path}.at")
         if not 0 < share < 1:
             raise _wrong(f"{path}.at", "a share of the updates, above 0 and below 1", spec["at"])
         return lambda progress: (first if progress < share else then)(progress)
@@ -144,8 +148,16 @@ class _Reader:
             return self.mapping(key_hint, value_hint, spec, path)
         if isinstance(origin, type) and issubclass(origin, Collection):
             return self.sequence(origin, inner, spec, path)
-        value = _plain(hint, spec, path)
+        value = self.plain(hint, spec, path)
         return lambda progress: value
+
+    def plain(self, hint: Any, spec: Any, path: str) -> Any:
+        """A value that does not change over training."""
+        if hint is not FieldName:
+            return _plain(hint, spec, path)
+        if self.known_fields is not None and spec not in self.known_fields:
+            raise ValueError(f"{path} must be one of {_listed(self.known_fields)}; found {brief(spec)}")
+        return _plain(str, spec, path)
 
     def optional(self, inner: tuple, spec: Any, path: str) -> Moment:
         """``X | None``."""
@@ -160,7 +172,7 @@ class _Reader:
         """``{key: value, ...}``, whose keys do not change over training."""
         if not isinstance(spec, Mapping):
             raise _wrong(path, "{key: value, ...}", spec)
-        keys = [_plain(key_hint, key, path) for key in spec]
+        keys = [self.plain(key_hint, key, path) for key in spec]
         values = _together([self.value(value_hint, value, f"{path}.{key}") for key, value in spec.items()])
         return lambda progress: dict(zip(keys, values(progress)))
 

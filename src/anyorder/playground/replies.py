@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridLayout, GridVocabulary
-from anyorder.elements.layout import Attribute, Layout
+from anyorder.elements.grid import Attribute, GridLayout, GridVocabulary
+from anyorder.elements.layout import Layout
 from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import read_answer
 from anyorder.inference.decoding import Decoded

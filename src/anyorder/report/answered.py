@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, GridLayout, raw_actions, raw_cells
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import AFTER_CELLS, Attribute, GridLayout, raw_actions, raw_cells
 from anyorder.evaluation.modes import Mode
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Role, imitate

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import Rate
@@ -114,7 +114,7 @@ def test_targets_outside_of_the_restriction_are_shown_at_their_rank(told):
 
 def test_attributes_restrict_too(tiny):
     layout = tiny([3, 1])
-    order = Only(NextStep(), attributes=[Attribute.COLOR, Attribute.DIRECTION])(layout, seeded())
+    order = Only(NextStep(), attributes=["color", "direction"])(layout, seeded())
     wanted = (layout.attribute == Attribute.COLOR) | (layout.attribute == Attribute.DIRECTION)
     assert torch.equal(order.targets, wanted & layout.present)
 

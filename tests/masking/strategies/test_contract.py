@@ -6,7 +6,8 @@ import pytest
 import torch
 from strategy_settings import RATE, SETTINGS, built
 
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
@@ -134,17 +135,17 @@ def test_each_trajectory_has_its_own_random_rate(make_batch, name, rate):
 def test_each_attribute_has_its_own_rate(make_batch, assert_share):
     layout = copies(make_batch([12], view=(2, 2)).layout, 300)
     rates = {Attribute.OBJECT: 0.9, Attribute.COLOR: 0.1, Attribute.DIRECTION: 1.0, Attribute.ACTION: 0.0}
-    strategy = AttributeWise(fixed(0.5), {attribute: fixed(rate) for attribute, rate in rates.items()})
+    strategy = AttributeWise(fixed(0.5), {attribute.name.lower(): fixed(rate) for attribute, rate in rates.items()})
     targets = strategy(layout, seeded()).targets
     for attribute, rate in {**rates, Attribute.STATE: 0.5}.items():
         chosen = targets[(layout.attribute == attribute) & layout.present]
         assert_share(int(chosen.sum()), len(chosen), rate)
 
 
-def test_only_what_may_be_hidden_has_a_rate_of_its_own():
-    rates = dict.fromkeys([Attribute.WORD, Attribute.COLOR, Attribute.RETURN], fixed(0.1))
-    with pytest.raises(ValueError, match="only object, .*action can have a rate of their own; found word, return; leave"):
-        AttributeWise(fixed(0.5), rates)
+def test_a_rate_for_a_field_that_is_not_there_is_refused(make_batch):
+    layout = make_batch([3], view=(2, 2)).layout
+    with pytest.raises(ValueError, match="must be one of object, color, .*, or their group; found 'joint'"):
+        AttributeWise(fixed(0.5), {"joint": fixed(0.1)})(layout, seeded())
 
 
 def hidden_actions(draws, rate, num_actions, number):

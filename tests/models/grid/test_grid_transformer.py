@@ -7,8 +7,8 @@ import torch
 
 from anyorder.config import ModelConfig
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import Encoded, GridVocabulary, collate
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, Encoded, GridVocabulary, collate
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.schedules import Rate

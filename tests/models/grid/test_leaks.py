@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Order, Role, imitate, reconstruct, sees_value
 
 LENGTHS = [5, 3]

@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional
 
 from anyorder.acting.stepwise import StepwisePolicy
-from anyorder.elements.grid import Encoded, collate
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, Encoded, collate
+from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, reconstruct
 from anyorder.masking.schedules import Rate

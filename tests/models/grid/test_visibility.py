@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute
+from anyorder.elements.layout import Kind
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 
 

@@ -7,8 +7,8 @@ from toy_text import bert
 
 from anyorder.acting.policy import ModelPolicy
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.elements.layout import Kind, Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError

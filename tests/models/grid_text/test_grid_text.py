@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from toy_conversations import byte_level, wordpiece
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.elements.layout import Kind
 from anyorder.elements.text.codec import TextCodec
 from anyorder.envs import minigrid
 from anyorder.errors import AnyOrderError
@@ -47,7 +47,7 @@ RUNS = [1, 7, 49]
 RATE = Rate(0.3, 0.3)
 STRATEGIES = {
     "cell": Cell(RATE),
-    "attribute": AttributeWise(RATE, {Attribute.COLOR: Rate(0.6, 0.6)}),
+    "attribute": AttributeWise(RATE, {"color": Rate(0.6, 0.6)}),
     "unit": Unit(RATE),
     "token": Token(RATE),
     "next_action": NextAction(),

@@ -3,7 +3,7 @@
 | layout | value for a token |
 |---|---|
 | kind | that of its turn, also for the marks around the turn |
-| attribute | WORD |
+| attribute | 0, the only field: ``word`` |
 | cell | its word (white space separates words); an end token or a mark's token is a cell by itself |
 | unit | 0 for the mission, then one number for each turn |
 | step | environment time |
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch, ByLength
-from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.layout import Kind, Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.form import ChatForm
 from anyorder.elements.text.units import TextUnit, TooLong, shorten, text_units
@@ -114,13 +114,14 @@ def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
     places = {name: padded([one.places[name] for one in encoded], 0) for name in encoded[0].places}
     layout = Layout(
         kind=places["kind"],
-        attribute=torch.full_like(places["kind"], int(Attribute.WORD)),
+        attribute=torch.zeros_like(places["kind"]),
         step=places["step"],
         cell=places["cell"],
         unit=places["unit"],
         num_cells=1 + int(places["cell"].max()),
         num_units=max(one.num_units for one in encoded),
         missions=tuple(one.mission for one in encoded),
+        fields=("word",),
         exempt=places["exempt"].bool(),
     )
     return Batch(padded([one.values for one in encoded], pad_id), layout)

@@ -50,6 +50,17 @@ def episode(layout: Layout) -> Tensor:
     return layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)
 
 
+def numbers_of(layout: Layout, name: str) -> tuple[int, ...]:
+    """Numbers of the fields that a name means.
+
+    Raises:
+        ValueError: for a name that means none.
+    """
+    if not (found := layout.matching(name)):
+        raise ValueError(f"a field must be one of {', '.join(layout.fields)}, or their group; found {name!r}")
+    return found
+
+
 def num_actions(layout: Layout) -> Tensor:
     """int64 ``[B]``: T of each trajectory.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from anyorder.elements.layout import Attribute, Kind, Layout
+from anyorder.elements.layout import FieldName, Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import (
@@ -20,6 +20,7 @@ from anyorder.masking.strategies.base import (
     Strategy,
     answerable,
     episode,
+    numbers_of,
     redraws,
     require_some,
     uniform_below,
@@ -107,7 +108,7 @@ class Only:
     Attributes:
         strategy: draws the order.
         kinds: of the elements that may be targets.
-        attributes: of the elements that may be targets.
+        attributes: fields, or groups of fields, of the elements that may be targets.
         steps: first and last step of the elements that may be targets.
 
     Raises:
@@ -117,7 +118,7 @@ class Only:
 
     strategy: Strategy
     kinds: Sequence[Kind] | None = None
-    attributes: Sequence[Attribute] | None = None
+    attributes: Sequence[FieldName] | None = None
     steps: tuple[int, int] | None = None
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
@@ -137,9 +138,11 @@ class Only:
     def _within(self, layout: Layout) -> Tensor:
         """bool ``[B, E]``; True where an element may be a target."""
         within = layout.present
-        for members, of in ((self.kinds, layout.kind), (self.attributes, layout.attribute)):
-            if members is not None:
-                within = within & torch.isin(of, torch.tensor([int(member) for member in members]))
+        if self.kinds is not None:
+            within = within & torch.isin(layout.kind, torch.tensor([int(kind) for kind in self.kinds]))
+        if self.attributes is not None:
+            numbers = [number for name in self.attributes for number in numbers_of(layout, name)]
+            within = within & torch.isin(layout.attribute, torch.tensor(numbers))
         if self.steps is not None:
             within = within & (layout.step >= self.steps[0]) & (layout.step <= self.steps[1])
         return within

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from anyorder.elements.layout import Attribute, Layout
+from anyorder.elements.layout import FieldName, Layout
 from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import episode, until_some, whole_groups
+from anyorder.masking.strategies.base import episode, numbers_of, until_some, whole_groups
 
 
 @dataclass(frozen=True)
@@ -65,31 +65,25 @@ class Unit:
 
 @dataclass(frozen=True)
 class AttributeWise:
-    """Each attribute of each cell is hidden independently, with probability ``rates[attribute]`` or else ``rate``.
+    """Each element is hidden independently, with the rate of its field in ``rates`` or else ``rate``.
 
     Attributes:
-        rate: for every attribute not named in ``rates``.
-        rates: from `Attribute` to its own rate. Each trajectory draws every rate once. Words (the mission's in
-            a grid, all elements in text) and returns cannot have a rate of their own.
+        rate: for every field not named in ``rates``.
+        rates: from a field, or a group of fields, to its own rate. Each trajectory draws every rate once. Missions and
+            returns cannot have a rate of their own, since they are not asked for.
+
+    Raises:
+        ValueError: when called, for a name that no field of the trajectories has.
     """
 
     rate: Rate
-    rates: Mapping[Attribute, Rate] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if others := [attribute.name.lower() for attribute in self.rates if attribute not in OF_FRAMES]:
-            known = ", ".join(attribute.name.lower() for attribute in OF_FRAMES)
-            raise ValueError(f"only {known} can have a rate of their own; found {', '.join(others)}; leave it out")
+    rates: Mapping[FieldName, Rate] = field(default_factory=dict)
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        own = {number: rate for name, rate in self.rates.items() for number in numbers_of(layout, name)}
+
         def draw(rows: Layout) -> Tensor:
-            per_attribute = torch.stack(
-                [self.rates.get(a, self.rate).sample(rows.shape[0], generator) for a in Attribute], dim=1
-            )
-            return torch.rand(rows.shape, generator=generator) < per_attribute.gather(1, rows.attribute)
+            rates = [own.get(number, self.rate).sample(rows.shape[0], generator) for number in range(len(layout.fields))]
+            return torch.rand(rows.shape, generator=generator) < torch.stack(rates, dim=1).gather(1, rows.attribute)
 
         return reconstruct(layout, until_some(layout, episode(layout), draw))
-
-
-OF_FRAMES = (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE, Attribute.DIRECTION, Attribute.ACTION)
-"""Attributes of what may be hidden in a grid."""

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyorder.config import ModelConfig
-from anyorder.elements.grid import GridLayout, GridShape, GridVocabulary, check_view
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import Attribute, GridLayout, GridShape, GridVocabulary, check_view
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.compiling import uncompiled

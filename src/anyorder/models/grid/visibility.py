@@ -24,8 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import NUM_VALUES, GridLayout, GridShape
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, Attribute, GridLayout, GridShape
 from anyorder.masking.order import NEVER, Order, Role, own_level, value_level
 from anyorder.models.compiling import uncompiled
 

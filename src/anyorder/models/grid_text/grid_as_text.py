@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from anyorder.elements.grid import GridLayout, GridVocabulary, check_view
-from anyorder.elements.layout import Attribute, Kind
+from anyorder.elements.grid import Attribute, GridLayout, GridVocabulary, check_view
+from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
 from anyorder.models.grid_text.grid_text import GridText, Written

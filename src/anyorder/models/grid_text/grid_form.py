@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import NUM_VALUES, WALL, GridLayout
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, WALL, Attribute, GridLayout
 from anyorder.masking.order import Order, Role
 from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, SHORTEST_RUN
 

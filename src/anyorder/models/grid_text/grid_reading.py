@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from anyorder.elements.grid import NUM_VALUES
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, Attribute
 from anyorder.elements.text.codec import TextCodec
 from anyorder.errors import AnyOrderError
 from anyorder.models.grid_text.grid_tokens import BACKGROUND_COLORS, LENGTHS, NUM_CELLS, NUM_SINGLE, SHORTEST_RUN, GridTokens

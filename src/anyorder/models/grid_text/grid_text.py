@@ -30,8 +30,8 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import NUM_VALUES, WALL, GridLayout
-from anyorder.elements.layout import Attribute, Layout
+from anyorder.elements.grid import NUM_VALUES, WALL, Attribute, GridLayout
+from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec, Tokens
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
@@ -203,6 +203,7 @@ def _packed(wide: _Wide, layout: GridLayout, order: Order, form: CellForm, missi
         num_cells=layout.num_cells + layout.grid.num_frames,
         num_units=layout.num_units,
         missions=layout.missions,
+        fields=layout.fields,
         exempt=is_mark & exists,
         given_positions=positions.where(exists, 0),
     )

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from tokenizers import AddedToken, Tokenizer
 from torch import Tensor
 
-from anyorder.elements.grid import NUM_VALUES
-from anyorder.elements.layout import Attribute
+from anyorder.elements.grid import NUM_VALUES, Attribute
 from anyorder.elements.text.codec import TextCodec
 from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, OBJECTS
 from anyorder.errors import AnyOrderError

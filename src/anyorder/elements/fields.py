@@ -1,0 +1,317 @@
+"""Trajectories of any spec as elements: how they are encoded, and their layout.
+
+A trajectory becomes one row: the mission (its fields, then the instruction's words), then for every step the observation (group
+by group, cell by cell), the return-to-go and the action taken there (the last step has padding for both). The order is regular,
+so a model can view a row as frames. A value that was not recorded is padding, too: it is never shown, asked or counted.
+
+Legend: B trajectories, H elements of a mission, F frames, P elements of a frame, E = H + F * P elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyorder.elements.batch import Batch, ByLength
+from anyorder.elements.fitting import rewards_to_come
+from anyorder.elements.layout import Kind, Layout
+from anyorder.elements.spec import ABSENT, Bins, Field, Spec, Words
+from anyorder.types import FieldTrajectory
+
+KIND_OF = {
+    "mission": Kind.MISSION,
+    "observation": Kind.OBSERVATION,
+    "return": Kind.RETURN,
+    "action": Kind.ACTION,
+}
+_UNITS_PER_STEP = {"observation": 0, "return": 1, "action": 2}
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """Reads a row of elements as a mission and frames.
+
+    Attributes:
+        num_head: H, elements of the longest mission in the batch.
+        num_frames: F, frames of the longest trajectory in the batch.
+        per_frame: P, elements of a frame.
+    """
+
+    num_head: int
+    num_frames: int
+    per_frame: int
+
+    @property
+    def num_elements(self) -> int:
+        """E, number of elements of a row."""
+        return self.num_head + self.num_frames * self.per_frame
+
+    def head(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, H]``, a view: the mission."""
+        return elements[:, : self.num_head]
+
+    def frames(self, elements: Tensor) -> Tensor:
+        """``[B, E] -> [B, F, P]``, a view."""
+        return elements[:, self.num_head :].unflatten(1, (self.num_frames, self.per_frame))
+
+
+@dataclass(frozen=True, eq=False)
+class FieldLayout(Layout):
+    """The `Layout` of trajectories of a spec.
+
+    Attributes:
+        spec: the fields.
+        frame_shape: how to view a row as mission and frames.
+        numbers: float32 ``[B, E]``: of real numbers, the recorded value in standard deviations from the mean, finer than its
+            bin; 0 elsewhere. A model may read it only where it may read the element's value.
+    """
+
+    spec: Spec
+    frame_shape: FrameShape
+    numbers: Tensor
+
+    def matching(self, name: str) -> tuple[int, ...]:
+        """See `Layout.matching`; a group's name means all its fields."""
+        return self.spec.matching(name)
+
+    def without_details(self, asked: Tensor) -> FieldLayout:
+        """See `Layout.without_details`: the middle of its bin replaces each number where ``asked`` is True, once a value is
+        put there."""
+        return replace(self, numbers=self.numbers.masked_fill(asked, torch.nan))
+
+
+@dataclass(frozen=True)
+class FrameColumns:
+    """Where the elements of one frame, or the fields of a mission, lie.
+
+    Attributes:
+        attribute: int64, number of the field of each element.
+        cell: int64, number of its cell in the frame.
+        kind: int64, a `Kind`.
+        unit: int64, number of its unit in the step.
+        num_cells: cells of a frame.
+    """
+
+    attribute: Tensor
+    cell: Tensor
+    kind: Tensor
+    unit: Tensor
+    num_cells: int
+
+
+@lru_cache(maxsize=64)
+def frame_columns(spec: Spec) -> FrameColumns:
+    """Of the observation, the return and the action of one step."""
+    return _columns(spec, mission=False)
+
+
+@lru_cache(maxsize=64)
+def mission_columns(spec: Spec) -> FrameColumns:
+    """Of the fields of the mission, without its words."""
+    return _columns(spec, mission=True)
+
+
+def _columns(spec: Spec, mission: bool) -> FrameColumns:
+    attribute, cell, kind, unit, first = [], [], [], [], 0
+    number = {one.name: i for i, one in enumerate(spec.fields)}
+    for group in spec.groups:
+        if (group[0].kind == "mission") != mission or isinstance(group[0].values, Words):
+            continue
+        for place in range(group[0].num_cells):
+            for one in group:
+                attribute.append(number[one.name])
+                cell.append(first + place)
+                kind.append(int(KIND_OF[one.kind]))
+                unit.append(_UNITS_PER_STEP.get(one.kind, 0))
+        first += group[0].num_cells
+    tensors = [torch.tensor(column, dtype=torch.int64) for column in (attribute, cell, kind, unit)]
+    return FrameColumns(tensors[0], tensors[1], tensors[2], tensors[3], first)
+
+
+def words_field(spec: Spec) -> tuple[int, Words] | None:
+    """Number and words of the field of instructions; None where there is none."""
+    for number, one in enumerate(spec.fields):
+        if isinstance(one.values, Words):
+            return number, one.values
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedFields:
+    """The values of one trajectory, or of the history of one that goes on.
+
+    Attributes:
+        mission: the instruction.
+        head: int64 ``[H]``, the mission's fields, then the words of the instruction; `ABSENT` where not recorded.
+        frames: int64 ``[F, P]``; `ABSENT` where not recorded.
+        head_numbers, frame_numbers: float32, in the same shapes: see `FieldLayout.numbers`.
+        num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
+    """
+
+    mission: str
+    head: Tensor
+    frames: Tensor
+    head_numbers: Tensor
+    frame_numbers: Tensor
+    num_actions: int
+
+
+def encode_fields(trajectory: FieldTrajectory, spec: Spec) -> EncodedFields:
+    """The values of a whole trajectory."""
+    head, head_numbers = encode_mission(trajectory, spec)
+    num_frames = len(trajectory) + 1
+    sources = {**trajectory.observations, **trajectory.actions, "return": rewards_to_come(trajectory)}
+    parts, numbers = [], []
+    for group in spec.groups:
+        if group[0].kind == "mission":
+            continue
+        read = [_padded(*encode_field(one, sources, trajectory.absent), num_frames) for one in group]
+        parts.append(np.stack([values for values, _ in read], axis=-1).reshape(num_frames, -1))
+        numbers.append(np.stack([scaled for _, scaled in read], axis=-1).reshape(num_frames, -1))
+    return EncodedFields(
+        trajectory.mission,
+        head,
+        torch.from_numpy(np.concatenate(parts, axis=1)),
+        head_numbers,
+        torch.from_numpy(np.concatenate(numbers, axis=1)),
+        len(trajectory),
+    )
+
+
+def encode_field(
+    one: Field, sources: Mapping[str, np.ndarray], absent: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values, int64 ``[T', n]``, and numbers, float32 ``[T', n]``, of one field; empty where its path was not recorded."""
+    if one.source not in sources:
+        return np.full((0, one.num_cells), ABSENT), np.zeros((0, one.num_cells), np.float32)
+    assert not isinstance(one.values, Words)  # `encode_mission` reads these
+    read = one.read(sources[one.source])
+    values = one.values.numbers(read)
+    if one.source in absent:
+        values = np.where(one.read(absent[one.source]), ABSENT, values)
+    if not isinstance(one.values, Bins):
+        return values, np.zeros(values.shape, np.float32)
+    return values, np.where(values == ABSENT, 0, one.values.scaled(read)).astype(np.float32)
+
+
+def encode_mission(trajectory: FieldTrajectory, spec: Spec) -> tuple[Tensor, Tensor]:
+    """Values, int64 ``[H]``, and numbers, float32 ``[H]``, of what is the same throughout an episode."""
+    values: list[int] = []
+    numbers: list[float] = []
+    first = {path: array[:1] for path, array in trajectory.observations.items()}
+    absent = {path: array[:1] for path, array in trajectory.absent.items()}
+    for one in spec.of_kind("mission"):
+        if isinstance(one.values, Words):
+            table = {word: number for number, word in enumerate(one.values.words)}
+            words = [table.get(word, 0) for word in trajectory.mission.split()]
+            values += words
+            numbers += [0.0] * len(words)
+            continue
+        read, scaled = encode_field(one, first, absent)
+        read, scaled = _padded(read, scaled, 1)
+        values += read.ravel().tolist()
+        numbers += scaled.ravel().tolist()
+    return torch.tensor(values, dtype=torch.int64), torch.tensor(numbers, dtype=torch.float32)
+
+
+def _padded(values: np.ndarray, numbers: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    missing = ((0, length - len(values)), (0, 0))
+    return np.pad(values, missing, constant_values=ABSENT), np.pad(numbers, missing)
+
+
+def cut_fields(encoded: EncodedFields, max_frames: int | None) -> list[EncodedFields]:
+    """A trajectory in parts of at most ``max_frames`` frames (at least 2; None leaves the trajectory whole). Each part begins
+    with the last frame of the part before, so every action is in one part together with the observations around it."""
+    num_frames = len(encoded.frames)
+    if max_frames is None or num_frames <= max_frames:
+        return [encoded]
+    parts = []
+    for first in range(0, num_frames - 1, max_frames - 1):
+        piece = slice(first, first + max_frames)
+        frames, numbers = encoded.frames[piece], encoded.frame_numbers[piece]
+        parts.append(replace(encoded, frames=frames, frame_numbers=numbers, num_actions=len(frames) - 1))
+    return parts
+
+
+def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldLayout]:
+    """One batch of trajectories, padded."""
+    columns, mission = frame_columns(spec), mission_columns(spec)
+    num_frames = max(len(one.frames) for one in encoded)
+    shape = FrameShape(max(len(one.head) for one in encoded), num_frames, len(columns.kind))
+    values = torch.full((len(encoded), shape.num_elements), ABSENT)
+    numbers = torch.zeros(values.shape)
+    exists = torch.zeros(values.shape, dtype=torch.bool)
+    of_actions = (columns.kind == Kind.ACTION) | (columns.kind == Kind.RETURN)
+    for row, one in enumerate(encoded):
+        length = len(one.frames)
+        shape.head(values)[row, : len(one.head)] = one.head
+        shape.head(numbers)[row, : len(one.head)] = one.head_numbers
+        shape.frames(values)[row, :length] = one.frames
+        shape.frames(numbers)[row, :length] = one.frame_numbers
+        shape.head(exists)[row, : len(one.head)] = True
+        shape.frames(exists)[row, :length] = ~of_actions
+        shape.frames(exists)[row, : one.num_actions] = True
+    exists &= values != ABSENT
+    template = _template(spec, shape, len(mission.kind))
+    rows = {name: tensor.expand(len(encoded), -1) for name, tensor in template.items()}
+    rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
+    layout = FieldLayout(
+        **rows,
+        num_cells=shape.num_head + num_frames * columns.num_cells,
+        num_units=1 + 3 * num_frames,
+        missions=tuple(one.mission for one in encoded),
+        fields=spec.names,
+        spec=spec,
+        frame_shape=shape,
+        numbers=numbers,
+    )
+    return Batch(values.masked_fill_(~exists, 0), layout)
+
+
+@lru_cache(maxsize=64)
+def _template(spec: Spec, shape: FrameShape, num_fields: int) -> dict[str, Tensor]:
+    """One row of every layout tensor, int64 ``[E]``; of the head, the first ``num_fields`` are fields, the others words."""
+    columns, mission = frame_columns(spec), mission_columns(spec)
+    step = torch.arange(shape.num_frames)[:, None]
+    word = words_field(spec)
+    num_words = shape.num_head - num_fields
+    words = torch.full((num_words,), -1 if word is None else word[0])
+    head_cells = torch.cat([mission.cell, mission.num_cells + torch.arange(num_words)])
+    row = {}
+    for name, head, frame in (
+        ("kind", torch.full((shape.num_head,), int(Kind.MISSION)), columns.kind),
+        ("attribute", torch.cat([mission.attribute, words]), columns.attribute),
+        ("step", torch.full((shape.num_head,), -1), step),
+        ("cell", head_cells, shape.num_head + step * columns.num_cells + columns.cell),
+        ("unit", torch.zeros(shape.num_head, dtype=torch.int64), 1 + 3 * step + columns.unit),
+    ):
+        row[name] = torch.empty(1, shape.num_elements, dtype=torch.int64)
+        shape.head(row[name])[:] = head
+        shape.frames(row[name])[:] = frame
+    return {name: tensor[0] for name, tensor in row.items()}
+
+
+class EncodedFieldData(ByLength):
+    """A split of a data set of any spec as elements, ready to be batched; lengths are counted in frames.
+
+    Args:
+        trajectories: at least one.
+        spec: their fields.
+        max_frames: longer trajectories are cut into parts of so many frames; None cuts none.
+    """
+
+    counted_in = "frames"
+
+    def __init__(self, trajectories: Sequence[FieldTrajectory], spec: Spec, max_frames: int | None = None) -> None:
+        self.spec = spec
+        self._encoded = [part for one in trajectories for part in cut_fields(encode_fields(one, spec), max_frames)]
+        super().__init__([len(one.frames) for one in self._encoded])
+
+    def batch(self, index: Sequence[int]) -> Batch[FieldLayout]:
+        """The chosen trajectories, padded to the longest."""
+        return collate_fields([self._encoded[i] for i in index], self.spec)
