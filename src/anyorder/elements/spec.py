@@ -167,7 +167,7 @@ class Spec:
     """
 
     fields: tuple[Field, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         names = [one.name for one in self.fields]
@@ -196,6 +196,14 @@ class Spec:
             else:
                 found.append([one])
         return tuple(tuple(group) for group in found)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Kept, since layouts are looked up by their spec at every batch.
+        return hash(self.fields)
 
     def of_kind(self, *kinds: str) -> tuple[Field, ...]:
         """The fields of these kinds."""
