@@ -73,8 +73,13 @@ def test_the_manifest_is_typed_and_equal_after_a_round_trip(folder):
     write_manifest(folder, manifest)
     assert read_manifest(folder) == manifest
     content = json.loads((folder / MANIFEST).read_text())
-    assert content["format_version"] == 1 and content["splits"]["train"]["num_steps"] == 5
+    assert content["format_version"] == 2 and content["splits"]["train"]["num_steps"] == 5
     assert set(content["versions"]) == {"anyorder", "minigrid", "gymnasium", "numpy"}
+
+
+def test_an_older_manifest_is_read(folder):
+    edit(folder, format_version=1)
+    assert read_manifest(folder).content == "grid" and len(read_split(folder, "train")) == 2
 
 
 def test_a_split_is_read_in_order_of_its_seeds(folder):
@@ -109,7 +114,7 @@ def edit(folder, **changes):
 
 def test_an_unknown_version_names_the_known_ones(folder):
     edit(folder, format_version=99)
-    with pytest.raises(AnyOrderError, match="format version 99; this anyorder knows 1"):
+    with pytest.raises(AnyOrderError, match="format version 99; this anyorder knows 1, 2"):
         read_split(folder, "train")
 
 
@@ -144,7 +149,7 @@ def test_other_columns_are_refused(folder):
     content = json.loads((folder / MANIFEST).read_text())
     content["splits"]["train"]["shards"][0]["sha256"] = sha256(folder / "train.parquet")
     (folder / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(AnyOrderError, match="must have the columns of version 1; found others"):
+    with pytest.raises(AnyOrderError, match="must have the columns of version 2; found others"):
         read_split(folder, "train")
 
 

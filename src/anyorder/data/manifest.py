@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from anyorder.elements.spec import Spec
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
 from anyorder.parsing import brief
 from anyorder.restoring import restored_from
 
-MANIFEST_VERSION = 1
-KNOWN_VERSIONS = (1,)
+MANIFEST_VERSION = 2
+KNOWN_VERSIONS = (1, 2)
+"""Version 2 adds trajectories of any environment, their spaces and their spec."""
 MANIFEST = "manifest.json"
 LONGEST_FILE_NAME = 255
 """Bytes, on nearly every file system."""
@@ -41,7 +43,7 @@ class Failure:
 class Shard:
     """One Parquet file: the episodes of ``first_seed..last_seed`` (both included) that did not fail.
 
-    ``num_successes`` counts those that ended with success; None for conversations, and in older manifests."""
+    ``num_successes`` counts those that ended with success; None where nothing says so (conversations, older manifests)."""
 
     file: str
     first_seed: int
@@ -104,14 +106,19 @@ class Manifest:
         versions: the packages that made the data set, each with its version.
         splits: name -> split, for each of "train", "validation" and "test" that is not empty. The seeds of conversations are
             their numbers.
-        content: "grid" if a row of a shard is an episode in a grid, "text" if it is a conversation.
+        content: "grid" if a row of a shard is an episode in a grid, "text" if it is a conversation, "fields" if it is an
+            episode of any other environment.
+        spaces: of fields: "observation" and "action" -> the space, as `anyorder.envs.spaces.space_to_json` writes it.
+        fields: of fields: the spec that fits the training split, once the data set is finished.
     """
 
     env_id: str
     spec: dict[str, Any]
     splits: dict[str, Split]
     versions: dict[str, str] = field(default_factory=package_versions)
-    content: Literal["grid", "text"] = "grid"
+    content: Literal["grid", "text", "fields"] = "grid"
+    spaces: dict[str, Any] | None = None
+    fields: Spec | None = None
 
     @property
     def complete(self) -> bool:
@@ -121,7 +128,7 @@ class Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``manifest.json``, atomically. For human readers, each split also gets its numbers of episodes, of steps and,
     where it has any, of episodes that succeeded."""
-    content = {"format_version": MANIFEST_VERSION, **asdict(manifest)}
+    content = {"format_version": MANIFEST_VERSION, **_known(asdict(manifest))}
     for name, split in manifest.splits.items():
         written = content["splits"][name]
         written["shards"] = [_known(shard) for shard in written["shards"]]

@@ -39,6 +39,11 @@ SPLIT_OPTIONS = {
         "validation": "a higher --validation of `anyorder import`",
         "test": "a higher --test of `anyorder import`",
     },
+    "fields": {
+        "train": "a lower --validation and --test of `anyorder import`",
+        "validation": "--num_validation of `anyorder collect` or --validation of `anyorder import` above 0",
+        "test": "--num_test of `anyorder collect` or --test of `anyorder import` above 0",
+    },
 }
 """Content of a data set -> split -> what gives a data set that split."""
 GRID_SCHEMA = pa.schema(
@@ -116,7 +121,7 @@ def shards_of(folder: Path, split: str, content: str) -> tuple[Shard, ...]:
     Args:
         folder: folder of the data set.
         split: name of the split.
-        content: what the data set must hold, "grid" or "text".
+        content: what the data set must hold, "grid", "text" or "fields".
 
     Raises:
         NothingUsable: when the split has no episodes.

@@ -57,7 +57,7 @@ def space_to_json(space: spaces.Space[Any]) -> dict[str, Any]:
         content = {"type": "MultiDiscrete", "nvec": space.nvec.tolist(), "dtype": space.dtype.name}
         return {**content, "start": space.start.tolist()}
     if isinstance(space, spaces.MultiBinary):
-        return {"type": "MultiBinary", "n": list(space.shape)}
+        return {"type": "MultiBinary", "n": int(space.n) if isinstance(space.n, (int, np.integer)) else list(space.shape)}
     if isinstance(space, spaces.Box):
         bounds = {"low": _bound(space.low), "high": _bound(space.high)}
         return {"type": "Box", "shape": list(space.shape), "dtype": space.dtype.name, **bounds}
