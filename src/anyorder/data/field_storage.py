@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 from gymnasium import spaces
 
+from anyorder.config import SpecConfig
 from anyorder.data.manifest import Manifest, Shard, read_manifest, write_manifest
 from anyorder.data.storage import first_of, read_rows, shards_of, write_rows, wrong_content
-from anyorder.elements.fitting import SpecConfig, fit_spec
+from anyorder.elements.fitting import fit_spec
 from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json, space_to_json
 from anyorder.errors import AnyOrderError
 from anyorder.parsing import brief
