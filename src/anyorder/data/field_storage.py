@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +48,6 @@ ROLES = ("observations", "actions", "absent", "infos")
 SIGNALS = {"rewards": np.float64, "terminations": np.bool_, "truncations": np.bool_}
 STORED_KINDS = "biufcSUmM"
 """Kinds of numpy's dtypes whose bytes say everything."""
-LAST_CHARACTER = 0x10FFFF
 
 
 def write_field_shard(path: Path, seeds: range, trajectories: Sequence[FieldTrajectory]) -> Shard:
@@ -180,6 +180,6 @@ def _read(entry: dict[str, Any]) -> np.ndarray:
     array: np.ndarray = np.ndarray(shape, dtype, data)
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise ValueError(f"{brief(entry['path'])} must be true or false; found another byte")
-    if dtype.kind == "U" and data and np.frombuffer(data, f"{dtype.byteorder}u4").max() > LAST_CHARACTER:
+    if dtype.kind == "U" and data and np.frombuffer(data, f"{dtype.byteorder}u4").max() > sys.maxunicode:
         raise ValueError(f"{brief(entry['path'])} must be text; found what is no character")
     return array
