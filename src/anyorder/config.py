@@ -12,7 +12,42 @@ MOST_BATCHES = 2_000_000
 LARGEST_FACTOR = 1e9
 """No learning rate, weight or norm that is larger can be meant."""
 MOST_AT_ONCE = 10_000
+MOST_BINS = 4_096
 RateSpec = float | list[float] | dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class SpecConfig:
+    """How the fields of a data set differ from what its spaces and its values say.
+
+    Attributes:
+        observation_bins: bins of a real number in an observation.
+        action_bins: bins of a real number in an action.
+        bins: field or group -> bins of its own.
+        leave_out: fields, groups or paths that are no part of the trajectories.
+        groups: group -> fields that lie in its cell; they must have one cell each.
+        names: field -> the name that it gets; groups and rates are named after it.
+        categories: field -> names of its categories, by number.
+        keep: fields that stay although they never change, or repeat others.
+    """
+
+    observation_bins: int = 64
+    action_bins: int = 32
+    bins: dict[str, int] | None = None
+    leave_out: list[str] | None = None
+    groups: dict[str, list[str]] | None = None
+    names: dict[str, str] | None = None
+    categories: dict[str, list[str]] | None = None
+    keep: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, number in {
+            "observation_bins": self.observation_bins,
+            "action_bins": self.action_bins,
+            **(self.bins or {}),
+        }.items():
+            if not 2 <= number <= MOST_BINS:
+                raise AnyOrderError(f"data.fields: bins of {name} must lie between 2 and {MOST_BINS:,}; found {number}")
 
 
 @dataclass(frozen=True)
@@ -22,10 +57,12 @@ class DataConfig:
     Attributes:
         path: data set folder made by ``anyorder collect``.
         num_demonstrations: how many training trajectories are used, from the first on; null uses all.
+        fields: of data that are neither MiniGrid's nor conversations.
     """
 
     path: str = "data/raw"
     num_demonstrations: int | None = None
+    fields: SpecConfig = field(default_factory=SpecConfig)
 
 
 @dataclass(frozen=True)
@@ -75,6 +112,33 @@ class ModelConfig:
         for size in fields(self):
             if getattr(self, size.name) < 1:
                 raise AnyOrderError(f"model.{size.name} must be at least 1; found {getattr(self, size.name)}")
+
+
+@dataclass(frozen=True)
+class ElementModelConfig:
+    """Size of the general model, which reads trajectories of any spec.
+
+    Attributes:
+        width: D, features per cell.
+        num_layers: number of layers.
+        num_heads: attention heads; twice as many must divide ``width``.
+        expansion: hidden width of the feed-forward network, as a multiple of ``width``.
+        max_frames: longest part of a trajectory, in frames. Longer trajectories are cut into parts, and an agent sees no more
+            than this many frames, the last ones.
+    """
+
+    width: int = 128
+    num_layers: int = 3
+    num_heads: int = 4
+    expansion: float = 2.0
+    max_frames: int = 32
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 2), ("num_layers", 1), ("num_heads", 1), ("max_frames", 2)):
+            if getattr(self, name) < least:
+                raise AnyOrderError(f"element_model.{name} must be at least {least}; found {getattr(self, name)}")
+        if not 0 < self.expansion <= 64:
+            raise AnyOrderError(f"element_model.expansion must be above 0 and at most 64; found {self.expansion}")
 
 
 @dataclass(frozen=True)
@@ -230,12 +294,15 @@ class RunConfig:
     """One training run.
 
     Attributes:
-        model: the grid model.
-        language_model: the language model that is trained instead; null trains the grid model.
+        model: the grid model, for data of MiniGrid.
+        element_model: the general model, for all other data; null is the default sizes. If it is given, it is trained on data
+            of MiniGrid, too.
+        language_model: the language model that is trained instead of these; null trains one of them.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    element_model: ElementModelConfig | None = None
     language_model: LanguageModelConfig | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)

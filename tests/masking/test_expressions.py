@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build.runs import strategy_schedule
+from anyorder.build.runs import GRID_FIELDS, strategy_schedule
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig
@@ -31,7 +31,7 @@ def fixed(rate):
 
 
 def read(text, progress=0.0):
-    return strategy_from(yaml.safe_load(text), DEFAULTS)(progress)
+    return strategy_from(yaml.safe_load(text), DEFAULTS, known_fields=GRID_FIELDS)(progress)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_chance_that_is_no_hidden_share_takes_no_default():
         ("{next_action: {rate: 0.3}}", ["strategy.next_action must have no fields", "found rate"]),
         ("{cell: {rate: 1.5}}", ["strategy.cell.rate: a rate is the hidden share and must", "found 1.5"]),
         ("{attribute: {rates: {shade: 0.1}}}", ["strategy.attribute.rates must be one of object", "found 'shade'"]),
-        ("{attribute: {rates: {word: 0.1}}}", ["strategy.attribute: only object", "found word"]),
+        ("{attribute: {rates: {word: 0.1}}}", ["strategy.attribute.rates must be one of object", "found 'word'"]),
         (
             "{return_conditioned: {known: all}}",
             ["strategy.return_conditioned.known must be one of to_go, episode", "found 'all'"],

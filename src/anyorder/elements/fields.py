@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch, ByLength
+from anyorder.elements.encoding import FieldReader
 from anyorder.elements.fitting import rewards_to_come
 from anyorder.elements.layout import Kind, Layout
-from anyorder.elements.spec import ABSENT, Bins, Field, Spec, Words
+from anyorder.elements.spec import ABSENT, Spec, Words
 from anyorder.types import FieldTrajectory
 
 KIND_OF = {
@@ -133,6 +134,18 @@ def _columns(spec: Spec, mission: bool) -> FrameColumns:
     return FrameColumns(tensors[0], tensors[1], tensors[2], tensors[3], first)
 
 
+@lru_cache(maxsize=64)
+def frame_reader(spec: Spec) -> FieldReader:
+    """Reads the observation, the return and the action of each step."""
+    return FieldReader(spec, frame_columns(spec).attribute.tolist(), frame_columns(spec).cell.tolist())
+
+
+@lru_cache(maxsize=64)
+def mission_reader(spec: Spec) -> FieldReader:
+    """Reads the fields of the mission."""
+    return FieldReader(spec, mission_columns(spec).attribute.tolist(), mission_columns(spec).cell.tolist())
+
+
 def words_field(spec: Spec) -> tuple[int, Words] | None:
     """Number and words of the field of instructions; None where there is none."""
     for number, one in enumerate(spec.fields):
@@ -163,65 +176,26 @@ class EncodedFields:
 
 def encode_fields(trajectory: FieldTrajectory, spec: Spec) -> EncodedFields:
     """The values of a whole trajectory."""
-    head, head_numbers = encode_mission(trajectory, spec)
-    num_frames = len(trajectory) + 1
+    head, head_numbers = encode_mission(trajectory.mission, trajectory.observations, trajectory.absent, spec)
     sources = {**trajectory.observations, **trajectory.actions, "return": rewards_to_come(trajectory)}
-    parts, numbers = [], []
-    for group in spec.groups:
-        if group[0].kind == "mission":
-            continue
-        read = [_padded(*encode_field(one, sources, trajectory.absent), num_frames) for one in group]
-        parts.append(np.stack([values for values, _ in read], axis=-1).reshape(num_frames, -1))
-        numbers.append(np.stack([scaled for _, scaled in read], axis=-1).reshape(num_frames, -1))
-    return EncodedFields(
-        trajectory.mission,
-        head,
-        torch.from_numpy(np.concatenate(parts, axis=1)),
-        head_numbers,
-        torch.from_numpy(np.concatenate(numbers, axis=1)),
-        len(trajectory),
+    frames, numbers = frame_reader(spec)(sources, trajectory.absent, len(trajectory) + 1)
+    return EncodedFields(trajectory.mission, head, frames, head_numbers, numbers, len(trajectory))
+
+
+def encode_mission(
+    mission: str, observations: Mapping[str, np.ndarray], absent: Mapping[str, np.ndarray], spec: Spec
+) -> tuple[Tensor, Tensor]:
+    """Values, int64 ``[H]``, and numbers, float32 ``[H]``, of what is the same throughout an episode: the fields of the
+    mission, from the first observation, and the words of the instruction."""
+    first = {path: array[:1] for path, array in observations.items()}
+    values, numbers = mission_reader(spec)(first, {path: array[:1] for path, array in absent.items()}, 1)
+    words = words_field(spec)
+    table = {} if words is None else {word: number for number, word in enumerate(words[1].words)}
+    spoken = [] if words is None else [table.get(word, 0) for word in mission.split()]
+    return (
+        torch.cat([values[0], torch.tensor(spoken, dtype=torch.int64)]),
+        torch.cat([numbers[0], torch.zeros(len(spoken))]),
     )
-
-
-def encode_field(
-    one: Field, sources: Mapping[str, np.ndarray], absent: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values, int64 ``[T', n]``, and numbers, float32 ``[T', n]``, of one field; empty where its path was not recorded."""
-    if one.source not in sources:
-        return np.full((0, one.num_cells), ABSENT), np.zeros((0, one.num_cells), np.float32)
-    assert not isinstance(one.values, Words)  # `encode_mission` reads these
-    read = one.read(sources[one.source])
-    values = one.values.numbers(read)
-    if one.source in absent:
-        values = np.where(one.read(absent[one.source]), ABSENT, values)
-    if not isinstance(one.values, Bins):
-        return values, np.zeros(values.shape, np.float32)
-    return values, np.where(values == ABSENT, 0, one.values.scaled(read)).astype(np.float32)
-
-
-def encode_mission(trajectory: FieldTrajectory, spec: Spec) -> tuple[Tensor, Tensor]:
-    """Values, int64 ``[H]``, and numbers, float32 ``[H]``, of what is the same throughout an episode."""
-    values: list[int] = []
-    numbers: list[float] = []
-    first = {path: array[:1] for path, array in trajectory.observations.items()}
-    absent = {path: array[:1] for path, array in trajectory.absent.items()}
-    for one in spec.of_kind("mission"):
-        if isinstance(one.values, Words):
-            table = {word: number for number, word in enumerate(one.values.words)}
-            words = [table.get(word, 0) for word in trajectory.mission.split()]
-            values += words
-            numbers += [0.0] * len(words)
-            continue
-        read, scaled = encode_field(one, first, absent)
-        read, scaled = _padded(read, scaled, 1)
-        values += read.ravel().tolist()
-        numbers += scaled.ravel().tolist()
-    return torch.tensor(values, dtype=torch.int64), torch.tensor(numbers, dtype=torch.float32)
-
-
-def _padded(values: np.ndarray, numbers: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    missing = ((0, length - len(values)), (0, 0))
-    return np.pad(values, missing, constant_values=ABSENT), np.pad(numbers, missing)
 
 
 def cut_fields(encoded: EncodedFields, max_frames: int | None) -> list[EncodedFields]:

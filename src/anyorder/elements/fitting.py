@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from anyorder.config import SpecConfig
 from anyorder.elements.spec import PARTS_OF_SPEC, Bins, Categories, Field, Part, Spec, Values, Words
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
 from anyorder.errors import AnyOrderError
@@ -38,31 +39,6 @@ MOST_NUMBERS = 64
 MOST_INTEGERS = 256
 """Whole numbers of a wider range become bins."""
 UNSEEN_WORD = "<unknown>"
-
-
-@dataclass(frozen=True)
-class SpecConfig:
-    """What a spec does that its data do not say.
-
-    Attributes:
-        observation_bins: bins of a real number in an observation.
-        action_bins: bins of a real number in an action.
-        bins: field or group -> bins of its own.
-        leave_out: fields, groups or paths that are no part of the trajectories.
-        groups: group -> fields that lie in its cell; they must have one cell each.
-        names: field -> the name that it gets; groups and rates are named after it.
-        categories: field -> names of its categories, by number.
-        keep: fields that stay although they never change, or repeat others.
-    """
-
-    observation_bins: int = 64
-    action_bins: int = 32
-    bins: dict[str, int] | None = None
-    leave_out: list[str] | None = None
-    groups: dict[str, list[str]] | None = None
-    names: dict[str, str] | None = None
-    categories: dict[str, list[str]] | None = None
-    keep: list[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ class Categories:
 
     def numbers(self, recorded: np.ndarray) -> np.ndarray:
         """int64 in the shape of ``recorded``; `ABSENT` for a value that is not among the categories."""
-        if recorded.dtype.kind in "biu" and self._first is not None:
-            numbers = recorded.astype(np.int64) - self._first
+        if self.first is not None and recorded.dtype.kind in "biuf":
+            numbers = np.nan_to_num(recorded, nan=self.first - 1).astype(np.int64) - self.first
             return np.where((numbers >= 0) & (numbers < len(self)), numbers, ABSENT)
         table = {value: number for number, value in enumerate(self.values)}
         found = [table.get(value, ABSENT) for value in recorded.ravel().tolist()]
@@ -53,7 +53,7 @@ class Categories:
         return np.array(self.values)[numbers]
 
     @cached_property
-    def _first(self) -> int | None:
+    def first(self) -> int | None:
         """The first value where all follow one another."""
         first = self.values[0]
         if isinstance(first, str) or self.values != tuple(range(first, first + len(self))):
@@ -92,18 +92,33 @@ class Bins:
 
     def numbers(self, recorded: np.ndarray) -> np.ndarray:
         """int64 in the shape of ``recorded``: the bin of each number; `ABSENT` for NaN."""
-        with np.errstate(invalid="ignore"):
-            place = np.floor((recorded.astype(np.float64) - self.low) / self.width).clip(0, self.number - 1)
-        return np.where(np.isnan(place), ABSENT, place).astype(np.int64)
+        return bin_numbers(recorded, self.low, self.width, self.number)
 
     def recorded(self, numbers: np.ndarray) -> np.ndarray:
-        """float64: the middle of each bin."""
-        return self.low + (numbers + 0.5) * self.width
+        """float64: the middle of each bin; of the open ones, the bound."""
+        middle = self.low + (numbers + 0.5) * self.width
+        return np.where(numbers <= 0, self.low, np.where(numbers >= self.number - 1, self.high, middle))
 
     def scaled(self, recorded: np.ndarray) -> np.ndarray:
-        """float32: in standard deviations from the mean, at most ten of them; 0 for NaN."""
-        scaled = (recorded.astype(np.float64) - self.mean) / self.deviation
-        return np.nan_to_num(scaled, nan=0.0, posinf=10.0, neginf=-10.0).clip(-10, 10).astype(np.float32)
+        """float32: in standard deviations from the mean, at most `MOST_DEVIATIONS` of them; 0 for NaN."""
+        return in_deviations(recorded, self.mean, self.deviation)
+
+
+MOST_DEVIATIONS = 10.0
+Numbers = float | np.ndarray
+
+
+def bin_numbers(recorded: np.ndarray, low: Numbers, width: Numbers, number: Numbers) -> np.ndarray:
+    """See `Bins.numbers`; of one field, or of as many as the last axis of ``recorded`` has entries."""
+    with np.errstate(invalid="ignore"):
+        place = np.floor((recorded.astype(np.float64) - low) / width).clip(0, np.subtract(number, 1))
+    return np.where(np.isnan(place), ABSENT, place).astype(np.int64)
+
+
+def in_deviations(recorded: np.ndarray, mean: Numbers, deviation: Numbers) -> np.ndarray:
+    """See `Bins.scaled`; of one field, or of as many as the last axis of ``recorded`` has entries."""
+    scaled = (recorded.astype(np.float64) - mean) / deviation
+    return np.nan_to_num(scaled, nan=0.0).clip(-MOST_DEVIATIONS, MOST_DEVIATIONS).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -167,7 +182,7 @@ class Spec:
     """
 
     fields: tuple[Field, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         names = [one.name for one in self.fields]
@@ -196,6 +211,14 @@ class Spec:
             else:
                 found.append([one])
         return tuple(tuple(group) for group in found)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Kept, since layouts are looked up by their spec at every batch.
+        return hash(self.fields)
 
     def of_kind(self, *kinds: str) -> tuple[Field, ...]:
         """The fields of these kinds."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from toy_text import ROWS, random_order, text_layout, units_of
 
 from anyorder.masking.order import Order, Role, in_turn, reconstruct, sees_value
-from anyorder.models.language.two_copies import two_copies
+from anyorder.models.two_copies import two_copies
 
 C, T, H, D = Role.CONTEXT, Role.TARGET, Role.HIDDEN, Role.DROPPED
 
@@ -44,14 +44,14 @@ def test_only_what_a_later_target_may_see_is_copied():
     assert two_copies(*one_row([T, C, C, T], [0, 1, 1, 2])).element[0, 4:].tolist() == [0], "1 holds no target"
     assert two_copies(*one_row([T, C, H, D, T], [0, 0, 0, 0, 2])).element[0, 5:].tolist() == [0, 1, 2]
     layout = text_layout(ROWS)
-    imitation = two_copies(layout, in_turn(reconstruct(layout, layout.kind == 3), layout))
+    imitation = two_copies(layout.positions, in_turn(reconstruct(layout, layout.kind == 3), layout))
     assert imitation.element.shape[1] == layout.shape[1] + 2, "the first row's first action, of two tokens"
 
 
 def test_rows_that_need_fewer_copies_have_absent_ones():
     layout = text_layout([units_of(1, 1, 1), units_of(1, 1, 1)])
     roles = torch.tensor([[T, T, T], [C, T, C]], dtype=torch.uint8)
-    forms = two_copies(layout, Order(roles, torch.tensor([[0, 1, 2]] * 2, dtype=torch.int32)))
+    forms = two_copies(layout.positions, Order(roles, torch.tensor([[0, 1, 2]] * 2, dtype=torch.int32)))
     assert not forms.shows_value[1, 3:].any()
     assert torch.equal(forms.attention[1, 3:], torch.eye(5, dtype=bool)[3:])
     assert torch.equal(forms.attention[1, :, 3:], torch.eye(5, dtype=bool)[:, 3:])
@@ -70,7 +70,7 @@ def test_positions_count_what_exists():
 def test_targets_see_each_element_in_the_form_that_the_law_allows(num_ranks, seed):
     layout = text_layout(ROWS)
     order = random_order(layout, num_ranks, seed)
-    forms = two_copies(layout, order)
+    forms = two_copies(layout.positions, order)
     for row, target in order.targets.nonzero().tolist():
         own = order.ranks[row, target]
         for element in range(layout.shape[1]):
@@ -87,7 +87,7 @@ def test_targets_see_each_element_in_the_form_that_the_law_allows(num_ranks, see
 def test_nothing_leaks_through_any_number_of_layers(num_ranks, seed):
     layout = text_layout(ROWS)
     order = random_order(layout, num_ranks, seed)
-    forms = two_copies(layout, order)
+    forms = two_copies(layout.positions, order)
     reach = forms.attention.double()
     for _ in range(6):
         reach = (reach @ reach).clamp(max=1)

@@ -21,8 +21,8 @@ from transformers import PreTrainedModel
 from anyorder.elements.layout import Layout
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
-from anyorder.models.language.two_copies import two_copies
 from anyorder.models.parameters import ParameterGroup
+from anyorder.models.two_copies import two_copies
 
 
 class MaskedLanguageModel(nn.Module):
@@ -80,7 +80,7 @@ class MaskedLanguageModel(nn.Module):
             AnyOrderError: for trajectories longer than the model's positions.
         """
         self._check_length(layout)
-        forms = two_copies(layout, order)
+        forms = two_copies(layout.positions, order)
         tokens = torch.where(forms.shows_value, values.gather(1, forms.element), self.mask_token_id)
         logits = self.logits(tokens, forms.positions, forms.attention, self._answering(forms.asked, order))
         at_least_float32 = torch.promote_types(logits.dtype, torch.float32)

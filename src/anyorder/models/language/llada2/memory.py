@@ -126,7 +126,7 @@ def memory(
         count: the parameters of that model.
         training: one of `COSTS`.
         num_gpus: how many GPUs FSDP2 divides the model among.
-        tokens: how many tokens one GPU reads at a time, both forms counted (see `anyorder.models.language.two_copies`).
+        tokens: how many tokens one GPU reads at a time, both forms counted (see `anyorder.models.two_copies`).
         asked: for how many of these tokens logits are needed.
     """
     cost, learns = COSTS[training], training != "inference"

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.elements.layout import Layout
 from anyorder.masking.order import NEVER, Order, Role, own_level
 from anyorder.models.compiling import uncompiled
 
@@ -53,11 +52,11 @@ class TwoCopies:
 
 
 @uncompiled  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
-def two_copies(layout: Layout, order: Order) -> TwoCopies:
+def two_copies(positions: Tensor, order: Order) -> TwoCopies:
     """The forms that an order needs and who may attend to whom; see the table above.
 
     Args:
-        layout: of the batch; only its ``present`` and ``positions`` are read.
+        positions: int64 ``[B, E]``, where each element stands.
         order: any roles, any ranks. With equal ranks G is 0: plain reconstruction costs one copy.
     """
     roles, ranks = order.roles, order.ranks
@@ -72,7 +71,7 @@ def two_copies(layout: Layout, order: Order) -> TwoCopies:
     return TwoCopies(
         element=element,
         shows_value=torch.cat([roles == Role.CONTEXT, is_used & (roles != Role.HIDDEN).gather(1, again)], dim=1),
-        positions=layout.positions.gather(1, element),
+        positions=positions.gather(1, element),
         attention=_attention(level, until, exists),
         asked=torch.cat([order.targets, torch.zeros_like(is_used)], dim=1),
     )
