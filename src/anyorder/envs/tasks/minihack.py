@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from anyorder.envs.tasks.ways import DIAGONAL, STRAIGHT, Cell, shortest_way
+from anyorder.envs.tasks.ways import DIAGONAL, STRAIGHT, Place, shortest_way
 
 MAP = "map"
 SQUARES = {"9x9": (slice(7, 14), slice(36, 43)), "15x15": (slice(5, 18), slice(32, 45))}
@@ -88,12 +88,12 @@ def _mapped(walk: str) -> gym.Env:
     return make_walk(walk)
 
 
-def _where(chars: np.ndarray, char: int) -> Cell:
+def _where(chars: np.ndarray, char: int) -> Place:
     row, column = np.argwhere(chars == char)[0]
     return int(row), int(column)
 
 
-def _numbers(env: gym.Env) -> dict[Cell, int]:
+def _numbers(env: gym.Env) -> dict[Place, int]:
     """What a move adds to row and column -> the number of its action."""
     moves = {"N": (-1, 0), "E": (0, 1), "S": (1, 0), "W": (0, -1), "NE": (-1, 1), "SE": (1, 1), "SW": (1, -1), "NW": (-1, -1)}
     return {moves[action.name]: number for number, action in enumerate(env.unwrapped.actions)}  # type: ignore[attr-defined]

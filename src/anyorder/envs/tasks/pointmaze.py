@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from anyorder.envs.tasks.ways import Cell, shortest_way
+from anyorder.envs.tasks.ways import Place, shortest_way
 
 PULL, BRAKE = 10.0, 1.0
 """Acceleration for each unit of distance, and against each unit of speed."""
@@ -35,14 +35,14 @@ def drive(env: gym.Env, seed: int) -> Callable[[Mapping[str, np.ndarray]], np.nd
     maze: Any = env.unwrapped.maze  # type: ignore[attr-defined]
     free = np.array([[cell != _WALL for cell in row] for row in maze.maze_map])
 
-    def cell_of(place: np.ndarray) -> Cell:
+    def cell_of(place: np.ndarray) -> Place:
         row, column = maze.cell_xy_to_rowcol(place)
         return int(row), int(column)
 
-    def middle(cell: Cell) -> np.ndarray:
+    def middle(cell: Place) -> np.ndarray:
         return maze.cell_rowcol_to_xy(np.array(cell))
 
-    way: list[Cell] = []
+    way: list[Place] = []
 
     def act(observation: Mapping[str, np.ndarray]) -> np.ndarray:
         nonlocal way

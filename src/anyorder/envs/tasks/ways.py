@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-Cell = tuple[int, int]
-STRAIGHT: tuple[Cell, ...] = ((1, 0), (-1, 0), (0, 1), (0, -1))
-DIAGONAL: tuple[Cell, ...] = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+Place = tuple[int, int]
+STRAIGHT: tuple[Place, ...] = ((1, 0), (-1, 0), (0, 1), (0, -1))
+DIAGONAL: tuple[Place, ...] = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def shortest_way(free: np.ndarray, start: Cell, end: Cell, moves: Sequence[Cell] = STRAIGHT) -> list[Cell]:
+def shortest_way(free: np.ndarray, start: Place, end: Place, moves: Sequence[Place] = STRAIGHT) -> list[Place]:
     """The cells of a way with the fewest moves, both ends included; only the start if there is no way.
 
     Args:
@@ -20,7 +20,7 @@ def shortest_way(free: np.ndarray, start: Cell, end: Cell, moves: Sequence[Cell]
         start, end: row and column.
         moves: what one move adds to row and column; earlier ones are preferred.
     """
-    before: dict[Cell, Cell] = {start: start}
+    before: dict[Place, Place] = {start: start}
     waiting = deque([start])
     while waiting and end not in before:
         here = waiting.popleft()
