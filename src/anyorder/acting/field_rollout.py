@@ -12,8 +12,8 @@ from torch import Tensor
 from anyorder.acting.field_policy import FieldHistory, FieldPolicy
 from anyorder.data.manifest import Failure
 from anyorder.envs.episode import EpisodeFailed
-from anyorder.envs.minigrid import level_of
 from anyorder.envs.making import make_environments
+from anyorder.envs.minigrid import level_of
 from anyorder.envs.recording import FieldEpisode
 from anyorder.errors import AnyOrderError
 from anyorder.types import FieldTrajectory
