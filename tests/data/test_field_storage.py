@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_spaces import assert_equal_bits, random_episode, random_space
 
+from anyorder.config import SpecConfig
 from anyorder.data.field_storage import (
     FIELD_SCHEMA,
     read_field_shard,
@@ -22,7 +23,7 @@ from anyorder.data.field_storage import (
 )
 from anyorder.data.manifest import MANIFEST, Manifest, Split, read_manifest, write_manifest
 from anyorder.data.storage import read_split
-from anyorder.elements.fitting import SpecConfig, fit_spec
+from anyorder.elements.fitting import fit_spec
 from anyorder.envs.spaces import space_from_json, space_to_json
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256

@@ -108,7 +108,11 @@ class FieldPolicy:
 
     def actions(self, histories: Sequence[FieldHistory]) -> list[Any]:
         """The next action of each episode, as its environment takes it."""
-        return [unflatten(self.action_space, action, ACTION) for action in self.flat_actions(histories)]
+        return [self.as_given(action) for action in self.flat_actions(histories)]
+
+    def as_given(self, action: Mapping[str, np.ndarray]) -> Any:
+        """An action, path -> array, in the form of the space."""
+        return unflatten(self.action_space, action, ACTION)
 
     def flat_actions(self, histories: Sequence[FieldHistory]) -> list[dict[str, np.ndarray]]:
         """The same, path -> array."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,7 @@ FIELD_SCHEMA = pa.schema(
         ("arrays", pa.list_(ARRAY)),  # by role and path
     ]
 )
-ROLES = ("observations", "actions", "absent", "infos")
+ARRAY_ROLES = ("observations", "actions", "absent", "infos")
 SIGNALS = {"rewards": np.float64, "terminations": np.bool_, "truncations": np.bool_}
 STORED_KINDS = "biufcSUmM"
 """Kinds of numpy's dtypes whose bytes say everything."""
@@ -140,8 +141,8 @@ def with_spec(folder: Path, config: SpecConfig | None = None) -> Manifest:
 
 def _row(trajectory: FieldTrajectory) -> dict[str, Any]:
     row = {name: getattr(trajectory, name) for name in FIELD_SCHEMA.names if name != "arrays"}
-    arrays: dict[str, Mapping[str, np.ndarray]] = {role: getattr(trajectory, role) for role in ROLES}
-    row["arrays"] = [_written(role, path, arrays[role][path]) for role in ROLES for path in sorted(arrays[role])]
+    arrays: dict[str, Mapping[str, np.ndarray]] = {role: getattr(trajectory, role) for role in ARRAY_ROLES}
+    row["arrays"] = [_written(role, path, arrays[role][path]) for role in ARRAY_ROLES for path in sorted(arrays[role])]
     return row
 
 
@@ -155,10 +156,10 @@ def _written(role: str, path: str, array: np.ndarray) -> dict[str, Any]:
 
 
 def _trajectory(row: dict[str, Any], signals: Mapping[str, pa.ListScalar]) -> FieldTrajectory:
-    arrays: dict[str, dict[str, np.ndarray]] = {role: {} for role in ROLES}
+    arrays: dict[str, dict[str, np.ndarray]] = {role: {} for role in ARRAY_ROLES}
     for entry in row.pop("arrays"):
-        if entry["role"] not in ROLES or entry["path"] is None:
-            raise ValueError(f"an array must be of {', '.join(ROLES)} and have a path; found {brief(entry['role'])}")
+        if entry["role"] not in ARRAY_ROLES or entry["path"] is None:
+            raise ValueError(f"an array must be of {', '.join(ARRAY_ROLES)} and have a path; found {brief(entry['role'])}")
         arrays[entry["role"]][entry["path"]] = _read(entry)
     for name, kind in {"env_id": str, "seed": int, "mission": str, "success": bool | None}.items():
         # What an environment says is any text, also what no setting may hold.
@@ -180,6 +181,6 @@ def _read(entry: dict[str, Any]) -> np.ndarray:
     array: np.ndarray = np.ndarray(shape, dtype, data)
     if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise ValueError(f"{brief(entry['path'])} must be true or false; found another byte")
-    if dtype.kind == "U":
-        array.tolist()  # raises where a character is none
+    if dtype.kind == "U" and data and np.frombuffer(data, f"{dtype.byteorder}u4").max() > sys.maxunicode:
+        raise ValueError(f"{brief(entry['path'])} must be text; found what is no character")
     return array
