@@ -15,7 +15,7 @@ from typing import Any
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from anyorder.data.episodes import EpisodeSource, ExpertSource, Recorded
+from anyorder.data.episodes import EpisodeSource, ExpertSource, EpisodeResult
 from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
 from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, package_versions, read_manifest, write_manifest
 from anyorder.data.storage import shard_error, write_shard
@@ -177,7 +177,7 @@ def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:
                 yield name, range(first, min(first + SHARD_SIZE, split.last_seed + 1))
 
 
-def _checked(results: Iterator[Recorded], seeds: range) -> Iterator[Recorded]:
+def _checked(results: Iterator[EpisodeResult], seeds: range) -> Iterator[EpisodeResult]:
     for seed in seeds:
         result = next(results, None)
         if result is None or result.seed != seed:
@@ -186,7 +186,7 @@ def _checked(results: Iterator[Recorded], seeds: range) -> Iterator[Recorded]:
         yield result
 
 
-def _successful(env_id: str, result: Recorded) -> Recorded:
+def _successful(env_id: str, result: EpisodeResult) -> EpisodeResult:
     if result.success is None:
         raise AnyOrderError(
             f"--successes_only needs an environment that says which episodes succeed; {env_id} does not; leave the option out,"
@@ -195,11 +195,11 @@ def _successful(env_id: str, result: Recorded) -> Recorded:
     return result if result.success or isinstance(result, Failure) else Failure(result.seed, NO_SUCCESS)
 
 
-def _as_it_is(result: Recorded) -> Recorded:
+def _as_it_is(result: EpisodeResult) -> EpisodeResult:
     return result
 
 
-def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Recorded]) -> Manifest:
+def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[EpisodeResult]) -> Manifest:
     """Write a shard, then the manifest that lists it; returns that manifest."""
     path = folder / f"{name}-{seeds[0]:08d}.parquet"
     if manifest.content == "fields":
