@@ -168,7 +168,7 @@ def test_endless_episodes_are_failures_among_trajectories(tmp_path):
     ("changes", "message"),
     [
         ({"env_id": "BabyAI-Nothing-v0"}, "no environment"),
-        ({"policy": "expert"}, "no policy"),
+        ({"policy": "oracle"}, "no policy"),
         ({"policy": "noisy_bot"}, "noise"),
         ({"env_id": "MiniGrid-Empty-5x5-v0"}, "level must be one of BabyAI"),
     ],

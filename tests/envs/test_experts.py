@@ -60,9 +60,9 @@ def test_random_stays_within_a_smaller_action_space():
 
 
 def test_unknown_name_lists_the_known_ones():
-    with pytest.raises(AnyOrderError, match="'expert'.*bot, noisy_bot, random"):
-        make_expert("expert")
-    assert list(EXPERTS) == ["bot", "noisy_bot", "random"]
+    with pytest.raises(AnyOrderError, match="'oracle'.*bot, noisy_bot, random"):
+        make_expert("oracle")
+    assert list(EXPERTS) == ["bot", "noisy_bot", "random", "expert", "noisy_expert"]
 
 
 @pytest.mark.parametrize(("name", "noise"), [("bot", 0.1), ("random", 0.1), ("noisy_bot", 0.0), ("noisy_bot", 1.5)])

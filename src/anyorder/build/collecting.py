@@ -12,7 +12,7 @@ from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import EpisodeSource
 from anyorder.data.manifest import Manifest, Split
 from anyorder.data.storage import nothing_kept
-from anyorder.envs.experts import EXPERTS
+from anyorder.envs.experts import check_policy_name
 from anyorder.errors import AnyOrderError
 from anyorder.options import parser
 
@@ -22,15 +22,17 @@ class CollectOptions:
     """What to collect, and where it goes.
 
     Attributes:
-        env: a registered MiniGrid or BabyAI id; or several, joined by +, which take turns from seed to seed. An environment of
-            your own is module:id, where the module registers it; the module is installed or lies in the current folder.
-        policy: bot, noisy_bot, random or checkpoint.
+        env: a registered id of Gymnasium (`anyorder environments` lists those with experts); or several, joined by +, which
+            take turns from seed to seed. An environment of your own is module:id, where the module registers it; the module is
+            installed or lies in the current folder.
+        policy: bot, noisy_bot (of BabyAI), random, expert, noisy_expert (that are known for the environment), checkpoint,
+            or module:function, a policy of your own.
         num_episodes: number of training episodes.
         num_validation: number of validation episodes.
         num_test: number of test episodes.
         output_dir: folder of the data set; if it holds an interrupted one, that is continued.
         seed: first training seed; validation seeds start 10 million higher, test seeds 20 million.
-        noise: share of random actions of noisy_bot, above 0 and at most 1.
+        noise: share of random actions of noisy_bot and noisy_expert, above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
         checkpoint: checkpoint of the model that plays, if policy is checkpoint.
         num_processes: number of processes; null uses one per core.
@@ -65,8 +67,7 @@ def run_collect(options: CollectOptions) -> Manifest:
         AnyOrderError: for options that do not fit together, whatever `collect` raises, and after all is written when no episode
             of a split could be kept.
     """
-    if options.policy not in (*EXPERTS, "checkpoint"):
-        raise AnyOrderError(f"there is no policy {options.policy!r}; choose one of {', '.join(EXPERTS)}, checkpoint")
+    check_policy_name(options.policy, "checkpoint")
     if (options.policy == "checkpoint") != (options.checkpoint is not None):
         raise AnyOrderError("--policy checkpoint and --checkpoint FILE must be given together; found only one of them")
     policy = options.policy if options.checkpoint is None else f"checkpoint {options.checkpoint}"
@@ -85,13 +86,23 @@ def run_collect(options: CollectOptions) -> Manifest:
     manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source)
     for name, split in manifest.splits.items():
         print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{_success(split)}{_failed(split)}")
-    if any(split.num_successes != split.num_episodes for split in manifest.splits.values()) and options.policy == "bot":
-        print("episodes of the bot without success are demonstrations too, unless --successes_only leaves them out")
+    if options.policy in ("bot", "expert") and any(map(_some_failed, manifest.splits.values())):
+        print(
+            f"episodes of the {options.policy} without success are demonstrations too, unless --successes_only leaves them out"
+        )
+    if manifest.fields is not None:
+        print(f"{len(manifest.fields.fields)} fields: {', '.join(one.name for one in manifest.fields.fields)}")
+        for name, reason in manifest.fields.left_out.items():
+            print(f"  left out: {name}, since {reason}")
     print(f"{options.env} in {options.output_dir}")
     for name, split in manifest.splits.items():
         if not split.num_episodes:
             raise AnyOrderError(f"{nothing_kept(name, split)}; choose another environment or policy, and another folder")
     return manifest
+
+
+def _some_failed(split: Split) -> bool:
+    return split.num_successes not in (None, split.num_episodes)
 
 
 def _success(split: Split) -> str:
@@ -116,6 +127,9 @@ def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
     )  # torch takes seconds to import
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
+    from anyorder.training.checkpoint import load_checkpoint
 
+    if not checkpoint.is_dir() and load_checkpoint(checkpoint).header.get("content") == "fields":
+        raise AnyOrderError(f"{checkpoint} is a model of fields, which cannot act yet; choose a checkpoint of grids")
     model, _ = load_model(checkpoint)
     return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from anyorder.data.episodes import EpisodeSource, ExpertSource
-from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, read_manifest, write_manifest
+from anyorder.data.episodes import EpisodeSource, ExpertSource, Recorded
+from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
+from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, package_versions, read_manifest, write_manifest
 from anyorder.data.storage import shard_error, write_shard
+from anyorder.envs.known import packages_of
+from anyorder.envs.making import make_environments
+from anyorder.envs.minigrid import is_grid_env
 from anyorder.errors import AnyOrderError
 from anyorder.files import differences
 from anyorder.locks import locked
 from anyorder.terminal import progress_bars
-from anyorder.types import Trajectory
+from anyorder.types import FieldTrajectory, Trajectory
 
 SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
 SEEDS_PER_SPLIT = 10_000_000
@@ -35,13 +40,14 @@ class CollectSpec:
     episodes whose playing time is near the limit).
 
     Attributes:
-        env_id: a registered MiniGrid or BabyAI environment; or several, joined by ``+``, which take turns from seed to seed.
-        policy: "bot", "noisy_bot" or "random"; with another episode source, the name to record for it.
+        env_id: a registered environment; or several, joined by ``+``, which take turns from seed to seed.
+        policy: a key of `anyorder.envs.experts.EXPERTS` or ``module:function``; with another episode source, the name to record
+            for it.
         num_episodes: number of training episodes to play (failures are recorded, not replaced).
         num_validation: number of validation episodes; 0 leaves the split out.
         num_test: number of test episodes; 0 leaves the split out.
         seed: first training seed; validation starts at 10,000,000 + seed, test at 20,000,000 + seed.
-        noise: share of random actions of "noisy_bot", above 0 and at most 1.
+        noise: share of random actions of "noisy_bot" and "noisy_expert", above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
         successes_only: True records episodes that end without success as failures, with the reason `NO_SUCCESS`.
     """
@@ -78,7 +84,8 @@ class CollectSpec:
 def collect(
     folder: Path, spec: CollectSpec, *, num_processes: int | None = None, source: EpisodeSource | None = None
 ) -> Manifest:
-    """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is.
+    """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is. Episodes of
+    other environments than MiniGrid's are trajectories of fields, whose spec is fitted at the end.
 
     Progress goes to stderr. A folder in which no shard was completed is removed again.
 
@@ -91,15 +98,22 @@ def collect(
 
     Raises:
         AnyOrderError: when the folder holds another data set or is being written, the spec names an unknown environment or
-            policy, a worker process died, or the disk is full.
+            policy, a worker process died, or the disk is full; and after all is written, when no spec of fields fits.
         KeyboardInterrupt: when the user interrupts; its message says what is kept and how to continue.
     """
     folder = Path(folder)
     manifest = _open(folder, spec)
-    if not any(_missing(folder, manifest)):
+    if not any(_missing(folder, manifest)) and not _lacks_spec(manifest):
         return manifest
     with locked(folder):
-        return _collect_missing(folder, spec, num_processes, source)
+        manifest = _collect_missing(folder, spec, num_processes, source)
+        return with_spec(folder) if _lacks_spec(manifest) else manifest
+
+
+def _lacks_spec(manifest: Manifest) -> bool:
+    """True if there are trajectories of fields without a spec."""
+    training = manifest.splits.get("train", next(iter(manifest.splits.values())))
+    return manifest.content == "fields" and manifest.fields is None and training.num_episodes > 0
 
 
 def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None, source: EpisodeSource | None) -> Manifest:
@@ -108,7 +122,7 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
     if source is None:
         source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
     results = iter(source([seed for _, seeds in todo for seed in seeds]))
-    keep = _successful if spec.successes_only else _as_it_is
+    keep = partial(_successful, spec.env_id) if spec.successes_only else _as_it_is
     try:
         with progress_bars(_Rate(), "{task.fields[failed]} failed") as progress:
             failed = 0
@@ -132,13 +146,21 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
 def _open(folder: Path, spec: CollectSpec) -> Manifest:
     """The manifest to fill: a new one, or the one that an earlier run of the same spec and versions left."""
     options = {name: value for name, value in asdict(spec).items() if name != "env_id"}
-    wanted = Manifest(spec.env_id, options, spec.splits())
+    wanted = Manifest(spec.env_id, options, spec.splits(), package_versions(*packages_of(spec.env_id)))
     if not (folder / MANIFEST).exists():
-        return wanted
+        return _with_content(wanted)
     found = read_manifest(folder)
     if others := differences(_flat(found), _flat(wanted)):
         raise AnyOrderError(f"{folder} holds another data set ({'; '.join(others)}); choose another folder or delete this one")
     return found
+
+
+def _with_content(manifest: Manifest) -> Manifest:
+    """A new manifest that says what its environments give."""
+    env, *_ = make_environments(manifest.env_id)
+    if is_grid_env(env):
+        return manifest
+    return replace(manifest, content="fields", spaces=spaces_to_json(env.observation_space, env.action_space))
 
 
 def _flat(manifest: Manifest) -> dict[str, Any]:
@@ -155,7 +177,7 @@ def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:
                 yield name, range(first, min(first + SHARD_SIZE, split.last_seed + 1))
 
 
-def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[Trajectory | Failure]:
+def _checked(results: Iterator[Recorded], seeds: range) -> Iterator[Recorded]:
     for seed in seeds:
         result = next(results, None)
         if result is None or result.seed != seed:
@@ -164,18 +186,26 @@ def _checked(results: Iterator[Trajectory | Failure], seeds: range) -> Iterator[
         yield result
 
 
-def _successful(result: Trajectory | Failure) -> Trajectory | Failure:
-    return Failure(result.seed, NO_SUCCESS) if isinstance(result, Trajectory) and not result.success else result
+def _successful(env_id: str, result: Recorded) -> Recorded:
+    if result.success is None:
+        raise AnyOrderError(
+            f"--successes_only needs an environment that says which episodes succeed; {env_id} does not; leave the option out,"
+            ' or give info["success"] in a wrapper'
+        )
+    return result if result.success or isinstance(result, Failure) else Failure(result.seed, NO_SUCCESS)
 
 
-def _as_it_is(result: Trajectory | Failure) -> Trajectory | Failure:
+def _as_it_is(result: Recorded) -> Recorded:
     return result
 
 
-def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Trajectory | Failure]) -> Manifest:
+def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Recorded]) -> Manifest:
     """Write a shard, then the manifest that lists it; returns that manifest."""
-    trajectories = [result for result in outcome if isinstance(result, Trajectory)]
-    shard = write_shard(folder / f"{name}-{seeds[0]:08d}.parquet", seeds, trajectories)
+    path = folder / f"{name}-{seeds[0]:08d}.parquet"
+    if manifest.content == "fields":
+        shard = write_field_shard(path, seeds, [result for result in outcome if isinstance(result, FieldTrajectory)])
+    else:
+        shard = write_shard(path, seeds, [result for result in outcome if isinstance(result, Trajectory)])
     split = manifest.splits[name]
     shards = [s for s in split.shards if s.first_seed != seeds[0]] + [shard]
     failures = [f for f in split.failures if f.seed not in seeds] + [r for r in outcome if isinstance(r, Failure)]
@@ -184,7 +214,8 @@ def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: 
         shards=tuple(sorted(shards, key=lambda s: s.first_seed)),
         failures=tuple(sorted(failures, key=lambda f: f.seed)),
     )
-    manifest = replace(manifest, splits={**manifest.splits, name: split})
+    # A spec that was fitted before a shard was made anew is fitted again.
+    manifest = replace(manifest, splits={**manifest.splits, name: split}, fields=None)
     write_manifest(folder, manifest)
     return manifest
 

@@ -15,16 +15,19 @@ from functools import lru_cache, partial
 
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
-from anyorder.envs.episode import Episode, EpisodeFailed, reason_of
+from anyorder.envs.episode import EpisodeFailed, reason_of
 from anyorder.envs.experts import Expert, make_expert
+from anyorder.envs.making import begin_episode, make_environments
 from anyorder.envs.modules import allow_only, allowed_modules
 from anyorder.errors import AnyOrderError
 from anyorder.processes import WorkerDied, num_cores, share_out
-from anyorder.types import Trajectory
+from anyorder.types import FieldTrajectory, Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
 
-EpisodeSource = Callable[[Sequence[int]], Iterable[Trajectory | Failure]]
+Recorded = Trajectory | FieldTrajectory | Failure
+"""What becomes of a seed."""
+EpisodeSource = Callable[[Sequence[int]], Iterable[Recorded]]
 
 TIME_LIMIT = "time limit"  # the reason of a Failure
 _CHUNK = 16  # episodes sent to a process at once: tens of milliseconds of work
@@ -34,26 +37,27 @@ class _TimeLimitReached(BaseException):
     """Not an Exception, so that a policy's ``except Exception`` does not catch it."""
 
 
-def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> Trajectory | Failure:
+def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> Recorded:
     """Play one episode to its end, successful or not.
 
     Args:
-        env: an environment that ``make_env`` made; it is reset with ``seed``.
+        env: an environment that ``make_environments`` made; it is reset with ``seed``.
         expert: called with the environment and the seed after the reset.
         time_limit: seconds of wall time, kept with SIGALRM: the bot of minigrid can loop without end. Python delivers
             signals to the main thread only, so call this from the main thread of a process.
         env_id: as it was given; None: the one that ``env`` was registered with, which lacks the module of ``module:id``.
 
     Returns:
-        The trajectory; or a Failure whose reason is ``"time limit"``, the exception's name and message, or what keeps the
-        episode from being recorded (see `anyorder.envs.episode.Episode.step`).
+        The trajectory, a `FieldTrajectory` unless the environment is a grid; or a Failure whose reason is ``"time limit"``, the
+        exception's name and message, or what keeps the episode from being recorded (`anyorder.envs.episode.Episode.step`,
+        `anyorder.envs.recording.FieldEpisode.step`).
 
     Raises:
         AnyOrderError: when the expert cannot play this environment, such as the bot on a level that is not BabyAI's, when
-            the environment's first observation is not one of MiniGrid, or when the call comes from another thread.
+            the environment's first observation cannot be recorded, or when the call comes from another thread.
     """
     if env_id is None:
-        assert env.spec is not None  # `make_env` has made it
+        assert env.spec is not None  # `make_environments` has made it
         env_id = env.spec.id
     try:
         with _wall_time(time_limit):
@@ -68,8 +72,8 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env
         return Failure(seed, reason_of(error))
 
 
-def _play(env: gym.Env, expert: Expert, seed: int, env_id: str) -> Trajectory:
-    episode = Episode(env, env_id, seed)
+def _play(env: gym.Env, expert: Expert, seed: int, env_id: str) -> Trajectory | FieldTrajectory:
+    episode = begin_episode(env, env_id, seed)
     act = expert(env, seed)
     while not episode.over:
         episode.step(act(episode.views[-1]))
@@ -108,7 +112,7 @@ class ExpertSource:
     time_limit: float = 10.0
     num_processes: int | None = None
 
-    def __call__(self, seeds: Sequence[int]) -> Iterator[Trajectory | Failure]:
+    def __call__(self, seeds: Sequence[int]) -> Iterator[Recorded]:
         """Yield one result per seed, in order.
 
         Raises:
@@ -126,24 +130,24 @@ class ExpertSource:
 def _tools(source: ExpertSource) -> tuple[tuple[gym.Env, ...], Expert]:
     """The environments and the expert, made once per process."""
     expert = make_expert(source.policy, source.noise)
-    return minigrid.make_envs(source.env_id), expert
+    return make_environments(source.env_id), expert
 
 
-def _play_seed(source: ExpertSource, seed: int) -> Trajectory | Failure:
+def _play_seed(source: ExpertSource, seed: int) -> Recorded:
     envs, expert = _tools(source)
     env_id = minigrid.level_of(source.env_id, seed)
     return play_episode(envs[seed % len(envs)], expert, seed, source.time_limit, env_id)
 
 
-def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Trajectory | Failure]:
+def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Recorded]:
     return [_play_seed(source, seed) for seed in seeds]
 
 
 def _in_processes(
-    play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int], num_processes: int
-) -> Iterator[Trajectory | Failure]:
+    play: Callable[[Sequence[int]], list[Recorded]], seeds: Sequence[int], num_processes: int
+) -> Iterator[Recorded]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
-    early: dict[int, list[Trajectory | Failure]] = {}
+    early: dict[int, list[Recorded]] = {}
     number = 0
     with contextlib.closing(
         share_out(partial(_with_modules, allowed_modules(), play), chunks, num_processes, ahead=2)
@@ -161,7 +165,7 @@ def _in_processes(
 
 
 def _with_modules(
-    modules: Sequence[str], play: Callable[[Sequence[int]], list[Trajectory | Failure]], seeds: Sequence[int]
-) -> list[Trajectory | Failure]:
+    modules: Sequence[str], play: Callable[[Sequence[int]], list[Recorded]], seeds: Sequence[int]
+) -> list[Recorded]:
     allow_only(modules)  # the user's word, in another process
     return play(seeds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -90,9 +91,13 @@ class Split:
         return sum(counts) if len(counts) == len(self.shards) else None
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that determine what an episode is."""
-    return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+def package_versions(*others: str) -> dict[str, str]:
+    """Versions of the packages that determine what an episode is; of ``others``, those that are installed."""
+    versions = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+    for name in others:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 @dataclass(frozen=True)

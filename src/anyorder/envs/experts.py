@@ -1,24 +1,30 @@
 """Policies that act inside an environment. They see its whole state, so they are experts, not agents.
 
-An :data:`Expert` is called once per episode, just after the reset, and returns the function that acts in that episode.
-A trained policy has the same form, but looks at the view only.
+An :data:`Expert` is called once per episode, just after the reset, and returns the function that acts in that episode: a view
+of a grid, or an observation of any other environment, gives the action. A trained policy has the same form, but looks at the
+view only.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from anyorder.envs.known import KNOWN, known_environment
 from anyorder.envs.minigrid import View, num_actions_of
+from anyorder.envs.modules import import_allowed, require_allowed
 from anyorder.errors import AnyOrderError
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what these imports print)
 from minigrid.envs.babyai.core.roomgrid_level import RoomGridLevel  # isort: skip
 from anyorder.envs.fast import AnyBot, planner_of  # isort: skip
 
-Act = Callable[[View], int]
+Act = Callable[[Any], Any]
 Expert = Callable[[gym.Env, int], Act]
 
 # The environment draws its level from default_rng(seed). The actions of a policy that drew from the same stream would
@@ -30,15 +36,23 @@ def make_expert(name: str, noise: float = 0.0) -> Expert:
     """The expert of that name.
 
     Args:
-        name: a key of :data:`EXPERTS`.
-        noise: share of random actions, in (0, 1], for ``noisy_bot``; 0 for the other experts.
+        name: a key of :data:`EXPERTS`, or ``module:function``, where the function is an :data:`Expert` and the user named the
+            module (`anyorder.envs.modules.allow_module`).
+        noise: share of random actions, in (0, 1], for ``noisy_bot`` and ``noisy_expert``; 0 for the others.
 
     Raises:
         AnyOrderError: for an unknown name (the message lists the known ones), or a noise that this expert cannot have.
     """
-    if name not in EXPERTS:
-        raise AnyOrderError(f"there is no policy {name!r}; choose one of {', '.join(EXPERTS)}")
+    if ":" in name:
+        return _without_noise(_of_module(name), noise)
+    check_policy_name(name)
     return EXPERTS[name](noise)
+
+
+def check_policy_name(name: str, *others: str) -> None:
+    """Raise an AnyOrderError unless a name is a key of :data:`EXPERTS`, one of the ``others``, or ``module:function``."""
+    if name not in (*EXPERTS, *others) and ":" not in name:
+        raise AnyOrderError(f"there is no policy {name!r}; choose one of {', '.join((*EXPERTS, *others))}, module:function")
 
 
 def bot(env: gym.Env, seed: int) -> Act:
@@ -78,35 +92,96 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
 
 
 def uniform(env: gym.Env, seed: int) -> Act:
-    """Actions drawn independently and uniformly from all that the environment has. They depend on the seed alone."""
-    generator = np.random.default_rng([seed, _POLICY_STREAM])
-    number = num_actions_of(env)
-    return lambda view: int(generator.integers(number))
+    """Actions drawn independently and uniformly from all that the environment has (numbers without bounds as Gymnasium draws
+    them). They depend on the seed alone."""
+    return _drawing(env.action_space, np.random.default_rng([seed, _POLICY_STREAM]))
+
+
+def _drawing(space: gym.Space[Any], generator: np.random.Generator) -> Act:
+    if isinstance(space, gym.spaces.Discrete):
+        first, number = int(space.start), int(space.n)
+        return lambda observation: first + int(generator.integers(number))
+    own = copy.deepcopy(space)  # the environment may draw from its space, too
+    own.seed(int(generator.integers(2**31)))
+    return lambda observation: own.sample()
+
+
+def known_expert(env: gym.Env, seed: int) -> Act:
+    """The expert that `anyorder.envs.known.KNOWN` names for this environment.
+
+    Raises:
+        AnyOrderError: when it names none.
+    """
+    name = _id_of(env)
+    known = known_environment(name)
+    if known is None or not known.expert:
+        those = ", ".join(f"{one.prefix}*" for one in KNOWN if one.expert)
+        raise AnyOrderError(
+            f"no expert of {name} is known, only of {those}; write your own as --policy module:function (docs/environments.md),"
+            " or choose the policy 'random'"
+        )
+    module, function = known.expert.split(":")
+    return getattr(import_module(module), function)(env, seed)
+
+
+def noisy_expert(env: gym.Env, seed: int, noise: float) -> Act:
+    """The known expert with random actions: with probability ``noise``, independently at each step, the action is drawn as
+    `uniform` draws. The expert is asked at every step."""
+    if isinstance(env.unwrapped, RoomGridLevel):
+        return noisy_bot(env, seed, noise)
+    act, generator = known_expert(env, seed), np.random.default_rng([seed, _POLICY_STREAM])
+    draw = _drawing(env.action_space, generator)
+
+    def noisy(observation: Any) -> Any:
+        best = act(observation)
+        return draw(observation) if generator.random() < noise else best
+
+    return noisy
+
+
+def _of_module(name: str) -> Expert:
+    """The function that the user named as ``module:function``."""
+    require_allowed(name, "policy")
+    import_allowed()
+    module, _, function = name.rpartition(":")
+    found = getattr(import_module(module), function, None)
+    if not callable(found):
+        raise AnyOrderError(
+            f"the policy {name!r} must be a function of the module {module!r}, called with an environment and a seed, that"
+            f" returns a function of the observation; found {type(found).__name__}"
+        )
+    return found
+
+
+def _id_of(env: gym.Env) -> str:
+    return env.spec.id if env.spec else type(env.unwrapped).__name__
 
 
 def _planner(env: gym.Env) -> AnyBot:
     if not isinstance(env.unwrapped, RoomGridLevel):
-        name = env.spec.id if env.spec else type(env.unwrapped).__name__
         raise AnyOrderError(
-            f"the bot's level must be one of BabyAI's; found {name}; choose a BabyAI-* environment or the policy 'random'"
+            f"the bot's level must be one of BabyAI's; found {_id_of(env)}; choose a BabyAI-* environment, or the"
+            " policy 'random' or 'expert'"
         )
     return planner_of(env)
 
 
 def _without_noise(expert: Expert, noise: float) -> Expert:
     if noise != 0:
-        raise AnyOrderError(f"noise must be 0 for every policy but 'noisy_bot'; found {noise}; leave it out")
+        raise AnyOrderError(f"noise must be 0 for every policy but 'noisy_bot' and 'noisy_expert'; found {noise}; leave it out")
     return expert
 
 
-def _with_noise(noise: float) -> Expert:
+def _with_noise(expert: Callable[..., Act], noise: float) -> Expert:
     if not 0 < noise <= 1:
-        raise AnyOrderError(f"the noise of 'noisy_bot' must be above 0 and at most 1; found {noise}")
-    return partial(noisy_bot, noise=noise)
+        raise AnyOrderError(f"the noise of '{expert.__name__}' must be above 0 and at most 1; found {noise}")
+    return partial(expert, noise=noise)
 
 
 EXPERTS: dict[str, Callable[[float], Expert]] = {
     "bot": partial(_without_noise, bot),
-    "noisy_bot": _with_noise,
+    "noisy_bot": partial(_with_noise, noisy_bot),
     "random": partial(_without_noise, uniform),
+    "expert": partial(_without_noise, known_expert),
+    "noisy_expert": partial(_with_noise, noisy_expert),
 }

@@ -15,17 +15,17 @@ What MiniGrid shows (checked on all its registered environments, version 3.2.0):
 from __future__ import annotations
 
 import contextlib
-import difflib
 import io
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from anyorder.envs.modules import SEPARATOR, import_allowed, require_allowed
+from anyorder.envs.modules import SEPARATOR
+from anyorder.envs.registered import make_registered
 from anyorder.errors import AnyOrderError
 
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # must be set before minigrid imports pygame
@@ -78,32 +78,38 @@ def make_env(env_id: str) -> gym.Env:
     """Make a registered environment with MiniGrid's actions, whose observations have an image, a direction and a mission.
 
     Args:
-        env_id: a full gymnasium id with its version; or ``module:id``, where the module registers the id. The user must
-            have named the module (`anyorder.envs.modules.allow_module`).
+        env_id: see `anyorder.envs.registered.make_registered`.
 
     Raises:
-        AnyOrderError: for an id that is not registered, a module that the user did not name, an environment that cannot be
-            made (some of MiniGrid's environments need files that its wheel lacks), or one with other observations or
-            actions.
+        AnyOrderError: for an environment that cannot be made (some of MiniGrid's need files that its wheel lacks), or one with
+            other observations or actions.
     """
-    require_allowed(env_id)
-    import_allowed()
-    name = env_id.rpartition(":")[2]
-    if name not in gym.registry:
-        raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(name)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "is out of date": the id names a version on purpose
-            # The passive checker warns about correct MiniGrid environments and costs a tenth of the speed.
-            env = gym.make(name, disable_env_checker=True)
-    except Exception as error:  # a constructor may raise anything
-        raise AnyOrderError(
-            f"the environment {env_id!r} could not be made ({type(error).__name__}: {error}); choose another"
-        ) from error
+    return as_grid_env(env_id, make_registered(env_id))
+
+
+def as_grid_env(env_id: str, env: gym.Env) -> gym.Env:
+    """The same environment, faster.
+
+    Raises:
+        AnyOrderError: when it has other observations or actions than MiniGrid's.
+    """
     _check_observations(env_id, env.observation_space)
     _check_actions(env_id, env.action_space)
     quicken(env.unwrapped)
     return env
+
+
+def is_grid_env(env: gym.Env) -> bool:
+    """True for MiniGrid's environments and those that look like them: an image of whole numbers [W, H, 3], a direction and a
+    mission, and at most MiniGrid's actions."""
+    if isinstance(env.unwrapped, MiniGridEnv):
+        return True
+    try:
+        _check_observations("", env.observation_space)
+        _check_actions("", env.action_space)
+    except AnyOrderError:
+        return False
+    return True
 
 
 def make_envs(env_ids: str) -> tuple[gym.Env, ...]:
@@ -113,7 +119,11 @@ def make_envs(env_ids: str) -> tuple[gym.Env, ...]:
         AnyOrderError: see `make_env`; or when the views of the environments differ in size.
     """
     names = env_ids.split(SEPARATOR)
-    envs = tuple(map(make_env, names))
+    return of_one_view(names, tuple(map(make_env, names)))
+
+
+def of_one_view(names: Sequence[str], envs: tuple[gym.Env, ...]) -> tuple[gym.Env, ...]:
+    """The same environments of `make_env`; raises an AnyOrderError when their views differ in size."""
     shapes = [_image_space(env).shape for env in envs]
     if len(set(shapes)) > 1:
         found = ", ".join(f"{name} {shape}" for name, shape in zip(names, shapes))
@@ -183,14 +193,6 @@ def read_view(observation: Mapping[str, Any]) -> View:
 def grid_world(env: gym.Env) -> MiniGridEnv:
     """The MiniGrid environment itself, without its wrappers: the agent's position, the grid, how to draw it."""
     return cast(MiniGridEnv, env.unwrapped)
-
-
-def _suggestion(env_id: str) -> str:
-    known = [name for name in gym.registry if name.startswith(("MiniGrid-", "BabyAI-"))]
-    close = difflib.get_close_matches(env_id, known, n=3)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    return "; ids look like BabyAI-GoToRedBall-v0, or module:id where a module of yours registers the id"
 
 
 def _name(env: gym.Env) -> str:

@@ -63,11 +63,11 @@ def modules_in(env_ids: str) -> list[str]:
     return [env_id.rpartition(":")[0] for env_id in env_ids.split(SEPARATOR) if ":" in env_id]
 
 
-def require_allowed(env_id: str) -> None:
-    """Raise an AnyOrderError if the id names a module that the user did not name."""
+def require_allowed(env_id: str, what: str = "environment") -> None:
+    """Raise an AnyOrderError if the id, of an environment or of ``what`` else, names a module that the user did not name."""
     for module in modules_in(env_id):
         if module not in allowed_modules():
             raise AnyOrderError(
-                f"the environment {env_id!r} needs code of the module {module!r}, which only you may let run; if you trust it,"
+                f"the {what} {env_id!r} needs code of the module {module!r}, which only you may let run; if you trust it,"
                 f" add --env_module {module}"
             )

@@ -79,7 +79,9 @@ def space_from_json(content: Mapping[str, Any]) -> spaces.Space[Any]:
     if kind == "Tuple":
         return spaces.Tuple([space_from_json(inner) for inner in content["spaces"]])
     if kind == "Discrete":
-        return spaces.Discrete(content["n"], start=content["start"], dtype=np.dtype(content["dtype"]).type)
+        dtype = np.dtype(content["dtype"])
+        options = {} if dtype == np.int64 else {"dtype": dtype.type}  # older Gymnasium knows no other
+        return spaces.Discrete(content["n"], start=content["start"], **options)
     if kind == "MultiDiscrete":
         dtype = np.dtype(content["dtype"])
         return spaces.MultiDiscrete(np.array(content["nvec"], dtype), dtype=dtype.type, start=np.array(content["start"], dtype))

@@ -21,7 +21,7 @@ from anyorder.pages.world import World
 from anyorder.playground.live import LiveEnvironment
 from anyorder.playground.scene import Scene
 from anyorder.playground.wire import Live, Played, Recorded
-from anyorder.types import Trajectory
+from anyorder.types import FieldTrajectory, Trajectory
 
 SCENES_REMEMBERED = 32
 
@@ -60,7 +60,9 @@ class Scenes:
         if source.player == "agent":
             (episode,) = roll_out(quickest_policy(self.model), self.env_id, [source.seed])
         else:
-            (episode,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
+            (played,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
+            assert not isinstance(played, FieldTrajectory)  # a model of grids has learned this environment
+            episode = played
         if isinstance(episode, Failure):
             raise AnyOrderError(f"the {source.player} failed on seed {source.seed} ({episode.reason}); choose another seed")
         return episode

@@ -50,7 +50,7 @@ class Arm(gymnasium.Env):
 
     def observe(self):
         arm = (self.np_random.normal(size=3).astype(np.float32), np.int64(2 + self.now % 4))
-        camera = self.np_random.integers(0, 255, (40, 40, 3)).astype(np.uint8)
+        camera = self.np_random.integers(0, 2, (40, 40, 3)).astype(np.uint8)
         info = {"success": self.now > 2 and self.goal == "lift", "energy": np.full(2, self.now, np.float32)}
         return {"arm": arm, "camera": camera, "mission": self.goal}, info
 

@@ -12,6 +12,13 @@ import numpy as np
 from gymnasium import spaces
 
 from anyorder.data.grids import MISSION_PATH, grids_of_fields
+from anyorder.data.importers.minari_spaces import (
+    check_minari_spaces,
+    env_id_of,
+    noted_spaces,
+    shows_registered_view,
+    with_texts,
+)
 from anyorder.data.importers.recording import Recording, mission_in, success_in
 from anyorder.data.minari_format import (
     ERRORS_OF_MINARI,
@@ -22,7 +29,7 @@ from anyorder.data.minari_format import (
     minari_package,
     text_array,
 )
-from anyorder.envs.spaces import ACTION, OBSERVATION, flatten, leaves, space_from_json
+from anyorder.envs.spaces import ACTION, OBSERVATION, flatten, leaves
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json
 from anyorder.parsing import brief
@@ -31,9 +38,6 @@ from anyorder.terminal import tracked
 from anyorder.types import FieldTrajectory
 
 from minigrid.core.mission import MissionSpace  # isort: skip  (after anyorder.envs, which silences what it prints)
-
-HARMLESS_WRAPPERS = ("OrderEnforcing", "PassiveEnvChecker", "TimeLimit")
-"""Wrappers after which an environment of MiniGrid still shows what the registered one shows."""
 
 
 def minari_folder(name: str) -> Path:
@@ -117,7 +121,7 @@ def read_minari(name: str, leave_out: Collection[str] = ()) -> Recording:
     if note is not None:
         grids = grids_of_fields(observation, action, trajectories) if note.content == "grid" else None
     else:
-        grids = grids_of_fields(observation, action, trajectories) if _shows_the_registered_view(metadata) else None
+        grids = grids_of_fields(observation, action, trajectories) if shows_registered_view(metadata) else None
     notes = [f"the infos {name} hold no arrays of numbers or texts, and are left out" for name in sorted(lost)]
     if unseeded := sum(group.startswith("episode") for group in groups):
         notes.append(f"{unseeded:,} episodes name no seed; each gets its number, so they cannot be played again")
@@ -134,12 +138,8 @@ def read_minari(name: str, leave_out: Collection[str] = ()) -> Recording:
 
 def _open(folder: Path, metadata: Mapping[str, Any], note: DataSetNote | None, leave_out: Collection[str]) -> _Source:
     from minari.dataset.minari_storage import MinariStorage, is_image_space
-    from minari.serialization import deserialize_space
 
-    if "MissionSpace" not in deserialize_space.registry:  # as Minari's documentation adds a space of its own
-        deserialize_space.register("MissionSpace")(lambda content: MissionSpace(lambda: str(content["mission_func"])))
-    for root in (OBSERVATION, ACTION):
-        _check_space(metadata.get(f"{root}_space"), root, set(deserialize_space.registry), folder)
+    check_minari_spaces(metadata, folder)
     try:
         storage = MinariStorage.read(folder)
     except ImportError as error:
@@ -147,8 +147,8 @@ def _open(folder: Path, metadata: Mapping[str, Any], note: DataSetNote | None, l
     except ERRORS_OF_MINARI as error:
         raise AnyOrderError(f"{folder} is no data set that Minari can read ({brief(error)}); get it anew") from None
     theirs = {OBSERVATION: storage.observation_space, ACTION: storage.action_space}
-    plain = {root: _with_texts(space, spaces.Text(1)) for root, space in theirs.items()}
-    ours = plain if note is None else _noted_spaces(note, folder)
+    plain = {root: with_texts(space, spaces.Text(1)) for root, space in theirs.items()}
+    ours = plain if note is None else noted_spaces(note, folder)
     paths = {root: dict(zip(leaves(plain[root], root), leaves(ours[root], root), strict=True)) for root in plain}
     for root in plain:
         for path, leaf in leaves(plain[root], root).items():
@@ -158,67 +158,7 @@ def _open(folder: Path, metadata: Mapping[str, Any], note: DataSetNote | None, l
                     f" recorded; leave them out with --data.fields.leave_out '[\"{paths[root][path]}\"]', or record the data"
                     " with jpeg_encoding=False"
                 )
-    return _Source(storage, ours, paths, set(leave_out), note.env_id if note else _env_id(metadata))
-
-
-def _noted_spaces(note: DataSetNote, folder: Path) -> dict[str, spaces.Space[Any]]:
-    try:
-        return {root: space_from_json(note.spaces[root]) for root in (OBSERVATION, ACTION)}
-    except ERRORS_OF_MINARI as error:
-        raise AnyOrderError(f"{folder / 'metadata.json'} must hold spaces; found others ({brief(error)})") from None
-
-
-def _check_space(content: Any, path: str, known: Collection[str], folder: Path) -> None:
-    """Refuse what Minari would not read, or would ask an environment for, whose code would run."""
-    where = folder / "metadata.json"
-    if path in (OBSERVATION, ACTION):
-        if content is None:
-            raise AnyOrderError(
-                f"{where} must hold the {path} space; found none; record the data with a newer version of Minari"
-            )
-        try:
-            content = json.loads(content)
-        except (TypeError, ValueError):
-            raise AnyOrderError(f"{where} must hold the {path} space as JSON; found {brief(content)}") from None
-    kind = content.get("type") if isinstance(content, dict) else None
-    if not isinstance(kind, str) or kind not in known:
-        raise AnyOrderError(
-            f"{path} must be made of {', '.join(sorted(known))}; found {brief(kind)}; record the data with a wrapper that gives"
-            " one of these"
-        )
-    inner = content.get("subspaces", {})
-    for key, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
-        _check_space(one, f"{path}/{key}", known, folder)
-
-
-def _env_id(metadata: Mapping[str, Any]) -> str:
-    found = _env_spec(metadata).get("id")
-    return found if isinstance(found, str) and found else str(metadata.get("dataset_id", "unknown"))
-
-
-def _env_spec(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        found = json.loads(metadata.get("env_spec") or "{}")
-    except (TypeError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _shows_the_registered_view(metadata: Mapping[str, Any]) -> bool:
-    """Whether the environment that a data set names shows what its episodes show."""
-    found = _env_spec(metadata)
-    wrappers = found.get("additional_wrappers") or []
-    names = [one.get("name") if isinstance(one, dict) else None for one in wrappers]
-    return bool(found.get("id")) and all(name in HARMLESS_WRAPPERS for name in names)
-
-
-def _with_texts(space: spaces.Space[Any], text: spaces.Text) -> spaces.Space[Any]:
-    """The same space with ``text`` in the place of each space of missions."""
-    if isinstance(space, spaces.Dict):
-        return spaces.Dict([(key, _with_texts(inner, text)) for key, inner in space.spaces.items()])
-    if isinstance(space, spaces.Tuple):
-        return spaces.Tuple([_with_texts(inner, text) for inner in space.spaces])
-    return text if isinstance(space, MissionSpace) else space
+    return _Source(storage, ours, paths, set(leave_out), note.env_id if note else env_id_of(metadata))
 
 
 def _with_observed_missions(source: _Source, trajectories: Collection[FieldTrajectory]) -> _Source:
@@ -230,7 +170,7 @@ def _with_observed_missions(source: _Source, trajectories: Collection[FieldTraje
     text = spaces.Text(max(1, *map(len, missions)), min_length=0, charset="".join(sorted(set("".join(missions)))) or " ")
     return _Source(
         source.storage,
-        {**source.spaces, OBSERVATION: _with_texts(space, text)},
+        {**source.spaces, OBSERVATION: with_texts(space, text)},
         source.paths,
         source.skipped,
         source.env_id,
@@ -294,9 +234,7 @@ def _signed(seed: int) -> int:
 
 def _arrays(source: _Source, root: str, values: Any, unrecorded: Collection[str]) -> Iterator[tuple[str, np.ndarray]]:
     """Path and array of each leaf that was recorded."""
-    plain = _with_texts(
-        source.storage.observation_space if root == OBSERVATION else source.storage.action_space, spaces.Text(1)
-    )
+    plain = with_texts(source.storage.observation_space if root == OBSERVATION else source.storage.action_space, spaces.Text(1))
     theirs = leaves(plain, root)
     for their_path, value in flatten(plain, values, root).items():
         path = source.paths[root][their_path]

@@ -1,0 +1,117 @@
+"""What is known of environments beyond their spaces: which extra they need, who is their expert, what counts as success.
+
+Everything that Gymnasium can make is collected without being known. This table only adds experts, and registers variants
+whose episodes end where the task ends. To register one imports nothing: the packages are imported when one is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+
+from anyorder.envs.modules import SEPARATOR
+
+
+@dataclass(frozen=True)
+class KnownEnvironment:
+    """An environment, or several whose ids begin alike.
+
+    Attributes:
+        prefix: how the ids begin; the longest prefix that fits counts.
+        about: one line for people.
+        success: what counts as success, for people.
+        expert: ``module:function`` with the protocol of `anyorder.envs.experts.Expert`; empty where none is known.
+        extra: the extra of this package that brings what it needs; empty: none.
+        packages: those of the extra whose versions determine what an episode is.
+    """
+
+    prefix: str
+    about: str
+    success: str
+    expert: str = ""
+    extra: str = ""
+    packages: tuple[str, ...] = ()
+
+
+_TASKS = "anyorder.envs.tasks"
+_RETURN = "a return of at least {} (Gymnasium's threshold)"
+KNOWN = (
+    KnownEnvironment("BabyAI-", "BabyAI's levels in MiniGrid", "a reward", "anyorder.envs.experts:bot"),
+    KnownEnvironment("MiniGrid-", "other grid worlds of MiniGrid", "a reward"),
+    KnownEnvironment(
+        "LunarLander",
+        "landing on a pad with four engines, or with two throttles",
+        _RETURN.format(200),
+        f"{_TASKS}.lander:land",
+        "control",
+        ("box2d",),
+    ),
+    KnownEnvironment(
+        "pointmaze/",
+        "a point with inertia in a maze; an episode ends at the goal",
+        "the goal",
+        f"{_TASKS}.pointmaze:drive",
+        "control",
+        ("gymnasium-robotics", "mujoco"),
+    ),
+    KnownEnvironment(
+        "metaworld/",
+        "an arm and one of 50 tasks; an episode ends with the first success",
+        "the task's own test",
+        f"{_TASKS}.metaworld:do_task",
+        "metaworld",
+        ("metaworld", "mujoco"),
+    ),
+    KnownEnvironment(
+        "minihack/MazeWalk",
+        "NetHack's mazes, with the map that the agent remembers",
+        "the stairs",
+        f"{_TASKS}.minihack:walk_to_stairs",
+        "minihack",
+        ("minihack", "nle"),
+    ),
+    KnownEnvironment("CartPole", "a pole on a cart", _RETURN.format("475 (195 in v0)")),
+    KnownEnvironment("FrozenLake", "holes in the ice", _RETURN.format(0.7)),
+    KnownEnvironment("Taxi", "a passenger in a grid", _RETURN.format(8)),
+)
+
+MAZES = {"UMaze": 300, "Medium": 600, "Large": 800}
+"""Name -> steps after which an episode ends without success."""
+MAZE_WALKS = ("9x9", "15x15")
+TASKS_OF_METAWORLD = (
+    *("assembly", "basketball", "bin-picking", "box-close", "button-press", "button-press-topdown"),
+    *("button-press-topdown-wall", "button-press-wall", "coffee-button", "coffee-pull", "coffee-push", "dial-turn"),
+    *("disassemble", "door-close", "door-lock", "door-open", "door-unlock", "drawer-close", "drawer-open", "faucet-close"),
+    *("faucet-open", "hammer", "hand-insert", "handle-press", "handle-press-side", "handle-pull", "handle-pull-side"),
+    *("lever-pull", "peg-insert-side", "peg-unplug-side", "pick-out-of-hole", "pick-place", "pick-place-wall", "plate-slide"),
+    *("plate-slide-back", "plate-slide-back-side", "plate-slide-side", "push", "push-back", "push-wall", "reach", "reach-wall"),
+    *("shelf-place", "soccer", "stick-pull", "stick-push", "sweep", "sweep-into", "window-close", "window-open"),
+)
+
+
+def known_environment(env_id: str) -> KnownEnvironment | None:
+    """What is known of an id, with or without its module; None if nothing is."""
+    name = env_id.rpartition(":")[2]
+    fitting = [one for one in KNOWN if name.startswith(one.prefix)]
+    return max(fitting, key=lambda one: len(one.prefix), default=None)
+
+
+def packages_of(env_ids: str) -> tuple[str, ...]:
+    """The packages that are known to determine the episodes of an id, or of several joined by ``+``."""
+    known = (known_environment(name) for name in env_ids.split(SEPARATOR))
+    return tuple(dict.fromkeys(package for one in known if one for package in one.packages))
+
+
+def _register() -> None:
+    for name, steps in MAZES.items():
+        gym.register(f"pointmaze/{name}-v3", f"{_TASKS}.pointmaze:make_maze", max_episode_steps=steps, kwargs={"size": name})
+    for task in TASKS_OF_METAWORLD:
+        gym.register(f"metaworld/{task}-v3", f"{_TASKS}.metaworld:make_task", max_episode_steps=500, kwargs={"task": task})
+    for size in MAZE_WALKS:
+        for mapped in ("", "Mapped-"):
+            walk = f"MazeWalk-{mapped}{size}-v0"
+            gym.register(f"minihack/{walk}", f"{_TASKS}.minihack:make_walk", kwargs={"walk": walk})
+
+
+_register()

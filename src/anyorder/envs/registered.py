@@ -1,0 +1,55 @@
+"""Environments by their registered id, of whatever kind, with one sentence for each way in which that can fail."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+
+import gymnasium as gym
+
+from anyorder.envs.known import known_environment
+from anyorder.envs.modules import import_allowed, require_allowed
+from anyorder.errors import AnyOrderError
+
+
+def make_registered(env_id: str) -> gym.Env:
+    """Make a registered environment.
+
+    Args:
+        env_id: a full gymnasium id with its version; or ``module:id``, where the module registers the id. The user must
+            have named the module (`anyorder.envs.modules.allow_module`).
+
+    Raises:
+        AnyOrderError: for an id that is not registered, a module that the user did not name, or an environment that cannot be
+            made, because a package or a file is missing; the message names the extra that brings the package, if one does.
+    """
+    require_allowed(env_id)
+    import_allowed()
+    name = env_id.rpartition(":")[2]
+    if name not in gym.registry:
+        raise AnyOrderError(f"there is no environment {env_id!r}{_suggestion(name)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "is out of date": the id names a version on purpose
+            # The passive checker warns about correct MiniGrid environments and costs a tenth of the speed.
+            return gym.make(name, disable_env_checker=True)
+    except Exception as error:  # a constructor may raise anything
+        raise AnyOrderError(
+            f"the environment {env_id!r} could not be made ({type(error).__name__}: {error}); {_remedy(name, error)}"
+        ) from error
+
+
+def _suggestion(name: str) -> str:
+    # Ids with a namespace are found by their last part, too: PointMaze_UMaze-v3 means pointmaze/UMaze-v3.
+    close = difflib.get_close_matches(name, gym.registry, n=3)
+    close += [one for one in gym.registry if "/" in one and name.endswith(one.rpartition("/")[2]) and one not in close]
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return "; ids look like BabyAI-GoToRedBall-v0, or module:id where a module of yours registers the id"
+
+
+def _remedy(name: str, error: Exception) -> str:
+    known = known_environment(name)
+    if known and known.extra and isinstance(error, (ImportError, gym.error.DependencyNotInstalled)):
+        return f"install what it needs with `pip install 'anyorder[{known.extra}]'`"
+    return "choose another"
