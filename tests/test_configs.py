@@ -11,8 +11,8 @@ import yaml
 from accelerate import DistributedType
 from accelerate.commands.config.config_args import load_config_from_file
 
+from anyorder.build.masking import strategy_schedule
 from anyorder.build.pretrained import architecture_of
-from anyorder.build.runs import strategy_schedule
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError

@@ -39,6 +39,7 @@ def text_layout(rows, pad_to=0, pad_left=0):
         num_cells=width,
         num_units=max(len(row) for row in rows),
         missions=("",) * len(rows),
+        fields=("word",),
     )
 
 

@@ -17,7 +17,8 @@ from anyorder.trust import trusting
 
 COMMANDS = {
     "collect": ("collect:collect_command", "play episodes of an environment and store them as a data set"),
-    "import": ("import_chats:import_command", "import conversations as a data set of text trajectories"),
+    "import": ("import_chats:import_command", "import conversations, or episodes recorded elsewhere, as a data set"),
+    "export": ("export:export_command", "write a data set in the format of Minari"),
     "train": ("train:train_command", "train a model on a data set"),
     "evaluate": ("evaluate:evaluate_command", "score a checkpoint and let it act"),
     "study": ("study:study_command", "train and compare variants at several levels and data sizes, write a summary"),

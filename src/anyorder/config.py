@@ -41,11 +41,8 @@ class SpecConfig:
     keep: list[str] | None = None
 
     def __post_init__(self) -> None:
-        for name, number in {
-            "observation_bins": self.observation_bins,
-            "action_bins": self.action_bins,
-            **(self.bins or {}),
-        }.items():
+        usual = {"observation_bins": self.observation_bins, "action_bins": self.action_bins}
+        for name, number in {**usual, **(self.bins or {})}.items():
             if not 2 <= number <= MOST_BINS:
                 raise AnyOrderError(f"data.fields: bins of {name} must lie between 2 and {MOST_BINS:,}; found {number}")
 

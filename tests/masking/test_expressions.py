@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build.runs import GRID_FIELDS, strategy_schedule
+from anyorder.build.masking import GRID_FIELDS, strategy_schedule
 from anyorder.cli import main
 from anyorder.commands.train import train_parser
 from anyorder.config import MaskingConfig

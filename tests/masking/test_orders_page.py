@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from anyorder.build.runs import strategy_schedule
+from anyorder.build.masking import strategy_schedule
 from anyorder.config import MaskingConfig
 from anyorder.elements.layout import Kind
 from anyorder.masking.expressions import strategy_from

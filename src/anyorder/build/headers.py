@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from anyorder.config import DataConfig, LanguageModelConfig, MaskingConfig, ModelConfig, TrainingConfig
+from anyorder.config import DataConfig, ElementModelConfig, LanguageModelConfig, MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.errors import AnyOrderError
 
 ConfigT = TypeVar("ConfigT")
@@ -44,6 +44,12 @@ def grid_model_config(header: Mapping[str, Any], where: str) -> ModelConfig:
         AnyOrderError: for settings that are missing, unknown or of another type.
     """
     return _part(ModelConfig, header, "model", where)
+
+
+def element_model_config(header: Mapping[str, Any], where: str) -> ElementModelConfig:
+    """The sizes of the general model in a checkpoint; the default ones where the run named none."""
+    config = checked(dict[str, Any], header.get("config"), f"{where}: config")
+    return _part(ElementModelConfig, header, "element_model", where) if config.get("element_model") else ElementModelConfig()
 
 
 def language_model_config(header: Mapping[str, Any], where: str) -> LanguageModelConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,16 @@ from typing import Any
 import yaml
 
 from anyorder.build.checkpoints import require_transformers
+from anyorder.build.elements import element_job
 from anyorder.build.grid import grid_job
-from anyorder.config import MaskingConfig, RunConfig
+from anyorder.build.masking import strategy_schedule
+from anyorder.config import RunConfig
+from anyorder.data.manifest import MANIFEST, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.files import differences, read_yaml, replacing
-from anyorder.masking.expressions import strategy_from
-from anyorder.masking.schedules import schedule_from
-from anyorder.masking.strategies import Strategy
 from anyorder.training.trainer import Job
 
 CONFIG_FILE = "config.yaml"
-GRID_FIELDS = ("object", "color", "state", "direction", "action")
-"""Fields of a grid that may be asked for."""
 
 
 def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
@@ -30,6 +27,8 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     Raises:
         AnyOrderError: when the data set or a setting does not fit.
     """
+    if config.language_model is None and (config.element_model is not None or _is_of_fields(Path(config.data.path))):
+        return element_job(config, folder, resume)
     strategy_at = strategy_schedule(config.masking)
     if config.language_model is None:
         return grid_job(config, folder, strategy_at, resume)
@@ -37,6 +36,10 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     from anyorder.build.language import language_job  # the import of transformers takes seconds
 
     return language_job(config, folder, strategy_at, resume)
+
+
+def _is_of_fields(path: Path) -> bool:
+    return (path / MANIFEST).exists() and read_manifest(path).content == "fields"
 
 
 def refuse_other_run(config: RunConfig, folder: Path, resume: bool) -> None:
@@ -62,35 +65,3 @@ def write_config(config: RunConfig, folder: Path) -> None:
 
 def _written(config: RunConfig) -> str:
     return yaml.safe_dump(asdict(config), sort_keys=False)
-
-
-def strategy_schedule(masking: MaskingConfig, known: Collection[str] = GRID_FIELDS) -> Callable[[float], Strategy]:
-    """A function from the progress of training (0..1) to the strategy at that moment.
-
-    Args:
-        masking: the settings.
-        known: names of the fields, and of their groups, that the settings may name.
-
-    Raises:
-        AnyOrderError: for a wrong setting; the message names the key, what it allows and what was found.
-    """
-    _check_defaults(masking, known)
-    try:
-        defaults = {"rate": masking.mask_prob, "rates": masking.attribute_probs}
-        return strategy_from({"mixture": masking.mixture}, defaults, "masking", known)
-    except ValueError as error:
-        raise AnyOrderError(str(error)) from None
-
-
-def _check_defaults(masking: MaskingConfig, known: Collection[str]) -> None:
-    """Check the default rates on their own, so that an error names the setting and not a strategy that uses it."""
-    rates = {"masking.mask_prob": masking.mask_prob}
-    for name, spec in masking.attribute_probs.items():
-        if name not in known:
-            raise AnyOrderError(f"masking.attribute_probs must name {', '.join(known)} only; found {name}")
-        rates[f"masking.attribute_probs.{name}"] = spec
-    for key, spec in rates.items():
-        try:
-            schedule_from(spec)
-        except ValueError as error:
-            raise AnyOrderError(f"{key}: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def train_parser() -> ArgumentParser:
 def train_command(arguments: Sequence[str]) -> None:
     """Read the configuration, train, say where the checkpoint is."""
     chosen = parse(train_parser(), arguments)
-    config = RunConfig(chosen.data, chosen.masking, chosen.model, chosen.language_model, chosen.training)
+    config = RunConfig(**{one.name: chosen[one.name] for one in fields(RunConfig)})
     run_training(config, Path(chosen.output_dir), chosen.resume)
 
 

@@ -150,6 +150,11 @@ class FieldEpisode:
         threshold = self.env.spec.reward_threshold if self.env.spec else None
         return None if threshold is None else sum(self.rewards) >= threshold
 
+    @property
+    def last_record(self) -> dict[str, np.ndarray]:
+        """The last observation, path -> array."""
+        return self._records[-1]
+
     def step(self, action: Any) -> Any:
         """Do an action; returns what the environment shows then.
 

@@ -24,7 +24,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from anyorder.build.collecting import CollectOptions, collect_parser
-from anyorder.build.runs import strategy_schedule
+from anyorder.build.masking import strategy_schedule
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig

@@ -13,9 +13,9 @@ C, T, H, D = Role.CONTEXT, Role.TARGET, Role.HIDDEN, Role.DROPPED
 
 
 def one_row(roles, ranks):
-    """Layout and order of one trajectory of one-token units."""
+    """Positions and order of one trajectory of one-token units."""
     layout = text_layout([units_of(*[1] * len(roles))])
-    return layout, Order(torch.tensor([roles], dtype=torch.uint8), torch.tensor([ranks], dtype=torch.int32))
+    return layout.positions, Order(torch.tensor([roles], dtype=torch.uint8), torch.tensor([ranks], dtype=torch.int32))
 
 
 def test_by_hand():
@@ -60,9 +60,9 @@ def test_rows_that_need_fewer_copies_have_absent_ones():
 def test_positions_count_what_exists():
     plain, moved = text_layout(ROWS), text_layout(ROWS, pad_left=3)
     order = reconstruct(plain, plain.present)
-    assert two_copies(plain, order).positions[0].tolist() == list(range(10))
+    assert two_copies(plain.positions, order).positions[0].tolist() == list(range(10))
     order = reconstruct(moved, moved.present)
-    assert two_copies(moved, order).positions[0, 3:].tolist() == list(range(10))
+    assert two_copies(moved.positions, order).positions[0, 3:].tolist() == list(range(10))
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,180 @@
+"""From a configuration of the general model to a training job, and from a checkpoint to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium import spaces
+
+from anyorder.build.headers import check_origin, checked, element_model_config
+from anyorder.build.masking import strategy_schedule
+from anyorder.build.splits import validation_split
+from anyorder.config import DataConfig, ElementModelConfig, RunConfig
+from anyorder.data.field_storage import read_field_split, spaces_of
+from anyorder.data.manifest import Manifest, read_manifest
+from anyorder.data.storage import read_split
+from anyorder.elements.batch import Budget
+from anyorder.elements.fields import EncodedFieldData, FieldLayout
+from anyorder.elements.fitting import fit_spec
+from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
+from anyorder.elements.spec import Spec
+from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json, space_to_json
+from anyorder.errors import AnyOrderError
+from anyorder.models.element.element_transformer import ElementTransformer
+from anyorder.parsing import brief
+from anyorder.restoring import restored_from
+from anyorder.training import checkpoint
+from anyorder.training.digests import check_finite
+from anyorder.training.loss import Weighting
+from anyorder.training.stores import OneFile
+from anyorder.training.trainer import Job
+from anyorder.types import FieldTrajectory
+
+CONTENT = "fields"
+
+
+@dataclass(frozen=True, eq=False)
+class ElementCheckpoint:
+    """The general model of a checkpoint, and what it acts in.
+
+    Attributes:
+        model: in evaluation mode on the CPU.
+        observation_space, action_space: of its environment.
+        header: of the file.
+    """
+
+    model: ElementTransformer
+    observation_space: spaces.Space[Any]
+    action_space: spaces.Space[Any]
+    header: dict[str, Any]
+
+
+def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayout]:
+    """The job of a training run of the general model; arguments as of `Job`.
+
+    Raises:
+        AnyOrderError: when the data set or a setting does not fit.
+    """
+    path, sizes = Path(config.data.path), config.element_model or ElementModelConfig()
+    manifest = read_manifest(path)
+    train = read_fields(config.data, "train")
+    spec, where = _spec(config.data, manifest, train)
+    known = dict.fromkeys(name for one in spec.of_kind("observation", "action") for name in (one.name, one.group))
+    torch.manual_seed(config.training.seed)
+    model = _model(sizes, spec)
+    if config.training.init_from is not None:
+        _continue_from(Path(config.training.init_from), model)
+    header = {
+        "env_id": manifest.env_id,
+        "content": CONTENT,
+        "spec": asdict(spec),
+        "spaces": {OBSERVATION: space_to_json(where[0]), ACTION: space_to_json(where[1])},
+        "config": asdict(config),
+    }
+    every = DataConfig(config.data.path)
+    return Job(
+        model=model,
+        train=EncodedFieldData(train, spec, sizes.max_frames),
+        validation=validation_split(path, lambda: EncodedFieldData(read_fields(every, "validation"), spec, sizes.max_frames)),
+        budget=Budget(config.training.frames_per_batch, "frames"),
+        strategy_at=strategy_schedule(config.masking, tuple(known)),
+        weighting=Weighting(config.training.balance, object_weight=1.0),
+        config=config.training,
+        folder=folder,
+        store=OneFile(folder, header),
+        resume=resume,
+    )
+
+
+def read_fields(data: DataConfig, split: str) -> list[FieldTrajectory]:
+    """The trajectories of a split, also of one of MiniGrid."""
+    path = Path(data.path)
+    if read_manifest(path).content == "grid":
+        return [fields_of_grid(one) for one in read_split(path, split, data.num_demonstrations)]
+    return read_field_split(path, split, data.num_demonstrations)
+
+
+def load_element_checkpoint(path: Path) -> ElementCheckpoint:
+    """The general model of a checkpoint file.
+
+    Raises:
+        AnyOrderError: when the file is missing, damaged or does not hold such a model.
+    """
+    saved, where = checkpoint.load_checkpoint(path), str(path)
+    if not is_of_fields(saved.header):
+        raise AnyOrderError(f"{path} holds no general model; use best.safetensors of a run on data of any environment")
+    config = element_model_config(saved.header, where)
+    check_origin(saved.header, where)
+    spec = restored_from(Spec, saved.header["spec"], f"{where}: spec", "restore the checkpoint or train again")
+    observed, acted = _spaces(saved.header, where)
+    shapes = {name: tuple(tensor.shape) for name, tensor in saved.tensors.items()}
+    if not _fits(config, spec, shapes):
+        raise AnyOrderError(
+            f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"
+        )
+    check_finite(saved.tensors, path)
+    model = ElementTransformer(config, spec)
+    model.load_state_dict(saved.tensors)
+    return ElementCheckpoint(model.eval(), observed, acted, saved.header)
+
+
+def is_of_fields(header: dict[str, Any]) -> bool:
+    """True for the header of a general model."""
+    return header.get("content") == CONTENT and "spec" in header
+
+
+def _spaces(header: dict[str, Any], where: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    written = checked(dict[str, Any], header.get("spaces"), f"{where}: spaces")
+    try:
+        return space_from_json(written[OBSERVATION]), space_from_json(written[ACTION])
+    except (KeyError, TypeError, ValueError, AssertionError, OverflowError) as error:
+        raise AnyOrderError(f"{where}: spaces must be those of an environment; found {brief(error)}; train again") from None
+
+
+def _spec(
+    data: DataConfig, manifest: Manifest, train: Sequence[FieldTrajectory]
+) -> tuple[Spec, tuple[spaces.Space[Any], spaces.Space[Any]]]:
+    """The spec of the training trajectories, and the spaces that it was made from."""
+    if manifest.content == "grid":
+        columns, rows = train[0].observations["image"].shape[1:3]
+        return grid_spec(train, data.fields), grid_spaces(columns, rows)
+    where = spaces_of(manifest, Path(data.path))
+    return fit_spec(*where, train, data.fields), where
+
+
+def _continue_from(path: Path, model: ElementTransformer) -> None:
+    """Copy the weights of an earlier model of the same spec and sizes."""
+    earlier = load_element_checkpoint(path).model
+    if earlier.spec.names != model.spec.names or _shapes(earlier) != _shapes(model):
+        raise AnyOrderError(
+            f"training.init_from: the data must have the fields and sizes of {path}; found others; choose other data, another"
+            " checkpoint, or set data.fields and element_model as it has them"
+        )
+    model.load_state_dict(earlier.state_dict())
+
+
+def _shapes(model: ElementTransformer) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _model(config: ElementModelConfig, spec: Spec) -> ElementTransformer:
+    try:
+        return ElementTransformer(config, spec)
+    except (ValueError, RuntimeError, OverflowError) as error:  # sizes that do not fit together, or into any memory
+        raise AnyOrderError(f"element_model: {brief(error, 300)}; choose other sizes") from None
+
+
+def _fits(config: ElementModelConfig, spec: Spec, shapes: dict[str, tuple[int, ...]]) -> bool:
+    """True if a model of these sizes has tensors of these shapes. No memory is taken, however large the sizes are."""
+    if config.num_layers > len(shapes):
+        return False
+    try:
+        with torch.device("meta"):
+            model = ElementTransformer(config, spec)
+    except (ValueError, TypeError, RuntimeError, OverflowError):
+        return False
+    return _shapes(model) == shapes
