@@ -126,15 +126,16 @@ def _failed(split: Split) -> str:
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
-    from anyorder.acting.policy import (
-        TRIED_PENALTY,
-        ModelPolicy,
-    )  # torch takes seconds to import
+    # torch takes seconds to import
+    from anyorder.acting.field_policy import FieldPolicy
+    from anyorder.acting.field_rollout import field_policy_source
+    from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
-    from anyorder.training.checkpoint import load_checkpoint
+    from anyorder.build.elements import holds_fields, load_element_checkpoint
 
-    if not checkpoint.is_dir() and load_checkpoint(checkpoint).header.get("content") == "fields":
-        raise AnyOrderError(f"{checkpoint} is a model of fields, which cannot act yet; choose a checkpoint of grids")
+    if holds_fields(checkpoint):
+        loaded = load_element_checkpoint(checkpoint)
+        return field_policy_source(FieldPolicy(loaded.model, loaded.action_space), env_id)
     model, _ = load_model(checkpoint)
     return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)
