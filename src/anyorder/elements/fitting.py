@@ -80,12 +80,15 @@ def fit_spec(
         for path, leaf in leaves(space, root).items():
             if path in (config.leave_out or ()):
                 left_out[path] = "as asked for"
-            elif not all(path in _recorded(one) for one in trajectories[:1]):
+            elif not any(_is_recorded(path, one) for one in trajectories):
                 left_out[path] = "never recorded"
             elif isinstance(leaf, spaces.Text) and _is_instruction(path, trajectories):
                 left_out[path] = "it is the mission"
             else:
                 columns += _columns(path, leaf, kind)
+    empty = {column.name for column in columns if not _has_values(_present(column, trajectories))}
+    left_out |= dict.fromkeys(sorted(empty), "never recorded")
+    columns = [column for column in columns if column.name not in empty]
     columns, dropped = _without_repetition(columns, trajectories, set(config.keep or ()))
     fields = [_field(column, trajectories, config) for column in columns]
     fields += [*_mission_words(trajectories), *_returns(trajectories, config)]
@@ -100,6 +103,11 @@ def fit_spec(
 
 def _recorded(trajectory: FieldTrajectory) -> Mapping[str, np.ndarray]:
     return {**trajectory.observations, **trajectory.actions}
+
+
+def _is_recorded(path: str, trajectory: FieldTrajectory) -> bool:
+    array = _recorded(trajectory).get(path)
+    return array is not None and not (path in trajectory.absent and trajectory.absent[path].all())
 
 
 def _columns(path: str, leaf: spaces.Space[Any], kind: Part) -> Iterator[_Column]:
@@ -135,11 +143,29 @@ def _columns(path: str, leaf: spaces.Space[Any], kind: Part) -> Iterator[_Column
     return apart(size, 1)
 
 
-def _read(column: _Column, trajectory: FieldTrajectory) -> np.ndarray:
-    """``[T', n]`` of a column."""
-    flat = _recorded(trajectory)[column.path]
-    flat = flat.reshape(len(flat), -1)
+def _read(column: _Column, trajectories: Sequence[FieldTrajectory]) -> list[np.ndarray]:
+    """``[T', n]`` of a column, of each trajectory that has its path."""
+    return [_of_column(column, _recorded(one)[column.path]) for one in trajectories if column.path in _recorded(one)]
+
+
+def _of_column(column: _Column, array: np.ndarray) -> np.ndarray:
+    flat = array.reshape(len(array), -1)
     return flat[:, column.start : column.start + column.stride * (column.num_cells - 1) + 1 : column.stride]
+
+
+def _present(column: _Column, trajectories: Sequence[FieldTrajectory]) -> np.ndarray:
+    """All values of a column that were recorded, ``[N]``."""
+    kept = []
+    for one in trajectories:
+        if column.path in _recorded(one):
+            read = _of_column(column, _recorded(one)[column.path])
+            lost = one.absent.get(column.path)
+            kept.append(read.ravel() if lost is None else read[~_of_column(column, lost)])
+    return np.concatenate(kept)
+
+
+def _has_values(values: np.ndarray) -> bool:
+    return bool(len(values)) and not (values.dtype.kind == "f" and np.isnan(values).all())
 
 
 def _without_repetition(
@@ -152,13 +178,13 @@ def _without_repetition(
     earlier: dict[bytes, str] = {}
     observed = [column for column in columns if column.kind == "observation"]
     for column in observed:
-        before = [_read(column, one)[:-1] for one in trajectories]
+        before = [array[:-1] for array in _read(column, trajectories)]
         earlier.setdefault(_bytes(before), column.name)
     for column in columns:
         if column.name in keep or column.kind == "action":
             kept.append(column)
             continue
-        read = [_read(column, one) for one in trajectories]
+        read = _read(column, trajectories)
         whole, later = _bytes(read), _bytes([array[1:] for array in read])
         if all(_is_constant(array) for array in read) and len(trajectories) > 1:
             if len({array[:1].tobytes() for array in read}) == 1:
@@ -186,7 +212,7 @@ def _bytes(arrays: Sequence[np.ndarray]) -> bytes:
 
 
 def _field(column: _Column, trajectories: Sequence[FieldTrajectory], config: SpecConfig) -> Field:
-    read = np.concatenate([_read(column, one).ravel() for one in trajectories])
+    read = _present(column, trajectories)
     own = config.bins or {}
     usual = config.action_bins if column.kind == "action" else config.observation_bins
     number = own.get(column.name, own.get(column.group, usual))

@@ -150,12 +150,16 @@ def reset(env: gym.Env, seed: int) -> View:
     ``contextlib.redirect_stdout`` acts on the whole process, so it surrounds only the reset. Other threads that show
     progress meanwhile should write to stderr.
 
+    Args:
+        env: to be reset.
+        seed: of 64 bits; a negative one stands for the unsigned number that has the same bits, as data sets store it.
+
     Raises:
         AnyOrderError: when the environment needs a package that is not installed, or shows what MiniGrid does not have.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            observation, _ = env.reset(seed=seed)
+            observation, _ = env.reset(seed=seed % 2**64)
         return read_view(observation)
     except (ImportError, gym.error.DependencyNotInstalled) as error:
         raise AnyOrderError(

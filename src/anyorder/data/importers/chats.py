@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
+from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
-from anyorder.data.importers.tasks import notes_on, share_of, task_of
+from anyorder.data.importers.shares import check_shares, split_by_share
+from anyorder.data.importers.tasks import notes_on, task_of
 from anyorder.data.importers.values import BadLine
-from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
+from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
+from anyorder.data.manifest import Manifest, write_manifest
 from anyorder.data.text_storage import write_text_shard
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
@@ -46,9 +47,7 @@ class ImportSpec:
     def __post_init__(self) -> None:
         if self.format not in ("auto", *FORMATS):
             raise AnyOrderError(f"the format must be one of auto, {', '.join(FORMATS)}; found {self.format!r}")
-        if min(self.validation, self.test) < 0 or not self.validation + self.test < 1:
-            found = f"{self.validation} and {self.test}"
-            raise AnyOrderError(f"validation and test must be shares with a sum below 1; found {found}")
+        check_shares(self.validation, self.test)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -76,8 +75,7 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
 
 
 def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
-    if (folder / MANIFEST).exists():
-        raise AnyOrderError(f"{folder} holds a data set already; choose another folder, or delete this one")
+    refuse_existing(folder)
     splits: dict[str, list[TextTrajectory]] = {name: [] for name in SPLIT_OFFSETS}
     inputs, wrong = [], []
     for file in files:
@@ -95,8 +93,8 @@ def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
         content["notes"] = notes
     source = ", ".join(file.name for file in files)
     versions = {"anyorder": version("anyorder")}
-    with _none_left_behind(folder):
-        written = {name: _write(folder, name, found) for name, found in splits.items() if found}
+    with none_left_behind(folder):
+        written = write_splits(folder, splits, write_text_shard)
         manifest = Manifest(source, content, written, versions, content="text")
         write_manifest(folder, manifest)
     return manifest
@@ -108,10 +106,7 @@ def split_of(trajectory: TextTrajectory, spec: ImportSpec) -> str:
     Raises:
         BadLine: as `task_of` does.
     """
-    share = share_of(task_of(trajectory, spec.task_key), spec.seed)
-    if share < spec.test:
-        return "test"
-    return "validation" if share < spec.test + spec.validation else "train"
+    return split_by_share(task_of(trajectory, spec.task_key), spec.seed, spec.validation, spec.test)
 
 
 def _read_into(splits: dict[str, list[TextTrajectory]], file: Path, name: str, spec: ImportSpec) -> list[WrongLine]:
@@ -138,25 +133,3 @@ def _keep(
         return None
     except BadLine as error:
         return WrongLine(file.name, int(trajectory.source.rpartition(":")[2]), str(error))
-
-
-@contextmanager
-def _none_left_behind(folder: Path) -> Iterator[None]:
-    """Remove the new shards if the data set does not come to its end: a shard without a manifest is of no use."""
-    before = set(folder.glob("*.parquet"))
-    try:
-        yield
-    except BaseException:
-        for shard in set(folder.glob("*.parquet")) - before:
-            shard.unlink()
-        raise
-
-
-def _write(folder: Path, name: str, trajectories: Sequence[TextTrajectory]) -> Split:
-    first = SPLIT_OFFSETS[name]
-    shards = []
-    for start in range(0, len(trajectories), SHARD_SIZE):
-        part = trajectories[start : start + SHARD_SIZE]
-        numbers = range(first + start, first + start + len(part))
-        shards.append(write_text_shard(folder / f"{name}-{numbers[0]:08d}.parquet", numbers, part))
-    return Split(first, first + len(trajectories) - 1, tuple(shards))

@@ -1,8 +1,7 @@
-"""Which task a trajectory attempts, which split that puts it in, and what a user should know about the splits."""
+"""Which task a trajectory attempts, and what a user should know about the splits."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter, defaultdict
@@ -40,12 +39,6 @@ def task_of(trajectory: TextTrajectory, task_key: str | None = None) -> str:
         if turn.role != "assistant":
             texts.append(" ".join(turn.text.split()))
     raise ValueError("a trajectory must have an action; found none")
-
-
-def share_of(task: str, seed: int) -> float:
-    """A number in [0, 1) that a hash makes of a task and a seed; it decides the task's split."""
-    digest = hashlib.sha256(f"{seed}\n{task}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def notes_on(splits: Splits, shares: Mapping[str, float], task_key: str | None) -> list[str]:

@@ -1,0 +1,100 @@
+"""Episodes of MiniGrid as trajectories of fields, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from anyorder.data.storage import BEYOND
+from anyorder.envs.minigrid import NUM_ACTIONS, NUM_DIRECTIONS
+from anyorder.types import FieldTrajectory, Trajectory
+
+GRID_PATHS = {"observations": "image", "directions": "direction", "actions": "action"}
+"""Array of a `Trajectory` -> path of a `FieldTrajectory`."""
+MISSION_PATH = "observation/mission"
+
+
+def grid_spaces(trajectories: Sequence[Trajectory]) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """The observation and the action space of grids, as MiniGrid has them; its space of missions is one of texts here."""
+    missions = sorted({trajectory.mission for trajectory in trajectories})
+    characters = "".join(sorted(set("".join(missions)))) or " "
+    longest = max(1, *map(len, missions))
+    image = spaces.Box(0, 255, trajectories[0].observations.shape[1:], np.uint8)
+    mission = spaces.Text(longest, min_length=0, charset=characters)
+    observation = spaces.Dict(direction=spaces.Discrete(NUM_DIRECTIONS), image=image, mission=mission)
+    return observation, spaces.Discrete(NUM_ACTIONS)
+
+
+def fields_of_grid(grid: Trajectory) -> FieldTrajectory:
+    """The same episode, named as its spaces name it."""
+    last = np.arange(len(grid)) == len(grid) - 1
+    return FieldTrajectory(
+        grid.env_id,
+        grid.seed,
+        {
+            "direction": grid.directions,
+            "image": grid.observations,
+            MISSION_PATH: np.array([grid.mission] * (len(grid) + 1)),
+        },
+        {"action": grid.actions},
+        grid.rewards.astype(np.float64),
+        last & grid.terminated,
+        last & grid.truncated,
+        mission=grid.mission,
+    )
+
+
+def grids_of_fields(
+    observation_space: spaces.Space[Any], action_space: spaces.Space[Any], trajectories: Sequence[FieldTrajectory]
+) -> list[Trajectory] | None:
+    """The same episodes in grids; None unless their spaces and all their values are MiniGrid's.
+
+    Args:
+        observation_space, action_space: of the environment.
+        trajectories: of fields.
+    """
+    if not _has_grids(observation_space, action_space):
+        return None
+    found = [_grid(trajectory) for trajectory in trajectories]
+    return [grid for grid in found if grid is not None] if all(grid is not None for grid in found) else None
+
+
+def _has_grids(observation: spaces.Space[Any], action: spaces.Space[Any]) -> bool:
+    if not isinstance(observation, spaces.Dict) or set(observation.spaces) != {"image", "direction", "mission"}:
+        return False
+    image, direction = observation["image"], observation["direction"]
+    return (
+        isinstance(image, spaces.Box)
+        and image.dtype == np.uint8
+        and len(image.shape) == 3
+        and image.shape[2] == 3
+        and isinstance(direction, spaces.Discrete)
+        and (direction.n, direction.start) == (NUM_DIRECTIONS, 0)
+        and isinstance(observation["mission"], spaces.Text)
+        and isinstance(action, spaces.Discrete)
+        and (action.n, action.start) == (NUM_ACTIONS, 0)
+    )
+
+
+def _grid(one: FieldTrajectory) -> Trajectory | None:
+    recorded = {**one.observations, **one.actions}
+    whole = set(recorded) == {*GRID_PATHS.values(), MISSION_PATH} and not any(lost.any() for lost in one.absent.values())
+    if not whole or not (recorded[MISSION_PATH] == one.mission).all():
+        return None
+    arrays = {name: recorded[path] for name, path in GRID_PATHS.items()}
+    if any(
+        array.dtype.kind not in "iu" or (array >= BEYOND[name]).any() or (array < 0).any() for name, array in arrays.items()
+    ):
+        return None
+    return Trajectory(
+        env_id=one.env_id,
+        seed=one.seed,
+        mission=one.mission,
+        **{name: array.astype(np.uint8) for name, array in arrays.items()},
+        rewards=one.rewards.astype(np.float32),
+        terminated=bool(one.terminations[-1]),
+        truncated=bool(one.truncations[-1]),
+    )
