@@ -1,7 +1,7 @@
 """What can go wrong between any environment and an agent: fields are lost, sensors are noisy.
 
-What is the mission (`anyorder.elements.spec.Field`) is never corrupted. As in `anyorder.acting.corruptions`, the number of draws
-does not depend on the strength, so episodes of equal seeds get equal draws.
+What is the mission (`anyorder.elements.spec.Field`) is never corrupted. As in `anyorder.acting.corruptions`, the number of
+draws does not depend on the strength, so episodes of equal seeds get equal draws.
 
 Legend: P elements of a frame.
 """

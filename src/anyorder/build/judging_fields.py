@@ -23,8 +23,8 @@ def judge_fields(
 
     Args:
         checkpoint: weights of a run.
-        config: what to evaluate; ``tried_penalty`` and the settings of films do not apply. Where the environment cannot be made,
-            no episodes are played, unless ``metric`` asks for nothing else.
+        config: what to evaluate; ``tried_penalty`` and the settings of films do not apply. Where the environment cannot be
+            made, no episodes are played, unless ``metric`` asks for nothing else.
         folder: where results go.
         env_id: environment to play episodes in; None: that of the training data.
         data: folder of a data set; None: the one that the checkpoint was trained on.

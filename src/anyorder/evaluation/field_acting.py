@@ -1,5 +1,5 @@
-"""How an agent did in any environment: its return, its success where the environment speaks of it, and how much of both it keeps
-when its observations are corrupted."""
+"""How an agent did in any environment: its return, its success where the environment speaks of it, and how much of both it
+keeps when its observations are corrupted."""
 
 from __future__ import annotations
 

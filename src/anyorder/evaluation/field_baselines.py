@@ -1,5 +1,6 @@
 """Baselines without learning, for any spec: the shares of the values, a copy of what is visible nearest in time, and for real
-numbers a line through what is visible. How far to trust a copy and a line is measured on the training split, asked the same way.
+numbers a line through what is visible. How far to trust a copy and a line is measured on the training split, which is asked in
+the same way.
 
 Legend: K targets, V values.
 """

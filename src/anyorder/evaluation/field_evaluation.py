@@ -1,4 +1,4 @@
-"""Judging the general model: what it rebuilds, what it earns, and how much of that it keeps when its observations are corrupted."""
+"""Judging the general model: what it rebuilds, what it earns, and how much of that it keeps when observations are corrupted."""
 
 from __future__ import annotations
 

@@ -103,6 +103,7 @@ class FieldScores:
         fields: all questions, by name.
         changed: those whose value is not that of the step before.
         calibration: of the answers to questions about categories; None where there are none.
+        parts: those names that are part of another one.
     """
 
     num_episodes: int
@@ -110,6 +111,7 @@ class FieldScores:
     fields: dict[str, FieldScore]
     changed: dict[str, FieldScore]
     calibration: Calibration | None
+    parts: list[str]
 
 
 def _category_score(total: Mapping[str, np.ndarray], count: np.ndarray, items: ItemSums) -> CategoryScore:

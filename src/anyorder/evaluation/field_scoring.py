@@ -90,13 +90,15 @@ class _FieldTally:
         """The scores of all that was added; ``num_elements`` counts elements of observations and actions, asked for or not."""
         items = ItemSums(self._num_episodes, np.random.default_rng(seed))
         found: tuple[dict[str, FieldScore], dict[str, FieldScore]] = ({}, {})
-        for name, numbers in named_together(self._spec):
+        together = list(named_together(self._spec))
+        for name, numbers in together:
             for scores, sums in zip(found, self._sums[list(numbers)].sum(dim=0).numpy()):
                 if sums.any():
                     scores[name] = FieldScore.of(sums, items)
         some = bool(self._sums[..., FIELD_COLUMNS.index("categories")].any())
         calibration = self._confidence.calibration() if some else None
-        return FieldScores(self._num_episodes, self._num_asked / num_elements, *found, calibration)
+        parts = [name for name, own in together if any(set(own) < set(others) for _, others in together)]
+        return FieldScores(self._num_episodes, self._num_asked / num_elements, *found, calibration, parts)
 
 
 def named_together(spec: Spec) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -105,9 +107,7 @@ def named_together(spec: Spec) -> Iterator[tuple[str, tuple[int, ...]]]:
     fields = spec.of_kind("observation", "return", "action")
     numbers = {one.name: spec.names.index(one.name) for one in fields}
     yield from ((name, (number,)) for name, number in numbers.items())
-    of_kind = {
-        f"all {kind}s": tuple(numbers[one.name] for one in spec.of_kind(kind)) for kind in ("observation", "action")
-    }
+    of_kind = {f"all {kind}s": tuple(numbers[one.name] for one in spec.of_kind(kind)) for kind in ("observation", "action")}
     for group in spec.groups:
         together = tuple(numbers[one.name] for one in group if one.name in numbers)
         if len(together) > 1 and together not in of_kind.values():
@@ -137,9 +137,7 @@ def _of_categories(asked: FieldQuestions, shares: Tensor, baseline: FieldBaselin
 def _of_numbers(asked: FieldQuestions, logits: Tensor, bins: Bins, baseline: FieldBaseline) -> Tensor:
     """float64 ``[K, C]``."""
     truth, number, found = asked.truth, asked.number, BinAnswers.of(logits, bins)
-    copies, lines = (
-        torch.where(asked.copied, guess, baseline.median) for guess in (asked.copy_number, asked.line_number)
-    )
+    copies, lines = (torch.where(asked.copied, guess, baseline.median) for guess in (asked.copy_number, asked.line_number))
     likelihoods = {
         "marginal": baseline.shares[truth],
         "copy": baseline.likelihood_around(truth, copies, baseline.copy_scale, asked.copied, bins),

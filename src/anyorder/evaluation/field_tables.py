@@ -16,11 +16,14 @@ from anyorder.terminal import titled_table
 Asked = Iterator[tuple[str, str, FieldScore]]
 CHANGED = ", changed"
 """After a name: only values that are not those of the step before."""
+MOST_ROWS = 16
+"""Of a mode; where there are more fields, groups and what they make up are shown, not each field."""
 
 
 def number_error_table(modes: Mapping[str, FieldScores]) -> Table:
     """Errors of rebuilt real numbers beside the baselines, in standard deviations."""
-    columns = ("count", "model, RMS", "marginal", "copy", "line", "model, absolute", "marginal ", "copy ", "line ")
+    others = ("marginal", "copy", "line")
+    columns = ("count", "RMS: model", *others, "absolute: model", *others)
     table = titled_table("Errors of hidden numbers, in standard deviations", "mode", "of", *columns, right=columns)
     for mode, name, score in _numbers(table, modes):
         errors = (score.root_mean_square, score.absolute)
@@ -43,7 +46,7 @@ def number_nats_table(modes: Mapping[str, FieldScores]) -> Table:
 
 def category_table(modes: Mapping[str, FieldScores]) -> Table:
     """Accuracy and nats of rebuilt categories beside the baselines."""
-    columns = ("count", "model", "most frequent", "copy", "model, nats", "shares", "copy ")
+    columns = ("count", "model", "most frequent", "copy", "nats: model", "shares", "copy")
     table = titled_table("Hidden categories: accuracy and nats, with 95% intervals", "mode", "of", *columns, right=columns)
     for mode, name, score in _categories(table, modes):
         shares = [_percent(one) for one in score.accuracy.values()]
@@ -63,11 +66,18 @@ def _categories(table: Table, modes: Mapping[str, FieldScores]) -> Iterator[tupl
 def _asked(table: Table, modes: Mapping[str, FieldScores]) -> Asked:
     """Mode, name and score, with a line in the table after each mode."""
     for mode, scores in modes.items():
-        for name, score in scores.fields.items():
-            yield mode, name, score
-            if name in scores.changed:
+        for name in names_shown(scores):
+            yield mode, name, scores.fields[name]
+            if name in scores.changed and scores.changed[name].count < scores.fields[name].count:
                 yield mode, name + CHANGED, scores.changed[name]
         table.add_section()
+
+
+def names_shown(scores: FieldScores) -> list[str]:
+    """The fields and groups that tables and figures show: all, or only those that are not part of another one."""
+    if len(scores.fields) <= MOST_ROWS:
+        return list(scores.fields)
+    return [name for name in scores.fields if name not in scores.parts]
 
 
 def field_calibration_table(modes: Mapping[str, FieldScores]) -> Table:
@@ -99,7 +109,7 @@ def played_table(rows: Mapping[str, PlayedScore]) -> Table:
 
 def field_robustness_table(scores: Sequence[FieldRobustness]) -> Table:
     """Return and success with and without corruption, on the same seeds."""
-    columns = ("strength", "clean return", "corrupted", "difference", "clean success", "corrupted ", "p (McNemar)")
+    columns = ("strength", "clean return", "corrupted", "difference", "clean success", "corrupted", "p (McNemar)")
     title = "Corrupted observations, same seeds, with 95% intervals"
     table = titled_table(title, "corruption", "agent", *columns, right=columns)
     for one in scores:
