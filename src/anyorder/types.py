@@ -217,9 +217,8 @@ class FieldTrajectory:
 
     def __reduce__(self) -> tuple[Callable[[], FieldTrajectory], tuple[()]]:
         # A read-only mapping cannot be pickled; the record is made, and checked, anew.
-        values: dict[str, Any] = {
-            name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()
-        }
+        values: dict[str, Any] = dict(vars(self))
+        values |= {name: dict(value) for name, value in values.items() if isinstance(value, MappingProxyType)}
         return partial(FieldTrajectory, **values), ()
 
     def __len__(self) -> int:
