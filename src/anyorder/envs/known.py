@@ -57,7 +57,7 @@ KNOWN = (
     ),
     KnownEnvironment(
         "metaworld/",
-        "an arm and one of 50 tasks; an episode ends with the first success",
+        "an arm and a task; an episode ends with the first success",
         "the task's own test",
         f"{_TASKS}.metaworld:do_task",
         "metaworld",
