@@ -129,10 +129,9 @@ def _failed(split: Split) -> str:
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
     """The model of a checkpoint plays; what kind of model it is, its header says."""
-    from anyorder.build.elements import is_of_fields  # torch takes seconds to import
-    from anyorder.training.checkpoint import load_checkpoint
+    from anyorder.build.elements import holds_fields  # torch takes seconds to import
 
-    if not checkpoint.is_dir() and is_of_fields(load_checkpoint(checkpoint).header):
+    if holds_fields(checkpoint):
         return _general_source(checkpoint, env_id)
     from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
     from anyorder.acting.rollout import policy_source
