@@ -14,12 +14,13 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.field_evaluation import FieldEvaluation
 from anyorder.evaluation.field_findings import FieldFindings
+from anyorder.pictures.field_evaluation_pictures import write_field_picture
 
 
 def judge_fields(
     checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
 ) -> tuple[FieldFindings, dict[str, Any]]:
-    """Evaluate a checkpoint of the general model, and write its numbers.
+    """Evaluate a checkpoint of the general model, and write its numbers and a picture.
 
     Args:
         checkpoint: weights of a run.
@@ -45,7 +46,10 @@ def judge_fields(
         config=config,
         plays=config.plays and _can_be_played(played_in, config),
     )
-    return evaluation.run(folder), loaded.header
+    findings = evaluation.run(folder)
+    if config.pictures:
+        write_field_picture(evaluation, folder)
+    return findings, loaded.header
 
 
 def _can_be_played(env_id: str, config: EvaluationConfig) -> bool:

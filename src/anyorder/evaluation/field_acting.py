@@ -15,7 +15,7 @@ from anyorder.evaluation.robustness import RobustnessArm
 from anyorder.evaluation.statistics import ItemSums, Measured, Proportion
 from anyorder.types import FieldTrajectory
 
-Played = Sequence[FieldTrajectory | Failure]
+PlayedEpisodes = Sequence[FieldTrajectory | Failure]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PlayedScore:
     normalised: Measured | None = None
 
     @classmethod
-    def of(cls, played: Played, references: tuple[float, float] | None = None) -> PlayedScore | None:
+    def of(cls, played: PlayedEpisodes, references: tuple[float, float] | None = None) -> PlayedScore | None:
         """Score episodes; None where all failed. ``references`` are the returns of random actions and of an expert."""
         ended = [one for one in played if isinstance(one, FieldTrajectory)]
         if not ended:
@@ -71,7 +71,7 @@ def mean_of(values: Sequence[float]) -> Measured:
     return items.ratio(np.asarray(values, np.float64), np.ones(len(values)))
 
 
-def success_of(played: Played) -> Proportion | None:
+def success_of(played: PlayedEpisodes) -> Proportion | None:
     """The share that succeeded; None unless the environment says so of every episode that did not fail."""
     said = [one.success for one in played]
     if all(isinstance(one, Failure) or one.success is None for one in played):
@@ -104,7 +104,7 @@ class FieldRobustness:
 
     @classmethod
     def of(
-        cls, arm: RobustnessArm, clean: Played, corrupted: Played, references: tuple[float, float] | None
+        cls, arm: RobustnessArm, clean: PlayedEpisodes, corrupted: PlayedEpisodes, references: tuple[float, float] | None
     ) -> FieldRobustness | None:
         """Compare episode by episode; None where no episode was played to its end in both arms."""
         scores = PlayedScore.of(clean, references), PlayedScore.of(corrupted, references)
@@ -124,7 +124,7 @@ class FieldRobustness:
         return cls(arm.kind, arm.strength, arm.form, scores[0], scores[1], difference, **paired)
 
 
-def played_outcomes(played: Played) -> Mapping[str, list[Any]]:
+def played_outcomes(played: PlayedEpisodes) -> Mapping[str, list[Any]]:
     """One entry per episode: its environment ``seed``, ``success`` (None where the environment says nothing), summed ``reward``
     and ``length`` in actions. Where an episode failed, ``failure`` says why (None for all others)."""
     found: dict[str, list[Any]] = {

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.spec import Bins
+from anyorder.elements.spec import Bins, Spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,13 @@ class BinAnswers:
     def nats(self, truth: Tensor) -> Tensor:
         """float64 ``[K]``: see `density_nats`, of the true bins."""
         return density_nats(self.probabilities.gather(1, truth[:, None])[:, 0], self.values)
+
+
+def density_offsets(spec: Spec) -> Tensor:
+    """float64 ``[number of fields]``: what turns the negative log-likelihood of a field's value into `density_nats`; 0 for
+    fields that are no numbers."""
+    offsets = [math.log(v.width / v.deviation) if isinstance(v := one.values, Bins) else 0.0 for one in spec.fields]
+    return torch.tensor(offsets, dtype=torch.float64)
 
 
 def density_nats(probability: Tensor, values: Bins) -> Tensor:

@@ -43,8 +43,8 @@ def series_figure(series: Sequence[FieldSeries], colors: SeriesColors = SeriesCo
     panels = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
     for axes, one in zip(panels, series):
         steps = first_step + np.arange(len(one.truth))
-        for step in steps[one.hidden]:
-            axes.axvspan(step - 0.5, step + 0.5, color=colors.hidden, linewidth=0, zorder=0)
+        for first, last in _runs(one.hidden):
+            axes.axvspan(first_step + first - 0.5, first_step + last + 0.5, color=colors.hidden, linewidth=0, zorder=0)
         (_draw_numbers if isinstance(one.values, Bins) else _draw_categories)(axes, one, steps, colors)
         axes.set_title(in_plot(one.name), loc="left", fontsize=9, pad=2)
         axes.margins(x=0.01)
@@ -52,6 +52,12 @@ def series_figure(series: Sequence[FieldSeries], colors: SeriesColors = SeriesCo
     panels[-1].set_xlabel("step")
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def _runs(hidden: np.ndarray) -> list[tuple[int, int]]:
+    """First and last place of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], hidden, [False]]).astype(int)))
+    return [(int(first), int(after) - 1) for first, after in zip(edges[::2], edges[1::2])]
 
 
 def _draw_numbers(axes: Axes, one: FieldSeries, steps: np.ndarray, colors: SeriesColors) -> None:

@@ -47,7 +47,7 @@ def _errors(numbers: Mapping[str, NumberScore]) -> Figure:
         [one.value for one in model], places, xerr=_reach(model), fmt="o", color=SERIES[0], markersize=6, label="model, 95%"
     )
     axes.set(yticks=places, yticklabels=[in_plot(name) for name in numbers], ylim=(len(numbers) - 0.5, -0.5))
-    axes.set_xlim(left=0)
+    axes.set_xlim(left=-0.03 * axes.get_xlim()[1])
     axes.grid(False, axis="x")
     legend_above(figure, axes, 4)
     return figure

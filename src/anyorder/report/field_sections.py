@@ -84,7 +84,9 @@ def _trajectories(run: FieldRun, salt: str, num_shown: int) -> str:
     shown = [test[number] for number in spread([len(one) for one in test], num_shown)]
     strategy = Cell(Rate(asked.cell_rate, asked.cell_rate))
     figures = trajectory_figures(run.model, shown, strategy, asked.seed, f" · smoothing{salt}")
-    words = f"{asked.cell_rate:.0%} of the cells (groups of fields, actions) are hidden; the model sees the rest, past and future."
+    words = (
+        f"{asked.cell_rate:.0%} of the cells (groups of fields, actions) are hidden; the model sees the rest, past and future."
+    )
     return f'<p class="note">{words}</p>{SERIES_LEGEND}<div class="wide-plots">{"".join(figures)}</div>' if figures else ""
 
 

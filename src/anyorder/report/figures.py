@@ -59,6 +59,7 @@ CURVE_TITLES = {
     "action_accuracy": "Actions right on validation, %",
     "observation_accuracy": "Observations right on validation, %",
     "object_accuracy": "Objects right on validation, %",
+    "observation_nats": "Hidden observations on validation, nats",
 }
 ELEMENT_GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
 
@@ -108,7 +109,7 @@ def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "
 
 def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure:
     figure, axes = new_figure()
-    scale = 1 if key == "loss" else 100
+    scale = 100 if key.endswith("accuracy") else 1
     lines = [(name, section, records) for name, records in runs.items() for section in ("train", "validation")]
     for number, (name, section, records) in enumerate(lines):
         points = [(r["update"], scale * r[key]) for r in records if r["section"] == section and key in r]

@@ -58,7 +58,7 @@ def learned_from(run: AnyRun) -> str:
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
     size = sum(parameter.numel() for parameter in run.model.parameters())
     pairs = [
-        ("level", run.env_id, ""),
+        ("environment" if isinstance(run, FieldRun) else "level", run.env_id, ""),
         *_data_facts(run),
         ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
         ("model", f"{size:,} parameters", _shape(run)),
