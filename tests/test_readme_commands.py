@@ -8,6 +8,7 @@ import pytest
 
 from anyorder.build.collecting import collect_parser
 from anyorder.commands.ablate import ablate_parser
+from anyorder.commands.environments import environments_parser
 from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.imagine import imagine_parser
 from anyorder.commands.import_chats import import_parser
@@ -24,6 +25,7 @@ PAGES = [ROOT / "README.md", ROOT / "EXPERIMENTS.md", *(ROOT / "docs").glob("*.m
 SCRIPTS = [ROOT / "quickstart.sh", *(ROOT / "scripts").glob("*.sh")]
 PARSERS = {
     "collect": collect_parser,
+    "environments": environments_parser,
     "import": import_parser,
     "train": train_parser,
     "evaluate": evaluate_parser,

@@ -17,6 +17,10 @@ from anyorder.trust import trusting
 
 COMMANDS = {
     "collect": ("collect:collect_command", "play episodes of an environment and store them as a data set"),
+    "environments": (
+        "environments:environments_command",
+        "list the environments whose experts are known",
+    ),
     "import": ("import_chats:import_command", "import conversations, or episodes recorded elsewhere, as a data set"),
     "export": ("export:export_command", "write a data set in the format of Minari"),
     "train": ("train:train_command", "train a model on a data set"),
@@ -39,7 +43,7 @@ USAGE = "\n".join(
     [
         "usage: anyorder COMMAND [options]",
         "",
-        *(f"  {name:10}  {help_}" for name, (_, help_) in COMMANDS.items()),
+        *(f"  {name:12}  {help_}" for name, (_, help_) in COMMANDS.items()),
         "",
         "anyorder COMMAND --help lists the options of a command; anyorder --version says which version this is.",
         "A command that cannot do what it was asked ends with status 2, one that was interrupted (Ctrl-C, SIGTERM)",

@@ -7,8 +7,9 @@ Legend: T actions, T+1 observations, X columns and Y rows of the agent's view.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -212,6 +213,11 @@ class FieldTrajectory:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for array in (*recorded.values(), *self.absent.values(), self.rewards, self.terminations, self.truncations):
             array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Callable[[], FieldTrajectory], tuple[()]]:
+        # A read-only mapping cannot be pickled; the record is made, and checked, anew.
+        values = {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()}
+        return partial(FieldTrajectory, **values), ()
 
     def __len__(self) -> int:
         """Number of actions T."""

@@ -37,8 +37,8 @@ def roll_out_fields(
 ) -> list[FieldTrajectory | Failure]:
     """Play one episode per seed.
 
-    A policy that draws draws once per step for all episodes that are running, so its actions depend on the other seeds; those of
-    a policy that does not draw depend on nothing but the episode.
+    A policy that draws draws once per step for all episodes that are running, so its actions depend on the other seeds; those
+    of a policy that does not draw depend on nothing but the episode.
 
     Args:
         policy: acts on the last observations of each episode.
@@ -97,10 +97,10 @@ class _Running:
     generator: np.random.Generator
 
     def observe(self) -> None:
-        record, hidden = self.episode.last_record, None
+        seen: Percept = self.episode.last_record, None
         if self.perceive is not None:
-            record, hidden = self.perceive(record, self.generator)
-        self.history.observe(record, hidden)
+            seen = self.perceive(seen[0], self.generator)
+        self.history.observe(*seen)
 
     def step(self, action: Mapping[str, np.ndarray], policy: FieldPolicy) -> FieldTrajectory | Failure | None:
         """Do what the agent chose; returns the result once the episode is over."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from anyorder.config import SpecConfig
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.episodes import EpisodeSource
 from anyorder.data.manifest import Manifest, Split
@@ -57,11 +58,16 @@ def collect_parser() -> ArgumentParser:
     """The parser of the command's options."""
     options = parser("collect", "Play episodes of an environment and store them as a data set.")
     options.add_class_arguments(CollectOptions)
+    options.add_class_arguments(SpecConfig, "data.fields")
     return options
 
 
-def run_collect(options: CollectOptions) -> Manifest:
+def run_collect(options: CollectOptions, config: SpecConfig = SpecConfig()) -> Manifest:
     """Collect what the options ask for, and print how much it is; returns the manifest.
+
+    Args:
+        options: of the command.
+        config: of episodes that are no grids: how their fields differ from what the data say.
 
     Raises:
         AnyOrderError: for options that do not fit together, whatever `collect` raises, and after all is written when no episode
@@ -83,17 +89,16 @@ def run_collect(options: CollectOptions) -> Manifest:
         options.successes_only,
     )
     source = _checkpoint_source(Path(options.checkpoint), options.env) if options.checkpoint else None
-    manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source)
+    manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source, fields=config)
     for name, split in manifest.splits.items():
         print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{_success(split)}{_failed(split)}")
     if options.policy in ("bot", "expert") and any(map(_some_failed, manifest.splits.values())):
-        print(
-            f"episodes of the {options.policy} without success are demonstrations too, unless --successes_only leaves them out"
-        )
+        who = f"the {options.policy}"
+        print(f"episodes of {who} without success are demonstrations too, unless --successes_only leaves them out")
     if manifest.fields is not None:
-        print(f"{len(manifest.fields.fields)} fields: {', '.join(one.name for one in manifest.fields.fields)}")
+        print(f"fields: {', '.join(manifest.fields.names)}")
         for name, reason in manifest.fields.left_out.items():
-            print(f"  left out: {name}, since {reason}")
+            print(f"left out: {name} ({reason})")
     print(f"{options.env} in {options.output_dir}")
     for name, split in manifest.splits.items():
         if not split.num_episodes:
@@ -121,15 +126,16 @@ def _failed(split: Split) -> str:
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
-    from anyorder.acting.policy import (
-        TRIED_PENALTY,
-        ModelPolicy,
-    )  # torch takes seconds to import
+    # torch takes seconds to import
+    from anyorder.acting.field_policy import FieldPolicy
+    from anyorder.acting.field_rollout import field_policy_source
+    from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
-    from anyorder.training.checkpoint import load_checkpoint
+    from anyorder.build.elements import holds_fields, load_element_checkpoint
 
-    if not checkpoint.is_dir() and load_checkpoint(checkpoint).header.get("content") == "fields":
-        raise AnyOrderError(f"{checkpoint} is a model of fields, which cannot act yet; choose a checkpoint of grids")
+    if holds_fields(checkpoint):
+        loaded = load_element_checkpoint(checkpoint)
+        return field_policy_source(FieldPolicy(loaded.model, loaded.action_space), env_id)
     model, _ = load_model(checkpoint)
     return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)

@@ -127,6 +127,15 @@ def is_of_fields(header: dict[str, Any]) -> bool:
     return header.get("content") == CONTENT and "spec" in header
 
 
+def holds_fields(path: Path) -> bool:
+    """True if a checkpoint is a general model's.
+
+    Raises:
+        AnyOrderError: when the file is missing or damaged.
+    """
+    return not path.is_dir() and is_of_fields(checkpoint.load_checkpoint(path).header)
+
+
 def _spaces(header: dict[str, Any], where: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
     written = checked(dict[str, Any], header.get("spaces"), f"{where}: spaces")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from anyorder.build.collecting import CollectOptions, collect_parser, run_collect
 from anyorder.commands.environments import allow_named_modules
@@ -15,6 +16,5 @@ def collect_command(arguments: Sequence[str]) -> None:
     add_trust_option(options)
     chosen = parse(options, arguments)
     allow_named_modules(chosen)
-    given = chosen.as_dict()
-    given.pop("trust_remote_code")  # `parse` has noted it
-    run_collect(CollectOptions(**given))
+    settings = {field.name: chosen[field.name] for field in fields(CollectOptions)}
+    run_collect(CollectOptions(**settings), chosen.data.fields)

@@ -15,7 +15,8 @@ from typing import Any
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from anyorder.data.episodes import EpisodeSource, ExpertSource, Recorded
+from anyorder.config import SpecConfig
+from anyorder.data.episodes import EpisodeResult, EpisodeSource, ExpertSource
 from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
 from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, package_versions, read_manifest, write_manifest
 from anyorder.data.storage import shard_error, write_shard
@@ -82,7 +83,12 @@ class CollectSpec:
 
 
 def collect(
-    folder: Path, spec: CollectSpec, *, num_processes: int | None = None, source: EpisodeSource | None = None
+    folder: Path,
+    spec: CollectSpec,
+    *,
+    num_processes: int | None = None,
+    source: EpisodeSource | None = None,
+    fields: SpecConfig = SpecConfig(),
 ) -> Manifest:
     """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is. Episodes of
     other environments than MiniGrid's are trajectories of fields, whose spec is fitted at the end.
@@ -95,6 +101,8 @@ def collect(
         num_processes: None for one per CPU. Processes start afresh, so a script must call this function under
             ``if __name__ == "__main__":``.
         source: plays the episodes; None: the expert that the spec names.
+        fields: how the fields of trajectories differ from what the spaces and the data say. To give others for a finished data
+            set fits its spec again.
 
     Raises:
         AnyOrderError: when the folder holds another data set or is being written, the spec names an unknown environment or
@@ -103,17 +111,20 @@ def collect(
     """
     folder = Path(folder)
     manifest = _open(folder, spec)
-    if not any(_missing(folder, manifest)) and not _lacks_spec(manifest):
+    if manifest.content == "grid" and fields != SpecConfig():
+        raise AnyOrderError(f"data.fields is for environments that are no grids; found {spec.env_id}; leave it out")
+    if not any(_missing(folder, manifest)) and not _lacks_spec(manifest, fields):
         return manifest
     with locked(folder):
         manifest = _collect_missing(folder, spec, num_processes, source)
-        return with_spec(folder) if _lacks_spec(manifest) else manifest
+        return with_spec(folder, fields) if _lacks_spec(manifest, fields) else manifest
 
 
-def _lacks_spec(manifest: Manifest) -> bool:
-    """True if there are trajectories of fields without a spec."""
+def _lacks_spec(manifest: Manifest, fields: SpecConfig) -> bool:
+    """True if there are trajectories of fields, but no spec of them or one that was asked to be otherwise."""
     training = manifest.splits.get("train", next(iter(manifest.splits.values())))
-    return manifest.content == "fields" and manifest.fields is None and training.num_episodes > 0
+    wanted = manifest.fields is None or fields != SpecConfig()
+    return manifest.content == "fields" and wanted and training.num_episodes > 0
 
 
 def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None, source: EpisodeSource | None) -> Manifest:
@@ -177,7 +188,7 @@ def _missing(folder: Path, manifest: Manifest) -> Iterator[tuple[str, range]]:
                 yield name, range(first, min(first + SHARD_SIZE, split.last_seed + 1))
 
 
-def _checked(results: Iterator[Recorded], seeds: range) -> Iterator[Recorded]:
+def _checked(results: Iterator[EpisodeResult], seeds: range) -> Iterator[EpisodeResult]:
     for seed in seeds:
         result = next(results, None)
         if result is None or result.seed != seed:
@@ -186,7 +197,7 @@ def _checked(results: Iterator[Recorded], seeds: range) -> Iterator[Recorded]:
         yield result
 
 
-def _successful(env_id: str, result: Recorded) -> Recorded:
+def _successful(env_id: str, result: EpisodeResult) -> EpisodeResult:
     if result.success is None:
         raise AnyOrderError(
             f"--successes_only needs an environment that says which episodes succeed; {env_id} does not; leave the option out,"
@@ -195,11 +206,11 @@ def _successful(env_id: str, result: Recorded) -> Recorded:
     return result if result.success or isinstance(result, Failure) else Failure(result.seed, NO_SUCCESS)
 
 
-def _as_it_is(result: Recorded) -> Recorded:
+def _as_it_is(result: EpisodeResult) -> EpisodeResult:
     return result
 
 
-def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[Recorded]) -> Manifest:
+def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[EpisodeResult]) -> Manifest:
     """Write a shard, then the manifest that lists it; returns that manifest."""
     path = folder / f"{name}-{seeds[0]:08d}.parquet"
     if manifest.content == "fields":

@@ -25,9 +25,9 @@ from anyorder.types import FieldTrajectory, Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
 
-Recorded = Trajectory | FieldTrajectory | Failure
+EpisodeResult = Trajectory | FieldTrajectory | Failure
 """What becomes of a seed."""
-EpisodeSource = Callable[[Sequence[int]], Iterable[Recorded]]
+EpisodeSource = Callable[[Sequence[int]], Iterable[EpisodeResult]]
 
 TIME_LIMIT = "time limit"  # the reason of a Failure
 _CHUNK = 16  # episodes sent to a process at once: tens of milliseconds of work
@@ -37,7 +37,7 @@ class _TimeLimitReached(BaseException):
     """Not an Exception, so that a policy's ``except Exception`` does not catch it."""
 
 
-def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> Recorded:
+def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> EpisodeResult:
     """Play one episode to its end, successful or not.
 
     Args:
@@ -112,7 +112,7 @@ class ExpertSource:
     time_limit: float = 10.0
     num_processes: int | None = None
 
-    def __call__(self, seeds: Sequence[int]) -> Iterator[Recorded]:
+    def __call__(self, seeds: Sequence[int]) -> Iterator[EpisodeResult]:
         """Yield one result per seed, in order.
 
         Raises:
@@ -133,21 +133,21 @@ def _tools(source: ExpertSource) -> tuple[tuple[gym.Env, ...], Expert]:
     return make_environments(source.env_id), expert
 
 
-def _play_seed(source: ExpertSource, seed: int) -> Recorded:
+def _play_seed(source: ExpertSource, seed: int) -> EpisodeResult:
     envs, expert = _tools(source)
     env_id = minigrid.level_of(source.env_id, seed)
     return play_episode(envs[seed % len(envs)], expert, seed, source.time_limit, env_id)
 
 
-def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[Recorded]:
+def _play_seeds(source: ExpertSource, seeds: Sequence[int]) -> list[EpisodeResult]:
     return [_play_seed(source, seed) for seed in seeds]
 
 
 def _in_processes(
-    play: Callable[[Sequence[int]], list[Recorded]], seeds: Sequence[int], num_processes: int
-) -> Iterator[Recorded]:
+    play: Callable[[Sequence[int]], list[EpisodeResult]], seeds: Sequence[int], num_processes: int
+) -> Iterator[EpisodeResult]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
-    early: dict[int, list[Recorded]] = {}
+    early: dict[int, list[EpisodeResult]] = {}
     number = 0
     with contextlib.closing(
         share_out(partial(_with_modules, allowed_modules(), play), chunks, num_processes, ahead=2)
@@ -165,7 +165,7 @@ def _in_processes(
 
 
 def _with_modules(
-    modules: Sequence[str], play: Callable[[Sequence[int]], list[Recorded]], seeds: Sequence[int]
-) -> list[Recorded]:
+    modules: Sequence[str], play: Callable[[Sequence[int]], list[EpisodeResult]], seeds: Sequence[int]
+) -> list[EpisodeResult]:
     allow_only(modules)  # the user's word, in another process
     return play(seeds)

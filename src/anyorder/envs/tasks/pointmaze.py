@@ -6,6 +6,8 @@ controller that accelerates towards the next cell in proportion to its distance 
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +25,8 @@ _WALL = 1
 
 def make_maze(size: str, **options: Any) -> gym.Env:
     """``PointMaze_{size}-v3`` whose episode ends, with success, at the goal, which stays where it is."""
-    import gymnasium_robotics
+    with contextlib.redirect_stderr(io.StringIO()):  # it says that other environments of it have new versions
+        import gymnasium_robotics
 
     gym.register_envs(gymnasium_robotics)
     settings = {"continuing_task": False, "reset_target": False, **options}
