@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -216,7 +217,9 @@ class FieldTrajectory:
 
     def __reduce__(self) -> tuple[Callable[[], FieldTrajectory], tuple[()]]:
         # A read-only mapping cannot be pickled; the record is made, and checked, anew.
-        values = {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()}
+        values: dict[str, Any] = {
+            name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()
+        }
         return partial(FieldTrajectory, **values), ()
 
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ Legend: B trajectories, C cells, k fields of a cell, D width.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -82,9 +83,9 @@ class GroupInputs(nn.Module):
             self.numbers = nn.Linear(len(self.real) * (2 + 2 * HARMONICS), width)
         if self.other:
             # The last symbol of each field is its mask; the last of all is nothing.
-            ends = torch.tensor([0, *[len(fields[i].values) + 1 for i in self.other]]).cumsum(0)
-            self.register_buffer("ends", ends, persistent=False)
-            self.nothing = int(ends[-1])
+            ends = [0, *itertools.accumulate(len(fields[i].values) + 1 for i in self.other)]
+            self.register_buffer("ends", torch.tensor(ends), persistent=False)
+            self.nothing = ends[-1]
             self.symbols = nn.EmbeddingBag(self.nothing + 1, width, mode="sum", padding_idx=self.nothing)
             nn.init.normal_(self.symbols.weight, std=0.5)
 
