@@ -61,6 +61,13 @@ def minari_folder(name: str) -> Path:
 
 
 @dataclass(frozen=True)
+class _Metadata:
+    """What every data set says of itself."""
+
+    total_episodes: int
+
+
+@dataclass(frozen=True)
 class _Source:
     """An open data set.
 
@@ -92,14 +99,13 @@ def read_minari(name: str, leave_out: Collection[str] = ()) -> Recording:
     """
     folder = minari_folder(name)
     metadata = read_json(folder / "metadata.json")
-    if not isinstance(metadata, dict):
-        raise AnyOrderError(f"{folder / 'metadata.json'} must hold a mapping; found {brief(metadata)}; get the data set anew")
+    where = str(folder / "metadata.json")
+    total = restored_from(_Metadata, metadata, where, "get the data set anew").total_episodes
     note: DataSetNote | None = None
     if NOTE in metadata:
-        note = restored_from(DataSetNote, metadata[NOTE], str(folder / "metadata.json"), "export the data set anew")
+        note = restored_from(DataSetNote, metadata[NOTE], where, "export the data set anew")
     source = _open(folder, metadata, note, leave_out)
     called = f"minari:{metadata.get('dataset_id', name)}"
-    total = source.storage.total_episodes
     trajectories: list[FieldTrajectory] = []
     groups, splits, left_out, lost = [], [], [], set()
     for number in tracked(range(total), called):
