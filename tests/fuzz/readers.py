@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from mutations import LONG, as_json, as_yaml, mutated
+from recorded import RECORDED_READERS
 
 from anyorder.build.checkpoints import load_model
 from anyorder.build.runs import training_job
@@ -272,6 +273,7 @@ READERS: dict[str, Reader] = {
     "episodes": episodes,
     "stored findings": findings,
     "headers": header,
+    **RECORDED_READERS,
 }
 """Kind of file -> its reader."""
 

@@ -27,8 +27,9 @@ def test_a_file_is_read_or_refused(kind):
 
 @pytest.mark.parametrize("kind", READERS)
 def test_what_is_valid_is_read(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("readers.mutated", lambda valid, random: valid)
-    for name in ("as_json", "as_yaml"):
-        monkeypatch.setattr(f"readers.{name}", lambda valid, random: json.dumps(valid))
+    for module in ("readers", "recorded"):
+        monkeypatch.setattr(f"{module}.mutated", lambda valid, random: valid)
+        monkeypatch.setattr(f"{module}.as_json", lambda valid, random: json.dumps(valid))
+    monkeypatch.setattr("readers.as_yaml", lambda valid, random: json.dumps(valid))
     if not kind.startswith("shards"):  # whose readers make mistakes of their own
         assert refusal(READERS[kind], tmp_path, Random(0)) is None

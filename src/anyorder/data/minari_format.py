@@ -17,7 +17,10 @@ from anyorder.errors import AnyOrderError
 
 NOTE = "anyorder"
 MINARI_EXTRA = "Minari's data sets need the packages minari and h5py; install them with `pip install 'anyorder[minari]'`"
-ERRORS_OF_MINARI = (ValueError, TypeError, KeyError, IndexError, AssertionError, RuntimeError, AttributeError, OSError)
+ERRORS_OF_MINARI = (
+    *(ValueError, TypeError, LookupError, AssertionError, RuntimeError),
+    *(AttributeError, OSError, ArithmeticError),
+)
 """What Minari and h5py raise at data that they cannot read or write."""
 
 

@@ -6,6 +6,7 @@ tuples. Paths of actions begin with ``action``; those of observations do not, so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ OBSERVATION, ACTION = "observation", "action"
 RESERVED = (ACTION, "mission", "return")
 """Paths of observations do not begin with these; where a key is one of them, ``observation`` comes before it."""
 LEAVES = (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary, spaces.Box, spaces.Text)
+
+MOST_BOUNDS = 2**26
+"""Entries of a Box that is read from a file: each has its bounds in memory."""
 
 
 def leaves(space: spaces.Space[Any], root: str) -> dict[str, spaces.Space[Any]]:
@@ -89,6 +93,8 @@ def space_from_json(content: Mapping[str, Any]) -> spaces.Space[Any]:
         return spaces.MultiBinary(content["n"])
     if kind == "Box":
         shape, dtype = tuple(content["shape"]), np.dtype(content["dtype"])
+        if math.prod(shape) > MOST_BOUNDS:
+            raise ValueError(f"a Box must have at most {MOST_BOUNDS:,} entries; found {brief(content['shape'])}")
         low, high = (np.full(shape, _numbers(content[name], dtype), dtype) for name in ("low", "high"))
         return spaces.Box(low, high, shape, dtype.type)
     if kind == "Text":

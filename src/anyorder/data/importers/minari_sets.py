@@ -28,6 +28,7 @@ from anyorder.data.minari_format import (
     flat_paths,
     minari_package,
     text_array,
+    with_minari_keys,
 )
 from anyorder.envs.spaces import ACTION, OBSERVATION, flatten, leaves
 from anyorder.errors import AnyOrderError
@@ -57,6 +58,13 @@ def minari_folder(name: str) -> Path:
         f"there is no data set of Minari named {name} in {get_dataset_path()}; get it with `minari download {name}`, name its"
         " folder, or set MINARI_DATASETS_PATH"
     )
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What every data set says of itself."""
+
+    total_episodes: int
 
 
 @dataclass(frozen=True)
@@ -91,14 +99,13 @@ def read_minari(name: str, leave_out: Collection[str] = ()) -> Recording:
     """
     folder = minari_folder(name)
     metadata = read_json(folder / "metadata.json")
-    if not isinstance(metadata, dict):
-        raise AnyOrderError(f"{folder / 'metadata.json'} must hold a mapping; found {brief(metadata)}; get the data set anew")
+    where = str(folder / "metadata.json")
+    total = restored_from(_Metadata, metadata, where, "get the data set anew").total_episodes
     note: DataSetNote | None = None
     if NOTE in metadata:
-        note = restored_from(DataSetNote, metadata[NOTE], str(folder / "metadata.json"), "export the data set anew")
+        note = restored_from(DataSetNote, metadata[NOTE], where, "export the data set anew")
     source = _open(folder, metadata, note, leave_out)
     called = f"minari:{metadata.get('dataset_id', name)}"
-    total = source.storage.total_episodes
     trajectories: list[FieldTrajectory] = []
     groups, splits, left_out, lost = [], [], [], set()
     for number in tracked(range(total), called):
@@ -146,10 +153,13 @@ def _open(folder: Path, metadata: Mapping[str, Any], note: DataSetNote | None, l
         raise AnyOrderError(f"{folder} needs a package that is not installed ({error})") from None
     except ERRORS_OF_MINARI as error:
         raise AnyOrderError(f"{folder} is no data set that Minari can read ({brief(error)}); get it anew") from None
-    theirs = {OBSERVATION: storage.observation_space, ACTION: storage.action_space}
-    plain = {root: with_texts(space, spaces.Text(1)) for root, space in theirs.items()}
+    plain = {OBSERVATION: storage.observation_space, ACTION: storage.action_space}
+    plain = {root: with_texts(space, spaces.Text(1)) for root, space in plain.items()}
     ours = plain if note is None else noted_spaces(note, folder)
-    paths = {root: dict(zip(leaves(plain[root], root), leaves(ours[root], root), strict=True)) for root in plain}
+    theirs = plain if note is None else {root: with_minari_keys(space) for root, space in ours.items()}
+    paths = {root: dict(zip(leaves(theirs[root], root), leaves(ours[root], root))) for root in plain}
+    if any(set(paths[root]) != set(leaves(plain[root], root)) for root in plain):
+        raise AnyOrderError(f"the spaces in {folder / 'metadata.json'} must agree; found others; export the data set anew")
     for root in plain:
         for path, leaf in leaves(plain[root], root).items():
             if storage.jpeg_encoding and is_image_space(leaf) and paths[root][path] not in leave_out:

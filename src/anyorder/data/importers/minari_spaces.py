@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from gymnasium import spaces
 from anyorder.data.minari_format import ERRORS_OF_MINARI, DataSetNote
 from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json
 from anyorder.errors import AnyOrderError
-from anyorder.parsing import brief
+from anyorder.parsing import Unreadable, brief, from_json
 
 from minigrid.core.mission import MissionSpace  # isort: skip  (after anyorder.envs, which silences what it prints)
 
@@ -36,8 +35,10 @@ def check_minari_spaces(metadata: Mapping[str, Any], folder: Path) -> None:
                 f"{folder / 'metadata.json'} must hold the {root} space; found none; record the data with a newer Minari"
             )
         try:
-            content = json.loads(written)
-        except (TypeError, ValueError):
+            content = from_json(written) if isinstance(written, str) else None
+        except Unreadable:
+            content = None
+        if content is None:
             raise AnyOrderError(
                 f"{folder / 'metadata.json'} must hold the {root} space as JSON; found {brief(written)}"
             ) from None
@@ -48,11 +49,11 @@ def _check_space(content: Any, path: str, known: Collection[str]) -> None:
     kind = content.get("type") if isinstance(content, dict) else None
     if not isinstance(kind, str) or kind not in known:
         raise AnyOrderError(
-            f"{path} must be made of {', '.join(sorted(known))}; found {brief(kind)}; record the data with a wrapper that gives"
-            " one of these"
+            f"{path} must be made of {', '.join(sorted(known))}; found {brief(Exception(kind))}; record the data with a wrapper"
+            " that gives one of these"
         )
-    inner = content.get("subspaces", {})
-    for key, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
+    inner = content.get("subspaces") or {}
+    for key, one in inner.items() if isinstance(inner, dict) else enumerate(inner if isinstance(inner, list) else []):
         _check_space(one, f"{path}/{key}", known)
 
 
@@ -84,16 +85,18 @@ def env_id_of(metadata: Mapping[str, Any]) -> str:
 
 
 def _env_spec(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    written = metadata.get("env_spec")
     try:
-        found = json.loads(metadata.get("env_spec") or "{}")
-    except (TypeError, ValueError):
-        return {}
+        found = from_json(written) if isinstance(written, str) else None
+    except Unreadable:
+        found = None
     return found if isinstance(found, dict) else {}
 
 
 def shows_registered_view(metadata: Mapping[str, Any]) -> bool:
     """Whether the environment that a data set names shows what its episodes show."""
     found = _env_spec(metadata)
-    wrappers = found.get("additional_wrappers") or []
+    wrappers = found.get("additional_wrappers")
+    wrappers = wrappers if isinstance(wrappers, list) else []
     names = [one.get("name") if isinstance(one, dict) else None for one in wrappers]
     return bool(found.get("id")) and all(name in HARMLESS_WRAPPERS for name in names)
