@@ -21,7 +21,7 @@ def grid_spaces(trajectories: Sequence[Trajectory]) -> tuple[spaces.Space[Any], 
     """The observation and the action space of grids, as MiniGrid has them; its space of missions is one of texts here."""
     missions = sorted({trajectory.mission for trajectory in trajectories})
     characters = "".join(sorted(set("".join(missions)))) or " "
-    longest = max(1, *map(len, missions))
+    longest = max([1, *map(len, missions)])
     image = spaces.Box(0, 255, trajectories[0].observations.shape[1:], np.uint8)
     mission = spaces.Text(longest, min_length=0, charset=characters)
     observation = spaces.Dict(direction=spaces.Discrete(NUM_DIRECTIONS), image=image, mission=mission)
