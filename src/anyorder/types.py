@@ -157,6 +157,10 @@ class TextTrajectory:
         return tuple(steps)
 
 
+ARRAY_ROLES = ("observations", "actions", "absent", "infos")
+"""Attributes of a `FieldTrajectory` that map paths to arrays."""
+
+
 @dataclass(frozen=True, eq=False)
 class FieldTrajectory:
     """One episode of any Gymnasium environment, checked when it is made. Its arrays become read-only.
@@ -210,16 +214,14 @@ class FieldTrajectory:
         for path, where in self.absent.items():
             if path not in recorded or where.shape != recorded[path].shape or where.dtype != np.bool_:
                 raise ValueError(f"what is absent must be bool in the shape of a recorded path; found {path!r} {where.shape}")
-        for name in ("observations", "actions", "absent", "infos"):
+        for name in ARRAY_ROLES:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for array in (*recorded.values(), *self.absent.values(), self.rewards, self.terminations, self.truncations):
             array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Callable[[], FieldTrajectory], tuple[()]]:
         # A read-only mapping cannot be pickled; the record is made, and checked, anew.
-        values: dict[str, Any] = {
-            name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in vars(self).items()
-        }
+        values: dict[str, Any] = vars(self) | {name: dict(getattr(self, name)) for name in ARRAY_ROLES}
         return partial(FieldTrajectory, **values), ()
 
     def __len__(self) -> int:

@@ -14,6 +14,8 @@ from anyorder.data.episodes import EpisodeSource
 from anyorder.data.manifest import Manifest, Split
 from anyorder.data.storage import nothing_kept
 from anyorder.envs.experts import check_policy_name
+from anyorder.envs.making import make_environments
+from anyorder.envs.minigrid import is_grid_env
 from anyorder.errors import AnyOrderError
 from anyorder.options import parser
 
@@ -62,12 +64,12 @@ def collect_parser() -> ArgumentParser:
     return options
 
 
-def run_collect(options: CollectOptions, config: SpecConfig = SpecConfig()) -> Manifest:
+def run_collect(options: CollectOptions, config: SpecConfig | None = None) -> Manifest:
     """Collect what the options ask for, and print how much it is; returns the manifest.
 
     Args:
         options: of the command.
-        config: of episodes that are no grids: how their fields differ from what the data say.
+        config: of episodes that are no grids: how their fields differ from what the data say; None: not at all.
 
     Raises:
         AnyOrderError: for options that do not fit together, whatever `collect` raises, and after all is written when no episode
@@ -126,16 +128,28 @@ def _failed(split: Split) -> str:
 
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
-    # torch takes seconds to import
-    from anyorder.acting.field_policy import FieldPolicy
-    from anyorder.acting.field_rollout import field_policy_source
+    """The model of a checkpoint plays; what kind of model it is, its header says."""
+    from anyorder.build.elements import holds_fields  # torch takes seconds to import
+
+    if holds_fields(checkpoint):
+        return _general_source(checkpoint, env_id)
     from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
-    from anyorder.build.elements import holds_fields, load_element_checkpoint
 
-    if holds_fields(checkpoint):
-        loaded = load_element_checkpoint(checkpoint)
-        return field_policy_source(FieldPolicy(loaded.model, loaded.action_space), env_id)
     model, _ = load_model(checkpoint)
     return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)
+
+
+def _general_source(checkpoint: Path, env_id: str) -> EpisodeSource:
+    from anyorder.acting.field_policy import FieldPolicy
+    from anyorder.acting.field_rollout import field_policy_source
+    from anyorder.build.elements import load_element_checkpoint
+
+    if is_grid_env(make_environments(env_id)[0]):
+        raise AnyOrderError(
+            f"a grid must be played by a model of grids; found {env_id} and the general model {checkpoint}; choose a checkpoint"
+            " of the grid model, or another environment"
+        )
+    found = load_element_checkpoint(checkpoint)
+    return field_policy_source(FieldPolicy(found.model, found.action_space), env_id)

@@ -7,11 +7,8 @@ from typing import Any
 
 import gymnasium as gym
 from jsonargparse import ArgumentParser
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from anyorder.envs.known import KNOWN
+from anyorder.envs.known import KNOWN, KnownEnvironment
 from anyorder.envs.minigrid import is_grid_env  # noqa: F401  (registers MiniGrid's environments)
 from anyorder.envs.modules import SEPARATOR, allow_module, modules_in
 from anyorder.options import parse, parser
@@ -25,18 +22,19 @@ def environments_parser() -> ArgumentParser:
 def environments_command(arguments: Sequence[str]) -> None:
     """Print a table, and what can be done with all other environments."""
     parse(environments_parser(), arguments)
-    table = Table("id", "what it is", "success", "expert", "install", box=None, pad_edge=False)
     for one in KNOWN:
-        ids = [name for name in gym.registry if name.startswith(one.prefix)]
-        shown = ids[0] if len(ids) == 1 else f"{one.prefix}* ({len(ids)})"
-        extra = f"anyorder[{one.extra}]" if one.extra else ""
-        table.add_row(*map(Text, (shown, one.about, one.success, "yes" if one.expert else "", extra)))
-    Console().print(table)
+        number = sum(name.startswith(one.prefix) for name in gym.registry)
+        expert = "expert" if one.expert else ""
+        print(f"{one.prefix + '*':18} {number:3}  {expert:6}  {one.about}{_needs(one)}")
     print(
-        "\nanyorder collect --env ID --policy expert (or noisy_expert --noise 0.2). Every other environment of Gymnasium works"
-        "\nwithout being known, with --policy random or a policy of your own, --policy module:function; one that another package"
-        "\nregisters is --env module:ID. docs/environments.md lists the ids and says what counts as success."
+        "\nanyorder collect --env ID --policy expert, or noisy_expert --noise 0.2. All others of Gymnasium work, too,"
+        "\nwith --policy random, or a policy of your own, --policy module:function; what another package registers is --env"
+        "\nmodule:ID. docs/environments.md lists the ids, and says what counts as success."
     )
+
+
+def _needs(known: KnownEnvironment) -> str:
+    return f" (pip install 'anyorder[{known.extra}]')" if known.extra else ""
 
 
 def add_env_module(options: ArgumentParser) -> None:

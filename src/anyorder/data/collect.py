@@ -88,7 +88,7 @@ def collect(
     *,
     num_processes: int | None = None,
     source: EpisodeSource | None = None,
-    fields: SpecConfig = SpecConfig(),
+    fields: SpecConfig | None = None,
 ) -> Manifest:
     """Collect a data set, or the rest of one that was interrupted; a finished one is checked and left as it is. Episodes of
     other environments than MiniGrid's are trajectories of fields, whose spec is fitted at the end.
@@ -101,8 +101,8 @@ def collect(
         num_processes: None for one per CPU. Processes start afresh, so a script must call this function under
             ``if __name__ == "__main__":``.
         source: plays the episodes; None: the expert that the spec names.
-        fields: how the fields of trajectories differ from what the spaces and the data say. To give others for a finished data
-            set fits its spec again.
+        fields: how the fields of trajectories differ from what the spaces and the data say; None: not at all. To give others
+            for a finished data set fits its spec again.
 
     Raises:
         AnyOrderError: when the folder holds another data set or is being written, the spec names an unknown environment or
@@ -111,6 +111,7 @@ def collect(
     """
     folder = Path(folder)
     manifest = _open(folder, spec)
+    fields = fields or SpecConfig()
     if manifest.content == "grid" and fields != SpecConfig():
         raise AnyOrderError(f"data.fields is for environments that are no grids; found {spec.env_id}; leave it out")
     if not any(_missing(folder, manifest)) and not _lacks_spec(manifest, fields):
@@ -212,11 +213,15 @@ def _as_it_is(result: EpisodeResult) -> EpisodeResult:
 
 def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: Sequence[EpisodeResult]) -> Manifest:
     """Write a shard, then the manifest that lists it; returns that manifest."""
-    path = folder / f"{name}-{seeds[0]:08d}.parquet"
-    if manifest.content == "fields":
-        shard = write_field_shard(path, seeds, [result for result in outcome if isinstance(result, FieldTrajectory)])
+    path, kept = folder / f"{name}-{seeds[0]:08d}.parquet", [one for one in outcome if not isinstance(one, Failure)]
+    grids = [one for one in kept if isinstance(one, Trajectory)]
+    others = [one for one in kept if isinstance(one, FieldTrajectory)]
+    if manifest.content == "fields" and not grids:
+        shard = write_field_shard(path, seeds, others)
+    elif manifest.content == "grid" and not others:
+        shard = write_shard(path, seeds, grids)
     else:
-        shard = write_shard(path, seeds, [result for result in outcome if isinstance(result, Trajectory)])
+        raise ValueError(f"an episode source must yield trajectories of {manifest.content}; found others")
     split = manifest.splits[name]
     shards = [s for s in split.shards if s.first_seed != seeds[0]] + [shard]
     failures = [f for f in split.failures if f.seed not in seeds] + [r for r in outcome if isinstance(r, Failure)]

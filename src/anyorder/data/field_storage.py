@@ -22,7 +22,7 @@ from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json, space_to_
 from anyorder.errors import AnyOrderError
 from anyorder.parsing import brief
 from anyorder.restoring import restored
-from anyorder.types import FieldTrajectory
+from anyorder.types import ARRAY_ROLES, FieldTrajectory
 
 ARRAY = pa.struct(
     [
@@ -45,7 +45,6 @@ FIELD_SCHEMA = pa.schema(
         ("arrays", pa.list_(ARRAY)),  # by role and path
     ]
 )
-ARRAY_ROLES = ("observations", "actions", "absent", "infos")
 SIGNALS = {"rewards": np.float64, "terminations": np.bool_, "truncations": np.bool_}
 STORED_KINDS = "biufcSUmM"
 """Kinds of numpy's dtypes whose bytes say everything."""

@@ -185,7 +185,7 @@ class FieldEpisode:
         """The record; there must be at least one action."""
         terminations, truncations = np.array(self._ends, np.bool_).T.copy()
         observations = _stacked(self._records)
-        written = observations.get(MISSION_PATH, np.zeros(1))
+        written = observations.get(MISSION_LEAF, np.zeros(1))
         return FieldTrajectory(
             env_id=self.env_id,
             seed=self.seed,
@@ -208,12 +208,12 @@ class FieldEpisode:
         return EpisodeFailed(f"the episode of {self.env_id} with seed {self.seed} {when}", reason)
 
 
-MISSION_PATH = f"{OBSERVATION}/{MISSION}"
+MISSION_LEAF = f"{OBSERVATION}/{MISSION}"
 """Path of a leaf that is called mission, since the name is reserved (`anyorder.envs.spaces`)."""
 
 
 def _mission(info: Mapping[str, Any], first: Mapping[str, np.ndarray]) -> str:
-    written = first.get(MISSION_PATH, np.array(0))
+    written = first.get(MISSION_LEAF, np.array(0))
     found = info.get(MISSION, str(written) if written.dtype.kind == "U" else "")
     return found if isinstance(found, str) else ""
 

@@ -20,6 +20,7 @@ from anyorder.data.importers.writing import none_left_behind, refuse_existing, w
 from anyorder.data.manifest import Manifest, package_versions, write_manifest
 from anyorder.data.storage import write_shard
 from anyorder.elements.fitting import fit_spec
+from anyorder.envs.recording import SUCCESS_KEYS
 from anyorder.errors import AnyOrderError
 from anyorder.locks import locked
 from anyorder.types import FieldTrajectory, Trajectory
@@ -130,13 +131,9 @@ def _divided(recording: Recording, episodes: Sequence[Any], partition: Partition
     return splits
 
 
-SUCCESS_INFOS = ("success", "is_success", "solved")
-"""Infos that say whether an episode reached its goal: it did if one of them is true at any step."""
-
-
 def success_in(infos: Mapping[str, np.ndarray]) -> bool | None:
-    """Whether an episode's infos say that it succeeded; None where they say nothing."""
-    said = [infos[name] for name in SUCCESS_INFOS if name in infos and infos[name].dtype.kind in "biuf"]
+    """Whether an episode's infos say that it succeeded, at any step; None where they say nothing."""
+    said = [infos[name] for name in SUCCESS_KEYS if name in infos and infos[name].dtype.kind in "biuf"]
     return any(bool((np.nan_to_num(array) > 0).any()) for array in said) if said else None
 
 

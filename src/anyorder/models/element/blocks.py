@@ -26,7 +26,7 @@ class TransformerLayer(nn.Module):
     def __init__(self, width: int, num_heads: int, expansion: float, num_layers: int) -> None:
         super().__init__()
         self.num_heads, hidden = num_heads, int(width * expansion)
-        self.before_attention, self.before_mixing = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.before_attention, self.before_mixing = nn.LayerNorm(width), nn.LayerNorm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
         self.attended = nn.Linear(width, width, bias=False)
         self.gate_and_up = nn.Linear(width, 2 * hidden, bias=False)
@@ -35,20 +35,27 @@ class TransformerLayer(nn.Module):
             nn.init.normal_(last.weight, std=0.02 / (2 * num_layers) ** 0.5)
 
     def forward(self, tokens: Tensor, sees: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
-        """``[B, N, D]``.
+        """``[B, N, D]``; arguments as of `attend`."""
+        return self.mix(self.attend(tokens, sees, turns))
+
+    def attend(self, tokens: Tensor, sees: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """``[B, N, D]``: the first half of the layer.
 
         Args:
             tokens: ``[B, N, D]``.
             sees: bool ``[B, 1, N, N]``, True where the row may look at the column.
             turns: of `rotations`.
         """
-        tokens = tokens + self.attended(self._attention(self.before_attention(tokens), sees, turns))
+        return tokens + self.attended(self._attention(self.before_attention(tokens), sees, turns))
+
+    def mix(self, tokens: Tensor) -> Tensor:
+        """``[..., D]``: the second half, which looks at each token alone."""
         gate, up = self.gate_and_up(self.before_mixing(tokens)).chunk(2, dim=-1)
         return tokens + self.down(functional.silu(gate) * up)
 
     def _attention(self, tokens: Tensor, sees: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         parts = self.queries_keys_values(tokens).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        queries, keys = rotated(parts[0], turns), rotated(parts[1], turns)
+        queries, keys = rotated(parts[:2], turns)
         return functional.scaled_dot_product_attention(queries, keys, parts[2], attn_mask=sees).transpose(1, 2).flatten(2)
 
 
@@ -61,6 +68,6 @@ def rotations(step: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def rotated(vectors: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
-    """``[B, H, N, size]``: each pair of features turned by its angle."""
+    """``[..., B, H, N, size]``: each pair of features turned by its angle."""
     (cos, sin), (first, second) = turns, vectors.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1).to(vectors.dtype)

@@ -45,7 +45,7 @@ class ElementTransformer(nn.Module):
         self.inputs = CellInputs(spec, config.width)
         sizes = config.width, config.num_heads, config.expansion, config.num_layers
         self.layers = nn.ModuleList(TransformerLayer(*sizes) for _ in range(config.num_layers))
-        self.norm = nn.RMSNorm(config.width)
+        self.norm = nn.LayerNorm(config.width)
         self.heads = CellHeads(spec, config.width)
 
     @property
@@ -66,13 +66,17 @@ class ElementTransformer(nn.Module):
         tokens = self._tokens(grid, roles, forms, gathered(values, grid), gathered(layout.numbers, grid))
         turns = rotations(forms.positions, self.config.width // self.config.num_heads)
         sees = forms.attention[:, None]
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             tokens = layer(tokens, sees, turns)
+        last = self.layers[-1]
+        assert isinstance(last, TransformerLayer)
         row, form = forms.asked.nonzero(as_tuple=True)
+        # Of the last layer, nothing else is read.
+        asked = last.mix(last.attend(tokens, sees, turns)[row, form])
         cell = forms.element[row, form]
         number = (order.targets.flatten().cumsum(0) - 1).view(order.targets.shape)
         return self.heads(
-            self.norm(tokens[row, form]),
+            self.norm(asked),
             grid.group[cell],
             roles[row, cell] == Role.TARGET,
             gathered(number, grid)[row, cell],
