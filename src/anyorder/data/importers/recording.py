@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from anyorder.config import SpecConfig
 from anyorder.data.collect import SPLIT_OFFSETS
-from anyorder.data.field_storage import spaces_to_json, write_field_shard
+from anyorder.data.field_storage import settings_of, spaces_to_json, write_field_shard
 from anyorder.data.grids import MISSION_PATH
 from anyorder.data.importers.shares import check_shares, split_by_share
 from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
@@ -114,6 +114,7 @@ def import_recording(
                 content="fields",
                 spaces=spaces_to_json(recording.observation_space, recording.action_space),
                 fields=spec,
+                field_settings=settings_of(config),
             )
             write_manifest(folder, manifest)
         return manifest
