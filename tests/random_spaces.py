@@ -10,8 +10,8 @@ from anyorder.types import FieldTrajectory
 CHARACTERS = "abcxyzäß漢🙂 /~"
 
 
-def random_space(rng, depth=2):
-    """A space of at most ``depth`` levels of Dict and Tuple."""
+def random_space(rng, depth=2, empty=True):
+    """A space of at most ``depth`` levels of Dict and Tuple; with ``empty``, also Boxes without entries."""
     kind = rng.integers(0, 8 if depth else 6)
     if kind == 0:
         dtype = [np.int64, np.int32, np.uint8][rng.integers(3)]
@@ -24,12 +24,12 @@ def random_space(rng, depth=2):
         return spaces.MultiBinary([4, (2, 3)][rng.integers(2)])
     if kind in (3, 4):
         dtype = [np.float32, np.float64, np.uint8, np.int16, np.int64][rng.integers(5)]
-        shape = [(), (1,), (3,), (2, 3), (0,), (2, 2, 3)][rng.integers(6)]
+        shape = [(), (1,), (3,), (2, 3), (2, 2, 3), (0,)][rng.integers(6 if empty else 5)]
         bound = 10 if np.dtype(dtype).kind in "iu" else [np.inf, 2.5][rng.integers(2)]
         return spaces.Box(0 if dtype == np.uint8 else -bound, bound, shape, dtype)
     if kind == 5:
         return spaces.Text(int(rng.integers(1, 12)), min_length=0, charset=CHARACTERS)
-    inner = [random_space(rng, depth - 1) for _ in range(rng.integers(1, 4))]
+    inner = [random_space(rng, depth - 1, empty) for _ in range(rng.integers(1, 4))]
     if kind == 6:
         return spaces.Tuple(inner)
     keys = ["arm", "a/b", "action", "tilde~", "z"]

@@ -1,4 +1,4 @@
-"""Records the data sets beside this file with Minari's own collector: ``pip install jax minari[hdf5]``, then ``python record.py``.
+"""Records the data sets beside this file with Minari's own collector: ``pip install jax minari[hdf5]``, ``python record.py``.
 
 The collector needs jax, which is too large for tests; what it wrote is small.
 """

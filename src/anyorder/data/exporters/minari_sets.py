@@ -56,7 +56,10 @@ def export_minari(folder: Path, name: str) -> Path:
     try:
         minari.dataset.minari_dataset.parse_dataset_id(name)
     except (ValueError, TypeError):
-        raise AnyOrderError(f"the name must be one like namespace/name-v0; found {brief(name)}") from None
+        raise AnyOrderError(
+            "the name must be one like namespace/name-v0 (letters, digits, - and _, at least two in a namespace);"
+            f" found {brief(name)}"
+        ) from None
     target = get_dataset_path(name)
     if target.exists():
         raise AnyOrderError(f"{target} exists already; choose another name or version, or delete it")

@@ -28,6 +28,7 @@ from anyorder.data.minari_format import (
     flat_paths,
     minari_package,
     text_array,
+    with_minari_keys,
 )
 from anyorder.envs.spaces import ACTION, OBSERVATION, flatten, leaves
 from anyorder.errors import AnyOrderError
@@ -146,10 +147,13 @@ def _open(folder: Path, metadata: Mapping[str, Any], note: DataSetNote | None, l
         raise AnyOrderError(f"{folder} needs a package that is not installed ({error})") from None
     except ERRORS_OF_MINARI as error:
         raise AnyOrderError(f"{folder} is no data set that Minari can read ({brief(error)}); get it anew") from None
-    theirs = {OBSERVATION: storage.observation_space, ACTION: storage.action_space}
-    plain = {root: with_texts(space, spaces.Text(1)) for root, space in theirs.items()}
+    plain = {OBSERVATION: storage.observation_space, ACTION: storage.action_space}
+    plain = {root: with_texts(space, spaces.Text(1)) for root, space in plain.items()}
     ours = plain if note is None else noted_spaces(note, folder)
-    paths = {root: dict(zip(leaves(plain[root], root), leaves(ours[root], root), strict=True)) for root in plain}
+    theirs = plain if note is None else {root: with_minari_keys(space) for root, space in ours.items()}
+    paths = {root: dict(zip(leaves(theirs[root], root), leaves(ours[root], root))) for root in plain}
+    if any(set(paths[root]) != set(leaves(plain[root], root)) for root in plain):
+        raise AnyOrderError(f"the spaces in {folder / 'metadata.json'} must agree; found others; export the data set anew")
     for root in plain:
         for path, leaf in leaves(plain[root], root).items():
             if storage.jpeg_encoding and is_image_space(leaf) and paths[root][path] not in leave_out:

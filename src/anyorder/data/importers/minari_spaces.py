@@ -48,8 +48,8 @@ def _check_space(content: Any, path: str, known: Collection[str]) -> None:
     kind = content.get("type") if isinstance(content, dict) else None
     if not isinstance(kind, str) or kind not in known:
         raise AnyOrderError(
-            f"{path} must be made of {', '.join(sorted(known))}; found {brief(kind)}; record the data with a wrapper that gives"
-            " one of these"
+            f"{path} must be made of {', '.join(sorted(known))}; found {brief(Exception(kind))}; record the data with a wrapper"
+            " that gives one of these"
         )
     inner = content.get("subspaces", {})
     for key, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
