@@ -292,14 +292,14 @@ class RunConfig:
 
     Attributes:
         model: the grid model, for data of MiniGrid.
+        language_model: the language model that is trained instead of these; null trains one of them.
         element_model: the general model, for all other data; null is the default sizes. If it is given, it is trained on data
             of MiniGrid, too.
-        language_model: the language model that is trained instead of these; null trains one of them.
     """
 
     data: DataConfig = field(default_factory=DataConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    element_model: ElementModelConfig | None = None
     language_model: LanguageModelConfig | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    element_model: ElementModelConfig | None = None
