@@ -39,9 +39,9 @@ def sentence(stderr):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["colect"], ["no command 'colect'", "collect, import, train, evaluate, study, ablate"]),
+        (["colect"], ["no command 'colect'", "collect, environments, import, export, train, evaluate, study, ablate"]),
         (["collect", "--env", "BabyAI-GoToRedBal-v0"], ["no environment", "did you mean BabyAI-GoToRedBall-v0"]),
-        (["collect", "--policy", "expert"], ["no policy 'expert'", "bot, noisy_bot, random"]),
+        (["collect", "--policy", "oracle"], ["no policy 'oracle'", "bot, noisy_bot, random"]),
         (["collect", "--policy", "checkpoint"], ["--checkpoint FILE"]),
         (["collect", "--episodes", "3"], ["unknown option episodes", "num_episodes", "output_dir"]),
         (["collect", "--num_episodes", "many"], ["num_episodes", "int", "many"]),
@@ -69,7 +69,7 @@ def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
     ("yaml", "parts"),
     [
         ("training: {num_epoch: 3}", ["training.num_epoch;", "num_epochs"]),
-        ("trainin: {num_epochs: 3}", ["trainin.num_epochs;", "data, masking, model, language_model, training"]),
+        ("trainin: {num_epochs: 3}", ["trainin.num_epochs;", "data, masking, model, element_model, language_model, training"]),
         ("training: {num_epochs: three}", ["training.num_epochs", "int", "three"]),
         ("training: {balance: kinds}", ["training.balance", "kind", "target", "rate"]),
         ("training: [1,\n  {2", ["line 2"]),
