@@ -69,7 +69,7 @@ def test_wrong_arguments(complaint, tmp_path, monkeypatch, arguments, parts):
     ("yaml", "parts"),
     [
         ("training: {num_epoch: 3}", ["training.num_epoch;", "num_epochs"]),
-        ("trainin: {num_epochs: 3}", ["trainin.num_epochs;", "data, masking, model, element_model, language_model, training"]),
+        ("trainin: {num_epochs: 3}", ["trainin.num_epochs;", "data, masking, model, language_model, training"]),
         ("training: {num_epochs: three}", ["training.num_epochs", "int", "three"]),
         ("training: {balance: kinds}", ["training.balance", "kind", "target", "rate"]),
         ("training: [1,\n  {2", ["line 2"]),
