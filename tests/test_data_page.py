@@ -5,7 +5,7 @@ from pathlib import Path
 
 from anyorder.cli import main
 from anyorder.data.arrays import EPISODE_KEYS
-from anyorder.data.importers.recording import SUCCESS_INFOS
+from anyorder.envs.recording import SUCCESS_KEYS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "data.md").read_text()
 
@@ -23,5 +23,5 @@ def test_the_page_runs_and_a_model_trains(tmp_path, monkeypatch, capsys):
 
 
 def test_the_page_names_what_there_is():
-    for name in (*EPISODE_KEYS[3:], *SUCCESS_INFOS):
+    for name in (*EPISODE_KEYS[3:], *SUCCESS_KEYS):
         assert f"`{name}`" in PAGE

@@ -39,9 +39,9 @@ def sentence(stderr):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["colect"], ["no command 'colect'", "collect, import, train, evaluate, study, ablate"]),
+        (["colect"], ["no command 'colect'", "collect, environments, import, export, train, evaluate, study, ablate"]),
         (["collect", "--env", "BabyAI-GoToRedBal-v0"], ["no environment", "did you mean BabyAI-GoToRedBall-v0"]),
-        (["collect", "--policy", "expert"], ["no policy 'expert'", "bot, noisy_bot, random"]),
+        (["collect", "--policy", "oracle"], ["no policy 'oracle'", "bot, noisy_bot, random"]),
         (["collect", "--policy", "checkpoint"], ["--checkpoint FILE"]),
         (["collect", "--episodes", "3"], ["unknown option episodes", "num_episodes", "output_dir"]),
         (["collect", "--num_episodes", "many"], ["num_episodes", "int", "many"]),

@@ -1,6 +1,7 @@
 """``anyorder import`` and ``anyorder export`` of recorded episodes; a grid model trains on what Minari recorded."""
 
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def test_bad_input_ends_in_one_sentence(tmp_path, capsys):
     assert "no data set in nowhere" in complaint(capsys, "export", "--data", "nowhere", "--name", "aa/b-v0")
     assert "format" in complaint(capsys, "export", "--data", "nowhere", "--name", "aa/b-v0", "--format", "csv")
     assert not (tmp_path / "data").exists()
+
+
+def test_a_missing_package_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    said = complaint(capsys, "import", "--input", "minari:recorded/arm_hdf5-v0", "--output_dir", "data")
+    assert "install them with `pip install 'anyorder[minari]'`" in said
 
 
 def test_conversations_are_not_exported(tmp_path, capsys):

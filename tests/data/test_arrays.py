@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from anyorder.config import SpecConfig
+from anyorder.build.runs import training_job
+from anyorder.config import DataConfig, ElementModelConfig, RunConfig, SpecConfig
 from anyorder.data.arrays import write_arrays
 from anyorder.data.field_storage import read_field_split, spaces_of
 from anyorder.data.importers.recording import Partition
@@ -163,3 +164,15 @@ def test_nothing_is_no_data_set(tmp_path):
         write_arrays(tmp_path / "data", [])
     with pytest.raises(AnyOrderError, match="must have observations; found nothing"):
         write_arrays(tmp_path / "data", [{}])
+
+
+def test_training_heeds_the_settings_of_the_data_unless_it_has_its_own(tmp_path):
+    folder = tmp_path / "data"
+    settings = SpecConfig(observation_bins=8, leave_out=["tiles"])
+    manifest = write_arrays(folder, [episode(seed) for seed in range(8)], config=settings, partition=ALL_IN_TRAINING)
+    assert read_manifest(folder).field_settings == settings and manifest.fields.left_out["tiles"] == "as asked for"
+    small = ElementModelConfig(width=16, num_layers=1, num_heads=2)
+    for config, expected in ((SpecConfig(), manifest.fields), (SpecConfig(observation_bins=4), None)):
+        asked = RunConfig(data=DataConfig(path=str(folder), fields=config), element_model=small)
+        spec = training_job(asked, tmp_path / "run", False).model.spec
+        assert expected in (None, spec) and len(spec.of_kind("observation")[0].values) == (4 if expected is None else 8)

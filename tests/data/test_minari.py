@@ -101,6 +101,20 @@ def test_random_trajectories_of_random_spaces_go_out_and_come_back(tmp_path_fact
     assert_round_trip(tmp_path_factory.mktemp("trip"), observation_space, action_space, episodes, f"trip/number-v{seed}")
 
 
+def test_minari_itself_reads_what_went_out(tmp_path):
+    import minari
+
+    space = TEN_SPACES["dict"]
+    episodes = [random_episode(np.random.default_rng(n), space, spaces.Discrete(3), n) for n in range(2)]
+    export_minari(stored(tmp_path / "data", space, spaces.Discrete(3), {"train": episodes}), "round/trip-v0")
+    found = minari.load_dataset("round/trip-v0")
+    assert found.total_episodes == 2 and found.total_steps == sum(map(len, episodes))
+    for ours, theirs in zip(episodes, found.iterate_episodes(), strict=True):
+        assert theirs.observations["arm"]["joint"].tobytes() == ours.observations["arm/joint"].tobytes()
+        assert theirs.observations["a~1b"] == ours.observations["a~1b"].tolist()
+        assert (theirs.rewards == ours.rewards).all() and (theirs.actions == ours.actions["action"]).all()
+
+
 def test_what_was_never_recorded_stays_so(tmp_path):
     ends = np.array([False, True])
     space = spaces.Dict(a=spaces.Box(-1, 1, (2,)), b=spaces.Text(4), c=spaces.Discrete(3))

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -108,6 +109,6 @@ def lerobot_info(folder: Path, random: Random) -> None:
 RECORDED_READERS = {
     "manifests of fields": field_manifest,
     "shards of fields": field_shard,
-    "metadata of Minari": minari_metadata,
     "descriptions of LeRobot": lerobot_info,
+    **({"metadata of Minari": minari_metadata} if find_spec("minari") else {}),
 }

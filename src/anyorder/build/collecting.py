@@ -58,9 +58,15 @@ class CollectOptions:
 
 def collect_parser() -> ArgumentParser:
     """The parser of the command's options."""
+    options = level_parser()
+    options.add_class_arguments(SpecConfig, "data.fields")
+    return options
+
+
+def level_parser() -> ArgumentParser:
+    """The parser of what is collected, without what becomes of its fields."""
     options = parser("collect", "Play episodes of an environment and store them as a data set.")
     options.add_class_arguments(CollectOptions)
-    options.add_class_arguments(SpecConfig, "data.fields")
     return options
 
 

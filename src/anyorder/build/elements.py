@@ -13,7 +13,7 @@ from gymnasium import spaces
 from anyorder.build.headers import check_origin, checked, element_model_config
 from anyorder.build.masking import strategy_schedule
 from anyorder.build.splits import validation_split
-from anyorder.config import DataConfig, ElementModelConfig, RunConfig
+from anyorder.config import DataConfig, ElementModelConfig, RunConfig, SpecConfig
 from anyorder.data.field_storage import read_field_split, spaces_of
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.storage import read_split
@@ -152,7 +152,8 @@ def _spec(
         columns, rows = train[0].observations["image"].shape[1:3]
         return grid_spec(train, data.fields), grid_spaces(columns, rows)
     where = spaces_of(manifest, Path(data.path))
-    return fit_spec(*where, train, data.fields), where
+    asked = manifest.field_settings if data.fields == SpecConfig() else data.fields
+    return fit_spec(*where, train, asked), where
 
 
 def _continue_from(path: Path, model: ElementTransformer) -> None:

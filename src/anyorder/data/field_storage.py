@@ -133,9 +133,15 @@ def with_spec(folder: Path, config: SpecConfig | None = None) -> Manifest:
     manifest = read_manifest(folder)
     split = "train" if "train" in manifest.splits else next(iter(manifest.splits), "train")
     trajectories = read_field_split(folder, split)
-    manifest = replace(manifest, fields=fit_spec(*spaces_of(manifest, folder), trajectories, config))
+    spec = fit_spec(*spaces_of(manifest, folder), trajectories, config)
+    manifest = replace(manifest, fields=spec, field_settings=settings_of(config))
     write_manifest(folder, manifest)
     return manifest
+
+
+def settings_of(config: SpecConfig | None) -> SpecConfig | None:
+    """What a manifest says of a configuration: None where it leaves everything as it is."""
+    return None if config == SpecConfig() else config
 
 
 def _row(trajectory: FieldTrajectory) -> dict[str, Any]:

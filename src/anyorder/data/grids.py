@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
 from anyorder.data.storage import BEYOND
+from anyorder.elements.grid_fields import fields_of_grid, grid_spaces
 from anyorder.envs.minigrid import NUM_ACTIONS, NUM_DIRECTIONS
 from anyorder.types import FieldTrajectory, Trajectory
 
@@ -17,34 +19,21 @@ GRID_PATHS = {"observations": "image", "directions": "direction", "actions": "ac
 MISSION_PATH = "observation/mission"
 
 
-def grid_spaces(trajectories: Sequence[Trajectory]) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    """The observation and the action space of grids, as MiniGrid has them; its space of missions is one of texts here."""
-    missions = sorted({trajectory.mission for trajectory in trajectories})
+def spaces_with_missions(trajectories: Sequence[Trajectory]) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """The observation and the action space of grids as MiniGrid has them, but for its space of missions: here, one of texts."""
+    missions = {trajectory.mission for trajectory in trajectories}
     characters = "".join(sorted(set("".join(missions)))) or " "
-    longest = max(1, *map(len, missions))
-    image = spaces.Box(0, 255, trajectories[0].observations.shape[1:], np.uint8)
-    mission = spaces.Text(longest, min_length=0, charset=characters)
-    observation = spaces.Dict(direction=spaces.Discrete(NUM_DIRECTIONS), image=image, mission=mission)
-    return observation, spaces.Discrete(NUM_ACTIONS)
+    mission = spaces.Text(max([1, *map(len, missions)]), min_length=0, charset=characters)
+    columns, rows = trajectories[0].observations.shape[1:3]
+    observation, action = grid_spaces(columns, rows)
+    return spaces.Dict([*observation.spaces.items(), ("mission", mission)]), action
 
 
-def fields_of_grid(grid: Trajectory) -> FieldTrajectory:
-    """The same episode, named as its spaces name it."""
-    last = np.arange(len(grid)) == len(grid) - 1
-    return FieldTrajectory(
-        grid.env_id,
-        grid.seed,
-        {
-            "direction": grid.directions,
-            "image": grid.observations,
-            MISSION_PATH: np.array([grid.mission] * (len(grid) + 1)),
-        },
-        {"action": grid.actions},
-        grid.rewards.astype(np.float64),
-        last & grid.terminated,
-        last & grid.truncated,
-        mission=grid.mission,
-    )
+def fields_with_mission(grid: Trajectory) -> FieldTrajectory:
+    """The same episode in these spaces."""
+    fields = fields_of_grid(grid)
+    missions = np.array([grid.mission] * (len(grid) + 1))
+    return replace(fields, observations={**fields.observations, MISSION_PATH: missions})
 
 
 def grids_of_fields(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from anyorder.config import SpecConfig
 from anyorder.elements.spec import Spec
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, write_json
@@ -115,6 +116,8 @@ class Manifest:
             episode of any other environment.
         spaces: of fields: "observation" and "action" -> the space, as `anyorder.envs.spaces.space_to_json` writes it.
         fields: of fields: the spec that fits the training split, once the data set is finished.
+        field_settings: how that spec differs from what the data say, where it does; training heeds it, too, unless its own
+            ``data.fields`` say something.
     """
 
     env_id: str
@@ -124,6 +127,7 @@ class Manifest:
     content: Literal["grid", "text", "fields"] = "grid"
     spaces: dict[str, Any] | None = None
     fields: Spec | None = None
+    field_settings: SpecConfig | None = None
 
     @property
     def complete(self) -> bool:

@@ -41,7 +41,7 @@ def make_registered(env_id: str) -> gym.Env:
 
 def _suggestion(name: str) -> str:
     # Ids with a namespace are found by their last part, too: PointMaze_UMaze-v3 means pointmaze/UMaze-v3.
-    close = difflib.get_close_matches(name, gym.registry, n=3)
+    close = difflib.get_close_matches(name, gym.registry, n=3, cutoff=0.7)
     close += [one for one in gym.registry if "/" in one and name.endswith(one.rpartition("/")[2]) and one not in close]
     if close:
         return f"; did you mean {' or '.join(close)}?"

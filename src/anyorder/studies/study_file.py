@@ -23,7 +23,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from anyorder.build.collecting import CollectOptions, collect_parser
+from anyorder.build.collecting import CollectOptions, level_parser
 from anyorder.build.masking import strategy_schedule
 from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError
@@ -115,7 +115,7 @@ def _level(name: str, spec: Any, where: str) -> Level:
     if missing := {"env", "output_dir"} - set(options):
         named = " and ".join(sorted(missing)).replace("output_dir", "data")
         raise AnyOrderError(f"{where} must have env and data; {named} is missing")
-    return Level(name, CollectOptions(**_typed(collect_parser(), options, where).as_dict()), test_on, arms)
+    return Level(name, CollectOptions(**_typed(level_parser(), options, where).as_dict()), test_on, arms)
 
 
 def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:

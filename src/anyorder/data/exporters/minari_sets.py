@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from anyorder.data.field_storage import read_field_split, spaces_of, spaces_to_json
-from anyorder.data.grids import fields_of_grid, grid_spaces
+from anyorder.data.grids import fields_with_mission, spaces_with_missions
 from anyorder.data.importers.minari_sets import read_minari
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.minari_format import (
@@ -82,7 +82,11 @@ def _read(folder: Path) -> tuple[Manifest, list[tuple[str, FieldTrajectory]], Sp
         kept = [(name, one) for name in splits for one in read_field_split(folder, name)]
         return manifest, kept, spaces_of(manifest, folder)
     grids = [(name, grid) for name in splits for grid in read_split(folder, name)]
-    return manifest, [(name, fields_of_grid(grid)) for name, grid in grids], grid_spaces([grid for _, grid in grids])
+    return (
+        manifest,
+        [(name, fields_with_mission(grid)) for name, grid in grids],
+        spaces_with_missions([grid for _, grid in grids]),
+    )
 
 
 def _write(minari: Any, name: str, note: DataSetNote, found: Spaces, episodes: Sequence[tuple[str, FieldTrajectory]]) -> None:

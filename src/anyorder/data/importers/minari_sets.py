@@ -177,7 +177,7 @@ def _with_observed_missions(source: _Source, trajectories: Collection[FieldTraje
     if not isinstance(space, spaces.Dict) or not any(isinstance(inner, MissionSpace) for inner in space.spaces.values()):
         return source
     missions = {text for one in trajectories for text in one.observations[MISSION_PATH].tolist()}
-    text = spaces.Text(max(1, *map(len, missions)), min_length=0, charset="".join(sorted(set("".join(missions)))) or " ")
+    text = spaces.Text(max([1, *map(len, missions)]), min_length=0, charset="".join(sorted(set("".join(missions)))) or " ")
     return _Source(
         source.storage,
         {**source.spaces, OBSERVATION: with_texts(space, text)},

@@ -13,13 +13,14 @@ from gymnasium import spaces
 
 from anyorder.config import SpecConfig
 from anyorder.data.collect import SPLIT_OFFSETS
-from anyorder.data.field_storage import spaces_to_json, write_field_shard
+from anyorder.data.field_storage import settings_of, spaces_to_json, write_field_shard
 from anyorder.data.grids import MISSION_PATH
 from anyorder.data.importers.shares import check_shares, split_by_share
 from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
 from anyorder.data.manifest import Manifest, package_versions, write_manifest
 from anyorder.data.storage import write_shard
 from anyorder.elements.fitting import fit_spec
+from anyorder.envs.recording import SUCCESS_KEYS
 from anyorder.errors import AnyOrderError
 from anyorder.locks import locked
 from anyorder.types import FieldTrajectory, Trajectory
@@ -113,6 +114,7 @@ def import_recording(
                 content="fields",
                 spaces=spaces_to_json(recording.observation_space, recording.action_space),
                 fields=spec,
+                field_settings=settings_of(config),
             )
             write_manifest(folder, manifest)
         return manifest
@@ -130,13 +132,9 @@ def _divided(recording: Recording, episodes: Sequence[Any], partition: Partition
     return splits
 
 
-SUCCESS_INFOS = ("success", "is_success", "solved")
-"""Infos that say whether an episode reached its goal: it did if one of them is true at any step."""
-
-
 def success_in(infos: Mapping[str, np.ndarray]) -> bool | None:
-    """Whether an episode's infos say that it succeeded; None where they say nothing."""
-    said = [infos[name] for name in SUCCESS_INFOS if name in infos and infos[name].dtype.kind in "biuf"]
+    """Whether an episode's infos say that it succeeded, at any step; None where they say nothing."""
+    said = [infos[name] for name in SUCCESS_KEYS if name in infos and infos[name].dtype.kind in "biuf"]
     return any(bool((np.nan_to_num(array) > 0).any()) for array in said) if said else None
 
 
