@@ -15,6 +15,7 @@ from anyorder.envs.episode import EpisodeFailed
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import level_of
 from anyorder.envs.recording import FieldEpisode
+from anyorder.envs.worded import worded
 from anyorder.errors import AnyOrderError
 from anyorder.types import FieldTrajectory
 
@@ -126,7 +127,7 @@ class _Environments:
     def take(self, level: str) -> gym.Env:
         if self.idle.get(level):
             return self.idle[level].pop()
-        (env,) = make_environments(level)
+        env = worded(make_environments(level)[0])
         if env.action_space != self.policy.action_space:
             raise AnyOrderError(
                 f"the environment must have the action space of the training data, {self.policy.action_space}; found"

@@ -60,6 +60,8 @@ class FieldRun:
         if self.findings is None:
             checkpoint = self.folder / BEST.with_suffix(".pt")
             sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
+        elif self.findings.failures and self.findings.task_success is None:
+            sentences.append(f"Its episodes failed: {self.findings.failures[0].reason}.")
         elif self.findings.task_success is None:
             sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
         if not self.has_test:
