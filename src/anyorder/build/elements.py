@@ -122,6 +122,15 @@ def load_element_checkpoint(path: Path) -> ElementCheckpoint:
     return ElementCheckpoint(model.eval(), observed, acted, saved.header)
 
 
+def is_general(path: Path) -> bool:
+    """True for the checkpoint file of a general model.
+
+    Raises:
+        AnyOrderError: when the file is damaged.
+    """
+    return path.is_file() and is_of_fields(checkpoint.load_checkpoint(path).header)
+
+
 def is_of_fields(header: dict[str, Any]) -> bool:
     """True for the header of a general model."""
     return header.get("content") == CONTENT and "spec" in header

@@ -12,7 +12,9 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.elements import is_general
 from anyorder.build.headers import data_folder
+from anyorder.commands.field_query import ask_about_fields
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.elements.grid import GridLayout, GridVocabulary
@@ -69,11 +71,13 @@ def query_command(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     chosen = parse(query_parser(), arguments)
     query = _query(chosen)
-    model, header = load_model(Path(chosen.checkpoint))
-    batch = _trajectory(chosen, data_folder(header, chosen.data, chosen.checkpoint), model.vocabulary)
     try:
-        order = query(batch.layout)
-        result = _ask(chosen, model, batch, order)
+        if is_general(Path(chosen.checkpoint)):
+            result = ask_about_fields(chosen, query, _decoder)
+        else:
+            model, header = load_model(Path(chosen.checkpoint))
+            batch = _trajectory(chosen, data_folder(header, chosen.data, chosen.checkpoint), model.vocabulary)
+            result = _ask(chosen, model, batch, query(batch.layout))
     except ValueError as error:
         raise AnyOrderError(f"{chosen.query or chosen.roles}: {error}") from None
     if chosen.output:
