@@ -21,8 +21,8 @@ from anyorder.types import FieldTrajectory
 SLOTS = 64
 """Episodes that are played at the same time; each has an environment of its own, which the next episode uses again."""
 
-Percept = tuple[Mapping[str, np.ndarray], Tensor | None]
-Perceive = Callable[[Mapping[str, np.ndarray], np.random.Generator], Percept]
+FieldPercept = tuple[Mapping[str, np.ndarray], Tensor | None]
+Perceive = Callable[[Mapping[str, np.ndarray], np.random.Generator], FieldPercept]
 """From an observation, path -> array, to what reaches the agent: an observation, and bool ``[P]``, True for elements that it is
 told not to trust (`anyorder.acting.field_policy.FieldHistory.observe`)."""
 
@@ -97,7 +97,7 @@ class _Running:
     generator: np.random.Generator
 
     def observe(self) -> None:
-        seen: Percept = self.episode.last_record, None
+        seen: FieldPercept = self.episode.last_record, None
         if self.perceive is not None:
             seen = self.perceive(seen[0], self.generator)
         self.history.observe(*seen)

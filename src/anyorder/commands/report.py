@@ -17,7 +17,7 @@ from anyorder.options import add_trust_option, parse, parser
 from anyorder.terminal import progress_bars
 
 if TYPE_CHECKING:
-    from anyorder.report.run import ReportedRun
+    from anyorder.report.field_run import AnyRun
 
 
 def report_parser() -> ArgumentParser:
@@ -40,10 +40,10 @@ def report_command(arguments: Sequence[str]) -> None:
     if chosen.num_shown < 1:
         raise AnyOrderError(f"num_shown must be at least 1; found {chosen.num_shown}")
     allow_named_modules(chosen)
-    from anyorder.report.run import read_run
+    from anyorder.report.field_run import read_any_run
 
     torch.set_num_threads(1)
-    runs = [read_run(Path(folder)) for folder in chosen.runs]
+    runs = [read_any_run(Path(folder)) for folder in chosen.runs]
     output = Path(chosen.output) if chosen.output else runs[0].folder / "report" / "report.html"
     with locked(output.parent):
         size = _write_page(runs, output, chosen.num_shown)
@@ -53,7 +53,7 @@ def report_command(arguments: Sequence[str]) -> None:
             print(f"{run.name}: {sentence}")
 
 
-def _write_page(runs: Sequence[ReportedRun], output: Path, num_shown: int) -> int:
+def _write_page(runs: Sequence[AnyRun], output: Path, num_shown: int) -> int:
     """Write the page; returns its number of characters."""
     from anyorder.report.page import num_parts, report_page
 

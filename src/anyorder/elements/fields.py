@@ -80,6 +80,11 @@ class FieldLayout(Layout):
         """See `Layout.matching`; a group's name means all its fields."""
         return self.spec.matching(name)
 
+    def first_frames(self, num_frames: int) -> FieldLayout:
+        """The layout of the mission and of the first frames alone, at least one."""
+        shape = replace(self.frame_shape, num_frames=num_frames)
+        return replace(self._map(lambda tensor: tensor[:, : shape.num_elements]), frame_shape=shape)
+
     def without_details(self, asked: Tensor) -> FieldLayout:
         """See `Layout.without_details`: the middle of its bin replaces each number where ``asked`` is True, once a value is
         put there."""
@@ -277,13 +282,18 @@ class EncodedFieldData(ByLength):
         trajectories: at least one.
         spec: their fields.
         max_frames: longer trajectories are cut into parts of so many frames; None cuts none.
+
+    Attributes:
+        origins: of each part, the number of its trajectory.
     """
 
     counted_in = "frames"
 
     def __init__(self, trajectories: Sequence[FieldTrajectory], spec: Spec, max_frames: int | None = None) -> None:
         self.spec = spec
-        self._encoded = [part for one in trajectories for part in cut_fields(encode_fields(one, spec), max_frames)]
+        cut = [cut_fields(encode_fields(one, spec), max_frames) for one in trajectories]
+        self.origins = [number for number, parts in enumerate(cut) for _ in parts]
+        self._encoded = [part for parts in cut for part in parts]
         super().__init__([len(one.frames) for one in self._encoded])
 
     def batch(self, index: Sequence[int]) -> Batch[FieldLayout]:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from rich.progress import Progress
 
+from anyorder.acting.corruptions import CORRUPTIONS
+from anyorder.acting.field_corruptions import FIELD_CORRUPTIONS
 from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, failures_among, roll_out
 from anyorder.acting.stepwise import quickest_policy
@@ -53,7 +55,8 @@ class EvaluationConfig:
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
-            of them a probability.
+            of them a probability. In other environments than grids: occlusion of each value, and sensor_noise in standard
+            deviations; where the kinds are left as they are here, both with these strengths.
         robustness_forms: how each corruption is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
             corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
@@ -64,6 +67,8 @@ class EvaluationConfig:
         num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
         seed: of the random choice of what is hidden.
+        reference_returns: the returns of random actions and of an expert, between which the normalised return is 0 to 100; in
+            other environments than grids.
     """
 
     metric: Literal["all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"] = "all"
@@ -78,6 +83,7 @@ class EvaluationConfig:
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
     seed: int = 0
+    reference_returns: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in (*METRIC_GROUPS, *METRICS):
@@ -97,7 +103,9 @@ class EvaluationConfig:
             raise AnyOrderError(f"tried_penalty must be at least 0; found {self.tried_penalty}")
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
-        robustness_arms(self.robustness, self.robustness_forms)
+        if self.reference_returns is not None and self.reference_returns[0] == self.reference_returns[1]:
+            raise AnyOrderError(f"reference_returns must be two different numbers; found {list(self.reference_returns)}")
+        robustness_arms(self.robustness, self.robustness_forms, (*CORRUPTIONS, *(set(FIELD_CORRUPTIONS) - set(CORRUPTIONS))))
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -136,7 +144,9 @@ class Evaluation:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
         """
         self.model.eval()
-        findings, failed = GridFindings(self.env_id, {}, None, []), _Failed([])
+        if "robustness" in self.config.metrics:
+            robustness_arms(self.config.robustness, self.config.robustness_forms)  # before anything is played
+        findings, failed = GridFindings(self.env_id, {}, None, []), FailedCollector([])
         with progress_bars() as bars:
             findings = replace(findings, modes=self._modes(bars))
             if "goals" in self.config.metrics:
@@ -157,7 +167,7 @@ class Evaluation:
                 baselines,
                 Budget(self.config.frames_per_batch, "frames"),
                 self.config.seed,
-                _advance(bars, f"scoring {name}", len(self.test)),
+                advance_bar(bars, f"scoring {name}", len(self.test)),
             )
             for name, mode in self._asked().items()
         }
@@ -179,17 +189,17 @@ class Evaluation:
             }
         return asked
 
-    def _goals(self, bars: Progress, failed: _Failed) -> GoalScore | None:
+    def _goals(self, bars: Progress, failed: FailedCollector) -> GoalScore | None:
         config = self.config
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
-        advance = _advance(bars, "reaching goals", len(seeds))
+        advance = advance_bar(bars, "reaching goals", len(seeds))
         drawn = config.temperature, config.seed, config.tried_penalty
         return reach_goals(self.model, self.env_id, seeds, *drawn, advance, failed.of("goals"))
 
-    def _episodes(self, findings: GridFindings, bars: Progress, folder: Path, failed: _Failed) -> GridFindings:
+    def _episodes(self, findings: GridFindings, bars: Progress, folder: Path, failed: FailedCollector) -> GridFindings:
         config, policy = self.config, self.policy()
         seeds = range(config.first_seed, config.first_seed + config.num_episodes)
-        clean = roll_out(policy, self.env_id, seeds, on_finish=_advance(bars, "playing", len(seeds)))
+        clean = roll_out(policy, self.env_id, seeds, on_finish=advance_bar(bars, "playing", len(seeds)))
         for failure in failures_among(clean):
             failed.of("clean")(failure)
         write_result(folder / OUTCOMES_FILE, outcomes(clean))
@@ -200,7 +210,7 @@ class Evaluation:
             findings = replace(
                 findings,
                 robustness=[
-                    compare(agent, clean, arm, self.env_id, _advance(bars, str(arm), len(seeds)), failed.of(str(arm)))
+                    compare(agent, clean, arm, self.env_id, advance_bar(bars, str(arm), len(seeds)), failed.of(str(arm)))
                     for arm in robustness_arms(config.robustness, config.robustness_forms)
                 ],
             )
@@ -217,7 +227,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class _Failed:
+class FailedCollector:
     """Collects the episodes that failed."""
 
     episodes: list[FailedEpisode]
@@ -227,6 +237,6 @@ class _Failed:
         return lambda failure: self.episodes.append(FailedEpisode(arm, failure.seed, failure.reason))
 
 
-def _advance(bars: Progress, description: str, total: int) -> Callable[..., None]:
+def advance_bar(bars: Progress, description: str, total: int) -> Callable[..., None]:
     """Add a progress bar; returns a function that moves it on by one, or by the number that it is called with."""
     return partial(bars.advance, bars.add_task(description, total=total))

@@ -99,7 +99,7 @@ class GridFindings:
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts, intervals and seeds."""
-        return _plain(
+        return as_plain(
             {
                 "env_id": self.env_id,
                 **self.modes,
@@ -131,12 +131,12 @@ class GridFindings:
         return shown
 
 
-def _plain(value: Any) -> Any:
+def as_plain(value: Any) -> Any:
     """Dataclasses as dictionaries, down to numbers and strings."""
     if isinstance(value, Proportion):
         return value.to_json()
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: as_plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
-        return {name: _plain(entry) for name, entry in value.items()}
-    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+        return {name: as_plain(entry) for name, entry in value.items()}
+    return [as_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value

@@ -65,13 +65,13 @@ class Filtering:
         order, layout = self.strategy(batch.layout, generator), batch.layout
         asked = layout.grid.observations(order.targets & layout.of_kind(Kind.OBSERVATION)).any(dim=-1)
         if self.most_frames is not None:
-            asked = _affordable(asked, self.most_frames, generator)
+            asked = affordable(asked, self.most_frames, generator)
         row, step = asked.nonzero(as_tuple=True)
         for chosen in passes((step + 1).tolist()):
             yield _at_time(step[chosen], batch.rows(row[chosen]), order.rows(row[chosen]))
 
 
-def _affordable(asked: Tensor, most_frames: int, generator: torch.Generator) -> Tensor:
+def affordable(asked: Tensor, most_frames: int, generator: torch.Generator) -> Tensor:
     """bool ``[B, F]``: of the times that are asked for, those that cost at most about ``most_frames`` frames in each row,
     evenly spread from a random start."""
     number, cost = asked.sum(dim=1), (asked * torch.arange(1, asked.shape[1] + 1)).sum(dim=1)

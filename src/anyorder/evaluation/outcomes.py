@@ -70,7 +70,7 @@ ANEW = "make it anew with `anyorder evaluate`"
 @dataclass(frozen=True)
 class _Outcomes:
     seed: list[int]
-    success: list[bool]
+    success: list[bool | None]
     length: list[int]
     reward: list[float] | None = None
     actions: list[list[int]] | None = None

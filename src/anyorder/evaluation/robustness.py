@@ -61,20 +61,22 @@ class RobustnessArm:
         return f"{self.kind.replace('_', ' ')} {self.strength:g}, {self.form}"
 
 
-def robustness_arms(strengths: Mapping[str, Sequence[float]], forms: Iterable[str]) -> list[RobustnessArm]:
-    """One arm per kind, strength and form.
+def robustness_arms(
+    strengths: Mapping[str, Sequence[float]], forms: Iterable[str], kinds: Iterable[str] = CORRUPTIONS
+) -> list[RobustnessArm]:
+    """One arm per kind, strength and form; ``kinds`` are those that there are.
 
     Raises:
         AnyOrderError: for an unknown kind or form, or an impossible strength.
     """
     forms = list(forms)
-    for what, found, known in (("kinds", strengths, CORRUPTIONS), ("forms", forms, FORMS)):
+    for what, found, known in (("kinds", strengths, list(kinds)), ("forms", forms, list(FORMS))):
         if unknown := [name for name in found if name not in known]:
             raise AnyOrderError(f"the {what} of robustness must be among {', '.join(known)}; found {', '.join(unknown)}")
     planned = [RobustnessArm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
     for arm in planned:
         if not 0.0 <= arm.strength <= 1.0:
-            raise AnyOrderError(f"a strength must be a probability between 0 and 1; found {arm.strength} of {arm.kind}")
+            raise AnyOrderError(f"a strength must lie between 0 and 1; found {arm.strength} of {arm.kind}")
     return planned
 
 

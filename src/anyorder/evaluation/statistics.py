@@ -5,6 +5,7 @@ Legend: S training seeds, N items (episodes) that all of them were judged on, R 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -149,3 +150,56 @@ def success_difference(successes: np.ndarray, reference: np.ndarray, generator: 
 def _shares_drawn(num: int, generator: np.random.Generator) -> np.ndarray:
     """float ``[R, num]``: how often each of ``num`` was drawn, as a share of the draws."""
     return generator.multinomial(num, np.full(num, 1 / num), size=NUM_RESAMPLES) / num
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure with its 95% interval.
+
+    Attributes:
+        value: as measured.
+        low, high: bounds of the interval; None where there is none, as with a single item.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def map(self, function: Callable[[float], float]) -> Measured:
+        """The same after a function that never falls."""
+        bounds = (None if bound is None else function(bound) for bound in (self.low, self.high))
+        return Measured(function(self.value), *bounds)
+
+    def words(self, form: Callable[[float], str] = "{:.3f}".format) -> str:
+        """For people, e.g. ``0.213 [0.190, 0.241]``."""
+        interval = "" if self.low is None or self.high is None else f" [{form(self.low)}, {form(self.high)}]"
+        return form(self.value) + interval
+
+
+class ItemSums:
+    """Ratios of sums over items, with 95% percentile bootstrap intervals: items are drawn anew, with all that they hold.
+
+    Args:
+        num_items: N.
+        generator: of the resamples.
+    """
+
+    def __init__(self, num_items: int, generator: np.random.Generator) -> None:
+        self._shares = _shares_drawn(num_items, generator) if num_items > 1 else np.empty((0, num_items))
+
+    def ratio(self, sums: np.ndarray, counts: np.ndarray) -> Measured:
+        """The sum of ``sums`` over that of ``counts``, float64 ``[N]`` each; the counts must not all be 0."""
+        value = float(sums.sum() / counts.sum())
+        drawn = self._shares @ counts
+        ratios = (self._shares @ sums)[drawn > 0] / drawn[drawn > 0]
+        if (counts > 0).sum() < 2:
+            return Measured(value)
+        low, high = np.quantile(ratios, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        return Measured(value, float(low), float(high))
+
+    def share(self, sums: np.ndarray, counts: np.ndarray) -> Measured:
+        """`ratio` of a number of successes; its interval is never narrower than Wilson's, so it has a width where all items
+        succeed."""
+        found = self.ratio(sums, counts)
+        low, high = Proportion(round(float(sums.sum())), round(float(counts.sum()))).interval
+        return Measured(found.value, min(low, low if found.low is None else found.low), max(high, found.high or high))

@@ -10,15 +10,15 @@ import numpy as np
 from rich.table import Table
 
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
+from anyorder.report.field_run import AnyRun
 from anyorder.report.figures import curve_figures
-from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points
 from anyorder.studies.promises import lookup
 from anyorder.terminal import titled_table
 
 
-def names_of(runs: Sequence[ReportedRun]) -> list[str]:
+def names_of(runs: Sequence[AnyRun]) -> list[str]:
     """Names of the folders, numbered where they are the same."""
     count, seen = Counter(run.name for run in runs), Counter[str]()
     names = []
@@ -28,7 +28,7 @@ def names_of(runs: Sequence[ReportedRun]) -> list[str]:
     return names
 
 
-def comparison(runs: Sequence[ReportedRun]) -> str:
+def comparison(runs: Sequence[AnyRun]) -> str:
     """The metrics of the runs, how their success differs, and their validation curves in common plots, as HTML."""
     named = dict(zip(names_of(runs), runs))
     plots = "".join(curve_figures({name: run.records for name, run in named.items()}, " · all runs"))
@@ -39,7 +39,7 @@ def comparison(runs: Sequence[ReportedRun]) -> str:
     )
 
 
-def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
+def comparison_table(runs: Mapping[str, AnyRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
     columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share_text) for name, path in SHARES.items()}
     columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
@@ -60,7 +60,7 @@ def comparison_table(runs: Mapping[str, ReportedRun]) -> Table:
     return table
 
 
-def difference_table(runs: Mapping[str, ReportedRun]) -> Table:
+def difference_table(runs: Mapping[str, AnyRun]) -> Table:
     """How much higher the success of each run is than that of the first, episode by episode."""
     first, *others = runs.items()
     table = titled_table(f"Success less that of {first[0]}, in points, paired by episode", "run", "episodes")
@@ -68,16 +68,18 @@ def difference_table(runs: Mapping[str, ReportedRun]) -> Table:
     table.add_column("it is")
     for name, run in others:
         if (found := success_less(run, first[1])) is None:
-            table.add_row(name, "", "", "not comparable: other episodes")
+            table.add_row(name, "", "", "not comparable: other episodes, or none says what succeeded")
         else:
             table.add_row(name, f"{len(run.outcomes['seed']):,}", in_points(found), found.verdict())
     return table
 
 
-def success_less(run: ReportedRun, reference: ReportedRun) -> Estimate | None:
+def success_less(run: AnyRun, reference: AnyRun) -> Estimate | None:
     """The difference of their success rates with its 95% interval; None unless both played the same episodes."""
     ours, theirs = run.outcomes, reference.outcomes
     if not ours or not theirs or run.played_on != reference.played_on or ours["seed"] != theirs["seed"]:
+        return None
+    if None in ours["success"] or None in theirs["success"]:  # the environment says nothing of it
         return None
     return success_difference(np.array([ours["success"]]), np.array([theirs["success"]]), np.random.default_rng(0))
 

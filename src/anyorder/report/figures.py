@@ -59,6 +59,7 @@ CURVE_TITLES = {
     "action_accuracy": "Actions right on validation, %",
     "observation_accuracy": "Observations right on validation, %",
     "object_accuracy": "Objects right on validation, %",
+    "observation_nats": "Hidden observations on validation, nats",
 }
 ELEMENT_GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
 
@@ -107,8 +108,8 @@ def curve_figures(runs: Mapping[str, Sequence[Mapping[str, Any]]], salt: str = "
 
 
 def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure:
-    figure, axes = _figure()
-    scale = 1 if key == "loss" else 100
+    figure, axes = new_figure()
+    scale = 100 if key.endswith("accuracy") else 1
     lines = [(name, section, records) for name, records in runs.items() for section in ("train", "validation")]
     for number, (name, section, records) in enumerate(lines):
         points = [(r["update"], scale * r[key]) for r in records if r["section"] == section and key in r]
@@ -139,7 +140,7 @@ def accuracy_figures(modes: Mapping[str, Scores], salt: str) -> list[str]:
 
 
 def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
-    figure, axes = _figure(height=1.05 + 0.42 * len(groups))
+    figure, axes = new_figure(height=1.05 + 0.42 * len(groups))
     places = range(len(groups))
     columns = (("copy of last visible", "copy_last", "D", SERIES[2]), ("most frequent value", "most_frequent", "s", SERIES[1]))
     for label, name, marker, color in columns:
@@ -157,7 +158,7 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
     )
     axes.set(yticks=list(places), yticklabels=list(groups), xlim=(-3, 103), ylim=(len(groups) - 0.5, -0.5))
     axes.grid(False, axis="x")
-    _legend_above(figure, axes, 3)
+    legend_above(figure, axes, 3)
     return figure
 
 
@@ -174,7 +175,7 @@ def robustness_figures(scores: Sequence[RobustnessScore], salt: str) -> list[str
 
 
 def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for color, form in zip(SERIES, dict.fromkeys(score.form for score in scores)):
         arm = sorted((score for score in scores if score.form == form), key=lambda score: score.strength)
         shares = [arm[0].clean, *(score.corrupted for score in arm)]
@@ -191,7 +192,7 @@ def _robustness(scores: Sequence[RobustnessScore]) -> Figure:
             label=FORMS[form].words,
         )
     axes.set(xlabel="strength", ylim=(-3, 103))
-    _legend_above(figure, axes, 1)
+    legend_above(figure, axes, 1)
     return figure
 
 
@@ -215,7 +216,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
+def new_figure(height: float = SIZE[1]) -> tuple[Figure, Axes]:
+    """An empty drawing, as wide as all."""
     figure = Figure(figsize=(SIZE[0], height), layout="constrained")
     return figure, figure.add_subplot()
 
@@ -225,7 +227,8 @@ def _error_bars(shares: Sequence[Proportion]) -> list[list[float]]:
     return [[100 * abs(share.interval[end] - share.rate) for share in shares] for end in (0, 1)]
 
 
-def _legend_above(figure: Figure, axes: Axes, columns: int) -> None:
+def legend_above(figure: Figure, axes: Axes, columns: int) -> None:
+    """Put the legend over the drawing."""
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside upper left",

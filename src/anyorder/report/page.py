@@ -10,18 +10,20 @@ from typing import Any
 from anyorder.pages.atlas import atlas
 from anyorder.pages.page import Page, asset
 from anyorder.report.comparison import comparison, names_of
+from anyorder.report.field_run import AnyRun, FieldRun
+from anyorder.report.field_sections import field_parts
 from anyorder.report.run import ReportedRun
 from anyorder.report.sections import curves, films, findings, headlines, learned_from, num_film_parts, player, section
 
 REPORT_ASSETS = files("anyorder.report") / "assets"
 
 
-def num_parts(runs: Sequence[ReportedRun]) -> int:
+def num_parts(runs: Sequence[AnyRun]) -> int:
     """How often `report_page` calls ``on_part``."""
-    return sum(num_film_parts(run) for run in runs)
+    return sum(1 if isinstance(run, FieldRun) else num_film_parts(run) for run in runs)
 
 
-def report_page(runs: Sequence[ReportedRun], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
+def report_page(runs: Sequence[AnyRun], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
     """The page as HTML.
 
     Args:
@@ -39,9 +41,14 @@ def report_page(runs: Sequence[ReportedRun], num_shown: int, on_part: Callable[[
         parts.append(section("compared", "Side by side", comparison(runs)))
     for number, (run, name) in enumerate(zip(runs, names_of(runs))):
         salt = f" · {name}" if len(runs) > 1 else ""
-        found = films(run, num_shown, on_part)
-        data |= {f"{kind}-{number}": groups for kind, groups in found.items()}
-        for title, content in _parts(run, salt, found, number):
+        if isinstance(run, FieldRun):
+            contents = field_parts(run, salt, num_shown)
+            on_part()
+        else:
+            found = films(run, num_shown, on_part)
+            data |= {f"{kind}-{number}": groups for kind, groups in found.items()}
+            contents = _parts(run, salt, found, number)
+        for title, content in contents:
             identity = f"{title.split()[0].lower()}-{number}"
             part = section(identity, title + salt, content)
             if part:
@@ -69,7 +76,7 @@ def _parts(run: ReportedRun, salt: str, found: dict[str, Any], number: int) -> l
     ]
 
 
-def _body(runs: Sequence[ReportedRun], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
+def _body(runs: Sequence[AnyRun], links: Sequence[tuple[str, str]], parts: Sequence[str]) -> str:
     if len(runs) > 1:  # link to where each run begins
         links = [*links[:1], *((f"what-{number}", name) for number, name in enumerate(names_of(runs)))]
     navigation = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title in links)

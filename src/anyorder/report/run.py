@@ -96,11 +96,7 @@ def read_run(folder: Path) -> ReportedRun:
         AnyOrderError: when there is no run, its checkpoint is missing or damaged, or what was written about it is damaged.
     """
     folder = Path(folder)
-    if not (folder / CONFIG_FILE).is_file():
-        raise AnyOrderError(
-            f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
-        )
-    model, header = load_model(_best(folder))
+    model, header = load_model(best_checkpoint(folder))
     config, report = header["config"], folder / "report"
     metrics, findings, judged_by = {}, None, EvaluationConfig()
     if (report / "metrics.json").exists():
@@ -113,16 +109,24 @@ def read_run(folder: Path) -> ReportedRun:
         env_id=header["env_id"],
         config=config,
         records=read_metrics(folder),
-        manifest=_manifest(data_folder(header, None, str(folder))),
+        manifest=stored_manifest(data_folder(header, None, str(folder))),
         findings=findings,
         metrics=metrics,
         judged_by=judged_by,
-        outcomes=_outcomes(report / OUTCOMES_FILE),
+        outcomes=outcomes_in(report / OUTCOMES_FILE),
     )
 
 
-def _best(folder: Path) -> Path:
-    """The checkpoint: the folder of a language model, or the file of a grid model."""
+def best_checkpoint(folder: Path) -> Path:
+    """The checkpoint of a run: the folder of a language model, or the file of another one.
+
+    Raises:
+        AnyOrderError: when there is no run, no checkpoint, or one that has no page.
+    """
+    if not (folder / CONFIG_FILE).is_file():
+        raise AnyOrderError(
+            f"there is no run in {folder} (it has no {CONFIG_FILE}); give a folder that `anyorder train --output_dir` wrote"
+        )
     of_language_model = folder / BEST.with_suffix("")
     if of_language_model.is_dir():
         if is_of_conversations(of_language_model):  # before the model, which may be large, is loaded
@@ -136,9 +140,11 @@ def _best(folder: Path) -> Path:
     raise AnyOrderError(f"{folder} has no {BEST}; let its training finish with `anyorder train --resume`")
 
 
-def _manifest(data: Path) -> Manifest | None:
+def stored_manifest(data: Path) -> Manifest | None:
+    """The manifest of a data set; None if that is not there."""
     return read_manifest(data) if data.is_dir() else None
 
 
-def _outcomes(path: Path) -> dict[str, list[Any]]:
+def outcomes_in(path: Path) -> dict[str, list[Any]]:
+    """Those of an evaluation; empty if there are none."""
     return read_outcomes(path) if path.exists() else {}

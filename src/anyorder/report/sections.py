@@ -13,6 +13,7 @@ from anyorder.data.storage import read_split
 from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.statistics import Proportion
 from anyorder.report.episodes import NUM_PARTS, episode_groups
+from anyorder.report.field_run import AnyRun, FieldRun
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
 from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
@@ -51,16 +52,16 @@ def facts(pairs: list[tuple[str, str, str]]) -> str:
     return f'<dl class="facts">{"".join(items)}</dl>'
 
 
-def learned_from(run: ReportedRun) -> str:
+def learned_from(run: AnyRun) -> str:
     """What was trained, on what, and what is missing on the page."""
     training, masking = run.config["training"], run.config["masking"]
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
     size = sum(parameter.numel() for parameter in run.model.parameters())
     pairs = [
-        ("level", run.env_id, ""),
+        ("environment" if isinstance(run, FieldRun) else "level", run.env_id, ""),
         *_data_facts(run),
         ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
-        ("model", f"{size:,} parameters", _shape(run.config)),
+        ("model", f"{size:,} parameters", _shape(run)),
         ("training", f"{run.num_updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
     ]
     warnings = "".join(f'<p class="warning">{_code(sentence)}</p>' for sentence in run.missing())
@@ -68,9 +69,12 @@ def learned_from(run: ReportedRun) -> str:
     return facts(pairs) + warnings + f"<details><summary>Whole configuration</summary><pre>{escape(text)}</pre></details>"
 
 
-def _shape(config: dict[str, Any]) -> str:
-    """The size of a grid model, or where a language model comes from."""
-    language, model = config.get("language_model"), config["model"]
+def _shape(run: AnyRun) -> str:
+    """The size of a model, or where a language model comes from."""
+    if isinstance(run, FieldRun):
+        sizes = run.model.config
+        return f"width {sizes.width}, {sizes.num_layers} layers; {len(run.model.spec.fields)} fields"
+    language, model = run.config.get("language_model"), run.config["model"]
     if language is None:
         return f"width {model['width']}, {model['num_layers']} layers"
     name = language["checkpoint"] or language["architecture"]["model_type"]
@@ -78,7 +82,7 @@ def _shape(config: dict[str, Any]) -> str:
     return name + started + (", by an adapter" if language["adapter"] else "")
 
 
-def _data_facts(run: ReportedRun) -> list[tuple[str, str, str]]:
+def _data_facts(run: AnyRun) -> list[tuple[str, str, str]]:
     if run.manifest is None:
         return []
     spec, splits = run.manifest.spec, run.manifest.splits
@@ -106,9 +110,9 @@ def _code(sentence: str) -> str:
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
-def curves(run: ReportedRun, salt: str) -> str:
+def curves(run: AnyRun, salt: str) -> str:
     """Loss and accuracies over the updates."""
-    return _plots(curve_figures({run.name: run.records}, salt)) if run.records else ""
+    return plots(curve_figures({run.name: run.records}, salt)) if run.records else ""
 
 
 def headlines(run: ReportedRun) -> str:
@@ -149,12 +153,12 @@ def findings(run: ReportedRun, salt: str) -> str:
     calibrations = {name: scores.calibration for name, scores in found.modes.items()}
     figures = accuracy_figures(found.modes, salt) + robustness_figures(found.robustness, salt)
     tables = found.tables(run.judged_by.metrics)
-    return _plots(figures + reliability_figures(calibrations, salt)) + "".join(
-        _folded(table, table is tables[0]) for table in tables
+    return plots(figures + reliability_figures(calibrations, salt)) + "".join(
+        folded(table, table is tables[0]) for table in tables
     )
 
 
-def _folded(table: Table, shown: bool) -> str:
+def folded(table: Table, shown: bool) -> str:
     """A table as HTML; a long one is folded, and opens by itself only if it is ``shown``."""
     if len(table.rows) <= FEW_ROWS:
         return html_table(table)
@@ -162,7 +166,8 @@ def _folded(table: Table, shown: bool) -> str:
     return f"<details{' open' * shown}>{summary}{html_table(table)}</details>"
 
 
-def _plots(figures: list[str]) -> str:
+def plots(figures: list[str]) -> str:
+    """Drawings side by side, as HTML."""
     return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
 
 

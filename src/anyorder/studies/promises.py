@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from anyorder.errors import AnyOrderError
+from anyorder.evaluation.statistics import Measured
 from anyorder.files import read_yaml
 from anyorder.parsing import brief
 from anyorder.restoring import restored
@@ -22,8 +23,8 @@ class Promise:
 
     Attributes:
         name: for people.
-        metric: dotted path of a proportion in ``metrics.json``.
-        at_least: the rate to reach, 0..1.
+        metric: dotted path in ``metrics.json`` of a proportion, or of another figure with an interval, such as a return.
+        at_least: the rate to reach, 0..1, or the value.
         aim: what is hoped for; missing it is no failure.
     """
 
@@ -57,22 +58,30 @@ def check_promises(promises: Sequence[Promise], metrics: dict[str, Any]) -> tupl
     """The table of promised and reached figures, and True if every promise is kept.
 
     Raises:
-        AnyOrderError: for a metric that is no proportion.
+        AnyOrderError: for a metric that is no such figure.
     """
     table = titled_table("Promised and reached", "", "promised", "aim", "reached", "kept")
     kept = True
     for promise in promises:
-        reached = lookup(metrics, promise.metric)
-        if reached is not None and not (isinstance(reached, dict) and {"rate", "low", "high"} <= reached.keys()):
+        reached, form = lookup(metrics, promise.metric), "{:.0%}".format
+        if isinstance(reached, dict) and {"value", "low", "high"} <= reached.keys():
+            reached, form = {**reached, "rate": reached["value"]}, "{:g}".format
+        elif reached is not None and not (isinstance(reached, dict) and {"rate", "low", "high"} <= reached.keys()):
             raise AnyOrderError(
                 f"the metric of a promise must be a proportion; found {brief(promise.metric)}; correct its path"
             )
         good = reached is not None and reached["rate"] >= promise.at_least
         kept &= good
-        aim = f"{promise.aim:.0%}" if promise.aim is not None else ""
-        shown = f"{reached['rate']:.1%} [{reached['low']:.1%}, {reached['high']:.1%}]" if reached else "not measured"
-        table.add_row(promise.name, f"{promise.at_least:.0%}", aim, shown, "yes" if good else "NO")
+        aim = form(promise.aim) if promise.aim is not None else ""
+        shown = _shown(reached) if reached else "not measured"
+        table.add_row(promise.name, form(promise.at_least), aim, shown, "yes" if good else "NO")
     return table, kept
+
+
+def _shown(reached: Mapping[str, Any]) -> str:
+    if "value" in reached:
+        return Measured(reached["value"], reached["low"], reached["high"]).words("{:.4g}".format)
+    return f"{reached['rate']:.1%} [{reached['low']:.1%}, {reached['high']:.1%}]"
 
 
 def lookup(metrics: dict[str, Any], path: str) -> Any:

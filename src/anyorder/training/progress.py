@@ -10,7 +10,12 @@ from rich.progress import Progress
 
 from anyorder.terminal import progress_bars
 
-SHORT = {"action_accuracy": "actions", "observation_accuracy": "elements", "object_accuracy": "objects"}
+SHORT = {
+    "action_accuracy": "actions",
+    "observation_accuracy": "elements",
+    "object_accuracy": "objects",
+    "observation_nats": "nats",
+}
 
 
 class TrainingProgress:
@@ -34,8 +39,12 @@ class TrainingProgress:
 
     def show(self, loss: float, scores: dict[str, float]) -> None:
         """Show the latest loss and validation scores."""
-        shown = "".join(f" {SHORT.get(name, name)} {100 * value:.1f}%" for name, value in scores.items() if name != "loss")
+        shown = "".join(f" {SHORT.get(name, name)} {_score(name, value)}" for name, value in scores.items() if name != "loss")
         self._bar.update(self._task, note=f"loss {loss:.2f} {self.rate:.0f} {self._counted_in}/s{shown}")
+
+
+def _score(name: str, value: float) -> str:
+    return f"{100 * value:.1f}%" if name.endswith("accuracy") else f"{value:.2f}"
 
 
 @contextmanager

@@ -7,10 +7,14 @@ from collections import Counter
 from functools import reduce
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from anyorder.elements.batch import Budget, EncodedData
+from anyorder.elements.fields import FieldLayout
 from anyorder.elements.grid import object_elements
 from anyorder.elements.layout import Kind, LayoutT
+from anyorder.inference.bin_answers import density_offsets
 from anyorder.masking.strategies import Strategy
 from anyorder.models.contract import Model
 from anyorder.seeding import stream
@@ -35,21 +39,27 @@ def validate(
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
     ``return_accuracy``, ``object_accuracy`` (elements of cells that hold an object). An accuracy without targets is left out.
-    Orders depend on the seed alone. The model is in training mode afterwards."""
+    For data of any environment, which have no objects, ``observation_nats`` (of numbers, see
+    `anyorder.inference.bin_answers.density_nats`) says what the accuracy of bins does not. Orders depend on the seed alone. The
+    model is in training mode afterwards."""
     device = next(model.parameters()).device
     model.eval()
     sums: list[LossSums] = []
     right: Counter[str] = Counter()
+    nats = 0.0
     count: Counter[str] = Counter()
     for number, index in enumerate(data.in_order(budget)):
         batch = data.batch(index)
         order = strategy(batch.layout, stream(seed, "validation", number)).to(device)
         batch = batch.to(device)
         logits = model(batch.values, batch.layout, order)
-        objects = object_elements(batch.values, batch.layout)
+        of_fields = isinstance(batch.layout, FieldLayout)
+        objects = torch.zeros_like(order.targets) if of_fields else object_elements(batch.values, batch.layout)
         sums.append(weighting.weigh(batch.values, batch.layout, order, objects).sums(logits, batch.values, order))
         correct = logits.argmax(dim=-1) == batch.values[order.targets]
         kind = batch.layout.kind[order.targets]
+        if isinstance(batch.layout, FieldLayout):
+            nats += _observation_nats(batch.values, batch.layout, order.targets, logits)
         for name, chosen in (
             ("action_accuracy", kind == Kind.ACTION),
             ("observation_accuracy", kind == Kind.OBSERVATION),
@@ -60,4 +70,15 @@ def validate(
             count[name] += int(chosen.sum())
     model.train()
     loss = reduce(operator.add, sums).mean()
-    return {"loss": float(loss), **{name: right[name] / count[name] for name in right if count[name]}}
+    scores = {"loss": float(loss), **{name: right[name] / count[name] for name in right if count[name]}}
+    if nats:
+        scores["observation_nats"] = nats / count["observation_accuracy"]
+    return scores
+
+
+def _observation_nats(values: Tensor, layout: FieldLayout, targets: Tensor, logits: Tensor) -> float:
+    """The sum over targets among the observations."""
+    observed = layout.kind[targets] == Kind.OBSERVATION
+    nll = functional.cross_entropy(logits[observed], values[targets][observed], reduction="none").double()
+    offsets = density_offsets(layout.spec).to(logits.device)[layout.attribute[targets][observed]]
+    return float((nll + offsets).sum())

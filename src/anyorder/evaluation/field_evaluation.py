@@ -1,0 +1,160 @@
+"""Judging the general model: what it rebuilds, what it earns, and how much of that it keeps when observations are corrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gymnasium import spaces
+from rich.progress import Progress
+
+from anyorder.acting.field_corruptions import FIELD_CORRUPTIONS
+from anyorder.acting.field_policy import FieldPolicy
+from anyorder.acting.field_rollout import Perceive, roll_out_fields
+from anyorder.data.manifest import Failure
+from anyorder.elements.batch import Budget
+from anyorder.elements.fields import EncodedFieldData
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig, FailedCollector, advance_bar
+from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore, played_outcomes
+from anyorder.evaluation.field_baselines import fit_baselines, value_shares
+from anyorder.evaluation.field_findings import FieldFindings
+from anyorder.evaluation.field_modes import FieldFiltering, FieldMode, WholeFields
+from anyorder.evaluation.field_scores import FieldScores
+from anyorder.evaluation.field_scoring import score_fields
+from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.evaluation.robustness import RobustnessArm, robustness_arms
+from anyorder.files import write_result
+from anyorder.masking.schedules import Rate
+from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.models.element.element_transformer import ElementTransformer
+from anyorder.terminal import progress_bars
+from anyorder.types import FieldTrajectory
+
+FRAMES_PER_PART = 256
+"""What filtering may cost in each part of a trajectory (see `FieldFiltering`): 16 times of 32 frames, on average."""
+
+
+@dataclass(frozen=True)
+class FieldEvaluation:
+    """The general model and what it is judged on.
+
+    Attributes:
+        model: left in evaluation mode.
+        action_space: of the environment.
+        train: the training split, on which the baselines are fitted.
+        test: the split that is scored.
+        env_id: where episodes are played.
+        config: what is judged.
+        plays: False plays no episodes, whatever is to be judged: the environment is not there.
+    """
+
+    model: ElementTransformer
+    action_space: spaces.Space[Any]
+    train: Sequence[FieldTrajectory]
+    test: Sequence[FieldTrajectory]
+    env_id: str
+    config: EvaluationConfig
+    plays: bool = True
+
+    def run(self, folder: Path) -> FieldFindings:
+        """Evaluate the model. This writes ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json``
+        (the outcome of each episode). Progress goes to stderr.
+
+        Raises:
+            AnyOrderError: for a metric or a corruption that only grids have, when the environment cannot be made or the folder
+                cannot be written.
+        """
+        if self.config.metric == "goals":
+            raise AnyOrderError(
+                f"goals are reached in grids alone; found a model of {self.env_id}; choose another metric, such as task_success"
+            )
+        arms, failed = self._arms(), FailedCollector([])
+        self.model.eval()
+        with progress_bars() as bars:
+            findings = FieldFindings(self.env_id, self._modes(bars))
+            if self.config.plays and self.plays:
+                findings = self._episodes(findings, arms, bars, folder, failed)
+        findings = replace(findings, failures=failed.episodes)
+        write_result(folder / "metrics.json", {"config": asdict(self.config), **findings.to_json()})
+        return findings
+
+    def _arms(self) -> list[RobustnessArm]:
+        """What is played with corruption: each kind in its own form, unless the configuration leaves the form out."""
+        config = self.config
+        if "robustness" not in config.metrics:
+            return []
+        strengths = dict(config.robustness)
+        if strengths == EvaluationConfig().robustness:
+            strengths["sensor_noise"] = strengths["occlusion"]
+        arms = robustness_arms(strengths, config.robustness_forms, FIELD_CORRUPTIONS)
+        return [arm for arm in arms if arm.form == FIELD_CORRUPTIONS[arm.kind].form]
+
+    def _modes(self, bars: Progress) -> dict[str, FieldScores]:
+        asked = self._asked()
+        if not asked:
+            return {}
+        model, budget = self.model, Budget(self.config.frames_per_batch, "frames")
+        train, test = (EncodedFieldData(split, model.spec, model.max_frames) for split in (self.train, self.test))
+        shares, seed, found = value_shares(train, model.spec, budget), self.config.seed, {}
+        for name, mode in asked.items():
+            baselines = fit_baselines(train, model.spec, mode, shares, budget, seed)
+            advance = advance_bar(bars, f"scoring {name}", len(test))
+            scores = score_fields(model, test, mode, baselines, budget, seed, advance)
+            if scores.fields:  # a data set without actions has none to ask for
+                found[name] = scores
+        return found
+
+    def _asked(self) -> dict[str, FieldMode]:
+        """The modes that are scored, by name: three of a world model, which are never mixed, and those of actions."""
+        asked: dict[str, FieldMode] = {}
+        if {"world_model_nll", "accuracy"} & set(self.config.metrics):
+            asked |= {
+                "forward": WholeFields(ForwardDynamics()),
+                "filtering": FieldFiltering(self.cells(), FRAMES_PER_PART),
+                "smoothing": WholeFields(self.cells()),
+                "next_action": WholeFields(NextAction()),
+            }
+        if "dynamics" in self.config.metrics:
+            asked |= {
+                "inverse_dynamics": WholeFields(InverseDynamics()),
+                "forward_dynamics": WholeFields(ForwardDynamics()),
+            }
+        return asked
+
+    def cells(self) -> Cell:
+        """The strategy that hides cells, for the scores and the pictures."""
+        return Cell(Rate(self.config.cell_rate, self.config.cell_rate))
+
+    def _episodes(
+        self, findings: FieldFindings, arms: Sequence[RobustnessArm], bars: Progress, folder: Path, failed: FailedCollector
+    ) -> FieldFindings:
+        config, references = self.config, self.config.reference_returns
+        clean = self._play("clean", None, bars, failed)
+        write_result(folder / OUTCOMES_FILE, played_outcomes(clean))
+        robustness = []
+        for arm in arms:
+            perceive = FIELD_CORRUPTIONS[arm.kind].make(self.model.spec, arm.strength)
+            played = self._play(str(arm), perceive, bars, failed)
+            robustness.append(FieldRobustness.of(arm, clean, played, references))
+        if "task_success" in config.metrics:
+            findings = replace(
+                findings,
+                task_success=PlayedScore.of(clean, references),
+                demonstrations=PlayedScore.of(self.train, references),
+            )
+        return replace(findings, robustness=[one for one in robustness if one is not None])
+
+    def _play(
+        self, arm: str, perceive: Perceive | None, bars: Progress, failed: FailedCollector
+    ) -> list[FieldTrajectory | Failure]:
+        config = self.config
+        seeds = range(config.first_seed, config.first_seed + config.num_episodes)
+        policy = FieldPolicy(self.model, self.action_space, config.temperature, config.seed)
+        played = roll_out_fields(policy, self.env_id, seeds, perceive, advance_bar(bars, f"playing {arm}", len(seeds)))
+        for one in played:
+            if isinstance(one, Failure):
+                failed.of(arm)(one)
+        return played

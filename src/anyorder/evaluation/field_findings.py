@@ -1,0 +1,98 @@
+"""What an evaluation on trajectories of any environment found: one JSON for machines, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore
+from anyorder.evaluation.field_scores import FieldScores
+from anyorder.evaluation.field_tables import (
+    category_table,
+    field_calibration_table,
+    field_robustness_table,
+    number_error_table,
+    number_nats_table,
+    played_table,
+)
+from anyorder.evaluation.findings import as_plain
+from anyorder.evaluation.outcomes import FailedEpisode
+from anyorder.evaluation.tables import failure_table
+from anyorder.files import read_result
+from anyorder.parsing import brief
+from anyorder.restoring import restored
+
+
+@dataclass(frozen=True)
+class FieldFindings:
+    """What an evaluation found; a metric that was not asked for leaves its part empty.
+
+    Attributes:
+        env_id: where episodes were played.
+        modes: scores of the test split, by what is asked: those of `anyorder.evaluation.findings.GridFindings`.
+        task_success: the episodes that the agent played.
+        demonstrations: those of the training split.
+        robustness: one score per kind of corruption and strength.
+        failures: the episodes that the environment broke off.
+    """
+
+    env_id: str
+    modes: dict[str, FieldScores] = field(default_factory=dict)
+    task_success: PlayedScore | None = None
+    demonstrations: PlayedScore | None = None
+    robustness: list[FieldRobustness] = field(default_factory=list)
+    failures: list[FailedEpisode] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number with its counts, intervals and seeds."""
+        others = {name: getattr(self, name) for name in OTHER_FINDINGS}
+        return as_plain({"env_id": self.env_id, **self.modes, **{name: one for name, one in others.items() if one}})
+
+    def tables(self, metrics: Collection[str]) -> list[Table]:
+        """One table per metric (see `anyorder.evaluation.evaluate.METRICS`) and kind of field."""
+        shown: list[Table] = []
+        if self.task_success and self.demonstrations:
+            shown.append(played_table({"agent": self.task_success, "demonstrations": self.demonstrations}))
+        if self.robustness:
+            shown.append(field_robustness_table(self.robustness))
+        if {"accuracy", "dynamics", "world_model_nll"} & set(metrics):
+            shown.append(category_table(self.modes))
+            shown.append(number_error_table(self.modes))
+        if "world_model_nll" in metrics:
+            shown += [number_nats_table(self.modes), field_calibration_table(self.modes)]
+        if self.failures:
+            shown.append(failure_table(self.failures))
+        return [table for table in shown if table.rows]
+
+
+OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "failures")
+
+
+def read_field_findings(path: Path) -> tuple[FieldFindings, EvaluationConfig]:
+    """What an evaluation found, and what it was asked, read back from a file.
+
+    Raises:
+        AnyOrderError: when the file is missing or damaged, or holds other figures than this version writes.
+    """
+    content = read_result(path)
+    try:
+        asked = restored(dict[str, Any], content["config"], "config")
+        restored(EvaluationConfig, asked, "config")
+        return _findings(content), EvaluationConfig(**asked)
+    except (AnyOrderError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnyOrderError(
+            f"{path} is damaged or of another version ({type(error).__name__}: {brief(error)}); make it anew with"
+            " `anyorder evaluate`"
+        ) from None
+
+
+def _findings(content: Mapping[str, Any]) -> FieldFindings:
+    others = {name: value for name, value in content.items() if name in (*OTHER_FINDINGS, "env_id")}
+    modes = {name: value for name, value in content.items() if name not in (*others, "config")}
+    return restored(FieldFindings, {**others, "modes": modes})
