@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from anyorder.acting.field_rollout import Perceive, FieldPercept
+from anyorder.acting.field_rollout import FieldPercept, Perceive
 from anyorder.elements.fields import frame_columns
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Field, Spec
