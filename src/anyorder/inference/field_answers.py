@@ -5,6 +5,7 @@ Legend: E elements, K targets, V values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -212,8 +213,10 @@ def _believed(logits: Tensor, values: Bins, bins: Tensor, truth: Tensor) -> list
     upto, inside = (p.gather(1, bins[:, None])[:, 0] for p in (answers.probabilities.cumsum(dim=1), answers.probabilities))
     share = ((truth - values.low) / values.width - bins).clamp(0, 1)
     levels = (upto - inside + share * inside).clamp(0, 1)
-    rows = zip(quantiles, levels.tolist(), answers.nats(bins).tolist())
-    return [Belief(median, low, high, level, nats) for (median, low, high), level, nats in rows]
+    offset = math.log(values.width / values.deviation)
+    nats = offset - logits.double().log_softmax(dim=1).gather(1, bins[:, None])[:, 0]  # finite, however small
+    rows = zip(quantiles, levels.tolist(), nats.tolist())
+    return [Belief(median, low, high, level, cost) for (median, low, high), level, cost in rows]
 
 
 def _most_named(shares: Tensor, names: tuple[str, ...], truth: int) -> dict[str, float]:
