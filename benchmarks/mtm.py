@@ -1,0 +1,442 @@
+"""Compares the general model with Masked Trajectory Models (MTM, Wu et al. 2023): time of an update, held-out errors.
+
+``git clone https://github.com/facebookresearch/mtm`` fetches the published code; then run ``python benchmarks/mtm.py --data
+FOLDER --mtm mtm``, where FOLDER holds a data set of any environment whose fields are real numbers. Without ``--mtm`` our model
+is measured alone; ``--little`` takes seconds. All models train in turns in one process on one thread: same windows, same
+statistics, same batches, about as many parameters, same schedule of the learning rate.
+
+MTM reads the observation of a step as one token, the action as another, and what never changes in an episode (the goal) as a
+third that is always visible; masks and losses are its own (``AUTO_MASK`` of its config.yaml), so are its dropout and its weight
+decay. Its rate of 1e-4 is made for 140,000 updates, so larger ones are tried, too.
+
+Legend: N windows, F frames, S numbers of an observation, A of an action, G of a mission, B rows, E elements, K targets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+import time
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from anyorder.build.elements import read_fields
+from anyorder.build.masking import strategy_schedule
+from anyorder.config import DataConfig, ElementModelConfig, MaskingConfig, SpecConfig, TrainingConfig
+from anyorder.data.field_storage import spaces_of
+from anyorder.data.manifest import Manifest, read_manifest
+from anyorder.elements.batch import Batch, Budget
+from anyorder.elements.fields import EncodedFieldData, FieldLayout, frame_columns
+from anyorder.elements.fitting import fit_spec
+from anyorder.elements.layout import Kind
+from anyorder.elements.spec import Bins, Spec
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.neighbours import FieldQuestions
+from anyorder.evaluation.statistics import ItemSums
+from anyorder.files import write_json
+from anyorder.inference.bin_answers import BinAnswers
+from anyorder.inference.decoding import ask
+from anyorder.masking.order import Order, imitate, reconstruct
+from anyorder.models.element.element_transformer import ElementTransformer
+from anyorder.seeding import stream
+from anyorder.training.loss import Weighting
+from anyorder.training.plan import learning_rate_factor, plan_updates
+from anyorder.training.trainer import make_optimizer
+
+MIXTURE: dict[str, float | dict[str, Any]] = {"cell": 0.3, "next_step": 0.7}
+HIDDEN = 0.3
+"""How often an observation, and an action, of the held-out windows is hidden."""
+WINDOWS_PER_PASS = 32
+"""Held-out windows that are asked the same."""
+WARM_UP = 5
+"""First updates, which are not timed."""
+MTM_MASK_RATIOS = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0]
+MTM_MODE_WEIGHTS = (0.2, 0.1, 0.7)
+MTM_WEIGHT_DECAY = 0.005
+"""These and what `Theirs` gives its model: MTM's config.yaml."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What MTM reads: numbers in standard deviations, float32.
+
+    Attributes:
+        states: ``[N, F, 1, S]``.
+        actions: ``[N, F - 1, 1, A]``.
+        goals: ``[N, 1, 1, G]``.
+    """
+
+    states: Tensor
+    actions: Tensor
+    goals: Tensor
+
+    @classmethod
+    def of(cls, layout: FieldLayout) -> Windows:
+        """From a batch of whole windows."""
+        kind, frames = frame_columns(layout.spec).kind, layout.frame_shape.frames(layout.numbers)
+        observed, acted = frames[..., kind == Kind.OBSERVATION], frames[:, :-1, kind == Kind.ACTION]
+        return cls(observed[:, :, None], acted[:, :, None], layout.frame_shape.head(layout.numbers)[:, None, None])
+
+    def tokens(self, index: Sequence[int] | slice = slice(None)) -> dict[str, Tensor]:
+        """By MTM's names; nothing of goals where there are none."""
+        found = {"states": self.states[index], "actions": self.actions[index], "goals": self.goals[index]}
+        return {name: tensor for name, tensor in found.items() if tensor.shape[-1]}
+
+    def in_place(self, layout: FieldLayout) -> Tensor:
+        """float64 ``[B, E]``: the inverse of `of`; 0 where these windows say nothing."""
+        kind, numbers = frame_columns(layout.spec).kind, torch.zeros(layout.shape, dtype=torch.float64)
+        frames = layout.frame_shape.frames(numbers)
+        frames[..., kind == Kind.OBSERVATION] = self.states[:, :, 0].double()
+        frames[:, :-1, kind == Kind.ACTION] = self.actions[:, :, 0].double()
+        layout.frame_shape.head(numbers)[:] = self.goals[:, 0, 0].double()
+        return numbers
+
+
+class Side(Protocol):
+    """One of the models that are compared."""
+
+    name: str
+    model: nn.Module
+    width: int
+    rate: float
+    data: EncodedFieldData
+    held_out: EncodedFieldData
+
+    def loss(self, index: list[int], number: int) -> Tensor:
+        """Of the training windows ``index`` at update ``number``; its gradient is added to the parameters."""
+
+    def step(self, factor: float) -> None:
+        """Change the parameters, at this share of the peak learning rate."""
+
+    def rebuilt(self, batch: Batch[FieldLayout], order: Order) -> tuple[Tensor, Tensor]:
+        """float64 ``[K]`` each, in standard deviations: what is answered where squared, and where absolute errors count."""
+
+
+class Ours:
+    """The general model with some number of bins."""
+
+    def __init__(self, name: str, data: EncodedFieldData, held_out: EncodedFieldData, sizes: ElementModelConfig) -> None:
+        self.name, self.data, self.held_out = name, data, held_out
+        self.config = TrainingConfig()
+        self.width, self.rate = sizes.width, self.config.learning_rate
+        torch.manual_seed(0)
+        self.model = ElementTransformer(sizes, data.spec)
+        self.optimizer = make_optimizer(self.model, self.config)
+        self.strategy = strategy_schedule(MaskingConfig(mixture=MIXTURE), data.spec.names)(0.0)
+
+    def loss(self, index: list[int], number: int) -> Tensor:
+        batch = self.data.batch(index)
+        order = self.strategy(batch.layout, stream(0, "order", number))
+        logits = self.model(batch.values, batch.layout, order)
+        loss = Weighting(self.config.balance).sums(logits, batch.values, batch.layout, order).mean()
+        loss.backward()
+        return loss.detach()
+
+    def step(self, factor: float) -> None:
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        _step(self.optimizer, self.rate * factor)
+
+    def rebuilt(self, batch: Batch[FieldLayout], order: Order) -> tuple[Tensor, Tensor]:
+        logits, fields = ask(self.model, batch, order), batch.layout.attribute[order.targets]
+        found = torch.zeros(2, len(logits), dtype=torch.float64)
+        for number in fields.unique().tolist():
+            values, chosen = batch.layout.spec.fields[number].values, fields == number
+            assert isinstance(values, Bins)
+            answers = BinAnswers.of(logits[chosen], values)
+            guesses = torch.stack([answers.means(), answers.quantiles(0.5)[:, 0]])
+            found[:, chosen] = (guesses - values.mean) / values.deviation
+        return found[0], found[1]
+
+
+class Theirs:
+    """MTM, as published, at some learning rate."""
+
+    def __init__(self, code: types.ModuleType, masks: types.ModuleType, ours: Ours, rate: float) -> None:
+        self.name, self.data, self.held_out, self.masks, self.rate = f"MTM, {rate:g}", ours.data, ours.held_out, masks, rate
+        self.windows = Windows.of(ours.data.batch(range(len(ours.data))).layout)
+        self.num_frames, self.code = self.windows.states.shape[1], code
+        shapes = {name: tuple(tensor.shape[2:]) for name, tensor in self.windows.tokens().items()}
+        wanted = num_parameters(ours.model)
+        with torch.device("meta"):
+            sizes = {width: num_parameters(self._of_width(width, shapes)) for width in range(16, 513, 8)}
+        torch.manual_seed(0)
+        self.width = min(sizes, key=lambda width: abs(sizes[width] - wanted))
+        self.model = self._of_width(self.width, shapes)
+        self.optimizer = code.MTM.configure_optimizers(self.model, rate, MTM_WEIGHT_DECAY, (0.9, 0.999))
+        self.draws = {name: shape for name, shape in shapes.items() if name != "goals"}
+
+    def _of_width(self, width: int, shapes: dict[str, tuple[int, ...]]) -> nn.Module:
+        sizes = {"n_embd": width, "n_head": 4, "n_enc_layer": 2, "n_dec_layer": 1, "dropout": 0.1, "norm": "none"}
+        config = self.code.MTMConfig(**sizes, loss_keys=["states", "actions"])
+        model: nn.Module = config.create(shapes, self.num_frames)
+        return model
+
+    def loss(self, index: list[int], number: int) -> Tensor:
+        tokens = self.windows.tokens(index)
+        np.random.seed(number)
+        draw = self.masks.create_random_autoregressize_mask
+        drawn = draw(self.draws, MTM_MASK_RATIOS, self.num_frames, "cpu", MTM_MODE_WEIGHTS)
+        visible = self._visible(drawn["states"], drawn["actions"][:-1])
+        predicted = self.model(tokens, visible)
+        discrete = dict.fromkeys(tokens, False)
+        loss = self.code.MTM.forward_loss(tokens, predicted, visible, discrete, "none", loss_keys=["states", "actions"])[0]
+        loss.backward()
+        return loss.detach()
+
+    def step(self, factor: float) -> None:
+        _step(self.optimizer, self.rate * factor)
+
+    def rebuilt(self, batch: Batch[FieldLayout], order: Order) -> tuple[Tensor, Tensor]:
+        """MTM shows all rows of a batch the same, and knows no ranks, so next actions take a pass for each step."""
+        layout, windows = batch.layout, Windows.of(batch.layout)
+        if order.ranks.any():
+            actions = [self._next_action(windows, step) for step in range(self.num_frames - 1)]
+            answers = replace(windows, actions=torch.stack(actions, dim=1))
+        else:
+            kind, hidden = frame_columns(layout.spec).kind, layout.frame_shape.frames(order.targets)[0]
+            shown = [~hidden[:, kind == one][:, :1] for one in (Kind.OBSERVATION, Kind.ACTION)]
+            answers = self._answers(windows, self._visible(shown[0], shown[1][:-1]))
+        guesses = answers.in_place(layout)[order.targets]
+        return guesses, guesses
+
+    def _next_action(self, windows: Windows, step: int) -> Tensor:
+        """``[B, 1, A]``"""
+        time_ = torch.arange(self.num_frames)[:, None]
+        return self._answers(windows, self._visible(time_ <= step, time_[:-1] < step)).actions[:, step]
+
+    @torch.no_grad()
+    def _answers(self, windows: Windows, visible: dict[str, Tensor]) -> Windows:
+        found = self.model(windows.tokens(), visible)
+        return Windows(found["states"], found["actions"], windows.goals)
+
+    def _visible(self, states: Tensor, actions: Tensor) -> dict[str, Tensor]:
+        """MTM's masks, 1 where a token is visible; of states ``[F, 1]`` and actions ``[F - 1, 1]``."""
+        found = {"states": states.float(), "actions": actions.float()}
+        return {**found, "goals": torch.ones(1, 1)} if self.windows.goals.shape[-1] else found
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Those that learn."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _step(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def published(folder: Path) -> tuple[types.ModuleType, types.ModuleType]:
+    """MTM's modules of the model and of the masks."""
+    if not (folder / "research" / "mtm" / "models" / "mtm_model.py").is_file():
+        raise AnyOrderError(
+            f"--mtm must be a checkout of MTM; found none in {folder}; git clone https://github.com/facebookresearch/mtm"
+        )
+    sys.path.insert(0, str(folder.resolve()))
+    # Its module of the model logs pictures to Weights & Biases, which nothing here does.
+    sys.modules.setdefault("wandb", types.ModuleType("wandb"))
+    from research.mtm import masks
+    from research.mtm.models import mtm_model
+
+    return mtm_model, masks
+
+
+class WholeWindows(EncodedFieldData):
+    """The windows of a split that have all their frames; MTM has no padding."""
+
+    def __init__(self, path: Path, split: str, spec: Spec, num_frames: int) -> None:
+        super().__init__(read_fields(DataConfig(str(path)), split), spec, num_frames)
+        whole = [number for number, length in enumerate(self.lengths) if length == num_frames]
+        if not whole:
+            raise AnyOrderError(f"some episode must have {num_frames} frames; found none in {path}, {split}; lower --frames")
+        self._encoded, self.origins = [self._encoded[i] for i in whole], [self.origins[i] for i in whole]
+        self.lengths = [num_frames] * len(whole)
+
+
+def spec_of(manifest: Manifest, path: Path, bins: int) -> Spec:
+    """The spec of a data set with so many bins of a number in an observation."""
+    train = read_fields(DataConfig(str(path)), "train")
+    settings = replace(manifest.field_settings or SpecConfig(), observation_bins=bins)
+    spec = fit_spec(*spaces_of(manifest, path), train, settings)
+    others = [one.name for one in spec.fields if not isinstance(one.values, Bins) or one.num_cells > 1]
+    if others or not spec.of_kind("action"):
+        raise AnyOrderError(f"the fields must be real numbers in one cell each; found {others} in {path}; choose other data")
+    return spec
+
+
+@dataclass
+class Record:
+    """Seconds and losses of a side's updates."""
+
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+
+def train(sides: Sequence[Side], batches: Sequence[list[int]], warmup_updates: int) -> dict[str, Record]:
+    """Train all in turns; who comes first changes at every update."""
+    records = {side.name: Record() for side in sides}
+    for number, index in enumerate(batches):
+        factor, first = learning_rate_factor(number, len(batches), warmup_updates), number % len(sides)
+        for side in (*sides[first:], *sides[:first]):
+            side.model.train()
+            start = time.perf_counter()
+            loss = side.loss(index, number)
+            side.step(factor)
+            records[side.name].seconds.append(time.perf_counter() - start)
+            records[side.name].losses.append(float(loss))
+        if (number + 1) % 50 == 0:
+            recent = ", ".join(f"{name} {statistics.mean(one.losses[-50:]):.3f}" for name, one in records.items())
+            print(f"update {number + 1}: {recent}", file=sys.stderr, flush=True)
+    return records
+
+
+def questions(layout: FieldLayout, generator: torch.Generator) -> Iterator[tuple[str, Order]]:
+    """What is asked about a batch of held-out windows: whole observations and actions that are hidden, the same in all rows;
+    and next actions from the past alone."""
+    drawn = torch.rand(layout.num_units, generator=generator) < HIDDEN
+    hidden = drawn[layout.unit] & (layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION))
+    if hidden.any():
+        yield "hidden", reconstruct(layout, hidden)
+    yield "next", imitate(layout)
+
+
+class Errors:
+    """Sums of errors: float64 ``[episodes, guessers, 2]``, squares and absolutes, for each thing asked and each field."""
+
+    def __init__(self, guessers: list[str], num_episodes: int) -> None:
+        self.guessers, self.num_episodes = guessers, num_episodes
+        self.sums: dict[tuple[str, str], Tensor] = {}
+
+    def add(self, what: str, spec: Spec, asked: FieldQuestions, episode: Tensor, guesses: list[tuple[Tensor, Tensor]]) -> None:
+        """The answers to a batch's questions, ``guesses`` by guesser as of `Side.rebuilt`; ``episode`` is int64 ``[K]``."""
+        squares = torch.stack([(guess - asked.number).square() for guess, _ in guesses], dim=1)
+        absolutes = torch.stack([(guess - asked.number).abs() for _, guess in guesses], dim=1)
+        ones = torch.ones(len(asked), len(guesses), dtype=torch.float64)
+        columns = torch.stack([squares, absolutes, ones], dim=2)
+        for number in asked.field.unique().tolist():
+            chosen, one = asked.field == number, spec.fields[number]
+            for name in (one.name, f"all {one.kind}s"):
+                empty = torch.zeros(self.num_episodes, len(guesses), 3, dtype=torch.float64)
+                sums = self.sums.setdefault((f"{what} {one.kind}s", name), empty)
+                sums.index_add_(0, episode[chosen], columns[chosen])
+
+    def to_json(self) -> dict[str, Any]:
+        """What is asked -> field -> figure -> guesser -> value and 95% interval over episodes; ``times`` is a guesser's figure
+        over the first one's."""
+        found: dict[str, Any] = {}
+        items = ItemSums(self.num_episodes, np.random.default_rng(0))
+        for (what, name), sums in self.sums.items():
+            figures = found.setdefault(what, {})[name] = {"count": int(sums[:, 0, 2].sum())}
+            for column, (figure, unsquared) in enumerate((("root mean square", math.sqrt), ("absolute", float))):
+                errors, counts = sums[..., column].numpy(), sums[:, 0, 2].numpy()
+                for key, over in ((figure, counts), (f"times {figure}", errors[:, 0])):
+                    ratios = [items.ratio(errors[:, i], over).map(unsquared) for i in range(len(self.guessers))]
+                    figures[key] = {guesser: asdict(one) for guesser, one in zip(self.guessers, ratios)}
+        return found
+
+
+def held_out_errors(sides: Sequence[Side], batch_size: int) -> Errors:
+    """Errors of the sides, of a copy of the nearest visible number, and of a line through the visible ones; all are asked the
+    same."""
+    first = sides[0].held_out
+    origins = torch.tensor(first.origins)
+    errors = Errors([*(side.name for side in sides), "copy", "line"], int(origins.max()) + 1)
+    for side in sides:
+        side.model.eval()
+    for start in range(0, len(first), batch_size):
+        index = list(range(start, min(start + batch_size, len(first))))
+        batches = [side.held_out.batch(index) for side in sides]
+        for what, order in questions(batches[0].layout, stream(0, "evaluation", start)):
+            asked = FieldQuestions.of(batches[0], order)
+            guesses = [side.rebuilt(batch, order) for side, batch in zip(sides, batches)]
+            guesses += [(asked.copy_number, asked.copy_number), (asked.line_number, asked.line_number)]
+            errors.add(what, first.spec, asked, origins[index][asked.row], guesses)
+    return errors
+
+
+def results(sides: Sequence[Side], records: dict[str, Record], errors: Errors) -> dict[str, Any]:
+    """All figures, as plain numbers. Ratios of time are medians over the updates, paired with those of the first side."""
+    base = records[sides[0].name].seconds[WARM_UP:]
+    found = {}
+    for side in sides:
+        seconds = records[side.name].seconds[WARM_UP:]
+        found[side.name] = {
+            "parameters": num_parameters(side.model),
+            "width": side.width,
+            "learning rate": side.rate,
+            "seconds per update": statistics.median(seconds),
+            "times": statistics.median(own / first for own, first in zip(seconds, base)),
+        }
+    return {"sides": found, "errors": errors.to_json()}
+
+
+def table(found: dict[str, Any], figures: tuple[str, str] = ("root mean square", "absolute")) -> str:
+    """The figures as a table of Markdown; errors are root mean square / absolute, in standard deviations."""
+    asked = [(what, f"all {what.split()[1]}") for what in found["errors"]]
+    lines = [["", "parameters", "ms/update", "times", *(what for what, _ in asked)]]
+    lines.append(["---"] * len(lines[0]))
+    for guesser in found["errors"][asked[0][0]][asked[0][1]][figures[0]]:
+        row = [guesser, "", "", ""]
+        if side := found["sides"].get(guesser):
+            row[1:] = [f"{side['parameters']:,}", f"{1000 * side['seconds per update']:.1f}", f"{side['times']:.2f}"]
+        for what, name in asked:
+            values = [found["errors"][what][name][figure][guesser]["value"] for figure in figures]
+            row.append(" / ".join(f"{value:.3f}" for value in values))
+        lines.append(row)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path, required=True, help="folder of a data set")
+    options.add_argument("--mtm", type=Path, help="a checkout of MTM")
+    options.add_argument("--split", default="test", help="what errors are measured on")
+    options.add_argument("--frames", type=int, default=8, help="of a window")
+    options.add_argument("--frames-per-batch", type=int, default=TrainingConfig().frames_per_batch)
+    options.add_argument("--updates", type=int, default=400)
+    options.add_argument("--bins", type=int, nargs="+", default=[64, 256], help="of our observations, one model each")
+    options.add_argument("--rates", type=float, nargs="+", default=[1e-4, 1e-3, 2e-3], help="of MTM, one model each")
+    options.add_argument("--output", type=Path, help="JSON file that gets all figures")
+    options.add_argument("--little", action="store_true", help="a few updates only")
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    try:
+        found = compare(chosen)
+    except AnyOrderError as error:
+        raise SystemExit(f"error: {error}") from None
+    print(table(found))
+    if chosen.output:
+        write_json(chosen.output, found)
+
+
+def compare(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Train and judge all that the options name."""
+    sizes = ElementModelConfig(max_frames=chosen.frames)
+    config = TrainingConfig(num_updates=WARM_UP + 3 if chosen.little else chosen.updates)
+    manifest, sides = read_manifest(chosen.data), []
+    for bins in chosen.bins:
+        spec = spec_of(manifest, chosen.data, bins)
+        data = [WholeWindows(chosen.data, split, spec, chosen.frames) for split in ("train", chosen.split)]
+        sides.append(Ours(f"ours, {bins} bins", data[0], data[1], sizes))
+    if chosen.mtm:
+        code, masks = published(chosen.mtm)
+        sides += [Theirs(code, masks, sides[0], rate) for rate in chosen.rates]
+    updates = plan_updates(sides[0].data, Budget(chosen.frames_per_batch, "frames"), config)
+    records = train(sides, [batch for update in updates for batch in update], config.warmup_updates)
+    settings = {"data": manifest.env_id, "split": chosen.split, "frames": chosen.frames, "updates": len(updates)}
+    settings |= {"frames per batch": chosen.frames_per_batch, "hidden": HIDDEN, "mixture": MIXTURE}
+    return {"settings": settings, **results(sides, records, held_out_errors(sides, WINDOWS_PER_PASS))}
+
+
+if __name__ == "__main__":
+    main()
