@@ -263,15 +263,19 @@ class WholeWindows(EncodedFieldData):
         self.lengths = [num_frames] * len(whole)
 
 
-def spec_of(manifest: Manifest, path: Path, bins: int) -> Spec:
-    """The spec of a data set with so many bins of a number in an observation."""
+def spec_of(manifest: Manifest, path: Path, bins: int, together: bool) -> Spec:
+    """The spec of a data set with so many bins of a number in an observation, with all of an observation ``together`` in one
+    cell, or in the cells that its own settings give it."""
     train = read_fields(DataConfig(str(path)), "train")
     settings = replace(manifest.field_settings or SpecConfig(), observation_bins=bins)
     spec = fit_spec(*spaces_of(manifest, path), train, settings)
     others = [one.name for one in spec.fields if not isinstance(one.values, Bins) or one.num_cells > 1]
     if others or not spec.of_kind("action"):
         raise AnyOrderError(f"the fields must be real numbers in one cell each; found {others} in {path}; choose other data")
-    return spec
+    if not together:
+        return spec
+    groups = {"one cell": [one.name for one in spec.of_kind("observation")]}
+    return fit_spec(*spaces_of(manifest, path), train, replace(settings, groups=groups))
 
 
 @dataclass
@@ -424,10 +428,11 @@ def compare(chosen: argparse.Namespace) -> dict[str, Any]:
     sizes = ElementModelConfig(max_frames=chosen.frames)
     config = TrainingConfig(num_updates=WARM_UP + 3 if chosen.little else chosen.updates)
     manifest, sides = read_manifest(chosen.data), []
-    for bins in chosen.bins:
-        spec = spec_of(manifest, chosen.data, bins)
+    for bins, together in [*((bins, False) for bins in chosen.bins), (chosen.bins[0], True)]:
+        spec = spec_of(manifest, chosen.data, bins, together)
         data = [WholeWindows(chosen.data, split, spec, chosen.frames) for split in ("train", chosen.split)]
-        sides.append(Ours(f"ours, {bins} bins", data[0], data[1], sizes))
+        name = f"ours, {bins} bins" + together * ", one cell"
+        sides.append(Ours(name, data[0], data[1], sizes))
     if chosen.mtm:
         code, masks = published(chosen.mtm)
         sides += [Theirs(code, masks, sides[0], rate) for rate in chosen.rates]
