@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
@@ -31,6 +32,8 @@ class FieldAnswer:
         field: its name, with the number of the cell where its group has several.
         answer, truth: a category's name, or a number.
         probability: of the category, or of the chosen bin, when it was chosen.
+        right: True for the true category; for numbers, where the truth lies in the interval, or in the chosen bin where there
+            is no interval.
         low, high: the model's central 90% interval of a number; None where several passes answered, and for categories.
         distribution: probability of each category; None for numbers, where several passes answered, and for more than
             `MOST_LISTED` categories.
@@ -41,20 +44,14 @@ class FieldAnswer:
     answer: str | float
     truth: str | float
     probability: float
+    right: bool
     low: float | None = None
     high: float | None = None
     distribution: dict[str, float] | None = None
 
-    @property
-    def right(self) -> bool:
-        """True where the answer is the true category, or the truth lies in the interval."""
-        if self.low is not None and self.high is not None and not isinstance(self.truth, str):
-            return self.low <= self.truth <= self.high
-        return self.answer == self.truth
-
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"right": self.right}
+        return asdict(self)
 
 
 def read_field_answers(spec: Spec, batch: Batch[FieldLayout], order: Order, decoded: Decoded) -> list[FieldAnswer]:
@@ -80,7 +77,8 @@ def _answers(spec: Spec, batch: Batch[FieldLayout], order: Order, decoded: Decod
         logits = None if decoded.logits is None else decoded.logits[number : number + 1]
         chosen, probability = int(decoded.values[at]), float(decoded.probability[at])
         if isinstance(field.values, Bins):
-            yield _number(field.values, step, name, chosen, probability, float(layout.numbers[at]), logits)
+            right = chosen == int(batch.values[at])
+            yield _number(field.values, step, name, chosen, probability, right, float(layout.numbers[at]), logits)
         else:
             yield _category(field, step, name, chosen, probability, int(batch.values[at]), logits)
 
@@ -94,13 +92,20 @@ def _first_cells(layout: FieldLayout) -> dict[tuple[int, int], int]:
 
 
 def _number(
-    bins: Bins, step: int, name: str, chosen: int, probability: float, scaled: float, logits: torch.Tensor | None
+    bins: Bins,
+    step: int,
+    name: str,
+    chosen: int,
+    probability: float,
+    right: bool,
+    scaled: float,
+    logits: torch.Tensor | None,
 ) -> FieldAnswer:
     truth = scaled * bins.deviation + bins.mean
     if logits is None:
-        return FieldAnswer(step, name, float(bins.recorded(chosen)), truth, probability)  # type: ignore[arg-type]
+        return FieldAnswer(step, name, float(bins.recorded(np.array(chosen))), truth, probability, right)
     low, median, high = BinAnswers.of(logits, bins).quantiles(0.05, 0.5, 0.95)[0].tolist()
-    return FieldAnswer(step, name, median, truth, probability, low, high)
+    return FieldAnswer(step, name, median, truth, probability, low <= truth <= high, low, high)
 
 
 def _category(
@@ -110,4 +115,4 @@ def _category(
     distribution = None
     if logits is not None and len(names) <= MOST_LISTED:
         distribution = dict(zip(names, logits[0, : len(names)].cpu().double().softmax(dim=-1).tolist()))
-    return FieldAnswer(step, name, names[chosen], names[truth], probability, distribution=distribution)
+    return FieldAnswer(step, name, names[chosen], names[truth], probability, chosen == truth, distribution=distribution)

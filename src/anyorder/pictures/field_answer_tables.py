@@ -16,7 +16,7 @@ def field_answer_table(answers: Sequence[FieldAnswer]) -> Table:
     """Answers with probabilities or 90% intervals, beside the truth; the first ones where there are many."""
     more = f", {MOST_ANSWERS} of {len(answers):,}" if len(answers) > MOST_ANSWERS else ""
     right = sum(one.right for one in answers)
-    title = f"Answers{more}; {right:,} of {len(answers):,} right, or within the 90% interval"
+    title = f"Answers{more}; {right:,} of {len(answers):,} right (numbers: in the 90% interval, or in the true bin)"
     numbers = ("step", "answer", "90% interval", "probability", "truth")
     table = titled_table(title, "step", "of", "answer", "90% interval", "probability", "truth", "", right=numbers)
     for one in answers[:MOST_ANSWERS]:
