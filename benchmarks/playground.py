@@ -24,7 +24,7 @@ import uvicorn
 from anyorder.acting.rollout import FIRST_SEED
 from anyorder.build.checkpoints import load_model
 from anyorder.playground.about import about
-from anyorder.playground.scenes import Scenes
+from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import application
 
 ROUNDS, LONG = 25, 63
@@ -50,11 +50,9 @@ def main() -> None:
     torch.set_num_threads(1)
     checkpoint = Path(sys.argv[1])
     model, header = load_model(checkpoint)
-    scenes = Scenes(model, header["env_id"], [])
+    scenes = GridScenes(model, header["env_id"], [])
     server = uvicorn.Server(
-        uvicorn.Config(
-            application(scenes, about(str(checkpoint), header["env_id"], 0, "test", model.view)), port=0, log_level="error"
-        )
+        uvicorn.Config(application(scenes, about(str(checkpoint), "test", scenes)), port=0, log_level="error")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from anyorder.playground.about import about
-from anyorder.playground.scenes import Scenes
+from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
 
 ENV = "BabyAI-GoToRedBall-v0"
@@ -17,12 +17,12 @@ def model(make_model, vocabulary):
 
 @pytest.fixture(scope="session")
 def scenes(model, trajectories):
-    return Scenes(model, ENV, trajectories)
+    return GridScenes(model, ENV, trajectories)
 
 
 @pytest.fixture(scope="session")
-def app(scenes, trajectories):
-    return application(scenes, about("best.safetensors", ENV, len(trajectories), "test", (7, 7)))
+def app(scenes):
+    return application(scenes, about("best.safetensors", "test", scenes))
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
 from anyorder.elements.hindsight import with_hindsight
 from anyorder.elements.spec import Spec
-from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json, space_to_json
+from anyorder.envs.spaces import ACTION, OBSERVATION, leaves, space_from_json, space_to_json
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
@@ -123,13 +123,26 @@ def load_element_checkpoint(path: Path) -> ElementCheckpoint:
     return ElementCheckpoint(model.eval(), observed, acted, saved.header)
 
 
-def is_general(path: Path) -> bool:
-    """True for the checkpoint file of a general model.
+def read_fields_for(saved: ElementCheckpoint, folder: Path, split: str) -> list[FieldTrajectory]:
+    """The trajectories of a split that a checkpoint is asked about.
 
     Raises:
-        AnyOrderError: when the file is damaged.
+        AnyOrderError: when the split is missing or damaged, or holds other observations or actions than the checkpoint knows.
     """
-    return path.is_file() and is_of_fields(checkpoint.load_checkpoint(path).header)
+    found = read_fields(DataConfig(str(folder)), split)
+    shapes = {
+        path: leaf.shape or ()
+        for space, root in ((saved.observation_space, OBSERVATION), (saved.action_space, ACTION))
+        for path, leaf in leaves(space, root).items()
+    }
+    for one in found:
+        recorded = {path: array.shape[1:] for path, array in {**one.observations, **one.actions}.items()}
+        if any(shapes.get(path) != shape for path, shape in recorded.items()):
+            raise AnyOrderError(
+                f"the data must have the observations and actions of the checkpoint, {brief(shapes, 200)}; found"
+                f" {brief(recorded, 200)} in {folder}; name the data set that it was trained on"
+            )
+    return found
 
 
 def is_of_fields(header: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
-from anyorder.build.elements import is_general
+from anyorder.build.elements import holds_fields
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.judging_fields import judge_fields
 from anyorder.data.storage import read_split
@@ -39,7 +39,7 @@ def evaluated(
         from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
 
         return judge_texts(checkpoint, config, folder, data)
-    if is_general(checkpoint):
+    if holds_fields(checkpoint):
         return judge_fields(checkpoint, config, folder, env_id, data)
     return _judge_grids(checkpoint, config, folder, env_id, data)
 

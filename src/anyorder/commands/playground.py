@@ -14,12 +14,12 @@ import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
 from anyorder.build.headers import data_folder
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.options import add_trust_option, parse, parser
-from anyorder.types import Trajectory
 
 
 def playground_parser() -> ArgumentParser:
@@ -61,23 +61,46 @@ def playground_command(arguments: Sequence[str]) -> None:
 
 def _application(chosen: Any) -> Any:
     from anyorder.playground.about import about
-    from anyorder.playground.scenes import Scenes
     from anyorder.playground.server import application
 
+    scenes = (_field_scenes if holds_fields(Path(chosen.checkpoint)) else _grid_scenes)(chosen)
+    return application(scenes, about(chosen.checkpoint, chosen.split, scenes))
+
+
+def _grid_scenes(chosen: Any) -> Any:
+    from anyorder.playground.grid_scenes import GridScenes
+
     model, header = load_model(Path(chosen.checkpoint))
-    env_id = chosen.env or header["env_id"]
-    recorded = _recorded(chosen, header)
-    scenes = Scenes(model, env_id, recorded)
-    return application(scenes, about(chosen.checkpoint, env_id, len(recorded), chosen.split, model.view))
+    folder = _recorded_folder(chosen, header)
+    recorded = [] if folder is None else read_split(folder, chosen.split)
+    return GridScenes(model, chosen.env or header["env_id"], recorded)
 
 
-def _recorded(chosen: Any, header: dict[str, Any]) -> list[Trajectory]:
-    """The trajectories of the split; none if no data set was named and the one of the training is gone."""
+def _field_scenes(chosen: Any) -> Any:
+    from anyorder.playground.field_scenes import FieldScenes
+    from anyorder.playground.field_stage import FieldStage
+
+    saved = load_element_checkpoint(Path(chosen.checkpoint))
+    folder = _recorded_folder(chosen, saved.header)
+    recorded = [] if folder is None else read_fields_for(saved, folder, chosen.split)
+    env_id = chosen.env or saved.header["env_id"]
+    stage = None
+    try:
+        stage = FieldStage(saved.model, env_id, saved.observation_space, saved.action_space)
+    except AnyOrderError as error:
+        if chosen.env or not recorded:
+            raise
+        print(f"only recorded episodes can be shown: {error}")
+    return FieldScenes(saved.model, env_id, recorded, stage)
+
+
+def _recorded_folder(chosen: Any, header: dict[str, Any]) -> Path | None:
+    """The data set; None if none was named and the one of the training is gone."""
     folder = data_folder(header, chosen.data, chosen.checkpoint)
     if chosen.data is None and not folder.exists():
         print(f"{folder} is not there, so only new seeds can be played; give --data for recorded episodes")
-        return []
-    return read_split(folder, chosen.split)
+        return None
+    return folder
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +12,16 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.build.checkpoints import load_model
-from anyorder.build.elements import is_general
-from anyorder.build.headers import data_folder
-from anyorder.commands.field_query import ask_about_fields
-from anyorder.data.storage import read_split
-from anyorder.elements.batch import Batch, EncodedTrajectories
-from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.commands.asked import Asked, Subject, subject_of
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, replacing, write_json
-from anyorder.inference.answers import read_answer
 from anyorder.inference.chain_rule import log_likelihood
 from anyorder.inference.decoding import Decoder
 from anyorder.inference.futures import chain_of, ranked_samples
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, DecoderChoice, decoder_of, query_of
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query, RolesQuery
-from anyorder.models.contract import GridModel
 from anyorder.options import add_trust_option, parse, parser
-from anyorder.pictures.answer_picture import answer_picture
-from anyorder.pictures.answer_tables import answer_tables, samples_table
 from anyorder.seeding import stream
 from anyorder.terminal import console
 
@@ -52,6 +43,13 @@ def query_parser() -> ArgumentParser:
     add("--data", type=str, help="data set folder; default: the one it was trained on")
     add("--split", type=str, default="test", help="train, validation or test")
     add("--episode", type=int, default=0, help="number of the trajectory in the split, from 0")
+    add(
+        "--part",
+        type=int,
+        default=0,
+        help="of a trajectory with more observations than the model of any environment reads at once: which part, from 0;"
+        " steps count from its first observation",
+    )
     add("--decoder", type=str | None, help="; ".join(f"{name}: {text}" for name, text in DECODERS.items()))
     add("--num_passes", type=int, default=8, help="number of passes of the decoder confidence")
     add("--unit_order", type=str, default="time", help="order of the decoder unit: time, reverse or random")
@@ -71,13 +69,11 @@ def query_command(arguments: Sequence[str]) -> None:
     torch.set_num_threads(1)
     chosen = parse(query_parser(), arguments)
     query = _query(chosen)
+    subject = subject_of(Subject(Path(chosen.checkpoint), chosen.data, chosen.split, chosen.episode, chosen.part))
     try:
-        if is_general(Path(chosen.checkpoint)):
-            result = ask_about_fields(chosen, query, _decoder)
-        else:
-            model, header = load_model(Path(chosen.checkpoint))
-            batch = _trajectory(chosen, data_folder(header, chosen.data, chosen.checkpoint), model.vocabulary)
-            result = _ask(chosen, model, batch, query(batch.layout))
+        order = query(subject.batch.layout)
+        subject.model.check_order(subject.batch.layout, order)
+        result = _ask(chosen, subject, order)
     except ValueError as error:
         raise AnyOrderError(f"{chosen.query or chosen.roles}: {error}") from None
     if chosen.output:
@@ -85,36 +81,37 @@ def query_command(arguments: Sequence[str]) -> None:
         print(f"the answer is in {chosen.output}")
 
 
-def _ask(chosen: Any, model: GridModel, batch: Batch[GridLayout], order: Order) -> dict[str, Any]:
+def _ask(chosen: Any, subject: Asked, order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
-    decoder, screen = _decoder(chosen, order), console()
+    decoder, screen, model, batch = _decoder(chosen, order), console(), subject.model, subject.batch
     generator = stream(chosen.seed, "query")
     truth = float(log_likelihood(model, batch, order, chain_of(order)).total) if chosen.likelihood else None
     asked = {
         "query": chosen.query or "roles",
         "split": chosen.split,
         "episode": chosen.episode,
-        "mission": batch.layout.missions[0],
+        **subject.about,
         **({} if truth is None else {"truth_log_likelihood": truth}),
     }
-    screen.print(f"“{asked['mission']}”, elements asked: {int(order.targets.sum())}", highlight=False)
+    screen.print(f"{subject.title}, elements asked: {int(order.targets.sum())}", highlight=False)
     if chosen.num_samples > 1:
-        samples = ranked_samples(model, batch, order, decoder, chosen.num_samples, generator)
-        screen.print(samples_table(samples, truth))
+        read = partial(subject.read, order)
+        samples = ranked_samples(model, batch, order, decoder, chosen.num_samples, generator, read)
+        screen.print(subject.samples_table(samples, truth))
         decoded, answer = samples[0].decoded, samples[0].answer
         asked["samples"] = [
             {"log_likelihood": s.log_likelihood, "num_drawn": s.num_drawn, **s.answer.to_json()} for s in samples
         ]
     else:
         decoded = decoder(model, batch, order, generator)
-        answer = read_answer(model.vocabulary, batch, order, decoded)
+        answer = subject.read(order, decoded)
         if truth is not None:
             screen.print(f"log-likelihood of what happened: {truth:.2f} nats", highlight=False)
-    for table in answer_tables(answer):
+    for table in subject.tables(answer):
         screen.print(table)
     if chosen.picture:
         with replacing(Path(chosen.picture)) as temporary:
-            answer_picture(model.vocabulary, batch, order, decoded.values).save(temporary, format="png")
+            subject.draw(order, decoded, temporary)
         print(f"the picture is in {chosen.picture}")
     return asked | answer.to_json()
 
@@ -164,14 +161,6 @@ def read_roles(path: Path) -> Query:
 def _rows(numbers: Any) -> torch.Tensor:
     """``[1, E]`` from a list of E numbers."""
     return torch.as_tensor(np.atleast_2d(numbers))
-
-
-def _trajectory(chosen: Any, folder: Path, vocabulary: GridVocabulary) -> Batch[GridLayout]:
-    split = read_split(folder, chosen.split)
-    if not 0 <= chosen.episode < len(split):
-        allowed = f"between 0 and {len(split) - 1} in the split {chosen.split}"
-        raise AnyOrderError(f"--episode must lie {allowed}; found {chosen.episode}")
-    return EncodedTrajectories([split[chosen.episode]], vocabulary).batch([0])
 
 
 def _decoder(chosen: Any, order: Order) -> Decoder:

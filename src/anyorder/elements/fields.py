@@ -98,6 +98,7 @@ class FrameColumns:
     Attributes:
         attribute: int64, number of the field of each element.
         cell: int64, number of its cell in the frame.
+        place: int64, number of its cell in its group.
         kind: int64, a `Kind`.
         unit: int64, number of its unit in the step.
         num_cells: cells of a frame.
@@ -105,6 +106,7 @@ class FrameColumns:
 
     attribute: Tensor
     cell: Tensor
+    place: Tensor
     kind: Tensor
     unit: Tensor
     num_cells: int
@@ -123,7 +125,7 @@ def mission_columns(spec: Spec) -> FrameColumns:
 
 
 def _columns(spec: Spec, mission: bool) -> FrameColumns:
-    attribute, cell, kind, unit, first = [], [], [], [], 0
+    attribute, cell, places, kind, unit, first = [], [], [], [], [], 0
     number = {one.name: i for i, one in enumerate(spec.fields)}
     for group in spec.groups:
         if (group[0].kind == "mission") != mission or isinstance(group[0].values, Words):
@@ -132,11 +134,12 @@ def _columns(spec: Spec, mission: bool) -> FrameColumns:
             for one in group:
                 attribute.append(number[one.name])
                 cell.append(first + place)
+                places.append(place)
                 kind.append(int(KIND_OF[one.kind]))
                 unit.append(_UNITS_PER_STEP.get(one.kind, 0))
         first += group[0].num_cells
-    tensors = [torch.tensor(column, dtype=torch.int64) for column in (attribute, cell, kind, unit)]
-    return FrameColumns(tensors[0], tensors[1], tensors[2], tensors[3], first)
+    tensors = [torch.tensor(column, dtype=torch.int64) for column in (attribute, cell, places, kind, unit)]
+    return FrameColumns(tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], first)
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -149,6 +149,11 @@ class FieldEpisode:
             return any(self._said)
         threshold = self.env.spec.reward_threshold if self.env.spec else None
         return None if threshold is None else sum(self.rewards) >= threshold
+
+    @property
+    def records(self) -> Sequence[Mapping[str, np.ndarray]]:
+        """The observations so far, path -> array."""
+        return self._records
 
     @property
     def last_record(self) -> dict[str, np.ndarray]:

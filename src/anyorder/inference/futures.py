@@ -5,22 +5,25 @@ Legend: N samples, E elements.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridLayout
-from anyorder.inference.answers import Answer, read_answer
+from anyorder.elements.layout import LayoutT
 from anyorder.inference.chain_rule import Chain, ChainByRounds, ChainInOnePass, log_likelihood
 from anyorder.inference.decoding import Decoded, Decoder
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
-from anyorder.models.contract import GridModel
+from anyorder.models.contract import Model
+
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True, eq=False)
-class RankedSample:
+class RankedSample(Generic[AnswerT]):
     """One answer as a whole.
 
     Attributes:
@@ -30,7 +33,7 @@ class RankedSample:
         num_drawn: how many of the samples were this one.
     """
 
-    answer: Answer
+    answer: AnswerT
     decoded: Decoded
     log_likelihood: float
     num_drawn: int
@@ -43,28 +46,35 @@ def chain_of(order: Order) -> Chain:
 
 
 def ranked_samples(
-    model: GridModel, batch: Batch[GridLayout], order: Order, decoder: Decoder, num_samples: int, generator: torch.Generator
-) -> list[RankedSample]:
+    model: Model[LayoutT],
+    batch: Batch[LayoutT],
+    order: Order,
+    decoder: Decoder,
+    num_samples: int,
+    generator: torch.Generator,
+    read: Callable[[Decoded], AnswerT],
+) -> list[RankedSample[AnswerT]]:
     """Different answers, the most probable first.
 
     Args:
-        model: a grid model, in evaluation mode.
+        model: in evaluation mode.
         batch, order: of one trajectory.
         decoder: draws the samples, all in one batch.
         num_samples: N.
         generator: on the CPU.
+        read: puts one row of what was decoded into words.
     """
     copies = torch.zeros(num_samples, dtype=torch.int64)
     many, orders = batch.rows(copies), order.rows(copies)
     decoded = decoder(model, many, orders, generator)
     _, which, counts = decoded.values.unique(dim=0, return_inverse=True, return_counts=True)
     first = torch.tensor([int((which == number).nonzero()[0]) for number in range(len(counts))])
-    different = Batch(decoded.values[first], many.layout.rows(first))
-    likelihood = log_likelihood(model, different, orders.rows(first), chain_of(order)).total
+    orders = orders.rows(first)
+    different = Batch(decoded.values[first], many.layout.rows(first).without_details(orders.targets))
+    likelihood = log_likelihood(model, different, orders, chain_of(order)).total
     samples = []
     for number in likelihood.argsort(descending=True).tolist():
         row = first[number : number + 1]
         one = Decoded(decoded.values[row], decoded.probability[row])
-        answer = read_answer(model.vocabulary, batch, order, one)
-        samples.append(RankedSample(answer, one, float(likelihood[number]), int(counts[number])))
+        samples.append(RankedSample(read(one), one, float(likelihood[number]), int(counts[number])))
     return samples

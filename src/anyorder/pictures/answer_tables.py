@@ -40,7 +40,7 @@ def answer_tables(answer: Answer) -> Iterator[Table]:
     """Tables of what was asked: elements, views, and the cells that hold an object, changed or are wrong."""
     alone = answer.elements[0] if len(answer.elements) == 1 else None
     if alone and alone.distribution:
-        yield _distribution(alone, alone.distribution)
+        yield distribution_table(alone.attribute, alone.step, alone.answer, alone.truth, alone.distribution)
     elif answer.elements:
         yield _elements(answer.elements)
     if answer.views:
@@ -48,7 +48,7 @@ def answer_tables(answer: Answer) -> Iterator[Table]:
         yield _cells(answer.views)
 
 
-def samples_table(samples: Sequence[RankedSample], truth: float | None = None) -> Table:
+def samples_table(samples: Sequence[RankedSample[Answer]], truth: float | None = None) -> Table:
     """Samples, the most probable first, beside the log-likelihood of what happened where it is known."""
     beside = "" if truth is None else f" (what happened: {truth:.2f} nats)"
     right = ("rank", "nats", "drawn", "cells right")
@@ -61,13 +61,14 @@ def samples_table(samples: Sequence[RankedSample], truth: float | None = None) -
     return table
 
 
-def _distribution(element: ElementAnswer, distribution: Mapping[str, float]) -> Table:
-    title = f"{element.attribute} at step {element.step}: {element.answer}"
-    table = titled_table(title, element.attribute, "probability", "", "", right=("probability",))
+def distribution_table(what: str, step: int, answer: str, truth: str, distribution: Mapping[str, float]) -> Table:
+    """One element that was asked for, with the probability of every value."""
+    title = f"{what} at step {step}: {answer}"
+    table = titled_table(title, what, "probability", "", "", right=("probability",))
     for value, share in distribution.items():
-        style = "bold" if value == element.answer else None
-        truth = "◀ what happened" if value == element.truth else ""
-        table.add_row(value, f"{share:.1%}", "█" * round(BAR * share), truth, style=style)
+        style = "bold" if value == answer else None
+        happened = "◀ what happened" if value == truth else ""
+        table.add_row(value, f"{share:.1%}", "█" * round(BAR * share), happened, style=style)
     return table
 
 
@@ -76,7 +77,7 @@ def _elements(elements: Sequence[ElementAnswer]) -> Table:
     title = f"Actions, directions and returns: {right} of {len(elements)} right"
     table = titled_table(title, "step", "what", "answer", "probability", "truth", "", right=("step", "probability"))
     for e in elements:
-        table.add_row(str(e.step), e.attribute, e.answer, f"{e.probability:.1%}", e.truth, _mark(e.right))
+        table.add_row(str(e.step), e.attribute, e.answer, f"{e.probability:.1%}", e.truth, mark(e.right))
     return table
 
 
@@ -100,7 +101,7 @@ def _cells(views: Sequence[ViewAnswer]) -> Table:
     table = titled_table(title, "step", "column", "row", "answer", "probability", "truth", "", right=numbers)
     for step, cell in chosen[:MOST_CELLS]:
         place = (str(step), str(cell.column), str(cell.row))
-        table.add_row(*place, cell.answer, f"{cell.probability:.1%}", cell.truth, _mark(cell.right))
+        table.add_row(*place, cell.answer, f"{cell.probability:.1%}", cell.truth, mark(cell.right))
     return table
 
 
@@ -116,5 +117,6 @@ def _drawn(view: np.ndarray, wrong: np.ndarray) -> Text:
     return text
 
 
-def _mark(right: bool) -> Text:
+def mark(right: bool) -> Text:
+    """A sign for right or wrong."""
     return Text("✓", "green") if right else Text("✗", "red")

@@ -61,7 +61,9 @@ def _runs(hidden: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _draw_numbers(axes: Axes, one: FieldSeries, steps: np.ndarray, colors: SeriesColors) -> None:
-    axes.plot(steps, one.truth, "-", color=colors.truth, linewidth=1.2, zorder=2)
+    if one.unseen.any():
+        axes.plot(steps, one.truth, ":", color=colors.truth, linewidth=1.0, zorder=2)
+    axes.plot(steps, np.where(one.unseen, np.nan, one.truth), "-", color=colors.truth, linewidth=1.2, zorder=2)
     at = one.hidden & ~np.isnan(one.answer)
     axes.vlines(steps[at], one.low[at], one.high[at], color=colors.model, linewidth=2.2, alpha=0.45, zorder=3)
     axes.plot(steps[at], one.answer[at], "o", color=colors.model, markersize=3.2, zorder=4)
@@ -69,7 +71,10 @@ def _draw_numbers(axes: Axes, one: FieldSeries, steps: np.ndarray, colors: Serie
 
 
 def _draw_categories(axes: Axes, one: FieldSeries, steps: np.ndarray, colors: SeriesColors) -> None:
-    axes.plot(steps, one.truth, "_", color=colors.truth, markersize=5, markeredgewidth=1.6, zorder=2)
+    for at, strength in ((one.unseen, 0.35), (~one.unseen, 1.0)):
+        axes.plot(
+            steps[at], one.truth[at], "_", color=colors.truth, alpha=strength, markersize=5, markeredgewidth=1.6, zorder=2
+        )
     at = one.hidden & ~np.isnan(one.answer)
     right = at & (one.answer == one.truth)
     wrong = at & ~right

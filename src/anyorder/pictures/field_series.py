@@ -5,8 +5,7 @@ Legend: F frames, P elements of a frame, K targets, V values.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,12 @@ from torch import Tensor
 
 from anyorder.elements.batch import Batch
 from anyorder.elements.fields import FieldLayout, frame_columns
-from anyorder.elements.spec import Bins, Categories, Field
-from anyorder.inference.bin_answers import BinAnswers
-from anyorder.inference.decoding import ask
-from anyorder.masking.order import Order
+from anyorder.elements.spec import Bins, Categories, Field, Spec
+from anyorder.inference.decoding import Decoded, ask
+from anyorder.inference.field_answers import named_place, told_numbers, true_numbers
+from anyorder.masking.order import Order, Role
 from anyorder.models.element.element_transformer import ElementTransformer
 
-BAND = 0.05, 0.95
-"""Levels of the quantiles between which the truth lies with 90%."""
 MOST_SERIES = 8
 
 
@@ -35,6 +32,7 @@ class FieldSeries:
         values: of the field.
         truth: in the field's own unit; of categories, their numbers.
         hidden: bool ``[F]``, True where it was asked for.
+        unseen: bool ``[F]``, True where it was neither shown nor asked for.
         answer: where it was asked for, the model's median; of categories, the most probable one.
         low, high: the model's central 90% interval; NaN for categories.
     """
@@ -43,6 +41,7 @@ class FieldSeries:
     values: Bins | Categories
     truth: np.ndarray
     hidden: np.ndarray
+    unseen: np.ndarray
     answer: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -54,7 +53,6 @@ class FieldSeries:
         return off if isinstance(self.values, Bins) else np.where(np.isnan(off), np.nan, off > 0)
 
 
-@torch.no_grad()
 def field_series(
     model: ElementTransformer, batch: Batch[FieldLayout], order: Order, most: int = MOST_SERIES
 ) -> list[FieldSeries]:
@@ -66,53 +64,50 @@ def field_series(
         order: what is asked in one pass.
         most: how many at most.
     """
+    logits = ask(model, batch, order)
+    values = batch.values.masked_scatter(order.targets, logits.argmax(dim=-1))
+    return answered_series(model.spec, batch, order, Decoded(values, torch.ones(values.shape), logits), most)
+
+
+def answered_series(
+    spec: Spec, batch: Batch[FieldLayout], order: Order, decoded: Decoded, most: int = MOST_SERIES
+) -> list[FieldSeries]:
+    """The same, with what a decoder answered; fields of which something was asked come before others."""
     frames = batch.layout.frame_shape.frames
-    answers = torch.full((*batch.values.shape, 3), torch.nan, dtype=torch.float64)
-    answers[order.targets] = _answers(model, ask(model, batch, order), batch.layout.attribute[order.targets])
-    values, numbers, present = (frames(t)[0] for t in (batch.values, batch.layout.numbers, batch.layout.present))
-    asked, told = frames(order.targets)[0], frames(answers)[0]
+    told = frames(told_numbers(spec, batch.layout, order, decoded)[None])[0]
+    unseen = batch.layout.present & ~order.targets & (order.roles != Role.CONTEXT)
+    values, present, asked = (frames(t)[0] for t in (batch.values, batch.layout.present, order.targets))
+    apart = frames(unseen)[0].numpy()
     found = []
-    for column, field, name in _chosen(model, most):
+    for column, field in _chosen(spec, asked.any(dim=0), most):
         if isinstance(field.values, Bins):
-            truth = numbers[:, column].double() * field.values.deviation + field.values.mean
+            truth = frames(true_numbers(batch.layout, field)[None])[0, :, column]
         else:
             truth = values[:, column].double()
         truth = truth.masked_fill(~present[:, column], torch.nan)
         three = told[:, column].numpy().T
         assert isinstance(field.values, (Bins, Categories))  # words are part of the mission
-        found.append(FieldSeries(name, field.values, truth.numpy(), asked[:, column].numpy(), *three))
+        name = named_place(field.name, int(frame_columns(spec).place[column]), field.num_cells)
+        found.append(FieldSeries(name, field.values, truth.numpy(), asked[:, column].numpy(), apart[:, column], *three))
     return found
 
 
-def _answers(model: ElementTransformer, logits: Tensor, attribute: Tensor) -> Tensor:
-    """float64 ``[K, 3]``: answer and both ends of its band."""
-    found = torch.full((len(logits), 3), torch.nan, dtype=torch.float64)
-    for number in attribute.unique().tolist():
-        chosen, values = attribute == number, model.spec.fields[number].values
-        if isinstance(values, Bins):
-            found[chosen] = BinAnswers.of(logits[chosen], values).quantiles(0.5, *BAND)
-        else:
-            found[chosen, 0] = logits[chosen, : len(values)].argmax(dim=-1).double()
-    return found
+def _chosen(spec: Spec, asked: Tensor, most: int) -> list[tuple[int, Field]]:
+    """Column in a frame and field of each series; returns-to-go, which orders leave out, are none. ``asked``, bool ``[P]``,
+    says which columns come first where there are too many."""
+    columns = [(column, spec.fields[number]) for column, number in enumerate(frame_columns(spec).attribute.tolist())]
+    actions, observed = ([one for one in columns if one[1].kind == kind] for kind in ("action", "observation"))
+    shown = _evenly(actions, asked, max(most - len(observed), most // 3))
+    return [*_evenly(observed, asked, most - len(shown)), *shown]
 
 
-def _chosen(model: ElementTransformer, most: int) -> Iterator[tuple[int, Field, str]]:
-    """Column in a frame, field and name of each series; returns-to-go, which orders leave out, are none."""
-    named, places = [], Counter[int]()
-    for column, number in enumerate(frame_columns(model.spec).attribute.tolist()):
-        field, place = model.spec.fields[number], places[number]
-        places[number] += 1
-        if field.kind in ("observation", "action"):
-            named.append((column, field, field.name if field.num_cells == 1 else f"{field.name}, {place}"))
-    actions = [one for one in named if one[1].kind == "action"]
-    observed = [one for one in named if one[1].kind == "observation"]
-    shown = _evenly(actions, max(most - len(observed), most // 3))
-    yield from _evenly(observed, most - len(shown))
-    yield from shown
+def _evenly(items: Sequence[tuple[int, Field]], asked: Tensor, most: int) -> list[tuple[int, Field]]:
+    """At most so many of them, evenly spread over those that were asked, then over the others."""
+    first = [one for one in items if asked[one[0]]]
+    others = [one for one in items if not asked[one[0]]]
+    kept = _spread(first, min(most, len(first)))
+    return sorted(kept + _spread(others, min(most - len(kept), len(others))), key=lambda one: one[0])
 
 
-def _evenly(items: Sequence[tuple[int, Field, str]], most: int) -> list[tuple[int, Field, str]]:
-    """At most so many of them, evenly spread."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / max(1, most - 1))] for place in range(most)]
+def _spread(items: Sequence[tuple[int, Field]], number: int) -> list[tuple[int, Field]]:
+    return [items[round(place * (len(items) - 1) / max(1, number - 1))] for place in range(number)]

@@ -1,14 +1,13 @@
-"""What the page offers: names of values, queries with their options, decoders."""
+"""What the page offers: queries with their options, decoders, and what the episodes are made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from anyorder.acting.rollout import FIRST_SEED
-from anyorder.elements.grid import WALL
-from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, DOOR_STATES, OBJECTS
 from anyorder.inference.questions import DECODERS, QUERY_OPTIONS, UNIT_ORDERS, options_of
 from anyorder.masking.queries import QUERIES
+from anyorder.playground.scene import Scenes
 from anyorder.playground.wire import HIGHEST_SEED
 
 ASKS = {
@@ -26,21 +25,17 @@ ASKS = {
 OPTION_KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "integers"}
 
 
-def about(checkpoint: str, env_id: str, num_recorded: int, split: str, view: tuple[int, int]) -> dict[str, Any]:
+def about(checkpoint: str, split: str, scenes: Scenes) -> dict[str, Any]:
     """Plain values for the page."""
     return {
         "checkpoint": checkpoint,
-        "env_id": env_id,
-        "num_recorded": num_recorded,
         "split": split,
-        "view": list(view),
         "first_seed": FIRST_SEED,
         "highest_seed": HIGHEST_SEED,
-        "names": {"object": OBJECTS, "color": COLORS, "state": DOOR_STATES, "direction": DIRECTIONS, "action": ACTIONS},
-        "last_background": WALL,
         "queries": [{"name": name, "asks": ASKS.get(name, name), "options": _options(name)} for name in QUERIES],
         "decoders": [{"name": name, "help": text} for name, text in DECODERS.items()],
         "unit_orders": UNIT_ORDERS,
+        **scenes.about(),
     }
 
 

@@ -1,74 +1,69 @@
-"""An episode as the page shows it.
+"""What the server asks of an episode, whatever it is made of.
 
-Legend: F frames, X columns and Y rows of the agent's view.
+Legend: E elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, GridLayout, collate
 from anyorder.elements.layout import Layout
-from anyorder.envs.minigrid import NUM_ACTIONS, View
 from anyorder.errors import AnyOrderError
-from anyorder.masking.order import reconstruct
-from anyorder.pages.world import World
+from anyorder.inference.decoding import Decoded
+from anyorder.masking.order import Order, reconstruct
+from anyorder.playground.wire import Source
 
 
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """An episode, whole or so far.
+class Scene(Protocol):
+    """An episode, whole or so far, and the model that is asked about it."""
 
-    Attributes:
-        env_id, seed: where it was played.
-        views: F of them.
-        actions: F - 1.
-        encoded: the same episode as values.
-        outcome: ``success``, ``failure`` (it ended without a reward), ``truncated`` (the step limit) or ``running``.
-        worlds: F of them, or none where the environment does not reproduce the recording.
-        num_actions: how many actions the environment has; all of MiniGrid's where it is not known.
-    """
+    @property
+    def model(self) -> Any:
+        """In evaluation mode."""
 
-    env_id: str
-    seed: int
-    views: Sequence[View]
-    actions: Sequence[int]
-    encoded: Encoded
-    outcome: str
-    worlds: Sequence[World]
-    num_actions: int = NUM_ACTIONS
+    @property
+    def batch(self) -> Batch[Any]:
+        """Of this episode alone."""
 
-    def batch(self, size: tuple[int, int]) -> Batch[GridLayout]:
-        """A batch of this episode alone; ``size`` is columns and rows of the view."""
-        return Batch(*collate([self.encoded], *size))
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the page; ``roles`` are those of an episode in which nothing is hidden, a digit per element."""
 
-    def to_json(self, size: tuple[int, int]) -> dict[str, Any]:
-        """Plain values; ``roles`` are those of an episode in which nothing is hidden, a digit per element."""
-        layout = self.batch(size).layout
-        roles = reconstruct(layout, torch.zeros_like(layout.present)).roles
-        return {
-            "env_id": self.env_id,
-            "seed": self.seed,
-            "mission": self.encoded.mission,
-            "num_words": layout.grid.num_words,
-            "columns": size[0],
-            "rows": size[1],
-            "frames": [{"cells": view.image.ravel().tolist(), "direction": view.direction} for view in self.views],
-            "actions": list(self.actions),
-            "outcome": self.outcome,
-            "roles": digits(roles),
-            "worlds": [world.frame() for world in self.worlds],
-        }
+    def told(self, order: Order, decoded: Decoded) -> dict[str, Any]:
+        """What a decoder answered, as plain values; ``targets`` has an entry with its number for each target."""
+
+    def next_action(self, roles: str, rebuilds: bool) -> dict[str, Any]:
+        """What the agent would do next, if it did not see what is hidden from it.
+
+        Args:
+            roles: a digit per element; whatever is not CONTEXT is unknown to the agent.
+            rebuilds: True if the agent first rebuilds what is unknown to it, and then acts on that.
+        """
+
+
+class Scenes(Protocol):
+    """Finds or plays the episodes that the page asks for."""
+
+    def about(self) -> dict[str, Any]:
+        """What the page must know about all of them: ``kind``, ``env_id``, ``num_recorded``, and more."""
+
+    def scene(self, source: Source) -> Scene:
+        """The episode of a source. Raises AnyOrderError where there is none, or none can be played."""
+
+    def pictures(self) -> dict[str, Any]:
+        """What the page draws with; may take seconds."""
 
 
 def digits(roles: torch.Tensor) -> str:
     """The roles of one trajectory (``[1, E]``), a digit each."""
     return "".join(map(str, roles[0].tolist()))
+
+
+def all_shown(layout: Layout) -> str:
+    """`digits` of the roles of an episode in which nothing is hidden."""
+    return digits(reconstruct(layout, torch.zeros_like(layout.present)).roles)
 
 
 def from_digits(roles: str, layout: Layout) -> torch.Tensor:
@@ -79,3 +74,20 @@ def from_digits(roles: str, layout: Layout) -> torch.Tensor:
             " load it again"
         )
     return torch.tensor([[int(role) for role in roles]])
+
+
+def check_recorded(number: int, num_recorded: int) -> None:
+    """Raise an AnyOrderError unless there is a recorded episode of this number."""
+    if number < num_recorded:
+        return
+    if not num_recorded:
+        raise AnyOrderError(f"there are no recorded episodes; found number {number}; choose a seed instead")
+    raise AnyOrderError(
+        f"the number of a recorded episode must lie between 0 and {num_recorded - 1}; found {number}; choose another"
+    )
+
+
+def check_part(part: int, num_parts: int) -> None:
+    """Raise an AnyOrderError unless an episode has a part of this number."""
+    if part >= num_parts:
+        raise AnyOrderError(f"the part of this episode must lie between 0 and {num_parts - 1}; found {part}; choose another")

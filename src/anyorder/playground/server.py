@@ -32,10 +32,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from anyorder.errors import AnyOrderError
-from anyorder.pages.atlas import atlas
-from anyorder.playground.agent import action_probabilities
 from anyorder.playground.replies import reply
-from anyorder.playground.scenes import Scenes
+from anyorder.playground.scene import Scenes
 from anyorder.playground.wire import AgentRequest, AnswerRequest, EpisodeRequest, complaint
 
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -58,21 +56,19 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
     """The server.
 
     Args:
-        scenes: with the model that is asked.
+        scenes: the episodes, with the model that is asked.
         about: what the page offers, plain values; see `anyorder.playground.about`.
     """
-    model = scenes.model
-    drawn = ThreadPoolExecutor(1).submit(atlas)  # takes seconds; often done before the page is loaded
+    drawn = ThreadPoolExecutor(1).submit(scenes.pictures)  # often done before the page is loaded
 
     def episode(request: EpisodeRequest) -> dict[str, Any]:
-        return scenes.scene(request.source).to_json(model.view)
+        return scenes.scene(request.source).to_json()
 
     def answer(request: AnswerRequest) -> dict[str, Any]:
-        return reply(model, scenes.scene(request.source), request)
+        return reply(scenes.scene(request.source), request)
 
     def agent(request: AgentRequest) -> dict[str, Any]:
-        scene = scenes.scene(request.source)
-        return {"probabilities": action_probabilities(model, scene, request.roles, request.rebuilds)}
+        return scenes.scene(request.source).next_action(request.roles, request.rebuilds)
 
     return Starlette(
         routes=[

@@ -15,6 +15,11 @@ Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
 Number = Annotated[int, Field(ge=0, le=1_000_000)]
 """A step, or a number of steps; the query checks what the episode allows."""
 Action = Annotated[int, Field(ge=0, lt=NUM_ACTIONS)]
+Entry = Annotated[float, Field(allow_inf_nan=False)]
+FieldAction = Annotated[
+    dict[Annotated[str, Field(max_length=1000)], Annotated[tuple[Entry, ...], Field(max_length=4096, strict=False)]],
+    Field(max_length=1000),
+]
 RoleDigits = Annotated[str, Field(pattern="^[0-3]+$", max_length=1_000_000)]
 """One digit per element, a `anyorder.masking.order.Role` each."""
 
@@ -28,14 +33,16 @@ class Recorded(_Message):
 
     kind: Literal["recorded"]
     number: Annotated[int, Field(ge=0)]
+    part: Number = 0
 
 
 class Played(_Message):
-    """An episode that the agent, or the bot, plays from a seed to its end."""
+    """An episode that the agent, or the environment's expert (``bot``), plays from a seed to its end."""
 
     kind: Literal["played"]
     seed: Seed
     player: Literal["agent", "bot"]
+    part: Number = 0
 
 
 class Live(_Message):
@@ -46,7 +53,17 @@ class Live(_Message):
     actions: Annotated[tuple[Action, ...], Field(max_length=MOST_ACTIONS, strict=False)]
 
 
-Source = Annotated[Recorded | Played | Live, Field(discriminator="kind")]
+class LiveFields(_Message):
+    """The same in any environment, whose actions are arrays: path -> their entries, flat."""
+
+    kind: Literal["live_fields"]
+    seed: Seed
+    actions: Annotated[tuple[FieldAction, ...], Field(max_length=MOST_ACTIONS, strict=False)]
+
+
+AnyLive = Annotated[Live | LiveFields, Field(discriminator="kind")]
+Source = Recorded | Played | Live | LiveFields
+AnySource = Annotated[Source, Field(discriminator="kind")]
 
 
 class QueryOptions(_Message):
@@ -93,13 +110,13 @@ class DecoderOptions(_Message):
 class EpisodeRequest(_Message):
     """Show an episode."""
 
-    source: Source
+    source: AnySource
 
 
 class AnswerRequest(_Message):
     """Ask the model about an episode."""
 
-    source: Source
+    source: AnySource
     asked: Annotated[AskQuery | AskRoles, Field(discriminator="kind")]
     decoder: DecoderOptions = DecoderOptions()
     seed: Seed = 0
@@ -108,7 +125,7 @@ class AnswerRequest(_Message):
 class AgentRequest(_Message):
     """Ask what the agent would do next in an episode that goes on, if it does not see what is hidden in ``roles``."""
 
-    source: Live
+    source: AnyLive
     roles: RoleDigits
     rebuilds: bool = False
 

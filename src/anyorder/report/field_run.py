@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyorder.build.elements import is_general, load_element_checkpoint
+from anyorder.build.elements import holds_fields, load_element_checkpoint
 from anyorder.build.headers import data_folder
 from anyorder.data.manifest import Manifest
 from anyorder.evaluation.evaluate import EvaluationConfig
@@ -80,7 +80,7 @@ def read_any_run(folder: Path) -> AnyRun:
         AnyOrderError: when there is no run, its checkpoint is missing or damaged, or what was written about it is damaged.
     """
     checkpoint = best_checkpoint(Path(folder))
-    if not is_general(checkpoint):
+    if not holds_fields(checkpoint):
         return read_run(folder)
     loaded, report = load_element_checkpoint(checkpoint), Path(folder) / "report"
     metrics, findings, judged_by = {}, None, EvaluationConfig()

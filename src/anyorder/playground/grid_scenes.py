@@ -1,9 +1,10 @@
-"""Finds and plays the episodes that the page asks for."""
+"""Finds and plays the episodes in grids that the page asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -12,21 +13,23 @@ from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.episodes import ExpertSource
 from anyorder.data.manifest import Failure
-from anyorder.elements.grid import encode
+from anyorder.elements.grid import WALL, encode
 from anyorder.envs import minigrid
-from anyorder.envs.minigrid import View
+from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, DOOR_STATES, OBJECTS, View
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
+from anyorder.pages.atlas import atlas
 from anyorder.pages.world import World
-from anyorder.playground.live import LiveEnvironment
-from anyorder.playground.scene import Scene
-from anyorder.playground.wire import Live, Played, Recorded
+from anyorder.playground.grid_live import LiveEnvironment
+from anyorder.playground.grid_scene import GridScene
+from anyorder.playground.scene import check_part, check_recorded
+from anyorder.playground.wire import Live, LiveFields, Played, Recorded, Source
 from anyorder.types import FieldTrajectory, Trajectory
 
 SCENES_REMEMBERED = 32
 
 
-class Scenes:
+class GridScenes:
     """Finds or plays what the page asks for.
 
     Args:
@@ -40,20 +43,36 @@ class Scenes:
         self._whole = lru_cache(SCENES_REMEMBERED)(self._play_or_find)
         self._live = LiveEnvironment(model, env_id)
 
-    def scene(self, source: Recorded | Played | Live) -> Scene:
-        """The episode of a source. Raises AnyOrderError where there is none, or none can be played."""
-        return self._live.scene(source.seed, source.actions) if isinstance(source, Live) else self._whole(source)
+    def about(self) -> dict[str, Any]:
+        """See `anyorder.playground.scene.Scenes`."""
+        return {
+            "kind": "grid",
+            "env_id": self.env_id,
+            "num_recorded": len(self.recorded),
+            "view": list(self.model.view),
+            "names": {"object": OBJECTS, "color": COLORS, "state": DOOR_STATES, "direction": DIRECTIONS, "action": ACTIONS},
+            "last_background": WALL,
+            "players": ["agent", "bot"],
+            "plays": True,
+        }
 
-    def _play_or_find(self, source: Recorded | Played) -> Scene:
+    def pictures(self) -> dict[str, Any]:
+        """MiniGrid's tiles."""
+        return atlas()
+
+    def scene(self, source: Source) -> GridScene:
+        """See `anyorder.playground.scene.Scenes`."""
+        if isinstance(source, LiveFields):
+            raise AnyOrderError("a live episode in a grid must be of the kind live; found live_fields")
+        if isinstance(source, Live):
+            return self._live.scene(source.seed, source.actions)
+        check_part(source.part, 1)
+        return self._whole(source)
+
+    def _play_or_find(self, source: Recorded | Played) -> GridScene:
         if isinstance(source, Played):
             return _whole(self._play(source), self.model)
-        if not source.number < len(self.recorded):
-            if not self.recorded:
-                raise AnyOrderError(f"there are no recorded episodes; found number {source.number}; choose a seed instead")
-            highest = len(self.recorded) - 1
-            raise AnyOrderError(
-                f"the number of a recorded episode must lie between 0 and {highest}; found {source.number}; choose another"
-            )
+        check_recorded(source.number, len(self.recorded))
         return _whole(self.recorded[source.number], self.model)
 
     def _play(self, source: Played) -> Trajectory:
@@ -68,11 +87,12 @@ class Scenes:
         return episode
 
 
-def _whole(trajectory: Trajectory, model: GridModel) -> Scene:
+def _whole(trajectory: Trajectory, model: GridModel) -> GridScene:
     model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
     env = _environment(trajectory.env_id)
     seen = zip(trajectory.observations, trajectory.directions.tolist())
-    return Scene(
+    return GridScene(
+        model=model,
         env_id=trajectory.env_id,
         seed=trajectory.seed,
         views=[View(image, direction, trajectory.mission) for image, direction in seen],

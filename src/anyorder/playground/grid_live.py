@@ -1,4 +1,4 @@
-"""An episode that goes on, one action after the other."""
+"""An episode in a grid that goes on, one action after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anyorder.envs.minigrid import View
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
 from anyorder.pages.world import World
-from anyorder.playground.scene import Scene
+from anyorder.playground.grid_scene import GridScene
 
 
 class LiveEnvironment:
@@ -33,7 +33,7 @@ class LiveEnvironment:
         self._episode: Episode | None = None
         self._worlds: list[World] = []
 
-    def scene(self, seed: int, actions: Sequence[int]) -> Scene:
+    def scene(self, seed: int, actions: Sequence[int]) -> GridScene:
         """The episode that these actions lead to, from this seed.
 
         Raises:
@@ -47,7 +47,8 @@ class LiveEnvironment:
                 self._step(episode, action)
             self._episode = episode
             past = tuple(episode.views), tuple(episode.actions)
-            return Scene(
+            return GridScene(
+                self._model,
                 episode.env_id,
                 seed,
                 *past,
@@ -77,7 +78,7 @@ class LiveEnvironment:
 
 
 def _outcome(episode: Episode) -> str:
-    """See `Scene`."""
+    """See `GridScene`."""
     if episode.terminated:
         return "success" if episode.rewards[-1] > 0 else "failure"
     return "truncated" if episode.truncated else "running"

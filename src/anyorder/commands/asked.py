@@ -1,0 +1,198 @@
+"""What ``anyorder query`` can ask about: a trajectory in a grid, or one of any environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.table import Table
+
+from anyorder.build.checkpoints import load_model
+from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
+from anyorder.build.headers import data_folder
+from anyorder.data.storage import read_split
+from anyorder.elements.batch import Batch, EncodedTrajectories
+from anyorder.elements.fields import FieldLayout, collate_fields, cut_fields, encode_fields
+from anyorder.elements.grid import GridLayout
+from anyorder.errors import AnyOrderError
+from anyorder.inference.answers import Answer, read_answer
+from anyorder.inference.decoding import Decoded
+from anyorder.inference.field_answers import FieldAnswers, read_field_answers
+from anyorder.inference.futures import RankedSample
+from anyorder.masking.order import Order
+from anyorder.models.contract import GridModel
+from anyorder.models.element.element_transformer import ElementTransformer
+from anyorder.pictures.answer_picture import answer_picture
+from anyorder.pictures.answer_tables import answer_tables, samples_table
+from anyorder.pictures.field_answer_tables import field_answer_tables, field_samples_table
+from anyorder.pictures.field_plot import series_figure
+from anyorder.pictures.field_series import answered_series
+
+PICTURE_SERIES, PICTURE_DPI = 12, 130
+
+
+class Asked(Protocol):
+    """One trajectory, the model that is asked about it, and how its answers are shown."""
+
+    @property
+    def model(self) -> Any: ...
+
+    @property
+    def batch(self) -> Batch[Any]:
+        """Of this trajectory alone."""
+
+    @property
+    def title(self) -> str:
+        """A line about the trajectory."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """The same as plain values."""
+
+    def read(self, order: Order, decoded: Decoded) -> Any:
+        """The answer in words, with ``to_json``."""
+
+    def tables(self, answer: Any) -> Iterator[Table]: ...
+
+    def samples_table(self, samples: Sequence[RankedSample[Any]], truth: float | None) -> Table: ...
+
+    def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
+        """Write a PNG file."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a user asks about.
+
+    Attributes:
+        checkpoint: of a model.
+        data: data set folder; None: the one it was trained on.
+        split: of the data set.
+        episode: number of the trajectory in the split.
+        part: of a trajectory that is longer than the model reads, see `anyorder.elements.fields.cut_fields`.
+    """
+
+    checkpoint: Path
+    data: str | None
+    split: str
+    episode: int
+    part: int
+
+    def pick(self, split: Sequence[Any]) -> Any:
+        """The trajectory."""
+        if not 0 <= self.episode < len(split):
+            allowed = f"between 0 and {len(split) - 1} in the split {self.split}"
+            raise AnyOrderError(f"--episode must lie {allowed}; found {self.episode}")
+        return split[self.episode]
+
+    def check_part(self, num_parts: int) -> None:
+        """Raise an AnyOrderError if the trajectory has no such part."""
+        if not 0 <= self.part < num_parts:
+            raise AnyOrderError(f"--part must lie between 0 and {num_parts - 1} in this trajectory; found {self.part}")
+
+
+def subject_of(chosen: Subject) -> Asked:
+    """The trajectory and the model that a user means.
+
+    Raises:
+        AnyOrderError: where there is no such trajectory, or the checkpoint holds no model of trajectories.
+    """
+    return _asked_fields(chosen) if holds_fields(chosen.checkpoint) else _asked_grid(chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class AskedGrid:
+    """A trajectory in a grid."""
+
+    model: GridModel
+    batch: Batch[GridLayout]
+
+    @property
+    def title(self) -> str:
+        return f"“{self.batch.layout.missions[0]}”"
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return {"mission": self.batch.layout.missions[0]}
+
+    def read(self, order: Order, decoded: Decoded) -> Answer:
+        return read_answer(self.model.vocabulary, self.batch, order, decoded)
+
+    def tables(self, answer: Answer) -> Iterator[Table]:
+        return answer_tables(answer)
+
+    def samples_table(self, samples: Sequence[RankedSample[Answer]], truth: float | None) -> Table:
+        return samples_table(samples, truth)
+
+    def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
+        answer_picture(self.model.vocabulary, self.batch, order, decoded.values).save(path, format="png")
+
+
+def _asked_grid(chosen: Subject) -> AskedGrid:
+    model, header = load_model(chosen.checkpoint)
+    chosen.check_part(1)
+    trajectory = chosen.pick(read_split(data_folder(header, chosen.data, str(chosen.checkpoint)), chosen.split))
+    return AskedGrid(model, EncodedTrajectories([trajectory], model.vocabulary).batch([0]))
+
+
+@dataclass(frozen=True, eq=False)
+class AskedFields:
+    """A trajectory of any environment, or a part of it.
+
+    Attributes:
+        model: of its spec.
+        batch: of the part.
+        env_id, seed: of the trajectory.
+        num_actions: of the whole trajectory.
+        part, num_parts: which one.
+        first_step: of the part, in the trajectory.
+    """
+
+    model: ElementTransformer
+    batch: Batch[FieldLayout]
+    env_id: str
+    seed: int
+    num_actions: int
+    part: int
+    num_parts: int
+    first_step: int
+
+    @property
+    def title(self) -> str:
+        mission = f", “{self.batch.layout.missions[0]}”" if self.batch.layout.missions[0] else ""
+        last = self.first_step + self.batch.layout.frame_shape.num_frames - 1
+        part = f", part {self.part} of {self.num_parts} (steps {self.first_step} to {last} of {self.num_actions})"
+        return f"{self.env_id}, seed {self.seed}{mission}{part if self.num_parts > 1 else ''}"
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        where = {"env_id": self.env_id, "seed": self.seed, "mission": self.batch.layout.missions[0]}
+        return {**where, "part": self.part, "num_parts": self.num_parts, "first_step": self.first_step}
+
+    def read(self, order: Order, decoded: Decoded) -> FieldAnswers:
+        return read_field_answers(self.model.spec, self.batch, order, decoded)
+
+    def tables(self, answer: FieldAnswers) -> Iterator[Table]:
+        return field_answer_tables(answer)
+
+    def samples_table(self, samples: Sequence[RankedSample[FieldAnswers]], truth: float | None) -> Table:
+        return field_samples_table(self.model.spec, samples, truth)
+
+    def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
+        series = answered_series(self.model.spec, self.batch, order, decoded, PICTURE_SERIES)
+        series_figure(series).savefig(path, format="png", dpi=PICTURE_DPI)
+
+
+def _asked_fields(chosen: Subject) -> AskedFields:
+    saved = load_element_checkpoint(chosen.checkpoint)
+    folder = data_folder(saved.header, chosen.data, str(chosen.checkpoint))
+    trajectory = chosen.pick(read_fields_for(saved, folder, chosen.split))
+    model = saved.model
+    parts = cut_fields(encode_fields(trajectory, model.spec), model.max_frames)
+    chosen.check_part(len(parts))
+    first = sum(part.num_actions for part in parts[: chosen.part])
+    batch = collate_fields([parts[chosen.part]], model.spec)
+    where = trajectory.env_id, trajectory.seed, len(trajectory), chosen.part, len(parts), first
+    return AskedFields(model, batch, *where)
