@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anyorder.cli import main
-from anyorder.data.field_storage import read_field_split, spaces_to_json, with_spec, write_field_shard
+from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
 from anyorder.data.manifest import Manifest, Split, write_manifest
 from anyorder.envs.recording import FieldEpisode
 from anyorder.evaluation.field_findings import read_field_findings
@@ -161,49 +161,3 @@ def test_scores_remain_where_the_environment_is_not_there(run_folder, tmp_path, 
     assert "no episodes are played: there is no environment" in capsys.readouterr().err
     stored = read_json(tmp_path / "metrics.json")
     assert "forward" in stored and "task_success" not in stored
-
-
-def asked(run_folder, capsys, *others):
-    main(["query", "--checkpoint", str(run_folder / "checkpoints" / "best.pt"), *others])
-    return capsys.readouterr().out
-
-
-def test_answers_have_probabilities_intervals_and_the_truth(run_folder, tmp_path, capsys, data_folder):
-    file, picture = tmp_path / "answer.json", tmp_path / "answer.png"
-    named = ["--output", str(file), "--picture", str(picture)]
-    out = asked(run_folder, capsys, "--query", "infill", "--start", "3", "--stop", "5", "--likelihood", *named)
-    answers, episode = read_json(file)["answers"], read_field_split(data_folder, "test")[0]
-    assert "log-likelihood" in out and picture.stat().st_size > 10_000
-    observed = [one for one in answers if one["field"] == "observation/2"]
-    assert {one["step"] for one in observed} <= {3, 4, 5} and observed
-    for one in observed:
-        assert one["truth"] == pytest.approx(float(episode.observations["observation"][one["step"], 2]), abs=1e-5)
-        assert one["low"] <= one["answer"] <= one["high"]
-        assert one["right"] == (one["low"] <= one["truth"] <= one["high"])
-    for one in answers:
-        if one["field"] == "action":
-            assert one["truth"] == str(episode.actions["action"][one["step"]])
-            assert sum(one["distribution"].values()) == pytest.approx(1)
-            assert one["distribution"][one["answer"]] == max(one["distribution"].values())
-
-
-def test_answers_of_several_passes_have_no_intervals(run_folder, tmp_path, capsys):
-    file = tmp_path / "answer.json"
-    others = ["--query", "hidden_cells", "--rate", "0.5", "--decoder", "unit", "--output", str(file)]
-    asked(run_folder, capsys, *others)
-    answers = read_json(file)["answers"]
-    assert answers and all(one["low"] is None and one["distribution"] is None for one in answers)
-
-
-@pytest.mark.parametrize(
-    ("others", "words"),
-    [
-        (["--query", "next_action", "--step", "99999"], "step must be between 0"),
-        (["--query", "next_action", "--step", "1", "--episode", "77"], "--episode must lie"),
-        (["--query", "hidden_cells", "--rate", "0.5", "--num_samples", "3", "--temperature", "1"], "for grids alone"),
-    ],
-)
-def test_a_question_that_does_not_fit_is_refused(run_folder, capsys, others, words):
-    with pytest.raises(SystemExit):
-        asked(run_folder, capsys, *others)
-    assert words in capsys.readouterr().err
