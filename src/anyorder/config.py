@@ -55,11 +55,18 @@ class DataConfig:
         path: data set folder made by ``anyorder collect``.
         num_demonstrations: how many training trajectories are used, from the first on; null uses all.
         fields: of data that are neither MiniGrid's nor conversations.
+        hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
+            asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
     """
 
     path: str = "data/raw"
     num_demonstrations: int | None = None
     fields: SpecConfig = field(default_factory=SpecConfig)
+    hindsight: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hindsight <= MOST_AT_ONCE:
+            raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
 
 
 @dataclass(frozen=True)
@@ -120,8 +127,11 @@ class ElementModelConfig:
         num_layers: number of layers.
         num_heads: attention heads; twice as many must divide ``width``.
         expansion: hidden width of the feed-forward network, as a multiple of ``width``.
-        max_frames: longest part of a trajectory, in frames. Longer trajectories are cut into parts, and an agent sees no more
-            than this many frames, the last ones.
+        max_frames: longest part of a trajectory, in frames. Longer trajectories are cut into parts, and an agent sees one frame
+            less, the last ones.
+        dropout: share of the features that are left out while training, after each half of a layer.
+        input_noise: deviation of the noise that shown numbers get while training, in standard deviations of their fields. It
+            keeps a model from learning few demonstrations by heart, and shows it what lies beside their ways.
     """
 
     width: int = 128
@@ -129,6 +139,8 @@ class ElementModelConfig:
     num_heads: int = 4
     expansion: float = 2.0
     max_frames: int = 32
+    dropout: float = 0.0
+    input_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name, least in (("width", 2), ("num_layers", 1), ("num_heads", 1), ("max_frames", 2)):
@@ -136,6 +148,10 @@ class ElementModelConfig:
                 raise AnyOrderError(f"element_model.{name} must be at least {least}; found {getattr(self, name)}")
         if not 0 < self.expansion <= 64:
             raise AnyOrderError(f"element_model.expansion must be above 0 and at most 64; found {self.expansion}")
+        if not 0 <= self.dropout < 1:
+            raise AnyOrderError(f"element_model.dropout must be at least 0 and below 1; found {self.dropout}")
+        if not 0 <= self.input_noise <= 10:
+            raise AnyOrderError(f"element_model.input_noise must be at least 0 and at most 10; found {self.input_noise}")
 
 
 @dataclass(frozen=True)

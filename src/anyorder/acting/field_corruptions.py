@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from anyorder.acting.field_rollout import FieldPercept, Perceive
+from anyorder.acting.field_rollout import Perceive, Perceived
 from anyorder.elements.fields import frame_columns
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Field, Spec
@@ -32,7 +32,7 @@ class LostFields:
     spec: Spec
     rate: float
 
-    def __call__(self, record: Mapping[str, np.ndarray], generator: np.random.Generator) -> FieldPercept:
+    def __call__(self, record: Mapping[str, np.ndarray], generator: np.random.Generator) -> Perceived:
         kinds = frame_columns(self.spec).kind
         lost = torch.from_numpy(generator.random(len(kinds)) < self.rate)
         return record, lost & (kinds == Kind.OBSERVATION)
@@ -50,7 +50,7 @@ class SensorNoise:
     spec: Spec
     deviations: float
 
-    def __call__(self, record: Mapping[str, np.ndarray], generator: np.random.Generator) -> FieldPercept:
+    def __call__(self, record: Mapping[str, np.ndarray], generator: np.random.Generator) -> Perceived:
         noisy = dict(record)
         for field in self.spec.of_kind("observation"):
             if isinstance(field.values, Bins) and field.source in noisy:

@@ -104,7 +104,8 @@ class FieldPolicy:
 
     def start(self, mission: str = "") -> FieldHistory:
         """The empty history of a new episode."""
-        return FieldHistory(self.model.spec, mission, self.model.max_frames)
+        # The model learned from parts of so many frames, whose last one has no action.
+        return FieldHistory(self.model.spec, mission, self.model.config.max_frames - 1)
 
     def actions(self, histories: Sequence[FieldHistory]) -> list[Any]:
         """The next action of each episode, as its environment takes it."""

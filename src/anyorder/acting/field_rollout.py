@@ -15,14 +15,15 @@ from anyorder.envs.episode import EpisodeFailed
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import level_of
 from anyorder.envs.recording import FieldEpisode
+from anyorder.envs.worded import worded
 from anyorder.errors import AnyOrderError
 from anyorder.types import FieldTrajectory
 
 SLOTS = 64
 """Episodes that are played at the same time; each has an environment of its own, which the next episode uses again."""
 
-FieldPercept = tuple[Mapping[str, np.ndarray], Tensor | None]
-Perceive = Callable[[Mapping[str, np.ndarray], np.random.Generator], FieldPercept]
+Perceived = tuple[Mapping[str, np.ndarray], Tensor | None]
+Perceive = Callable[[Mapping[str, np.ndarray], np.random.Generator], Perceived]
 """From an observation, path -> array, to what reaches the agent: an observation, and bool ``[P]``, True for elements that it is
 told not to trust (`anyorder.acting.field_policy.FieldHistory.observe`)."""
 
@@ -61,6 +62,8 @@ def roll_out_fields(
     waiting = iter(enumerate(seeds))
     while len(results) < len(seeds):
         running += _started(waiting, slots - len(running), envs, policy, perceive, results)
+        if not running:  # the last ones failed at their reset
+            break
         actions = policy.flat_actions([played.history for played in running])
         for played, action in zip(list(running), actions):
             result = played.step(action, policy)
@@ -97,7 +100,7 @@ class _Running:
     generator: np.random.Generator
 
     def observe(self) -> None:
-        seen: FieldPercept = self.episode.last_record, None
+        seen: Perceived = self.episode.last_record, None
         if self.perceive is not None:
             seen = self.perceive(seen[0], self.generator)
         self.history.observe(*seen)
@@ -124,7 +127,7 @@ class _Environments:
     def take(self, level: str) -> gym.Env:
         if self.idle.get(level):
             return self.idle[level].pop()
-        (env,) = make_environments(level)
+        env = worded(make_environments(level)[0])
         if env.action_space != self.policy.action_space:
             raise AnyOrderError(
                 f"the environment must have the action space of the training data, {self.policy.action_space}; found"

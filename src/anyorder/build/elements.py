@@ -21,6 +21,7 @@ from anyorder.elements.batch import Budget
 from anyorder.elements.fields import EncodedFieldData, FieldLayout
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
+from anyorder.elements.hindsight import with_hindsight
 from anyorder.elements.spec import Spec
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves, space_from_json, space_to_json
 from anyorder.errors import AnyOrderError
@@ -78,7 +79,7 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
     every = DataConfig(config.data.path)
     return Job(
         model=model,
-        train=EncodedFieldData(train, spec, sizes.max_frames),
+        train=EncodedFieldData(with_hindsight(train, config.data.hindsight, config.training.seed), spec, sizes.max_frames),
         validation=validation_split(path, lambda: EncodedFieldData(read_fields(every, "validation"), spec, sizes.max_frames)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_schedule(config.masking, tuple(known)),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
-from anyorder.build.elements import is_of_fields
+from anyorder.build.elements import holds_fields
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.judging_fields import judge_fields
 from anyorder.data.storage import read_split
@@ -16,7 +16,6 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings, GridFindings
 from anyorder.pictures.evaluation import write_pictures
-from anyorder.training.checkpoint import load_checkpoint
 
 
 def evaluated(
@@ -40,7 +39,7 @@ def evaluated(
         from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
 
         return judge_texts(checkpoint, config, folder, data)
-    if checkpoint.is_file() and is_of_fields(load_checkpoint(checkpoint).header):
+    if holds_fields(checkpoint):
         return judge_fields(checkpoint, config, folder, env_id, data)
     return _judge_grids(checkpoint, config, folder, env_id, data)
 

@@ -56,7 +56,7 @@ class EvaluationConfig:
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
             of them a probability. In other environments than grids: occlusion of each value, and sensor_noise in standard
-            deviations; where the kinds are left as they are here, both with these strengths.
+            deviations; where this is left as it is here, both with these strengths, as far as there are numbers.
         robustness_forms: how each corruption is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
             corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out

@@ -16,6 +16,7 @@ from anyorder.acting.field_rollout import Perceive, roll_out_fields
 from anyorder.data.manifest import Failure
 from anyorder.elements.batch import Budget
 from anyorder.elements.fields import EncodedFieldData
+from anyorder.elements.spec import Bins
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig, FailedCollector, advance_bar
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore, played_outcomes
@@ -87,7 +88,8 @@ class FieldEvaluation:
         if "robustness" not in config.metrics:
             return []
         strengths = dict(config.robustness)
-        if strengths == EvaluationConfig().robustness:
+        measured = any(isinstance(one.values, Bins) for one in self.model.spec.of_kind("observation"))
+        if measured and strengths == EvaluationConfig().robustness:
             strengths["sensor_noise"] = strengths["occlusion"]
         arms = robustness_arms(strengths, config.robustness_forms, FIELD_CORRUPTIONS)
         return [arm for arm in arms if arm.form == FIELD_CORRUPTIONS[arm.kind].form]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyorder.build.elements import is_of_fields, load_element_checkpoint
+from anyorder.build.elements import holds_fields, load_element_checkpoint
 from anyorder.build.headers import data_folder
 from anyorder.data.manifest import Manifest
 from anyorder.evaluation.evaluate import EvaluationConfig
@@ -14,7 +14,6 @@ from anyorder.evaluation.field_findings import FieldFindings, read_field_finding
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.report.run import BEST, ReportedRun, best_checkpoint, outcomes_in, read_run, stored_manifest
-from anyorder.training.checkpoint import load_checkpoint
 from anyorder.training.journal import METRICS_FILE, read_metrics
 
 
@@ -60,6 +59,8 @@ class FieldRun:
         if self.findings is None:
             checkpoint = self.folder / BEST.with_suffix(".pt")
             sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
+        elif self.findings.failures and self.findings.task_success is None:
+            sentences.append(f"Its episodes failed: {self.findings.failures[0].reason}.")
         elif self.findings.task_success is None:
             sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
         if not self.has_test:
@@ -79,7 +80,7 @@ def read_any_run(folder: Path) -> AnyRun:
         AnyOrderError: when there is no run, its checkpoint is missing or damaged, or what was written about it is damaged.
     """
     checkpoint = best_checkpoint(Path(folder))
-    if not checkpoint.is_file() or not is_of_fields(load_checkpoint(checkpoint).header):
+    if not holds_fields(checkpoint):
         return read_run(folder)
     loaded, report = load_element_checkpoint(checkpoint), Path(folder) / "report"
     metrics, findings, judged_by = {}, None, EvaluationConfig()

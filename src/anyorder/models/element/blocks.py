@@ -20,10 +20,11 @@ class TransformerLayer(nn.Module):
         width: D.
         num_heads: H; must divide the width.
         expansion: hidden width of the feed-forward network, as a multiple of D.
+        dropout: see `anyorder.config.ElementModelConfig`.
         num_layers: of the whole model: residual branches begin small, so that depth does not change the first outputs.
     """
 
-    def __init__(self, width: int, num_heads: int, expansion: float, num_layers: int) -> None:
+    def __init__(self, width: int, num_heads: int, expansion: float, num_layers: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.num_heads, hidden = num_heads, int(width * expansion)
         self.before_attention, self.before_mixing = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -31,6 +32,7 @@ class TransformerLayer(nn.Module):
         self.attended = nn.Linear(width, width, bias=False)
         self.gate_and_up = nn.Linear(width, 2 * hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
+        self.dropout = nn.Dropout(dropout)
         for last in (self.attended, self.down):
             nn.init.normal_(last.weight, std=0.02 / (2 * num_layers) ** 0.5)
 
@@ -46,12 +48,12 @@ class TransformerLayer(nn.Module):
             sees: bool ``[B, 1, N, N]``, True where the row may look at the column.
             turns: of `rotations`.
         """
-        return tokens + self.attended(self._attention(self.before_attention(tokens), sees, turns))
+        return tokens + self.dropout(self.attended(self._attention(self.before_attention(tokens), sees, turns)))
 
     def mix(self, tokens: Tensor) -> Tensor:
         """``[..., D]``: the second half, which looks at each token alone."""
         gate, up = self.gate_and_up(self.before_mixing(tokens)).chunk(2, dim=-1)
-        return tokens + self.down(functional.silu(gate) * up)
+        return tokens + self.dropout(self.down(functional.silu(gate) * up))
 
     def _attention(self, tokens: Tensor, sees: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
         parts = self.queries_keys_values(tokens).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)

@@ -26,11 +26,12 @@ class CellInputs(nn.Module):
     Args:
         spec: the fields.
         width: D.
+        noise: see `anyorder.config.ElementModelConfig.input_noise`.
     """
 
-    def __init__(self, spec: Spec, width: int) -> None:
+    def __init__(self, spec: Spec, width: int, noise: float = 0.0) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(GroupInputs(group, width) for group in spec.groups)
+        self.groups = nn.ModuleList(GroupInputs(group, width, noise) for group in spec.groups)
         self.places = nn.Embedding(num_places(spec), width)
         nn.init.normal_(self.places.weight, std=0.5)
 
@@ -62,6 +63,7 @@ class GroupInputs(nn.Module):
     Args:
         fields: of the group.
         width: D.
+        noise: deviation of the noise that numbers get while training.
     """
 
     bounds: Tensor
@@ -70,9 +72,9 @@ class GroupInputs(nn.Module):
 
     fields: Sequence[Field]
 
-    def __init__(self, fields: Sequence[Field], width: int) -> None:
+    def __init__(self, fields: Sequence[Field], width: int, noise: float = 0.0) -> None:
         super().__init__()
-        self.fields = fields
+        self.fields, self.noise = fields, noise
         self.real = [i for i, field in enumerate(fields) if isinstance(field.values, Bins)]
         self.other = [i for i in range(len(fields)) if i not in self.real]
         if self.real:
@@ -106,6 +108,8 @@ class GroupInputs(nn.Module):
         low, high, width = self.bounds
         middle = (low + (values + 0.5) * width).where((values > 0) & (values < self.last), torch.where(values > 0, high, low))
         known = torch.where(numbers.isnan(), middle, numbers)
+        if self.training and self.noise:
+            known = known + self.noise * torch.randn_like(known)
         turns = known[..., None] * (math.pi / 3 * 2.0 ** torch.arange(HARMONICS, device=known.device))
         waves = torch.cat([known[..., None], turns.sin(), turns.cos()], dim=-1).masked_fill(~shown[..., None], 0.0)
         return torch.cat([waves, hidden[..., None].to(waves.dtype)], dim=-1).flatten(-2)
