@@ -1,9 +1,14 @@
-"""A playground of a tiny untrained model: its answers are nonsense, but exactly the model's."""
+"""Playgrounds of tiny models that have learned next to nothing, of grids and of CartPole: their answers are nonsense, but
+exactly the model's."""
 
 import pytest
+from cartpole import cartpole_data, cartpole_run
 from starlette.testclient import TestClient
 
+from anyorder.build.elements import load_element_checkpoint, read_fields_for
 from anyorder.playground.about import about
+from anyorder.playground.field_scenes import FieldScenes
+from anyorder.playground.field_stage import FieldStage
 from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
 
@@ -53,3 +58,43 @@ def refusal(client):
         return response.json()["error"]
 
     return post
+
+
+@pytest.fixture(scope="session")
+def cartpole_folder(tmp_path_factory):
+    return cartpole_data(tmp_path_factory.mktemp("shown"))
+
+
+@pytest.fixture(scope="session")
+def saved(cartpole_folder, tmp_path_factory):
+    run = cartpole_run(cartpole_folder, tmp_path_factory.mktemp("runs") / "shown", num_updates=5)
+    return load_element_checkpoint(run / "checkpoints" / "best.pt")
+
+
+@pytest.fixture(scope="session")
+def recorded(saved, cartpole_folder):
+    return read_fields_for(saved, cartpole_folder, "test")
+
+
+@pytest.fixture(scope="session")
+def field_scenes(saved, recorded):
+    stage = FieldStage(saved.model, "CartPole-v1", saved.observation_space, saved.action_space)
+    return FieldScenes(saved.model, "CartPole-v1", recorded, stage)
+
+
+@pytest.fixture(scope="session")
+def field_app(field_scenes):
+    return application(field_scenes, about("best.safetensors", "test", field_scenes))
+
+
+@pytest.fixture(scope="session")
+def field_post(field_app):
+    """``field_post("episode", source=...)``: status and content of the answer."""
+    with TestClient(field_app, base_url=f"http://{HOST}") as client:
+
+        def post(what, **body):
+            response = client.post(f"/api/{what}", json=body)
+            return response.status_code, response.json()
+
+        post.client = client
+        yield post

@@ -1,5 +1,6 @@
 """The page in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
+import contextlib
 import statistics
 import threading
 import time
@@ -11,8 +12,9 @@ pytestmark = pytest.mark.browser
 CLICKS, MILLISECONDS = 15, 300
 
 
-@pytest.fixture(scope="module")
-def address(app):
+@contextlib.contextmanager
+def serving(app):
+    """The address at which an application is served."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -22,6 +24,12 @@ def address(app):
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def address(app):
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture

@@ -143,9 +143,9 @@ def _state(episode: FieldEpisode) -> str:
 
 def named_outcome(success: bool | None, truncated: bool) -> str:
     """The name of an end, see `anyorder.playground.field_scene.Outcome`."""
-    if success:
-        return "success"
-    return "truncated" if truncated else "ended" if success is None else "failure"
+    if success is None:
+        return "stopped" if truncated else "ended"
+    return "success" if success else "truncated" if truncated else "failure"
 
 
 def _check_leaves(name: str, found: spaces.Space[Any], wanted: spaces.Space[Any], root: str) -> None:
