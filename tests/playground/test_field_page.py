@@ -1,7 +1,7 @@
 """The page of any environment in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
 import pytest
-from test_page import answered, classes, opened, serving, until
+from page_acts import answered, classes, opened, serving, until
 
 pytestmark = pytest.mark.browser
 
