@@ -25,7 +25,7 @@ from anyorder.envs.worded import worded
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
-from anyorder.playground.field_scene import FieldScene, Outcome
+from anyorder.playground.field_scene import EpisodeEnd, FieldScene
 from anyorder.types import FieldTrajectory, Trajectory
 
 EXPERT = "expert"
@@ -105,7 +105,7 @@ class FieldStage:
             episode.env_id,
             episode.seed,
             replace(encoded, num_actions=encoded.num_actions - 1),
-            Outcome(_state(episode), len(episode.actions), sum(episode.rewards)),
+            EpisodeEnd(_state(episode), len(episode.actions), sum(episode.rewards)),
             first_step=len(episode.actions) + 1 - len(history),
             history=history,
             policy=self.policy,
@@ -137,14 +137,14 @@ def _is_past(done: Sequence[Mapping[str, np.ndarray]], given: Sequence[Mapping[s
 
 
 def _state(episode: FieldEpisode) -> str:
-    """See `Outcome`."""
+    """See `EpisodeEnd`."""
     if not episode.over:
         return "running"
     return named_outcome(episode.success, episode.truncated)
 
 
 def named_outcome(success: bool | None, truncated: bool) -> str:
-    """The name of an end, see `anyorder.playground.field_scene.Outcome`."""
+    """The name of an end, see `anyorder.playground.field_scene.EpisodeEnd`."""
     if success is None:
         return "stopped" if truncated else "ended"
     return "success" if success else "truncated" if truncated else "failure"
