@@ -131,7 +131,8 @@ def of_fields(home):
         f" --output_dir {home / 'data'}"
     )
     sizes = "--element_model.width 16 --element_model.num_layers 1 --element_model.num_heads 2 --element_model.max_frames 8"
-    run_whole(f"train --data.path {home / 'data'} --output_dir {home / 'run'} {sizes} --training.num_updates 5")
+    training = "--training.num_updates 5 --training.num_processes 1"
+    run_whole(f"train --data.path {home / 'data'} --output_dir {home / 'run'} {sizes} {training}")
     return home / "run"
 
 

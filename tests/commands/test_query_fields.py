@@ -1,8 +1,11 @@
 """Asking a checkpoint of any environment from the command line."""
 
 import json
+import re
+import shlex
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,6 +231,18 @@ def test_the_picture_shows_what_was_answered(answer, tmp_path):
             sizes.append((picture.format, picture.size))
     assert sizes[0] == sizes[1] and sizes[0][0] == "PNG" and min(sizes[0][1]) > 400
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes(), "several passes have no band"
+
+
+def test_the_commands_of_the_page_run(checkpoint, tmp_path, monkeypatch, capsys):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "cartpole").symlink_to(checkpoint.parents[1])
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "queries.md").read_text()
+    commands = re.findall(r"^anyorder (query .*outputs/cartpole.*)$", text, re.MULTILINE)
+    for line in commands:
+        main(shlex.split(line))
+    assert len(commands) >= 3 and capsys.readouterr().out.count("elements asked:") == len(commands)
+    assert (tmp_path / "fields.png").exists()
 
 
 def test_what_cannot_be_asked_is_said(complaint, tmp_path, data_folder):

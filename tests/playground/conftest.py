@@ -1,16 +1,22 @@
 """Playgrounds of tiny models that have learned next to nothing, of grids and of CartPole: their answers are nonsense, but
 exactly the model's."""
 
+import numpy as np
 import pytest
 from cartpole import cartpole_data, cartpole_run
+from gymnasium import spaces
 from starlette.testclient import TestClient
 
 from anyorder.build.elements import load_element_checkpoint, read_fields_for
+from anyorder.config import ElementModelConfig
+from anyorder.elements.fitting import fit_spec
+from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.playground.about import about
 from anyorder.playground.field_scenes import FieldScenes
 from anyorder.playground.field_stage import FieldStage
 from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
+from anyorder.types import FieldTrajectory
 
 ENV = "BabyAI-GoToRedBall-v0"
 
@@ -98,3 +104,28 @@ def field_post(field_app):
 
         post.client = client
         yield post
+
+
+@pytest.fixture(scope="session")
+def arm_scenes():
+    """Recorded episodes of an arm with 30 joints, one of them unknown at times, a goal and a lamp; actions are two numbers."""
+    rng = np.random.default_rng(0)
+    space = spaces.Dict(arm=spaces.Box(-9, 9, (30,)), goal=spaces.Box(-1, 1, (1,)), lamp=spaces.Discrete(4))
+
+    def episode(seed):
+        seen = {"arm": rng.normal(size=(8, 30)), "goal": np.full((8, 1), rng.random()), "lamp": rng.integers(0, 4, 8)}
+        absent = np.zeros((8, 30), bool)
+        absent[2, 0] = True
+        ends = np.arange(7) == 6
+        acted = {"action": rng.normal(size=(7, 2))}
+        return FieldTrajectory("Arm-v0", seed, seen, acted, rng.random(7), ends, ~ends & False, absent={"arm": absent})
+
+    episodes = [episode(seed) for seed in range(20)]
+    spec = fit_spec(space, spaces.Box(-1, 1, (2,)), episodes)
+    model = ElementTransformer(ElementModelConfig(width=16, num_layers=1, num_heads=2), spec).eval()
+    return FieldScenes(model, "Arm-v0", episodes, None)
+
+
+@pytest.fixture(scope="session")
+def arm_app(arm_scenes):
+    return application(arm_scenes, about("best.safetensors", "test", arm_scenes))

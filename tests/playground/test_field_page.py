@@ -1,7 +1,7 @@
 """The page of any environment in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
 import pytest
-from test_page import answered, classes, opened, serving, until
+from page_acts import answered, classes, opened, serving, until
 
 pytestmark = pytest.mark.browser
 
@@ -171,6 +171,22 @@ def test_a_seed_is_played_by_the_agent(playground):
     opened(page, "played")
     assert page.locator("#player option").all_inner_texts() == ["the agent"], "no expert of CartPole is known"
     press(page, 0, 2)
+
+
+def test_many_fields_are_shown_on_demand(open_page, arm_app):
+    with serving(arm_app) as address:
+        page = open_page(address)
+        page.wait_for_selector("body[data-ready]")
+        assert page.locator("#tab-played").is_disabled() and page.locator("#tab-live").is_disabled()
+        assert page.locator(".lane[role=row]").count() == 24 and page.locator(".lane.action").count() == 2
+        assert page.inner_text("#facts").startswith("goal 0.") and page.inner_text("#num-rows") == "24 of 33 are shown"
+        assert classes(value(page, 0, 2)) >= {"none"} and "not there" in value(page, 0, 2).get_attribute("aria-label")
+        press(page, 1, 3)
+        page.click("#more-rows")
+        assert page.locator(".lane[role=row]").count() == 33 and page.locator("#more").is_hidden()
+        assert page.locator("#chart rect.band").count() == 1, "the answer is still shown"
+        page.click("#mission")
+        assert page.inner_text("#mission") == "mission removed"
 
 
 def test_every_control_has_a_name(playground):

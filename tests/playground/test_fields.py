@@ -15,7 +15,7 @@ from anyorder.masking.order import Role, reconstruct
 from anyorder.masking.queries import QUERIES, FutureQuery
 from anyorder.playground.field_scenes import FieldScenes
 from anyorder.playground.field_stage import FieldStage
-from anyorder.playground.wire import Played
+from anyorder.playground.wire import Played, Recorded
 
 SEED = 30_000_004
 SOURCE = {"kind": "recorded", "number": 1}
@@ -218,6 +218,21 @@ def test_without_the_environment_recorded_episodes_remain(saved, recorded):
 def test_an_environment_of_other_spaces_is_refused(saved):
     with pytest.raises(AnyOrderError, match="must have the observations of the training data"):
         FieldStage(saved.model, "MountainCar-v0", saved.observation_space, saved.action_space)
+
+
+def test_what_was_not_recorded_is_neither_shown_nor_asked(arm_scenes):
+    scene = arm_scenes.scene(Recorded(kind="recorded", number=3))
+    told, names = scene.to_json(), [column["name"] for column in arm_scenes.about()["columns"]]
+    first, episode = names.index("arm/0"), arm_scenes.recorded[3]
+    assert told["values"][first][2] is None and told["values"][first][1] == pytest.approx(
+        episode.observations["arm"][1, 0], rel=1e-4
+    )
+    assert told["roles"][told["num_head"] + 2 * len(names) + first] == "0"
+    assert told["values"][names.index("lamp")] == episode.observations["lamp"].tolist()
+    (goal,) = told["facts"]
+    assert goal["name"] == "goal" and float(goal["value"]) == pytest.approx(episode.observations["goal"][0, 0], rel=1e-3)
+    with pytest.raises(AnyOrderError, match="only an episode that goes on"):
+        scene.next_action(told["roles"], False)
 
 
 def test_the_page_knows_every_field(field_post, saved):

@@ -31,7 +31,7 @@ MOST_DETAILED = 600
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EpisodeEnd:
     """What is known of an episode's end.
 
     Attributes:
@@ -65,7 +65,7 @@ class FieldScene:
     env_id: str
     seed: int
     encoded: EncodedFields
-    outcome: Outcome
+    outcome: EpisodeEnd
     first_step: int = 0
     part: int = 0
     num_parts: int = 1
