@@ -1,11 +1,22 @@
-"""A playground of a tiny untrained model: its answers are nonsense, but exactly the model's."""
+"""Playgrounds of tiny models that have learned next to nothing, of grids and of CartPole: their answers are nonsense, but
+exactly the model's."""
 
+import numpy as np
 import pytest
+from cartpole import cartpole_data, cartpole_run
+from gymnasium import spaces
 from starlette.testclient import TestClient
 
+from anyorder.build.elements import load_element_checkpoint, read_fields_for
+from anyorder.config import ElementModelConfig
+from anyorder.elements.fitting import fit_spec
+from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.playground.about import about
+from anyorder.playground.field_scenes import FieldScenes
+from anyorder.playground.field_stage import FieldStage
 from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
+from anyorder.types import FieldTrajectory
 
 ENV = "BabyAI-GoToRedBall-v0"
 
@@ -53,3 +64,68 @@ def refusal(client):
         return response.json()["error"]
 
     return post
+
+
+@pytest.fixture(scope="session")
+def cartpole_folder(tmp_path_factory):
+    return cartpole_data(tmp_path_factory.mktemp("shown"))
+
+
+@pytest.fixture(scope="session")
+def saved(cartpole_folder, tmp_path_factory):
+    run = cartpole_run(cartpole_folder, tmp_path_factory.mktemp("runs") / "shown", num_updates=5)
+    return load_element_checkpoint(run / "checkpoints" / "best.pt")
+
+
+@pytest.fixture(scope="session")
+def recorded(saved, cartpole_folder):
+    return read_fields_for(saved, cartpole_folder, "test")
+
+
+@pytest.fixture(scope="session")
+def field_scenes(saved, recorded):
+    stage = FieldStage(saved.model, "CartPole-v1", saved.observation_space, saved.action_space)
+    return FieldScenes(saved.model, "CartPole-v1", recorded, stage)
+
+
+@pytest.fixture(scope="session")
+def field_app(field_scenes):
+    return application(field_scenes, about("best.safetensors", "test", field_scenes))
+
+
+@pytest.fixture(scope="session")
+def field_post(field_app):
+    """``field_post("episode", source=...)``: status and content of the answer."""
+    with TestClient(field_app, base_url=f"http://{HOST}") as client:
+
+        def post(what, **body):
+            response = client.post(f"/api/{what}", json=body)
+            return response.status_code, response.json()
+
+        post.client = client
+        yield post
+
+
+@pytest.fixture(scope="session")
+def arm_scenes():
+    """Recorded episodes of an arm with 30 joints, one of them unknown at times, a goal and a lamp; actions are two numbers."""
+    rng = np.random.default_rng(0)
+    space = spaces.Dict(arm=spaces.Box(-9, 9, (30,)), goal=spaces.Box(-1, 1, (1,)), lamp=spaces.Discrete(4))
+
+    def episode(seed):
+        seen = {"arm": rng.normal(size=(8, 30)), "goal": np.full((8, 1), rng.random()), "lamp": rng.integers(0, 4, 8)}
+        absent = np.zeros((8, 30), bool)
+        absent[2, 0] = True
+        ends = np.arange(7) == 6
+        acted = {"action": rng.normal(size=(7, 2))}
+        return FieldTrajectory("Arm-v0", seed, seen, acted, rng.random(7), ends, ~ends & False, absent={"arm": absent})
+
+    episodes = [episode(seed) for seed in range(20)]
+    spec = fit_spec(space, spaces.Box(-1, 1, (2,)), episodes)
+    model = ElementTransformer(ElementModelConfig(width=16, num_layers=1, num_heads=2), spec).eval()
+    return FieldScenes(model, "Arm-v0", episodes, None)
+
+
+@pytest.fixture(scope="session")
+def arm_app(arm_scenes):
+    return application(arm_scenes, about("best.safetensors", "test", arm_scenes))

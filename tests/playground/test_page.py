@@ -1,11 +1,9 @@
 """The page in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
 import statistics
-import threading
-import time
 
 import pytest
-import uvicorn
+from page_acts import answered, classes, opened, serving, until
 
 pytestmark = pytest.mark.browser
 CLICKS, MILLISECONDS = 15, 300
@@ -13,15 +11,8 @@ CLICKS, MILLISECONDS = 15, 300
 
 @pytest.fixture(scope="module")
 def address(app):
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        thread.join(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(10)
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture
@@ -36,32 +27,6 @@ def playground(open_page, address):
 
 def cell(page, x, y, where="shown"):
     return page.locator(f'#{where} [data-x="{x}"][data-y="{y}"]')
-
-
-def until(page, expression):
-    """Wait until a JavaScript expression is true. (Playwright's own waiting needs eval, which the page forbids.)"""
-    deadline = time.monotonic() + 20
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, f"never true: {expression}"
-        page.wait_for_timeout(20)
-
-
-def answered(page, act):
-    """Do something, and wait until the model has answered it."""
-    before = int(page.evaluate("document.body.dataset.answers || 0"))
-    act()
-    until(page, f"Number(document.body.dataset.answers || 0) > {before}")
-
-
-def opened(page, tab):
-    """Choose where the episode comes from, and wait for it."""
-    before = int(page.evaluate("document.body.dataset.loads"))
-    page.click(f"#tab-{tab}")
-    until(page, f"Number(document.body.dataset.loads) > {before}")
-
-
-def classes(locator):
-    return set(locator.get_attribute("class").split())
 
 
 def test_the_page_opens_on_a_recorded_episode(playground, trajectories):

@@ -3,14 +3,11 @@
 import json
 import re
 
-import gymnasium as gym
 import numpy as np
 import pytest
+from cartpole import cartpole_data, cartpole_run
 
 from anyorder.cli import main
-from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
-from anyorder.data.manifest import Manifest, Split, write_manifest
-from anyorder.envs.recording import FieldEpisode
 from anyorder.evaluation.field_findings import read_field_findings
 from anyorder.files import read_json
 from anyorder.training.journal import read_metrics
@@ -18,43 +15,16 @@ from anyorder.training.journal import read_metrics
 EPISODES = 6
 
 
-def played(env, seed):
-    """A pole held up, badly: the action that its fall asks for, or one at random."""
-    rng = np.random.default_rng(seed)
-    episode = FieldEpisode(env, "CartPole-v1", seed)
-    while not episode.over:
-        _, _, angle, speed = episode.last_record["observation"]
-        episode.step(int(angle + 0.3 * speed > 0) if rng.random() < 0.7 else int(rng.integers(2)))
-    return episode.trajectory()
-
-
 @pytest.fixture(scope="module")
 def data_folder(tmp_path_factory):
-    folder, env = tmp_path_factory.mktemp("cartpole"), gym.make("CartPole-v1")
-    splits = {}
-    for name, first, number in (("train", 0, 12), ("validation", 10_000_000, 3), ("test", 20_000_000, 5)):
-        shard = write_field_shard(
-            folder / f"{name}-{first:08d}.parquet",
-            range(first, first + number),
-            [played(env, seed) for seed in range(first, first + number)],
-        )
-        splits[name] = Split(first, first + number - 1, (shard,))
-    spaces = spaces_to_json(env.observation_space, env.action_space)
-    write_manifest(folder, Manifest("CartPole-v1", {"policy": "test"}, splits, content="fields", spaces=spaces))
-    with_spec(folder)
-    return folder
+    return cartpole_data(tmp_path_factory.mktemp("cartpole"))
 
 
 @pytest.fixture(scope="module")
 def run_folder(data_folder, tmp_path_factory):
     """A tiny model, trained for a moment and judged."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    sizes = ("width", "16", "num_layers", "1", "num_heads", "2", "max_frames", "16")
-    settings = [f"--element_model.{name}={value}" for name, value in zip(sizes[::2], sizes[1::2])]
-    training = {"num_updates": 20, "frames_per_batch": 128, "num_processes": 1, "learning_rate": 0.003}
-    settings += [f"--training.{name}={value}" for name, value in training.items()]
-    mixture = "{cell: 0.5, next_action: 0.2, next_step: 0.3}"
-    main(["train", "--data.path", str(data_folder), "--output_dir", str(folder), "--masking.mixture", mixture, *settings])
+    cartpole_run(data_folder, folder)
     judged(folder, "--reference_returns", "[20, 500]")
     return folder
 

@@ -33,7 +33,7 @@ from anyorder.pictures.field_series import answered_series
 PICTURE_SERIES, PICTURE_DPI = 12, 130
 
 
-class Asked(Protocol):
+class AskedTrajectory(Protocol):
     """One trajectory, the model that is asked about it, and how its answers are shown."""
 
     @property
@@ -93,7 +93,7 @@ class Subject:
             raise AnyOrderError(f"--part must lie between 0 and {num_parts - 1} in this trajectory; found {self.part}")
 
 
-def subject_of(chosen: Subject) -> Asked:
+def subject_of(chosen: Subject) -> AskedTrajectory:
     """The trajectory and the model that a user means.
 
     Raises:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.commands.asked import Asked, Subject, subject_of
+from anyorder.commands.asked import AskedTrajectory, Subject, subject_of
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, replacing, write_json
 from anyorder.inference.chain_rule import log_likelihood
@@ -81,7 +81,7 @@ def query_command(arguments: Sequence[str]) -> None:
         print(f"the answer is in {chosen.output}")
 
 
-def _ask(chosen: Any, subject: Asked, order: Order) -> dict[str, Any]:
+def _ask(chosen: Any, subject: AskedTrajectory, order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
     decoder, screen, model, batch = _decoder(chosen, order), console(), subject.model, subject.batch
     generator = stream(chosen.seed, "query")

@@ -17,7 +17,7 @@ constant within each episode (a goal, a task) becomes part of the mission.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,7 +92,7 @@ def fit_spec(
     columns, dropped = _without_repetition(columns, trajectories, set(config.keep or ()))
     fields = [_field(column, trajectories, config) for column in columns]
     fields += [*_mission_words(trajectories), *_returns(trajectories, config)]
-    fields = _configured(fields, config)
+    fields = _configured(fields, config, dropped)
     kept = [one for one in fields if not {one.name, one.group} & set(config.leave_out or ())]
     left_out |= dropped | {one.name: "as asked for" for one in fields if one not in kept}
     kept = _grouped(kept, config)
@@ -285,9 +285,9 @@ def _returns(trajectories: Sequence[FieldTrajectory], config: SpecConfig) -> Ite
         yield Field("return", "return", "return", 1, bins_of(read, config.observation_bins), "return")
 
 
-def _configured(fields: Sequence[Field], config: SpecConfig) -> list[Field]:
+def _configured(fields: Sequence[Field], config: SpecConfig, dropped: Collection[str]) -> list[Field]:
     """The fields with the names of fields and categories that the configuration gives them."""
-    known = {one.name for one in fields}
+    known = {*dropped, *(one.name for one in fields)}
     for setting, named in (("names", config.names), ("categories", config.categories)):
         if unknown := sorted(set(named or ()) - known):
             raise AnyOrderError(f"data.fields.{setting} must name fields ({', '.join(sorted(known))}); found {unknown[0]!r}")

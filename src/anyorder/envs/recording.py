@@ -58,7 +58,8 @@ def _of_leaf(path: str, leaf: spaces.Space[Any], value: Any) -> np.ndarray:
     if array.shape != leaf.shape or array.dtype.kind not in "biuf":
         found = f"{array.dtype} {list(array.shape)}"
         raise NotOfSpace(f"{path} must have numbers in the shape {list(leaf.shape or ())}; found {found}")
-    cast = array.astype(leaf.dtype)  # a copy, since environments use their arrays again
+    with np.errstate(invalid="ignore"):  # what does not fit is refused below
+        cast = array.astype(leaf.dtype)  # a copy, since environments use their arrays again
     if cast.dtype.kind != "f" and not np.array_equal(cast, array):
         raise NotOfSpace(f"{path} must have numbers of {cast.dtype}; found {brief(value)}")
     if not isinstance(leaf, spaces.Box) and not leaf.contains(cast):

@@ -13,7 +13,7 @@ from anyorder.evaluation.robustness import FORMS
 from anyorder.evaluation.statistics import Measured
 from anyorder.terminal import titled_table
 
-Asked = Iterator[tuple[str, str, FieldScore]]
+AskedRows = Iterator[tuple[str, str, FieldScore]]
 CHANGED = ", changed"
 """After a name: only values that are not those of the step before."""
 MOST_ROWS = 16
@@ -63,7 +63,7 @@ def _categories(table: Table, modes: Mapping[str, FieldScores]) -> Iterator[tupl
     yield from ((mode, name, one.categories) for mode, name, one in _asked(table, modes) if one.categories)
 
 
-def _asked(table: Table, modes: Mapping[str, FieldScores]) -> Asked:
+def _asked(table: Table, modes: Mapping[str, FieldScores]) -> AskedRows:
     """Mode, name and score, with a line in the table after each mode."""
     for mode, scores in modes.items():
         for name in names_shown(scores):

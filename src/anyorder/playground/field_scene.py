@@ -31,11 +31,12 @@ MOST_DETAILED = 600
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EpisodeEnd:
     """What is known of an episode's end.
 
     Attributes:
-        name: ``success``, ``failure``, ``ended`` (where nothing is said about success), ``truncated`` or ``running``.
+        name: ``success``, ``failure`` or, if a limit of steps ended it, ``truncated``; where nothing is said about success,
+            ``ended`` or, by that limit, ``stopped``; ``running``.
         num_actions: of the whole episode, so far.
         earned: sum of its rewards.
     """
@@ -64,7 +65,7 @@ class FieldScene:
     env_id: str
     seed: int
     encoded: EncodedFields
-    outcome: Outcome
+    outcome: EpisodeEnd
     first_step: int = 0
     part: int = 0
     num_parts: int = 1
@@ -77,7 +78,7 @@ class FieldScene:
         return collate_fields([self.encoded], self.model.spec)
 
     def to_json(self) -> dict[str, Any]:
-        """See `anyorder.playground.scene.Scene`; ``truth`` has F values for each of P columns, null where there is none."""
+        """See `anyorder.playground.scene.Scene`; ``values`` has F true ones for each of P columns, null for none."""
         layout = self.batch.layout
         return {
             "env_id": self.env_id,
@@ -93,7 +94,7 @@ class FieldScene:
             "earned": _short(self.outcome.earned),
             "outcome": self.outcome.name,
             "roles": all_shown(layout),
-            "truth": self._truth(),
+            "values": self._values(),
         }
 
     def told(self, order: Order, decoded: Decoded) -> dict[str, Any]:
@@ -142,7 +143,7 @@ class FieldScene:
             facts.append({"name": named_place(one.name, place, one.num_cells), "value": text if known else "not recorded"})
         return facts
 
-    def _truth(self) -> list[list[float | None]]:
+    def _values(self) -> list[list[float | None]]:
         frames, layout = self.batch.layout.frame_shape.frames, self.batch.layout
         values, present = frames(self.batch.values.double())[0], frames(layout.present)[0]
         for number in frame_columns(self.model.spec).attribute.unique().tolist():

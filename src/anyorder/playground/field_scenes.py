@@ -9,7 +9,7 @@ from typing import Any
 from anyorder.elements.fields import cut_fields, encode_fields
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
-from anyorder.playground.field_scene import FieldScene, Outcome, action_columns, described
+from anyorder.playground.field_scene import EpisodeEnd, FieldScene, action_columns, described
 from anyorder.playground.field_stage import FieldStage, named_outcome
 from anyorder.playground.scene import check_part, check_recorded
 from anyorder.playground.wire import Live, LiveFields, Played, Recorded, Source
@@ -83,6 +83,6 @@ class FieldScenes:
         return self.stage
 
 
-def _outcome(episode: FieldTrajectory) -> Outcome:
+def _outcome(episode: FieldTrajectory) -> EpisodeEnd:
     name = named_outcome(episode.success, bool(episode.truncations[-1]))
-    return Outcome(name, len(episode), float(episode.rewards.sum()))
+    return EpisodeEnd(name, len(episode), float(episode.rewards.sum()))

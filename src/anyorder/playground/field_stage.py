@@ -21,10 +21,11 @@ from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import SEPARATOR, level_of
 from anyorder.envs.recording import FieldEpisode
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
+from anyorder.envs.worded import worded
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
-from anyorder.playground.field_scene import FieldScene, Outcome
+from anyorder.playground.field_scene import EpisodeEnd, FieldScene
 from anyorder.types import FieldTrajectory, Trajectory
 
 EXPERT = "expert"
@@ -51,7 +52,7 @@ class FieldStage:
     ) -> None:
         self.model, self.env_id = model, env_id
         self.policy = FieldPolicy(model, action_space)
-        self._envs = make_environments(env_id)
+        self._envs = tuple(map(worded, make_environments(env_id)))
         for name, env in zip(env_id.split(SEPARATOR), self._envs):
             _check_leaves(name, env.observation_space, observation_space, OBSERVATION)
             _check_leaves(name, env.action_space, action_space, ACTION)
@@ -62,7 +63,8 @@ class FieldStage:
     @property
     def has_expert(self) -> bool:
         """True where an expert for all environments is known."""
-        return all(known_environment(name) is not None for name in self.env_id.split(SEPARATOR))
+        found = [known_environment(name) for name in self.env_id.split(SEPARATOR)]
+        return all(known is not None and bool(known.expert) for known in found)
 
     def played(self, seed: int, player: str) -> FieldTrajectory:
         """An episode that the ``agent`` or the expert (``bot``) plays to its end."""
@@ -103,7 +105,7 @@ class FieldStage:
             episode.env_id,
             episode.seed,
             replace(encoded, num_actions=encoded.num_actions - 1),
-            Outcome(_state(episode), len(episode.actions), sum(episode.rewards)),
+            EpisodeEnd(_state(episode), len(episode.actions), sum(episode.rewards)),
             first_step=len(episode.actions) + 1 - len(history),
             history=history,
             policy=self.policy,
@@ -135,17 +137,17 @@ def _is_past(done: Sequence[Mapping[str, np.ndarray]], given: Sequence[Mapping[s
 
 
 def _state(episode: FieldEpisode) -> str:
-    """See `Outcome`."""
+    """See `EpisodeEnd`."""
     if not episode.over:
         return "running"
     return named_outcome(episode.success, episode.truncated)
 
 
 def named_outcome(success: bool | None, truncated: bool) -> str:
-    """The name of an end, see `anyorder.playground.field_scene.Outcome`."""
-    if success:
-        return "success"
-    return "truncated" if truncated else "ended" if success is None else "failure"
+    """The name of an end, see `anyorder.playground.field_scene.EpisodeEnd`."""
+    if success is None:
+        return "stopped" if truncated else "ended"
+    return "success" if success else "truncated" if truncated else "failure"
 
 
 def _check_leaves(name: str, found: spaces.Space[Any], wanted: spaces.Space[Any], root: str) -> None:

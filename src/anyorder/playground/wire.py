@@ -15,9 +15,9 @@ Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
 Number = Annotated[int, Field(ge=0, le=1_000_000)]
 """A step, or a number of steps; the query checks what the episode allows."""
 Action = Annotated[int, Field(ge=0, lt=NUM_ACTIONS)]
-Entry = Annotated[float, Field(allow_inf_nan=False)]
+ActionEntry = Annotated[float, Field(allow_inf_nan=False)]
 FieldAction = Annotated[
-    dict[Annotated[str, Field(max_length=1000)], Annotated[tuple[Entry, ...], Field(max_length=4096, strict=False)]],
+    dict[Annotated[str, Field(max_length=1000)], Annotated[tuple[ActionEntry, ...], Field(max_length=4096, strict=False)]],
     Field(max_length=1000),
 ]
 RoleDigits = Annotated[str, Field(pattern="^[0-3]+$", max_length=1_000_000)]

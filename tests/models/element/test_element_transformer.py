@@ -211,3 +211,12 @@ def test_what_is_absent_is_never_shown_asked_or_counted(model, strategy, seed):
         numbers = torch.where(absent, 3.0, batch.layout.numbers)
         changed = replace(batch, values=values, layout=replace(batch.layout, numbers=numbers))
         assert not moved(model, batch, order, changed).any()
+
+
+def test_every_parameter_has_a_gradient_whatever_is_asked(batch):
+    """Processes of one run exchange gradients of all parameters, also of those that one of them does not need."""
+    made = ElementTransformer(ElementModelConfig(width=16, num_layers=1, num_heads=2), batch.layout.spec)
+    order = imitate(batch.layout)
+    logits = made(batch.values, batch.layout, order)
+    torch.nn.functional.cross_entropy(logits, batch.values[order.targets]).backward()
+    assert [name for name, parameter in made.named_parameters() if parameter.grad is None] == []

@@ -37,9 +37,8 @@ class CellHeads(nn.Module):
         """
         numbers, logits = [number.new_empty(0)], [cells.new_empty(0, self.size)]
         for this, (head, sizes) in enumerate(zip(self.heads, self.sizes)):
+            # Also of groups that nobody asks for, so that every parameter has a gradient in every process of a run.
             inside = (group == this).nonzero()[:, 0]
-            if not len(inside):
-                continue
             for field, answers in enumerate(head(cells[inside]).split(sizes, dim=-1)):
                 chosen = asked[inside, field].nonzero()[:, 0]
                 numbers.append(number[inside[chosen], field])

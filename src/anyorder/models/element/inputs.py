@@ -48,11 +48,11 @@ class CellInputs(nn.Module):
         embedded, cells = [], []
         for number, group in enumerate(self.groups):
             assert isinstance(group, GroupInputs)
+            # Also of groups without a cell here, so that every parameter has a gradient in every process of a run.
             inside = (grid.group == number).nonzero()[:, 0]
-            if len(inside):
-                own = [part[:, inside, : len(group.fields)] for part in (values, numbers, shown, hidden)]
-                embedded.append(group(*own))
-                cells.append(inside)
+            own = [part[:, inside, : len(group.fields)] for part in (values, numbers, shown, hidden)]
+            embedded.append(group(*own))
+            cells.append(inside)
         return torch.cat(embedded, dim=1)[:, torch.cat(cells).argsort()] + self.places(grid.place)
 
 

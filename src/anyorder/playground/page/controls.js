@@ -57,6 +57,9 @@ export function sources(page, about) {
     byId("played-seed").value = Number(byId("played-seed").value) + 1;
     load.played();
   });
+  const players = byId("player");
+  for (const option of [...players.options]) if (!about.players.includes(option.value)) option.remove();
   byId("tab-recorded").disabled = !about.num_recorded;
+  byId("tab-played").disabled = byId("tab-live").disabled = !about.plays;
   return open(about.num_recorded ? "recorded" : "played");
 }

@@ -1,5 +1,5 @@
 /*
- * An episode's elements and their roles. Elements are numbered as the server does: mission words, then for every view
+ * An episode in a grid: its elements and their roles. Elements are numbered as the server does: mission words, then for every view
  * its cells column by column (object, color, state each), its direction, its return, the action taken there.
  */
 export const DROPPED = 0, CONTEXT = 1, HIDDEN = 2, TARGET = 3;
@@ -53,6 +53,33 @@ export class Episode {
     return place === 3 * this.numCells ? this.frames[frame].direction : this.actions[frame];
   }
 
+  /** The mission, as people read it. */
+  called() {
+    return `“${this.mission}”`;
+  }
+
+  length() {
+    return `${this.actions.length} ${this.actions.length === 1 ? "action" : "actions"}`;
+  }
+
+  /** Roles of this episode from those of the same a step later or earlier: what was hidden stays hidden. */
+  carried(roles, before) {
+    const changed = [...this.shown];
+    for (let element = 0; element < Math.min(roles.length, changed.length); element++) {
+      if (before.shown[element] !== "0" && this.shown[element] !== "0") changed[element] = roles[element];
+    }
+    return changed.join("");
+  }
+
+  /** Roles in which each cell of the last view is hidden and asked for with probability `share`. */
+  hidden(roles, share) {
+    let changed = roles;
+    for (let x = 0; share && x < this.columns; x++) for (let y = 0; y < this.rows; y++) {
+      if (Math.random() < share) changed = toggled(changed, this.cell(this.last, x, y), TARGET);
+    }
+    return changed;
+  }
+
   /** The elements that a click on a cell changes. */
   grain(name, frame, x, y) {
     if (name === "view") return this.view(frame);
@@ -66,14 +93,5 @@ export function toggled(roles, elements, role) {
   const changed = [...roles];
   const back = elements.every((element) => Number(roles[element]) === role);
   for (const element of elements) changed[element] = back ? CONTEXT : role;
-  return changed.join("");
-}
-
-/** Roles for the same episode a step later or earlier: what was hidden stays hidden. */
-export function carried(roles, before, now) {
-  const changed = [...now.shown];
-  for (let element = 0; element < Math.min(roles.length, changed.length); element++) {
-    if (before.shown[element] !== "0" && now.shown[element] !== "0") changed[element] = roles[element];
-  }
   return changed.join("");
 }

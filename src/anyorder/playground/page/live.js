@@ -1,17 +1,15 @@
-/* The live agent: what it would do after the last view, and acting, by the agent or by a person. */
+/* The live agent: what it would do after the last observation, and acting, by the agent or by a person. A kind of episode extends
+ * this class with kind (of its source), best(answer) -> the agent's action, and showAnswer(answer, running), where the answer is
+ * what the server says of the next action, or null. */
 import * as api from "/page/api.js";
-import { ARROWS } from "/page/strip.js";
-import { chance, setShare } from "/page/inspector.js";
 
-const { element } = window.anyorder;
 const byId = (id) => document.getElementById(id);
 const PAUSE = 450; // milliseconds between the agent's actions
 
 export class Live {
   /** `page` holds the episode. A source says all of the environment's past: a seed and actions. */
   constructor(about, page) {
-    Object.assign(this, { page, seed: about.first_seed, actions: [], probabilities: null, playing: null });
-    this.choices = about.names.action.map((name, action) => this._choice(name, action));
+    Object.assign(this, { page, seed: about.first_seed, actions: [], answer: null, playing: null });
     byId("live-seed").value = this.seed;
     byId("live-seed").max = about.highest_seed;
     byId("panel-live").addEventListener("submit", (event) => {
@@ -23,24 +21,27 @@ export class Live {
     byId("step").addEventListener("click", () => this.step());
     byId("undo").addEventListener("click", () => this.undo());
     byId("auto-hide").addEventListener("input", (event) => (byId("auto-hide-share").value = `${event.target.value}%`));
-    byId("acts-on").addEventListener("change", () => this.think());
     this.turn = Promise.resolve();
     this.think = api.latest(async (stale) => {
       const { episode } = page;
-      const probabilities = await this._ask().catch((error) => page.fail(error));
-      if (!probabilities || stale() || page.episode !== episode) return;
-      this.probabilities = probabilities;
+      const answer = await this._ask().catch((error) => page.fail(error));
+      if (!answer || stale() || page.episode !== episode) return;
+      this.answer = answer;
       this.show();
     });
   }
 
-  async _ask() {
-    const answer = await api.agent(this.page.source, this.page.hiding(), byId("acts-on").value === "believed");
-    return answer.probabilities;
+  _ask() {
+    return api.agent(this.page.source, this.page.hiding(), this.rebuilds());
+  }
+
+  /** True where the agent is to act on what it believes of what is hidden. */
+  rebuilds() {
+    return false;
   }
 
   source() {
-    return { kind: "live", seed: this.seed, actions: this.actions };
+    return { kind: this.kind, seed: this.seed, actions: this.actions };
   }
 
   get running() {
@@ -66,8 +67,7 @@ export class Live {
   step() {
     return this._inTurn(async () => {
       if (!this.running) return;
-      const probabilities = await this._ask();
-      await this._go(this.seed, [...this.actions, probabilities.indexOf(Math.max(...probabilities))], true);
+      await this._go(this.seed, [...this.actions, this.best(await this._ask())], true);
     });
   }
 
@@ -94,7 +94,7 @@ export class Live {
 
   async _go(seed, actions, goesOn) {
     const before = { seed: this.seed, actions: this.actions };
-    Object.assign(this, { seed, actions, probabilities: null });
+    Object.assign(this, { seed, actions, answer: null });
     byId("live-seed").value = seed;
     const done = await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
     if (!done) Object.assign(this, before);
@@ -106,19 +106,6 @@ export class Live {
     byId("play").textContent = this.playing ? "❚❚ Pause" : "▶ Play";
     byId("undo").disabled = !this.actions.length;
     byId("step").disabled = byId("play").disabled = !this.running;
-    const most = this.probabilities ? Math.max(...this.probabilities) : 1;
-    this.choices.forEach(({ row, button }, action) => {
-      const share = this.probabilities ? this.probabilities[action] : 0;
-      button.disabled = !this.running;
-      row.classList.toggle("chosen", Boolean(this.probabilities) && share === most);
-      setShare(row, share);
-    });
-  }
-
-  _choice(name, action) {
-    const button = element("button", { type: "button", "data-action": action, "aria-label": `take the action ${name}` });
-    button.textContent = `${ARROWS[name] || ""} ${name}`;
-    button.addEventListener("click", () => this.act(action));
-    return { row: chance(byId("actions"), name, 0, { button }), button };
+    this.showAnswer(this.answer, this.running);
   }
 }
