@@ -15,6 +15,7 @@ Legend: N windows, F frames, S numbers of an observation, A of an action, G of a
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import statistics
 import sys
@@ -23,7 +24,7 @@ import types
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -63,6 +64,33 @@ MTM_MASK_RATIOS = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0]
 MTM_MODE_WEIGHTS = (0.2, 0.1, 0.7)
 MTM_WEIGHT_DECAY = 0.005
 """These and what `Theirs` gives its model: MTM's config.yaml."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of ours.
+
+    Attributes:
+        name: in the table.
+        bins: of a number in an observation.
+        head: see `anyorder.config.ElementModelConfig`.
+        together: True puts all of an observation into one cell, which makes as many tokens as MTM has; else it has the cells
+            that the data set's own settings give it.
+    """
+
+    name: str
+    bins: int = 64
+    head: Literal["bins", "normal"] = "bins"
+    together: bool = False
+
+
+VARIANTS = (
+    Variant("ours"),
+    Variant("ours, 256 bins", bins=256),
+    Variant("ours, one cell", together=True),
+    Variant("ours, normal", head="normal"),
+    Variant("ours, normal, one cell", head="normal", together=True),
+)
 
 
 @dataclass(frozen=True)
@@ -245,10 +273,7 @@ def published(folder: Path) -> tuple[types.ModuleType, types.ModuleType]:
     sys.path.insert(0, str(folder.resolve()))
     # Its module of the model logs pictures to Weights & Biases, which nothing here does.
     sys.modules.setdefault("wandb", types.ModuleType("wandb"))
-    from research.mtm import masks
-    from research.mtm.models import mtm_model
-
-    return mtm_model, masks
+    return importlib.import_module("research.mtm.models.mtm_model"), importlib.import_module("research.mtm.masks")
 
 
 class WholeWindows(EncodedFieldData):
@@ -263,16 +288,15 @@ class WholeWindows(EncodedFieldData):
         self.lengths = [num_frames] * len(whole)
 
 
-def spec_of(manifest: Manifest, path: Path, bins: int, together: bool) -> Spec:
-    """The spec of a data set with so many bins of a number in an observation, with all of an observation ``together`` in one
-    cell, or in the cells that its own settings give it."""
+def spec_of(manifest: Manifest, path: Path, variant: Variant) -> Spec:
+    """The spec of a data set."""
     train = read_fields(DataConfig(str(path)), "train")
-    settings = replace(manifest.field_settings or SpecConfig(), observation_bins=bins)
+    settings = replace(manifest.field_settings or SpecConfig(), observation_bins=variant.bins)
     spec = fit_spec(*spaces_of(manifest, path), train, settings)
     others = [one.name for one in spec.fields if not isinstance(one.values, Bins) or one.num_cells > 1]
     if others or not spec.of_kind("action"):
         raise AnyOrderError(f"the fields must be real numbers in one cell each; found {others} in {path}; choose other data")
-    if not together:
+    if not variant.together:
         return spec
     groups = {"one cell": [one.name for one in spec.of_kind("observation")]}
     return fit_spec(*spaces_of(manifest, path), train, replace(settings, groups=groups))
@@ -340,12 +364,13 @@ class Errors:
         found: dict[str, Any] = {}
         items = ItemSums(self.num_episodes, np.random.default_rng(0))
         for (what, name), sums in self.sums.items():
-            figures = found.setdefault(what, {})[name] = {"count": int(sums[:, 0, 2].sum())}
+            figures: dict[str, Any] = {"count": int(sums[:, 0, 2].sum())}
             for column, (figure, unsquared) in enumerate((("root mean square", math.sqrt), ("absolute", float))):
                 errors, counts = sums[..., column].numpy(), sums[:, 0, 2].numpy()
                 for key, over in ((figure, counts), (f"times {figure}", errors[:, 0])):
                     ratios = [items.ratio(errors[:, i], over).map(unsquared) for i in range(len(self.guessers))]
                     figures[key] = {guesser: asdict(one) for guesser, one in zip(self.guessers, ratios)}
+            found.setdefault(what, {})[name] = figures
         return found
 
 
@@ -408,8 +433,7 @@ def main() -> None:
     options.add_argument("--frames", type=int, default=8, help="of a window")
     options.add_argument("--frames-per-batch", type=int, default=TrainingConfig().frames_per_batch)
     options.add_argument("--updates", type=int, default=400)
-    options.add_argument("--bins", type=int, nargs="+", default=[64, 256], help="of our observations, one model each")
-    options.add_argument("--rates", type=float, nargs="+", default=[1e-4, 1e-3, 2e-3], help="of MTM, one model each")
+    options.add_argument("--rates", type=float, nargs="+", default=[1e-4, 1e-3], help="of MTM, one model each")
     options.add_argument("--output", type=Path, help="JSON file that gets all figures")
     options.add_argument("--little", action="store_true", help="a few updates only")
     chosen = options.parse_args()
@@ -425,14 +449,14 @@ def main() -> None:
 
 def compare(chosen: argparse.Namespace) -> dict[str, Any]:
     """Train and judge all that the options name."""
-    sizes = ElementModelConfig(max_frames=chosen.frames)
     config = TrainingConfig(num_updates=WARM_UP + 3 if chosen.little else chosen.updates)
-    manifest, sides = read_manifest(chosen.data), []
-    for bins, together in [*((bins, False) for bins in chosen.bins), (chosen.bins[0], True)]:
-        spec = spec_of(manifest, chosen.data, bins, together)
+    manifest = read_manifest(chosen.data)
+    sides: list[Any] = []
+    for variant in VARIANTS:
+        spec = spec_of(manifest, chosen.data, variant)
         data = [WholeWindows(chosen.data, split, spec, chosen.frames) for split in ("train", chosen.split)]
-        name = f"ours, {bins} bins" + together * ", one cell"
-        sides.append(Ours(name, data[0], data[1], sizes))
+        sizes = ElementModelConfig(max_frames=chosen.frames, head=variant.head)
+        sides.append(Ours(variant.name, data[0], data[1], sizes))
     if chosen.mtm:
         code, masks = published(chosen.mtm)
         sides += [Theirs(code, masks, sides[0], rate) for rate in chosen.rates]

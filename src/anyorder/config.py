@@ -132,6 +132,9 @@ class ElementModelConfig:
         dropout: share of the features that are left out while training, after each half of a layer.
         input_noise: deviation of the noise that shown numbers get while training, in standard deviations of their fields. It
             keeps a model from learning few demonstrations by heart, and shows it what lies beside their ways.
+        head: ``bins``: every value has a logit of its own. ``normal``: those of a real number's bins also get the logarithm of
+            a normal density, whose mean and deviation the model predicts. It places numbers that change slowly after fewer
+            updates.
     """
 
     width: int = 128
@@ -141,6 +144,7 @@ class ElementModelConfig:
     max_frames: int = 32
     dropout: float = 0.0
     input_noise: float = 0.0
+    head: Literal["bins", "normal"] = "bins"
 
     def __post_init__(self) -> None:
         for name, least in (("width", 2), ("num_layers", 1), ("num_heads", 1), ("max_frames", 2)):

@@ -46,7 +46,7 @@ class ElementTransformer(nn.Module):
         sizes = config.width, config.num_heads, config.expansion, config.num_layers, config.dropout
         self.layers = nn.ModuleList(TransformerLayer(*sizes) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.width)
-        self.heads = CellHeads(spec, config.width)
+        self.heads = CellHeads(spec, config.width, config.head)
 
     @property
     def max_frames(self) -> int | None:

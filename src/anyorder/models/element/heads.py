@@ -5,11 +5,18 @@ Legend: Q cells with a target, k fields of a cell, K targets, V values, D width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyorder.elements.spec import Spec
+from anyorder.elements.spec import Bins, Field, Spec
+
+LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION = -6.0, 3.0
+"""Bounds of the logarithm of a predicted deviation, in standard deviations of the field."""
 
 
 class CellHeads(nn.Module):
@@ -18,13 +25,15 @@ class CellHeads(nn.Module):
     Args:
         spec: the fields.
         width: D.
+        kind: see `anyorder.config.ElementModelConfig.head`.
     """
 
-    def __init__(self, spec: Spec, width: int) -> None:
+    def __init__(self, spec: Spec, width: int, kind: Literal["bins", "normal"] = "bins") -> None:
         super().__init__()
         self.size = spec.size
         self.sizes = [[len(field.values) for field in group] for group in spec.groups]
         self.heads = nn.ModuleList(_head(width, sum(sizes)) for sizes in self.sizes)
+        self.normals = nn.ModuleList(_Normals(group, width) for group in spec.groups) if kind == "normal" else None
 
     def forward(self, cells: Tensor, group: Tensor, asked: Tensor, number: Tensor) -> Tensor:
         """``[K, V]``; -inf for values that a field does not have.
@@ -39,11 +48,49 @@ class CellHeads(nn.Module):
         for this, (head, sizes) in enumerate(zip(self.heads, self.sizes)):
             # Also of groups that nobody asks for, so that every parameter has a gradient in every process of a run.
             inside = (group == this).nonzero()[:, 0]
-            for field, answers in enumerate(head(cells[inside]).split(sizes, dim=-1)):
+            found = head(cells[inside])
+            if self.normals is not None:
+                found = found + self.normals[this](cells[inside])
+            for field, answers in enumerate(found.split(sizes, dim=-1)):
                 chosen = asked[inside, field].nonzero()[:, 0]
                 numbers.append(number[inside[chosen], field])
                 logits.append(functional.pad(answers[chosen], (0, self.size - answers.shape[-1]), value=-torch.inf))
         return torch.cat(logits)[torch.cat(numbers).argsort()]
+
+
+class _Normals(nn.Module):
+    """What normal densities of the real numbers of a group add to their logits; to those of categories, nothing.
+
+    A mean would learn the faster the surer the model is, and leave little of a clipped gradient to all else. Its gradient is
+    therefore scaled by the deviation (Seitzer et al. 2022, with beta = 0.5).
+    """
+
+    middles: Tensor
+    field: Tensor
+    least: Tensor
+
+    def __init__(self, fields: Sequence[Field], width: int) -> None:
+        super().__init__()
+        values = [one.values for one in fields]
+        middles = [torch.from_numpy(_middles(one)) if isinstance(one, Bins) else torch.zeros(len(one)) for one in values]
+        halves = [one.width / one.deviation / 2 if isinstance(one, Bins) else torch.inf for one in values]
+        field = torch.repeat_interleave(torch.tensor([len(one) for one in values]))
+        for name, tensor in (("middles", torch.cat(middles)), ("field", field), ("least", torch.tensor(halves))):
+            self.register_buffer(name, tensor, persistent=False)
+        self.predicted = _head(width, 2 * len(fields))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """float32 ``[Q, sum of the fields' V]``, for cells ``[Q, D]`` of this group."""
+        mean, log_deviation = self.predicted(cells).float().chunk(2, dim=-1)
+        deviation = log_deviation.clamp(LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION).exp()
+        variance = self.least.square() + deviation.square()  # as wide as half a bin at least; infinite for categories
+        slowed = mean.detach() + (mean - mean.detach()) * variance.detach().sqrt().clamp(max=1.0)
+        off = slowed[:, self.field] - self.middles
+        return -off.square() / (2 * variance[:, self.field])
+
+
+def _middles(bins: Bins) -> np.ndarray:
+    return bins.scaled(bins.recorded(np.arange(len(bins))))
 
 
 def _head(width: int, num_values: int) -> nn.Linear:
