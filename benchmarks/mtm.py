@@ -22,7 +22,7 @@ import sys
 import time
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -42,7 +42,7 @@ from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Spec
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.neighbours import FieldQuestions
-from anyorder.evaluation.statistics import ItemSums
+from anyorder.evaluation.statistics import ItemSums, Measured
 from anyorder.files import write_json
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.inference.decoding import ask
@@ -359,8 +359,8 @@ class Errors:
                 sums.index_add_(0, episode[chosen], columns[chosen])
 
     def to_json(self) -> dict[str, Any]:
-        """What is asked -> field -> figure -> guesser -> value and 95% interval over episodes; ``times`` is a guesser's figure
-        over the first one's."""
+        """What is asked -> field -> figure -> guesser -> value and bounds of its 95% interval over episodes; ``times`` is a
+        guesser's figure over the first one's."""
         found: dict[str, Any] = {}
         items = ItemSums(self.num_episodes, np.random.default_rng(0))
         for (what, name), sums in self.sums.items():
@@ -369,9 +369,15 @@ class Errors:
                 errors, counts = sums[..., column].numpy(), sums[:, 0, 2].numpy()
                 for key, over in ((figure, counts), (f"times {figure}", errors[:, 0])):
                     ratios = [items.ratio(errors[:, i], over).map(unsquared) for i in range(len(self.guessers))]
-                    figures[key] = {guesser: asdict(one) for guesser, one in zip(self.guessers, ratios)}
+                    figures[key] = {guesser: _rounded(one) for guesser, one in zip(self.guessers, ratios)}
             found.setdefault(what, {})[name] = figures
         return found
+
+
+def _rounded(measured: Measured) -> list[float | None]:
+    """The value, and the bounds of its interval."""
+    bounds = measured.value, measured.low, measured.high
+    return [None if one is None else round(one, 5) for one in bounds]
 
 
 def held_out_errors(sides: Sequence[Side], batch_size: int) -> Errors:
@@ -419,7 +425,7 @@ def table(found: dict[str, Any], figures: tuple[str, str] = ("root mean square",
         if side := found["sides"].get(guesser):
             row[1:] = [f"{side['parameters']:,}", f"{1000 * side['seconds per update']:.1f}", f"{side['times']:.2f}"]
         for what, name in asked:
-            values = [found["errors"][what][name][figure][guesser]["value"] for figure in figures]
+            values = [found["errors"][what][name][figure][guesser][0] for figure in figures]
             row.append(" / ".join(f"{value:.3f}" for value in values))
         lines.append(row)
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

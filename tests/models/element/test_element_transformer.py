@@ -55,10 +55,10 @@ def batch():
     return EncodedFieldData(episodes, fit_spec(SPACE, ACTIONS, episodes)).batch([0, 1])
 
 
-@pytest.fixture(scope="module")
-def model(batch):
+@pytest.fixture(scope="module", params=["bins", "normal"])
+def model(request, batch):
     torch.manual_seed(0)
-    sizes = ElementModelConfig(width=16, num_layers=2, num_heads=2)
+    sizes = ElementModelConfig(width=16, num_layers=2, num_heads=2, head=request.param)
     made = ElementTransformer(sizes, batch.layout.spec).double()
     for parameter in made.parameters():  # every path through the model carries something
         torch.nn.init.normal_(parameter, std=0.3)
@@ -213,10 +213,12 @@ def test_what_is_absent_is_never_shown_asked_or_counted(model, strategy, seed):
         assert not moved(model, batch, order, changed).any()
 
 
-def test_every_parameter_has_a_gradient_whatever_is_asked(batch):
+@pytest.mark.parametrize("head", ["bins", "normal"])
+def test_every_parameter_has_a_gradient_whatever_is_asked(batch, head):
     """Processes of one run exchange gradients of all parameters, also of those that one of them does not need."""
-    made = ElementTransformer(ElementModelConfig(width=16, num_layers=1, num_heads=2), batch.layout.spec)
+    made = ElementTransformer(ElementModelConfig(width=16, num_layers=1, num_heads=2, head=head), batch.layout.spec)
     order = imitate(batch.layout)
     logits = made(batch.values, batch.layout, order)
     torch.nn.functional.cross_entropy(logits, batch.values[order.targets]).backward()
     assert [name for name, parameter in made.named_parameters() if parameter.grad is None] == []
+    assert all(parameter.grad.isfinite().all() for parameter in made.parameters())
