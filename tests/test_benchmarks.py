@@ -1,11 +1,21 @@
 """Benchmarks run; what they print here are no figures, since there is little of it and other tests run beside them."""
 
+import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from gymnasium import spaces
+
+from anyorder.elements.fields import EncodedFieldData
+from anyorder.elements.fitting import fit_spec
+from anyorder.elements.layout import Kind
+from anyorder.types import FieldTrajectory
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -28,3 +38,64 @@ def test_a_benchmark_prints_its_table(command, rows):
     printed = {line[: len(row)]: line for line in done.stdout.splitlines() for row in rows if line.startswith(row)}
     assert sorted(printed) == sorted(rows)
     assert all(any(character.isdigit() for character in line) for line in printed.values())
+
+
+def pendulums(folder):
+    """A data set of four episodes of random actions."""
+    sizes = ["--num_episodes", "2", "--num_validation", "1", "--num_test", "1", "--num_processes", "1"]
+    command = [sys.executable, "-m", "anyorder", "collect", "--env", "Pendulum-v1", "--policy", "random", *sizes]
+    subprocess.run([*command, "--output_dir", folder], check=True, capture_output=True)
+    return folder
+
+
+def test_our_side_of_the_comparison_with_mtm(tmp_path):
+    """Random actions cannot be foretold: who answers with about the mean is off by a standard deviation."""
+    command = [
+        sys.executable,
+        BENCHMARKS / "mtm.py",
+        "--data",
+        pendulums(tmp_path / "data"),
+        "--little",
+        "--frames-per-batch",
+        "32",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, "--output", tmp_path / "found.json"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sum(line.startswith("| ours") for line in done.stdout.splitlines()) == 5
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["settings"]["updates"] == 8
+    foretold = found["errors"]["next actions"]["action"]
+    assert foretold["count"] == 28 * 7
+    assert 0.9 < foretold["root mean square"]["ours"][0] < 1.2
+    assert foretold["root mean square"]["copy"][0] == pytest.approx(2**0.5, abs=0.15)
+    refused = subprocess.run([*command, "--mtm", tmp_path], env=environment, capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr.startswith("error: --mtm must be a checkout of MTM; found none")
+
+
+def test_what_mtm_reads_is_what_elements_say_and_finds_its_way_back():
+    rng, told = np.random.default_rng(0), np.ones((5, 1))
+    episodes = [
+        FieldTrajectory(
+            "Made-v0",
+            seed,
+            {"body": rng.normal(size=(5, 2)), "goal": told * rng.normal()},
+            {"action": rng.normal(size=(4, 3))},
+            np.zeros(4),
+            np.arange(4) == 3,
+            np.zeros(4, bool),
+            "",
+        )
+        for seed in range(3)
+    ]
+    observed = spaces.Dict(body=spaces.Box(-9, 9, (2,)), goal=spaces.Box(-9, 9, (1,)))
+    spec = fit_spec(observed, spaces.Box(-9, 9, (3,)), episodes)
+    layout = EncodedFieldData(episodes, spec).batch([0, 1, 2]).layout
+    windows = runpy.run_path(str(BENCHMARKS / "mtm_sides.py"))["Windows"].of(layout)
+    shapes = {name: tuple(tensor.shape) for name, tensor in windows.tokens().items()}
+    assert shapes == {"states": (3, 5, 1, 2), "actions": (3, 4, 1, 3), "goals": (3, 1, 1, 1)}
+    (acted,) = [one for one in spec.fields if one.name == "action/1"]
+    recorded = windows.actions[2, :, 0, 1] * acted.values.deviation + acted.values.mean
+    assert recorded.numpy() == pytest.approx(episodes[2].actions["action"][:, 1], abs=1e-5)
+    meant = layout.present & ~layout.of_kind(Kind.RETURN)
+    assert torch.equal(windows.in_place(layout)[meant], layout.numbers[meant].double())
