@@ -11,8 +11,7 @@ import torch
 from anyorder.build.checkpoints import load_model
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import WALL, object_elements
-from anyorder.elements.grid import Attribute
+from anyorder.elements.grid import WALL, Attribute, object_elements
 from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.masking.order import reconstruct
 

@@ -8,6 +8,7 @@ from anyorder.acting.field_policy import FieldPolicy
 from anyorder.acting.field_rollout import roll_out_fields
 from anyorder.elements.fields import EncodedFieldData
 from anyorder.elements.layout import Kind
+from anyorder.envs.recording import FieldEpisode
 from anyorder.errors import AnyOrderError
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.inference.decoding import ask
@@ -140,6 +141,21 @@ def test_an_episode_goes_on_back_and_anew(told):
         assert episode["values"][0][0] == seen[()][0][0]
     speed = 1
     assert seen[(0, 1, 1)][speed][:2] == seen[(0,)][speed] != seen[(1,)][speed]
+
+
+def test_the_environment_stays_where_it_is(told, field_scenes, monkeypatch):
+    """Only another past makes it play again from its reset."""
+    resets = []
+
+    class Counted(FieldEpisode):
+        def __init__(self, *arguments):
+            resets.append(arguments[2])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr("anyorder.playground.field_stage.FieldEpisode", Counted)
+    for actions in ((1,), (1, 0), (1, 0, 1), (1, 0)):
+        told("episode", source={**live(*actions), "seed": SEED + 1})
+    assert resets == [SEED + 1] * 2
 
 
 def test_the_agent_sees_the_last_observations_without_what_is_hidden(told, saved, field_scenes):

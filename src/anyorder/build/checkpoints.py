@@ -54,8 +54,8 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     saved = checkpoint.load_checkpoint(path)
     if saved.header.get("content") == "fields":
         raise AnyOrderError(
-            f"the checkpoint must be one of the grid model; found the general model in {path}; evaluate that one, or let it"
-            " collect"
+            f"the checkpoint must be one of the grid model; found the general model in {path}; evaluate or query"
+            " that one, open it in the playground, or let it collect"
         )
     if "words" not in saved.header:
         raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")

@@ -23,6 +23,7 @@ from anyorder.data.storage import shard_error, write_shard
 from anyorder.envs.known import packages_of
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import is_grid_env
+from anyorder.envs.registered import is_registered
 from anyorder.errors import AnyOrderError
 from anyorder.files import differences
 from anyorder.locks import locked
@@ -100,7 +101,7 @@ def collect(
         spec: what to collect.
         num_processes: None for one per CPU. Processes start afresh, so a script must call this function under
             ``if __name__ == "__main__":``.
-        source: plays the episodes; None: the expert that the spec names.
+        source: plays the episodes; None: the expert that the spec names. A source may play grids that Gymnasium does not know.
         fields: how the fields of trajectories differ from what the spaces and the data say; None: not at all. To give others
             for a finished data set fits its spec again.
 
@@ -110,7 +111,7 @@ def collect(
         KeyboardInterrupt: when the user interrupts; its message says what is kept and how to continue.
     """
     folder = Path(folder)
-    manifest = _open(folder, spec)
+    manifest = _open(folder, spec, source)
     fields = fields or SpecConfig()
     if manifest.content == "grid" and fields != SpecConfig():
         raise AnyOrderError(f"data.fields is for environments that are no grids; found {spec.env_id}; leave it out")
@@ -129,7 +130,7 @@ def _lacks_spec(manifest: Manifest, fields: SpecConfig) -> bool:
 
 
 def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None, source: EpisodeSource | None) -> Manifest:
-    manifest = _open(folder, spec)
+    manifest = _open(folder, spec, source)
     todo = list(_missing(folder, manifest))
     if source is None:
         source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
@@ -155,12 +156,12 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
     return manifest
 
 
-def _open(folder: Path, spec: CollectSpec) -> Manifest:
+def _open(folder: Path, spec: CollectSpec, source: EpisodeSource | None) -> Manifest:
     """The manifest to fill: a new one, or the one that an earlier run of the same spec and versions left."""
     options = {name: value for name, value in asdict(spec).items() if name != "env_id"}
     wanted = Manifest(spec.env_id, options, spec.splits(), package_versions(*packages_of(spec.env_id)))
     if not (folder / MANIFEST).exists():
-        return _with_content(wanted)
+        return wanted if source is not None and not is_registered(spec.env_id) else _with_content(wanted)
     found = read_manifest(folder)
     if others := differences(_flat(found), _flat(wanted)):
         raise AnyOrderError(f"{folder} holds another data set ({'; '.join(others)}); choose another folder or delete this one")

@@ -8,8 +8,14 @@ import warnings
 import gymnasium as gym
 
 from anyorder.envs.known import known_environment
-from anyorder.envs.modules import import_allowed, require_allowed
+from anyorder.envs.modules import SEPARATOR, import_allowed, require_allowed
 from anyorder.errors import AnyOrderError
+
+
+def is_registered(env_ids: str) -> bool:
+    """True if Gymnasium knows an id, or each of several that are joined by ``+``."""
+    import_allowed()
+    return all(name.rpartition(":")[2] in gym.registry for name in env_ids.split(SEPARATOR))
 
 
 def make_registered(env_id: str) -> gym.Env:

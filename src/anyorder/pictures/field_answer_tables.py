@@ -22,7 +22,7 @@ def field_answer_tables(answer: FieldAnswers) -> Iterator[Table]:
     """Every element, by step; where they are many, a line for each field, and the elements that surprised the model most."""
     elements = answer.elements
     alone = elements[0] if len(elements) == 1 else None
-    if isinstance(alone, CategoryAnswer) and alone.distribution:
+    if isinstance(alone, CategoryAnswer) and alone.distribution and alone.step >= 0:
         yield distribution_table(alone.name, alone.step, alone.answer, alone.truth, alone.distribution)
     elif len(elements) <= MOST_LISTED:
         yield _listed(f"Elements asked: {_score(elements)}", elements)

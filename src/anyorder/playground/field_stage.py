@@ -59,6 +59,7 @@ class FieldStage:
         self._leaves = leaves(action_space, ACTION)
         self._lock = threading.Lock()
         self._episode: FieldEpisode | None = None
+        self._past: list[Mapping[str, Sequence[float]]] = []
 
     @property
     def has_expert(self) -> bool:
@@ -84,17 +85,16 @@ class FieldStage:
         Raises:
             AnyOrderError: for an action after the end, one that the environment does not have, or one at which it fails.
         """
-        given = [self._given(action) for action in actions]
         with self._lock:
             episode, self._episode = self._episode, None  # should this fail halfway, the next request starts anew
-            if episode is None or seed != episode.seed or not _is_past(episode.actions, given):
+            if episode is None or seed != episode.seed or self._past != list(actions[: len(self._past)]):
                 level = level_of(self.env_id, seed)
-                episode = FieldEpisode(self._envs[seed % len(self._envs)], level, seed)
-            for action in given[len(episode.actions) :]:
+                episode, self._past = FieldEpisode(self._envs[seed % len(self._envs)], level, seed), []
+            for action in actions[len(self._past) :]:
                 if episode.over:
                     raise AnyOrderError(f"this episode ended after {len(episode.actions)} actions; reset it to go on")
-                episode.step(self.policy.as_given(action))
-            self._episode = episode
+                episode.step(self.policy.as_given(self._given(action)))
+            self._episode, self._past = episode, list(actions)
             return self._scene(episode)
 
     def _scene(self, episode: FieldEpisode) -> FieldScene:
@@ -127,13 +127,6 @@ def _history(policy: FieldPolicy, episode: FieldEpisode) -> FieldHistory:
         if action is not None:
             history.act(action)
     return history
-
-
-def _is_past(done: Sequence[Mapping[str, np.ndarray]], given: Sequence[Mapping[str, np.ndarray]]) -> bool:
-    """True if what was done is how the given actions begin."""
-    return len(done) <= len(given) and all(
-        np.array_equal(action[path], wanted[path]) for action, wanted in zip(done, given) for path in action
-    )
 
 
 def _state(episode: FieldEpisode) -> str:
