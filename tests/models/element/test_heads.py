@@ -67,3 +67,12 @@ def test_a_sure_mean_learns_no_faster_than_in_proportion_to_its_error_in_deviati
         functional.cross_entropy(ask(made)[1:], truth).backward()
         slopes.append(made.normals[0].predicted.bias.grad[1].item())
     assert slopes == pytest.approx([-1.0, -1.0], abs=0.1)
+
+
+def test_a_head_without_memory_has_the_shapes_of_one_with_it():
+    """Checkpoints are compared with it before they take any memory."""
+    with torch.device("meta"):
+        empty = CellHeads(SPEC, WIDTH, "normal")
+    shapes = [{name: tensor.shape for name, tensor in made.state_dict().items()} for made in (empty, heads(0.0, 0.0))]
+    assert shapes[0] == shapes[1]
+    assert any("normals" in name for name in shapes[0])

@@ -72,11 +72,13 @@ class _Normals(nn.Module):
     def __init__(self, fields: Sequence[Field], width: int) -> None:
         super().__init__()
         values = [one.values for one in fields]
-        middles = [torch.from_numpy(_middles(one)) if isinstance(one, Bins) else torch.zeros(len(one)) for one in values]
-        halves = [one.width / one.deviation / 2 if isinstance(one, Bins) else torch.inf for one in values]
-        field = torch.repeat_interleave(torch.tensor([len(one) for one in values]))
-        for name, tensor in (("middles", torch.cat(middles)), ("field", field), ("least", torch.tensor(halves))):
-            self.register_buffer(name, tensor, persistent=False)
+        # Of numpy, so that a model without memory (on the device "meta") can be made, too.
+        middles = [_middles(one) if isinstance(one, Bins) else np.zeros(len(one), np.float32) for one in values]
+        halves = [one.width / one.deviation / 2 if isinstance(one, Bins) else np.inf for one in values]
+        field = np.repeat(np.arange(len(values)), [len(one) for one in values])
+        buffers = {"middles": np.concatenate(middles), "field": field, "least": np.array(halves, np.float32)}
+        for name, array in buffers.items():
+            self.register_buffer(name, torch.from_numpy(array), persistent=False)
         self.predicted = _head(width, 2 * len(fields))
 
     def forward(self, cells: Tensor) -> Tensor:
