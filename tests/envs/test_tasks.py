@@ -8,6 +8,7 @@ import pytest
 
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.fitting import fit_spec
+from anyorder.envs.known import STEPS_STAYED
 from anyorder.envs.making import make_environments
 from anyorder.envs.tasks.ways import DIAGONAL, STRAIGHT, shortest_way
 
@@ -61,6 +62,14 @@ def test_landers(env_id, least):
     played = play(env_id, range(10))
     assert sum(one.success for one in played) >= least
     assert all(one.success == (one.rewards.sum() >= 200) for one in played)
+
+
+@pytest.mark.tasks
+def test_an_expert_stays_where_it_succeeded():
+    pytest.importorskip("metaworld")
+    stayed, ended = play("metaworld/reach-stay-v3", range(4)), play("metaworld/reach-v3", range(4))
+    assert [len(one) for one in stayed] == [len(one) + STEPS_STAYED for one in ended]
+    assert all(one.success and one.terminations[-1] for one in stayed)
 
 
 @pytest.mark.tasks

@@ -74,6 +74,8 @@ KNOWN = (
 
 MAZES = {"UMaze": 300, "Medium": 600, "Large": 800}
 """Name -> steps after which an episode ends without success."""
+STEPS_STAYED = 25
+"""Steps that an episode of ``metaworld/TASK-stay-v3`` goes on after its first success, so that experts show how to stay."""
 MAZE_WALKS = ("9x9", "15x15")
 TASKS_OF_METAWORLD = (
     *("assembly", "basketball", "bin-picking", "box-close", "button-press", "button-press-topdown"),
@@ -103,7 +105,9 @@ def _register() -> None:
     for name, steps in MAZES.items():
         gym.register(f"pointmaze/{name}-v3", f"{_TASKS}.pointmaze:make_maze", max_episode_steps=steps, kwargs={"size": name})
     for task in TASKS_OF_METAWORLD:
-        gym.register(f"metaworld/{task}-v3", f"{_TASKS}.metaworld:make_task", max_episode_steps=500, kwargs={"task": task})
+        for name, steps_after in ((task, 0), (f"{task}-stay", STEPS_STAYED)):
+            settings = {"task": task, "steps_after": steps_after}
+            gym.register(f"metaworld/{name}-v3", f"{_TASKS}.metaworld:make_task", max_episode_steps=500, kwargs=settings)
     for size in MAZE_WALKS:
         for mapped in ("", "Mapped-"):
             walk = f"MazeWalk-{mapped}{size}-v0"

@@ -1,7 +1,8 @@
 """Meta-World's tasks, each with places that depend on the seed, and its scripted experts.
 
 What differs from ``Meta-World/MT1``: the goal can be seen, since the experts need it; the seed of the reset draws objects and
-goals from the whole space of the task, not from 50 places; the episode ends with its first success; and the numbers of an
+goals from the whole space of the task, not from 50 places; the episode ends with its first success, or some steps
+after it, so that demonstrations show how to stay; and the numbers of an
 observation have names, without the copy of the frame before. The mission is the task's name in words.
 """
 
@@ -25,12 +26,14 @@ class SeededTask(gym.Wrapper[Any, Any, Any, Any]):
     Attributes:
         task: its name, such as ``door-open``.
         mission: its name in words.
+        steps_after: how many steps after its first success the episode ends.
         flat: the last observation as Meta-World gives it, float64 ``[39]``: what its experts read.
     """
 
-    def __init__(self, env: Any, task: str) -> None:
+    def __init__(self, env: Any, task: str, steps_after: int = 0) -> None:
         super().__init__(env)
-        self.task, self.mission = task, task.replace("-", " ")
+        self.task, self.mission, self.steps_after = task, task.replace("-", " "), steps_after
+        self._left: int | None = None
         sizes = {name: last - first for name, (first, last) in PLACES.items()}
         boxes: dict[str, gym.Space[Any]] = {name: _numbers_of(size) for name, size in (sizes | {GOAL: 3}).items()}
         self.observation_space = gym.spaces.Dict(boxes)
@@ -45,12 +48,17 @@ class SeededTask(gym.Wrapper[Any, Any, Any, Any]):
         if seed is not None:
             self.env.seed(seed)  # type: ignore[attr-defined]
         self.flat, _ = self.env.reset()
+        self._left = None
         return self._seen(), {"mission": self.mission}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Do an action. The first success ends the episode."""
+        """Do an action. The first success ends the episode, at once or later."""
         self.flat, reward, _, truncated, info = self.env.step(action)
-        return self._seen(), float(reward), bool(info["success"]), truncated, info
+        if self._left is not None:
+            self._left -= 1
+        elif info["success"]:
+            self._left = self.steps_after
+        return self._seen(), float(reward), self._left == 0, truncated, info
 
     def _seen(self) -> dict[str, np.ndarray]:
         parts = {name: self.flat[first:last] for name, (first, last) in PLACES.items()}
@@ -61,11 +69,11 @@ def _numbers_of(size: int) -> gym.spaces.Box:
     return gym.spaces.Box(-np.inf, np.inf, (size,), np.float64)
 
 
-def make_task(task: str, **options: Any) -> gym.Env:
-    """A task by its name without version, such as ``door-open``."""
+def make_task(task: str, steps_after: int = 0, **options: Any) -> gym.Env:
+    """A task by its name without version, such as ``door-open``; the episode ends so many steps after its first success."""
     from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 
-    return SeededTask(ALL_V3_ENVIRONMENTS[f"{task}-v3"](**options), task)
+    return SeededTask(ALL_V3_ENVIRONMENTS[f"{task}-v3"](**options), task, steps_after)
 
 
 def do_task(env: gym.Env, seed: int) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:

@@ -6,7 +6,6 @@ Legend: B trajectories, C cells, k fields of a cell, D width.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import torch
@@ -14,10 +13,6 @@ from torch import Tensor, nn
 
 from anyorder.elements.spec import Bins, Field, Spec
 from anyorder.models.element.cells import CellGrid, num_places
-
-HARMONICS = 4
-"""Beside itself, a number enters as sines and cosines of so many frequencies, the lowest of which has a period of six standard
-deviations."""
 
 
 class CellInputs(nn.Module):
@@ -57,8 +52,10 @@ class CellInputs(nn.Module):
 
 
 class GroupInputs(nn.Module):
-    """Embeds the cells of one group. A category has a vector of its own. A real number enters through a linear map, as itself
-    and as harmonics. What is hidden enters as its field's mask symbol.
+    """Embeds the cells of one group.
+
+    A category has a vector of its own. A real number enters through a linear map: with sines and cosines of it, too, models
+    learned the places of few demonstrations by heart. What is hidden enters as its field's mask symbol.
 
     Args:
         fields: of the group.
@@ -82,7 +79,7 @@ class GroupInputs(nn.Module):
             self.register_buffer("bounds", bounds, persistent=False)
             last = torch.tensor([len(fields[i].values) - 1 for i in self.real])
             self.register_buffer("last", last, persistent=False)
-            self.numbers = nn.Linear(len(self.real) * (2 + 2 * HARMONICS), width)
+            self.numbers = nn.Linear(2 * len(self.real), width)
         if self.other:
             # The last symbol of each field is its mask; the last of all is nothing.
             ends = [0, *itertools.accumulate(len(fields[i].values) + 1 for i in self.other)]
@@ -104,22 +101,13 @@ class GroupInputs(nn.Module):
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
     def _features(self, values: Tensor, numbers: Tensor, shown: Tensor, hidden: Tensor) -> Tensor:
-        """``[B, n, k * (2 + 2 * HARMONICS)]``."""
+        """``[B, n, 2 * k]``: each number where it is shown, and whether it is hidden."""
         low, high, width = self.bounds
         middle = (low + (values + 0.5) * width).where((values > 0) & (values < self.last), torch.where(values > 0, high, low))
         known = torch.where(numbers.isnan(), middle, numbers)
         if self.training and self.noise:
             known = known + self.noise * torch.randn_like(known)
-        turns = known[..., None] * (math.pi / 3 * 2.0 ** torch.arange(HARMONICS, device=known.device))
-        waves = torch.cat([known[..., None], turns.sin(), turns.cos()], dim=-1).masked_fill(~shown[..., None], 0.0)
-        return torch.cat([waves, hidden[..., None].to(waves.dtype)], dim=-1).flatten(-2)
-
-
-def _head(width: int, num_values: int) -> nn.Linear:
-    head = nn.Linear(width, num_values)
-    nn.init.normal_(head.weight, std=0.02)
-    nn.init.zeros_(head.bias)
-    return head
+        return torch.cat([known.masked_fill(~shown, 0.0), hidden.to(known.dtype)], dim=-1)
 
 
 def _bounds(values: object) -> tuple[float, float, float]:
