@@ -13,6 +13,7 @@ LARGEST_FACTOR = 1e9
 """No learning rate, weight or norm that is larger can be meant."""
 MOST_AT_ONCE = 10_000
 MOST_BINS = 4_096
+MOST_HARMONICS = 16
 RateSpec = float | list[float] | dict[str, list[float]]
 
 
@@ -132,6 +133,9 @@ class ElementModelConfig:
         dropout: share of the features that are left out while training, after each half of a layer.
         input_noise: deviation of the noise that shown numbers get while training, in standard deviations of their fields. It
             keeps a model from learning few demonstrations by heart, and shows it what lies beside their ways.
+        harmonics: how many sines and cosines of a number enter beside it, the slowest with a period of six standard deviations.
+            They tell places apart, which helps in mazes; where differences of numbers count, as for an arm that reaches for
+            things, a model with them learns the places of its demonstrations by heart.
         head: ``bins``: every value has a logit of its own. ``normal``: those of a real number's bins also get the logarithm of
             a normal density, whose mean and deviation the model predicts. It places numbers that change slowly after fewer
             updates.
@@ -144,6 +148,7 @@ class ElementModelConfig:
     max_frames: int = 32
     dropout: float = 0.0
     input_noise: float = 0.0
+    harmonics: int = 0
     head: Literal["bins", "normal"] = "bins"
 
     def __post_init__(self) -> None:
@@ -156,6 +161,8 @@ class ElementModelConfig:
             raise AnyOrderError(f"element_model.dropout must be at least 0 and below 1; found {self.dropout}")
         if not 0 <= self.input_noise <= 10:
             raise AnyOrderError(f"element_model.input_noise must be at least 0 and at most 10; found {self.input_noise}")
+        if not 0 <= self.harmonics <= MOST_HARMONICS:
+            raise AnyOrderError(f"element_model.harmonics must lie between 0 and {MOST_HARMONICS}; found {self.harmonics}")
 
 
 @dataclass(frozen=True)

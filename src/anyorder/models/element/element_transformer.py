@@ -42,7 +42,7 @@ class ElementTransformer(nn.Module):
         if config.width % (2 * config.num_heads):
             raise ValueError(f"width must be an even multiple of num_heads {config.num_heads}; found {config.width}")
         self.config, self.spec = config, spec
-        self.inputs = CellInputs(spec, config.width, config.input_noise)
+        self.inputs = CellInputs(spec, config.width, config.input_noise, config.harmonics)
         sizes = config.width, config.num_heads, config.expansion, config.num_layers, config.dropout
         self.layers = nn.ModuleList(TransformerLayer(*sizes) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.width)

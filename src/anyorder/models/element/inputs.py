@@ -6,6 +6,7 @@ Legend: B trajectories, C cells, k fields of a cell, D width.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -21,12 +22,12 @@ class CellInputs(nn.Module):
     Args:
         spec: the fields.
         width: D.
-        noise: see `anyorder.config.ElementModelConfig.input_noise`.
+        noise, harmonics: see `anyorder.config.ElementModelConfig`.
     """
 
-    def __init__(self, spec: Spec, width: int, noise: float = 0.0) -> None:
+    def __init__(self, spec: Spec, width: int, noise: float = 0.0, harmonics: int = 0) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(GroupInputs(group, width, noise) for group in spec.groups)
+        self.groups = nn.ModuleList(GroupInputs(group, width, noise, harmonics) for group in spec.groups)
         self.places = nn.Embedding(num_places(spec), width)
         nn.init.normal_(self.places.weight, std=0.5)
 
@@ -54,13 +55,13 @@ class CellInputs(nn.Module):
 class GroupInputs(nn.Module):
     """Embeds the cells of one group.
 
-    A category has a vector of its own. A real number enters through a linear map: with sines and cosines of it, too, models
-    learned the places of few demonstrations by heart. What is hidden enters as its field's mask symbol.
+    A category has a vector of its own. A real number enters through a linear map, as itself and as its harmonics. What is
+    hidden enters as its field's mask symbol.
 
     Args:
         fields: of the group.
         width: D.
-        noise: deviation of the noise that numbers get while training.
+        noise, harmonics: see `anyorder.config.ElementModelConfig`.
     """
 
     bounds: Tensor
@@ -69,9 +70,9 @@ class GroupInputs(nn.Module):
 
     fields: Sequence[Field]
 
-    def __init__(self, fields: Sequence[Field], width: int, noise: float = 0.0) -> None:
+    def __init__(self, fields: Sequence[Field], width: int, noise: float = 0.0, harmonics: int = 0) -> None:
         super().__init__()
-        self.fields, self.noise = fields, noise
+        self.fields, self.noise, self.harmonics = fields, noise, harmonics
         self.real = [i for i, field in enumerate(fields) if isinstance(field.values, Bins)]
         self.other = [i for i in range(len(fields)) if i not in self.real]
         if self.real:
@@ -79,7 +80,7 @@ class GroupInputs(nn.Module):
             self.register_buffer("bounds", bounds, persistent=False)
             last = torch.tensor([len(fields[i].values) - 1 for i in self.real])
             self.register_buffer("last", last, persistent=False)
-            self.numbers = nn.Linear(2 * len(self.real), width)
+            self.numbers = nn.Linear(len(self.real) * (2 + 2 * harmonics), width)
         if self.other:
             # The last symbol of each field is its mask; the last of all is nothing.
             ends = [0, *itertools.accumulate(len(fields[i].values) + 1 for i in self.other)]
@@ -101,13 +102,15 @@ class GroupInputs(nn.Module):
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
     def _features(self, values: Tensor, numbers: Tensor, shown: Tensor, hidden: Tensor) -> Tensor:
-        """``[B, n, 2 * k]``: each number where it is shown, and whether it is hidden."""
+        """``[B, n, k * (2 + 2 * harmonics)]``: each number and its waves where it is shown, and whether it is hidden."""
         low, high, width = self.bounds
         middle = (low + (values + 0.5) * width).where((values > 0) & (values < self.last), torch.where(values > 0, high, low))
         known = torch.where(numbers.isnan(), middle, numbers)
         if self.training and self.noise:
             known = known + self.noise * torch.randn_like(known)
-        return torch.cat([known.masked_fill(~shown, 0.0), hidden.to(known.dtype)], dim=-1)
+        turns = known[..., None] * (math.pi / 3 * 2.0 ** torch.arange(self.harmonics, device=known.device))
+        told = torch.cat([known[..., None], turns.sin(), turns.cos()], dim=-1).masked_fill(~shown[..., None], 0.0)
+        return torch.cat([told, hidden[..., None].to(told.dtype)], dim=-1).flatten(-2)
 
 
 def _bounds(values: object) -> tuple[float, float, float]:
