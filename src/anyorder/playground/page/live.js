@@ -95,6 +95,7 @@ export class Live {
   async _go(seed, actions, goesOn) {
     const before = { seed: this.seed, actions: this.actions };
     Object.assign(this, { seed, actions, answer: null });
+    this.show(); // at once, so that nobody changes an answer to a step that is over
     byId("live-seed").value = seed;
     const done = await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
     if (!done) Object.assign(this, before);
