@@ -45,3 +45,10 @@ def opened(page, tab):
 
 def classes(locator):
     return set(locator.get_attribute("class").split())
+
+
+def ready(open_page, address, **options):
+    """A page at this address that can be used."""
+    page = open_page(address, **options)
+    page.wait_for_selector("body[data-ready]")
+    return page

@@ -3,13 +3,14 @@
 import json
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from said import without_notes
+from querying import query_answer, query_complaint
 
 from anyorder.build.checkpoints import load_model
 from anyorder.cli import main
@@ -41,26 +42,12 @@ def batch(data_folder, model):
 @pytest.fixture
 def ask(checkpoint, tmp_path, capsys):
     """``ask("--query", ...)``: what is written and what is printed."""
-
-    def run(*options):
-        path = tmp_path / "answer.json"
-        arguments = ["--episode", "1", "--output", path, *options]
-        main(["query", "--checkpoint", str(checkpoint), *map(str, arguments)])
-        return json.loads(path.read_text()), capsys.readouterr().out
-
-    return run
+    return partial(query_answer, checkpoint, tmp_path, capsys, "--episode", "1")
 
 
 @pytest.fixture
 def complaint(checkpoint, capsys):
-    def run(*options):
-        with pytest.raises(SystemExit) as ending:
-            main(["query", "--checkpoint", str(checkpoint), *map(str, options)])
-        said = without_notes(capsys.readouterr().err)
-        assert ending.value.code == 2 and said.count("\n") == 1 and said.startswith("anyorder: ")
-        return said
-
-    return run
+    return partial(query_complaint, checkpoint, capsys)
 
 
 def test_the_next_action_comes_with_its_distribution(ask, model, batch):

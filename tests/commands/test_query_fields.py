@@ -12,7 +12,7 @@ import pytest
 import torch
 from cartpole import cartpole_data, cartpole_run
 from PIL import Image
-from said import without_notes
+from querying import query_answer, query_complaint
 
 from anyorder.build.elements import load_element_checkpoint
 from anyorder.cli import main
@@ -67,26 +67,12 @@ def parts(trajectory, model):
 @pytest.fixture
 def answer(checkpoint, tmp_path, capsys):
     """``answer("--query", ...)``: what is written and what is printed."""
-
-    def run(*options):
-        path = tmp_path / "answer.json"
-        arguments = ["--episode", EPISODE, "--output", path, *options]
-        main(["query", "--checkpoint", str(checkpoint), *map(str, arguments)])
-        return json.loads(path.read_text()), capsys.readouterr().out
-
-    return run
+    return partial(query_answer, checkpoint, tmp_path, capsys, "--episode", EPISODE)
 
 
 @pytest.fixture
 def complaint(checkpoint, capsys):
-    def run(*options):
-        with pytest.raises(SystemExit) as ending:
-            main(["query", "--checkpoint", str(checkpoint), *map(str, options)])
-        said = without_notes(capsys.readouterr().err)
-        assert ending.value.code == 2 and said.count("\n") == 1 and said.startswith("anyorder: ")
-        return said
-
-    return run
+    return partial(query_complaint, checkpoint, capsys)
 
 
 def test_the_next_action_comes_with_its_distribution(answer, model, parts, trajectory):

@@ -95,6 +95,9 @@ def test_settings_change_what_data_say(episodes):
     assert spec.left_out["cards"] == spec.left_out["return"] == "as asked for"
     with pytest.raises(AnyOrderError, match="groups must name fields .*found 'leg'"):
         fit_spec(SPACE, ACTIONS, episodes, SpecConfig(groups={"hand": ["leg"]}))
+    for wrong in (SpecConfig(leave_out=["leg"]), SpecConfig(keep=["leg"]), SpecConfig(bins={"leg": 3})):
+        with pytest.raises(AnyOrderError, match="must name fields, groups or paths .*found 'leg'"):
+            fit_spec(SPACE, ACTIONS, episodes, wrong)
 
 
 def test_pictures_are_refused(episodes):

@@ -1,7 +1,9 @@
 """The page of any environment in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
+from functools import partial
+
 import pytest
-from page_acts import answered, classes, opened, serving, until
+from page_acts import answered, classes, opened, ready, serving, until
 
 pytestmark = pytest.mark.browser
 
@@ -14,12 +16,7 @@ def field_address(field_app):
 
 @pytest.fixture
 def playground(open_page, field_address):
-    def start(**options):
-        page = open_page(field_address, **options)
-        page.wait_for_selector("body[data-ready]")
-        return page
-
-    return start
+    return partial(ready, open_page, field_address)
 
 
 def value(page, column, frame):

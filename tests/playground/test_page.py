@@ -1,9 +1,10 @@
 """The page in a browser: hiding, asking, acting, with mouse and keyboard, at every width."""
 
 import statistics
+from functools import partial
 
 import pytest
-from page_acts import answered, classes, opened, serving, until
+from page_acts import answered, classes, opened, ready, serving, until
 
 pytestmark = pytest.mark.browser
 CLICKS, MILLISECONDS = 15, 300
@@ -17,12 +18,7 @@ def address(app):
 
 @pytest.fixture
 def playground(open_page, address):
-    def start(**options):
-        page = open_page(address, **options)
-        page.wait_for_selector("body[data-ready]")
-        return page
-
-    return start
+    return partial(ready, open_page, address)
 
 
 def cell(page, x, y, where="shown"):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from anyorder.build.headers import check_origin, grid_model_config, text_of, words_and_view
-from anyorder.config import ModelConfig
+from anyorder.build.headers import check_origin, grid_model_config, is_of_fields, text_of, words_and_view
+from anyorder.build.shapes import has_shapes
 from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
@@ -52,7 +52,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
         AnyOrderError: when the file is missing, damaged or does not hold a model.
     """
     saved = checkpoint.load_checkpoint(path)
-    if saved.header.get("content") == "fields":
+    if is_of_fields(saved.header):
         raise AnyOrderError(
             f"the checkpoint must be one of the grid model; found the general model in {path}; evaluate or query"
             " that one, open it in the playground, or let it collect"
@@ -63,8 +63,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     check_origin(saved.header, where)
     words, view = words_and_view(saved.header, where)
     vocabulary = GridVocabulary(words)
-    shapes = {name: tuple(tensor.shape) for name, tensor in saved.tensors.items()}
-    if not _fits(config, vocabulary, view, shapes):
+    if not has_shapes(lambda: GridTransformer(config, vocabulary, view), config.num_layers, saved.tensors):
         raise AnyOrderError(
             f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"
         )
@@ -72,18 +71,6 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     model = GridTransformer(config, vocabulary, view)
     model.load_state_dict(saved.tensors)
     return model, saved.header
-
-
-def _fits(config: ModelConfig, vocabulary: GridVocabulary, view: tuple[int, int], shapes: dict[str, tuple[int, ...]]) -> bool:
-    """True if a model of these sizes has tensors of these shapes. No memory is taken, however large the sizes are."""
-    if config.num_layers > len(shapes):
-        return False
-    try:
-        with torch.device("meta"):
-            model = GridTransformer(config, vocabulary, view)
-    except (ValueError, TypeError, RuntimeError, OverflowError):
-        return False
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == shapes
 
 
 def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, Any]]:

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from gymnasium import spaces
 
-from anyorder.build.headers import check_origin, checked, element_model_config
+from anyorder.build.headers import check_origin, element_model_config, is_of_fields
 from anyorder.build.masking import strategy_schedule
+from anyorder.build.shapes import has_shapes, shapes_of
 from anyorder.build.splits import validation_split
 from anyorder.config import DataConfig, ElementModelConfig, RunConfig, SpecConfig
-from anyorder.data.field_storage import read_field_split, spaces_of
+from anyorder.data.field_storage import read_field_split, spaces_from, spaces_of, spaces_to_json
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Budget
@@ -23,7 +24,7 @@ from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
 from anyorder.elements.hindsight import with_hindsight
 from anyorder.elements.spec import Spec
-from anyorder.envs.spaces import ACTION, OBSERVATION, leaves, space_from_json, space_to_json
+from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
@@ -34,8 +35,6 @@ from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
 from anyorder.types import FieldTrajectory
-
-CONTENT = "fields"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +70,9 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
         _continue_from(Path(config.training.init_from), model)
     header = {
         "env_id": manifest.env_id,
-        "content": CONTENT,
+        "content": "fields",
         "spec": asdict(spec),
-        "spaces": {OBSERVATION: space_to_json(where[0]), ACTION: space_to_json(where[1])},
+        "spaces": spaces_to_json(*where),
         "config": asdict(config),
     }
     every = DataConfig(config.data.path)
@@ -111,9 +110,8 @@ def load_element_checkpoint(path: Path) -> ElementCheckpoint:
     config = element_model_config(saved.header, where)
     check_origin(saved.header, where)
     spec = restored_from(Spec, saved.header["spec"], f"{where}: spec", "restore the checkpoint or train again")
-    observed, acted = _spaces(saved.header, where)
-    shapes = {name: tuple(tensor.shape) for name, tensor in saved.tensors.items()}
-    if not _fits(config, spec, shapes):
+    observed, acted = spaces_from(saved.header.get("spaces"), where)
+    if not has_shapes(lambda: ElementTransformer(config, spec), config.num_layers, saved.tensors):
         raise AnyOrderError(
             f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"
         )
@@ -145,11 +143,6 @@ def read_fields_for(saved: ElementCheckpoint, folder: Path, split: str) -> list[
     return found
 
 
-def is_of_fields(header: dict[str, Any]) -> bool:
-    """True for the header of a general model."""
-    return header.get("content") == CONTENT and "spec" in header
-
-
 def holds_fields(path: Path) -> bool:
     """True if a checkpoint is a general model's.
 
@@ -157,14 +150,6 @@ def holds_fields(path: Path) -> bool:
         AnyOrderError: when the file is missing or damaged.
     """
     return not path.is_dir() and is_of_fields(checkpoint.load_checkpoint(path).header)
-
-
-def _spaces(header: dict[str, Any], where: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    written = checked(dict[str, Any], header.get("spaces"), f"{where}: spaces")
-    try:
-        return space_from_json(written[OBSERVATION]), space_from_json(written[ACTION])
-    except (KeyError, TypeError, ValueError, AssertionError, OverflowError) as error:
-        raise AnyOrderError(f"{where}: spaces must be those of an environment; found {brief(error)}; train again") from None
 
 
 def _spec(
@@ -182,7 +167,7 @@ def _spec(
 def _continue_from(path: Path, model: ElementTransformer) -> None:
     """Copy the weights of an earlier model of the same spec and sizes."""
     earlier = load_element_checkpoint(path).model
-    if earlier.spec.names != model.spec.names or _shapes(earlier) != _shapes(model):
+    if earlier.spec.names != model.spec.names or shapes_of(earlier) != shapes_of(model):
         raise AnyOrderError(
             f"training.init_from: the data must have the fields and sizes of {path}; found others; choose other data, another"
             " checkpoint, or set data.fields and element_model as it has them"
@@ -190,24 +175,8 @@ def _continue_from(path: Path, model: ElementTransformer) -> None:
     model.load_state_dict(earlier.state_dict())
 
 
-def _shapes(model: ElementTransformer) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
 def _model(config: ElementModelConfig, spec: Spec) -> ElementTransformer:
     try:
         return ElementTransformer(config, spec)
     except (ValueError, RuntimeError, OverflowError) as error:  # sizes that do not fit together, or into any memory
         raise AnyOrderError(f"element_model: {brief(error, 300)}; choose other sizes") from None
-
-
-def _fits(config: ElementModelConfig, spec: Spec, shapes: dict[str, tuple[int, ...]]) -> bool:
-    """True if a model of these sizes has tensors of these shapes. No memory is taken, however large the sizes are."""
-    if config.num_layers > len(shapes):
-        return False
-    try:
-        with torch.device("meta"):
-            model = ElementTransformer(config, spec)
-    except (ValueError, TypeError, RuntimeError, OverflowError):
-        return False
-    return _shapes(model) == shapes

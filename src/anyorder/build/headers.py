@@ -37,6 +37,11 @@ def check_origin(header: Mapping[str, Any], where: str) -> None:
         _part(cls, header, key, where)
 
 
+def is_of_fields(header: Mapping[str, Any]) -> bool:
+    """True for the header of a general model, which was trained on trajectories of fields."""
+    return header.get("content") == "fields" and "spec" in header
+
+
 def grid_model_config(header: Mapping[str, Any], where: str) -> ModelConfig:
     """The sizes of the grid model in a checkpoint.
 

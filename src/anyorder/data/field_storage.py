@@ -103,20 +103,27 @@ def spaces_to_json(observation_space: spaces.Space[Any], action_space: spaces.Sp
     return {OBSERVATION: space_to_json(observation_space), ACTION: space_to_json(action_space)}
 
 
-def spaces_of(manifest: Manifest, folder: Path) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
-    """The observation and the action space of a data set of fields.
+def spaces_from(written: Any, where: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """The observation and the action space that `spaces_to_json` wrote.
+
+    Args:
+        written: what a file holds for them.
+        where: names the file, for the error.
 
     Raises:
-        AnyOrderError: when the manifest holds none.
+        AnyOrderError: for anything else.
     """
     try:
-        found = manifest.spaces or {}
-        return space_from_json(found[OBSERVATION]), space_from_json(found[ACTION])
+        return space_from_json(written[OBSERVATION]), space_from_json(written[ACTION])
     except (KeyError, TypeError, ValueError, AssertionError, OverflowError, AttributeError) as error:
         raise AnyOrderError(
-            f"the manifest of {folder} must hold the observation and the action space; found others ({brief(error)});"
-            " make the data set anew"
+            f"{where} must hold the observation and the action space; found others ({brief(error)}); make it anew"
         ) from None
+
+
+def spaces_of(manifest: Manifest, folder: Path) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """The observation and the action space of a data set of fields; raises as `spaces_from`."""
+    return spaces_from(manifest.spaces, f"the manifest of {folder}")
 
 
 def with_spec(folder: Path, config: SpecConfig | None = None) -> Manifest:

@@ -20,7 +20,7 @@ from torch import Tensor
 from anyorder.elements.batch import Batch, ByLength
 from anyorder.elements.encoding import FieldReader
 from anyorder.elements.fitting import rewards_to_come
-from anyorder.elements.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout, part_slices
 from anyorder.elements.spec import ABSENT, Spec, Words
 from anyorder.types import FieldTrajectory
 
@@ -207,17 +207,12 @@ def encode_mission(
 
 
 def cut_fields(encoded: EncodedFields, max_frames: int | None) -> list[EncodedFields]:
-    """A trajectory in parts of at most ``max_frames`` frames (at least 2; None leaves the trajectory whole). Each part begins
-    with the last frame of the part before, so every action is in one part together with the observations around it."""
-    num_frames = len(encoded.frames)
-    if max_frames is None or num_frames <= max_frames:
+    """A trajectory in parts of at most ``max_frames`` frames, see `part_slices`."""
+    slices = part_slices(len(encoded.frames), max_frames)
+    if len(slices) == 1:
         return [encoded]
-    parts = []
-    for first in range(0, num_frames - 1, max_frames - 1):
-        piece = slice(first, first + max_frames)
-        frames, numbers = encoded.frames[piece], encoded.frame_numbers[piece]
-        parts.append(replace(encoded, frames=frames, frame_numbers=numbers, num_actions=len(frames) - 1))
-    return parts
+    pieces = [(encoded.frames[part], encoded.frame_numbers[part]) for part in slices]
+    return [replace(encoded, frames=one, frame_numbers=numbers, num_actions=len(one) - 1) for one, numbers in pieces]
 
 
 def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldLayout]:

@@ -95,6 +95,7 @@ def fit_spec(
     fields = _configured(fields, config, dropped)
     kept = [one for one in fields if not {one.name, one.group} & set(config.leave_out or ())]
     left_out |= dropped | {one.name: "as asked for" for one in fields if one not in kept}
+    _check_named(config, {*left_out, *(name for one in fields for name in (one.name, one.group, one.source))})
     kept = _grouped(kept, config)
     if not any(one.kind == "observation" for one in kept):
         raise AnyOrderError(f"no field of the observations is left ({_reasons(left_out)}); keep some with data.fields.keep")
@@ -302,6 +303,14 @@ def _configured(fields: Sequence[Field], config: SpecConfig, dropped: Collection
             one = replace(one, values=Categories(one.values.values, tuple(labels)))
         renamed.append(replace(one, name=(config.names or {}).get(one.name, one.name)))
     return renamed
+
+
+def _check_named(config: SpecConfig, known: Collection[str]) -> None:
+    """Raise an AnyOrderError for a setting that names what the data do not have."""
+    for setting, named in (("leave_out", config.leave_out), ("keep", config.keep), ("bins", config.bins)):
+        if unknown := sorted(set(named or ()) - set(known)):
+            listed = ", ".join(sorted(known))
+            raise AnyOrderError(f"data.fields.{setting} must name fields, groups or paths ({listed}); found {unknown[0]!r}")
 
 
 def _grouped(fields: Sequence[Field], config: SpecConfig) -> list[Field]:

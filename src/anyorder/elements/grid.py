@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.layout import Kind, Layout
+from anyorder.elements.layout import Kind, Layout, part_slices
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory
 
@@ -308,16 +308,11 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
 
 
 def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
-    """A trajectory in parts of at most ``max_frames`` frames (at least 2; None leaves the trajectory whole).
-
-    Each part begins with the last frame of the part before, so every action is in one part together with the observations
-    before and after it. Only the last part may be shorter than ``max_frames``.
-    """
-    num_frames = len(encoded.frames)
-    if max_frames is None or num_frames <= max_frames:
+    """A trajectory in parts of at most ``max_frames`` frames, see `part_slices`."""
+    slices = part_slices(len(encoded.frames), max_frames)
+    if len(slices) == 1:
         return [encoded]
-    firsts = range(0, num_frames - 1, max_frames - 1)
-    pieces = [encoded.frames[first : first + max_frames] for first in firsts]
+    pieces = [encoded.frames[part] for part in slices]
     return [replace(encoded, frames=piece, num_actions=len(piece) - 1) for piece in pieces]
 
 

@@ -14,6 +14,7 @@ from gymnasium import spaces
 from anyorder.config import SpecConfig
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.spec import Spec
+from anyorder.envs.minigrid import NUM_ACTIONS, NUM_DIRECTIONS
 from anyorder.types import FieldTrajectory, Trajectory
 
 GRID_NAMES = {"image/0": "object", "image/1": "color", "image/2": "state"}
@@ -22,7 +23,7 @@ GRID_NAMES = {"image/0": "object", "image/1": "color", "image/2": "state"}
 def grid_spaces(columns: int, rows: int) -> tuple[spaces.Dict, spaces.Discrete]:
     """Observation and action space of MiniGrid, for a view of this size; the mission is no observation here."""
     image = spaces.Box(0, 255, (columns, rows, 3), np.uint8)
-    return spaces.Dict({"image": image, "direction": spaces.Discrete(4)}), spaces.Discrete(7)
+    return spaces.Dict({"image": image, "direction": spaces.Discrete(NUM_DIRECTIONS)}), spaces.Discrete(NUM_ACTIONS)
 
 
 def fields_of_grid(trajectory: Trajectory) -> FieldTrajectory:

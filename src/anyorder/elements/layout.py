@@ -30,6 +30,17 @@ FieldName = NewType("FieldName", str)
 """Name of a field, or of a group of fields, of the trajectories at hand."""
 
 
+def part_slices(num_frames: int, max_frames: int | None) -> list[slice]:
+    """The frames of each part of a trajectory that is cut into parts of at most ``max_frames`` (at least 2; None: it is whole).
+
+    Each part begins with the last frame of the part before, so every action is in one part together with the observations
+    before and after it. Only the last part may be shorter than ``max_frames``.
+    """
+    if max_frames is None or num_frames <= max_frames:
+        return [slice(0, num_frames)]
+    return [slice(first, first + max_frames) for first in range(0, num_frames - 1, max_frames - 1)]
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """For each element, where it belongs. All tensors are int64 ``[B, E]`` on one device.

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.table import Table
 
-from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore
 from anyorder.evaluation.field_scores import FieldScores
@@ -23,9 +22,8 @@ from anyorder.evaluation.field_tables import (
 )
 from anyorder.evaluation.findings import as_plain
 from anyorder.evaluation.outcomes import FailedEpisode
+from anyorder.evaluation.stored import read_evaluation
 from anyorder.evaluation.tables import failure_table
-from anyorder.files import read_result
-from anyorder.parsing import brief
 from anyorder.restoring import restored
 
 
@@ -75,21 +73,8 @@ OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "failures")
 
 
 def read_field_findings(path: Path) -> tuple[FieldFindings, EvaluationConfig]:
-    """What an evaluation found, and what it was asked, read back from a file.
-
-    Raises:
-        AnyOrderError: when the file is missing or damaged, or holds other figures than this version writes.
-    """
-    content = read_result(path)
-    try:
-        asked = restored(dict[str, Any], content["config"], "config")
-        restored(EvaluationConfig, asked, "config")
-        return _findings(content), EvaluationConfig(**asked)
-    except (AnyOrderError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnyOrderError(
-            f"{path} is damaged or of another version ({type(error).__name__}: {brief(error)}); make it anew with"
-            " `anyorder evaluate`"
-        ) from None
+    """What an evaluation found, and what it was asked; raises as `read_evaluation`."""
+    return read_evaluation(path, _findings)
 
 
 def _findings(content: Mapping[str, Any]) -> FieldFindings:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
@@ -17,11 +17,21 @@ from anyorder.files import read_result
 from anyorder.parsing import brief
 from anyorder.restoring import restored
 
+FoundT = TypeVar("FoundT")
 NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "failures")
 
 
 def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
+    """What an evaluation of grids found, and what it was asked; raises as `read_evaluation`."""
+    return read_evaluation(path, findings_from)
+
+
+def read_evaluation(path: Path, findings_of: Callable[[Mapping[str, Any]], FoundT]) -> tuple[FoundT, EvaluationConfig]:
     """What an evaluation found, and what it was asked.
+
+    Args:
+        path: of ``metrics.json``.
+        findings_of: makes the findings of what the file holds.
 
     Raises:
         AnyOrderError: when the file is missing or damaged, or holds other figures than this version writes.
@@ -30,7 +40,7 @@ def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
     try:
         asked = restored(dict[str, Any], content["config"], "config")
         restored(EvaluationConfig, asked, "config")
-        return findings_from(content), EvaluationConfig(**asked)
+        return findings_of(content), EvaluationConfig(**asked)
     except (AnyOrderError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnyOrderError(
             f"{path} is damaged or of another version ({type(error).__name__}: {brief(error)}); make it anew with"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.headers import data_folder
@@ -12,17 +13,20 @@ from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
-from anyorder.evaluation.findings import GridFindings
+from anyorder.evaluation.findings import Findings, GridFindings
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, read_outcomes
 from anyorder.evaluation.stored import read_findings
 from anyorder.models.contract import GridModel
 from anyorder.training.journal import METRICS_FILE, read_metrics
 
 BEST = Path("checkpoints") / "best.safetensors"
+ModelT = TypeVar("ModelT")
+FindingsT = TypeVar("FindingsT", bound=Findings)
+RecordT = TypeVar("RecordT", bound="RunRecord[Any, Any]")
 
 
 @dataclass(frozen=True, eq=False)
-class ReportedRun:
+class RunRecord(Generic[ModelT, FindingsT]):
     """What a folder of ``anyorder train`` holds.
 
     Attributes:
@@ -41,12 +45,12 @@ class ReportedRun:
 
     name: str
     folder: Path
-    model: GridModel
+    model: ModelT
     env_id: str
     config: dict[str, Any]
     records: list[dict[str, Any]]
     manifest: Manifest | None
-    findings: GridFindings | None
+    findings: FindingsT | None
     metrics: dict[str, Any]
     judged_by: EvaluationConfig
     outcomes: dict[str, list[Any]]
@@ -65,6 +69,45 @@ class ReportedRun:
     def played_on(self) -> str:
         """Where its agent acts."""
         return self.findings.env_id if self.findings else self.env_id
+
+    @classmethod
+    def of(
+        cls: type[RecordT],
+        folder: Path,
+        model: ModelT,
+        header: Mapping[str, Any],
+        read_stored: Callable[[Path], tuple[FindingsT, EvaluationConfig]],
+    ) -> RecordT:
+        """What is there of a run.
+
+        Args:
+            folder: of the run.
+            model: that of its best checkpoint.
+            header: of that checkpoint.
+            read_stored: from the file of an evaluation to its findings and settings.
+        """
+        report = folder / "report"
+        metrics, findings, judged_by = {}, None, EvaluationConfig()
+        if (report / "metrics.json").exists():
+            findings, judged_by = read_stored(report / "metrics.json")
+            metrics = findings.to_json()
+        return cls(
+            name=folder.absolute().name,
+            folder=folder,
+            model=model,
+            env_id=header["env_id"],
+            config=header["config"],
+            records=read_metrics(folder),
+            manifest=stored_manifest(data_folder(header, None, str(folder))),
+            findings=findings,
+            metrics=metrics,
+            judged_by=judged_by,
+            outcomes=outcomes_in(report / OUTCOMES_FILE),
+        )
+
+
+class ReportedRun(RunRecord[GridModel, GridFindings]):
+    """A run whose model is one of grids."""
 
     def can_show(self, num_steps: int) -> bool:
         """Whether the model reads so many steps, and the view after them, at once."""
@@ -97,24 +140,7 @@ def read_run(folder: Path) -> ReportedRun:
     """
     folder = Path(folder)
     model, header = load_model(best_checkpoint(folder))
-    config, report = header["config"], folder / "report"
-    metrics, findings, judged_by = {}, None, EvaluationConfig()
-    if (report / "metrics.json").exists():
-        findings, judged_by = read_findings(report / "metrics.json")
-        metrics = findings.to_json()
-    return ReportedRun(
-        name=folder.absolute().name,
-        folder=folder,
-        model=model,
-        env_id=header["env_id"],
-        config=config,
-        records=read_metrics(folder),
-        manifest=stored_manifest(data_folder(header, None, str(folder))),
-        findings=findings,
-        metrics=metrics,
-        judged_by=judged_by,
-        outcomes=outcomes_in(report / OUTCOMES_FILE),
-    )
+    return ReportedRun.of(folder, model, header, read_findings)
 
 
 def best_checkpoint(folder: Path) -> Path:

@@ -73,8 +73,7 @@ def _of_columns(spec: Spec, columns: FrameColumns) -> CellGrid:
         inside = (columns.cell == number).nonzero()[:, 0]
         elements[number, : len(inside)] = inside
     group, first = _places(spec)[columns.attribute[elements[:, 0]]].unbind(dim=1)
-    before = (group[:, None] == group[None, :]).tril(-1).sum(dim=1)  # cells of the same group that come earlier
-    return CellGrid(elements, group, first + before, torch.zeros_like(group))
+    return CellGrid(elements, group, first + columns.place[elements[:, 0]], torch.zeros_like(group))
 
 
 def _places(spec: Spec) -> Tensor:
