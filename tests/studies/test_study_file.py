@@ -49,6 +49,20 @@ def test_runs_are_all_combinations_with_their_settings(read, tmp_path):
     assert len({run.folder for run in runs}) == len(runs)
 
 
+def test_a_level_may_have_seeds_of_its_own(read):
+    other = {"env": "BabyAI-PickupLoc-v0", "data": "data/loc", "num_episodes": 100, "seeds": [4, 7]}
+    runs = read({"levels": {"Loc": other}}).runs()
+    found = list(dict.fromkeys((run.level.name, run.seed) for run in runs))
+    assert found == [("Red", 3), ("Red", 4), ("Loc", 4), ("Loc", 7)]
+
+
+def test_runs_read_their_data_as_the_base_says(read):
+    data = {"hindsight": 6, "fields": {"observation_bins": 32}}
+    for run in read({"base": {"data": data}}).runs():
+        assert (run.config.data.hindsight, run.config.data.fields.observation_bins) == (6, 32)
+        assert (run.config.data.path, run.config.data.num_demonstrations) == ("data/red", run.size)
+
+
 def test_an_arm_may_start_from_a_checkpoint(read):
     arms = read({"arms": {"b": {"training": {"init_from": "outputs/all/checkpoints/best.pt"}}}}).arms
     assert [arm.config.training.init_from for arm in arms] == [None, "outputs/all/checkpoints/best.pt"]
@@ -100,6 +114,7 @@ def test_without_updates_epochs_count(read):
         ({"arms": ["a"]}, ["arms must be {key: value, ...}", "found ['a']"]),
         ({"arms": {"a b": {}, "a_b": {}}}, ["arms must have names that differ as folders"]),
         ({"levels": {"Red": {"num_episode": 5}}}, ["levels.Red", "num_episode"]),
+        ({"levels": {"Red": {"seeds": [-1]}}}, ["levels.Red.seeds must be a list of whole numbers; found [-1]"]),
         ({"levels": {"Blue": {"env": "x"}}}, ["levels.Blue must have env and data; data is missing"]),
         ({"sizes": 10}, ["sizes must be a list of whole numbers", "found 10"]),
         ({"sizes": [101]}, ["found 101, but levels.Red has 100"]),

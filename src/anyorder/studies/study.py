@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from anyorder.build.collecting import CollectOptions
-from anyorder.config import DataConfig, RunConfig
+from anyorder.config import RunConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 
 
@@ -21,12 +21,14 @@ class Level:
         data: how its data set is collected; all arms and sizes share it.
         test_on: environments that the trained models also play, without having seen them.
         arms: names of those that are trained here; None: all.
+        seeds: of training here; None: the study's.
     """
 
     name: str
     data: CollectOptions
     test_on: tuple[str, ...] = ()
     arms: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Study:
     """What is run and what is compared.
 
     Attributes:
-        levels, sizes, arms, seeds: every combination is one run; a size is a number of demonstrations, None is all.
+        levels, sizes, arms, seeds: every combination is one run, where a level has no arms or seeds of its own; a size is a
+            number of demonstrations, None is all.
         updates: size -> updates of its runs, the same for every arm; sizes that are not there train as configured.
         comparisons: title -> names of arms; the first is what the others are compared with.
         folder: where the runs go.
@@ -108,12 +111,17 @@ class Study:
         """The arms that are trained at a level."""
         return [arm for arm in self.arms if level.arms is None or arm.name in level.arms]
 
+    def seeds_at(self, level: Level) -> Sequence[int]:
+        """The training seeds of a level."""
+        return self.seeds if level.seeds is None else level.seeds
+
     def runs(self) -> list[Run]:
         """All runs, the first seed of everything first, so that early results cover all levels, sizes and arms."""
         return [
             self._run(level, size, arm, seed)
-            for seed in self.seeds
+            for seed in dict.fromkeys(seed for level in self.levels for seed in self.seeds_at(level))
             for level in self.levels
+            if seed in self.seeds_at(level)
             for size in self.sizes
             for arm in self.arms_at(level)
         ]
@@ -122,7 +130,8 @@ class Study:
         # Runs are spread over the cores, one each.
         num_updates = self.updates.get(size, arm.config.training.num_updates)
         training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
-        config = replace(arm.config, data=DataConfig(level.data.output_dir, size), training=training)
+        data = replace(arm.config.data, path=level.data.output_dir, num_demonstrations=size)
+        config = replace(arm.config, data=data, training=training)
         parts = (level.name, size_name(size), arm.name, f"seed {seed}")
         folder = self.folder.joinpath(*map(folder_name, parts))
         unseen = self.unseen_episodes or arm.evaluation.num_episodes

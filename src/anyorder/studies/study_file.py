@@ -1,7 +1,7 @@
 """Reads a study from a YAML file with these keys:
 
 base: changes to the default configuration that all arms share
-levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here]}}
+levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here], seeds: [0]}}
 sizes: [200, 2000]      # demonstrations; null is all of them, and the default
 updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
 seeds: [0, 1, 2]
@@ -115,7 +115,8 @@ def _level(name: str, spec: Any, where: str) -> Level:
     if missing := {"env", "output_dir"} - set(options):
         named = " and ".join(sorted(missing)).replace("output_dir", "data")
         raise AnyOrderError(f"{where} must have env and data; {named} is missing")
-    return Level(name, CollectOptions(**_typed(level_parser(), options, where).as_dict()), test_on, arms)
+    seeds = _seeds(options.pop("seeds"), f"{where}.seeds") if "seeds" in options else None
+    return Level(name, CollectOptions(**_typed(level_parser(), options, where).as_dict()), test_on, arms, seeds)
 
 
 def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:
@@ -142,6 +143,12 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
 def _names(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise AnyOrderError(f"{where} must be a list of names; found {brief(value)}")
+    return tuple(value)
+
+
+def _seeds(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value or not all(map(_is_count, value)):
+        raise AnyOrderError(f"{where} must be a list of whole numbers; found {brief(value)}")
     return tuple(value)
 
 
@@ -175,10 +182,9 @@ def _check(study: Study, path: Path) -> None:
         names = [part.name for part in parts]
         if len({folder_name(name) for name in names}) < len(names):
             raise AnyOrderError(f"{path}: {title} must have names that differ as folders; found {', '.join(names)}")
-    for key, values in {"sizes": study.sizes, "seeds": study.seeds}.items():
-        allowed = isinstance(values, list) and all(_is_count(v) or (v is None and key == "sizes") for v in values)
-        if not allowed or not values:
-            raise AnyOrderError(f"{path}: {key} must be a list of whole numbers; found {brief(values)}")
+    _seeds(study.seeds, f"{path}: seeds")
+    if not isinstance(study.sizes, list) or not study.sizes or not all(_is_count(v) or v is None for v in study.sizes):
+        raise AnyOrderError(f"{path}: sizes must be a list of whole numbers; found {brief(study.sizes)}")
     for level in study.levels:
         largest = max((size for size in study.sizes if size is not None), default=0)
         if largest > level.data.num_episodes:
