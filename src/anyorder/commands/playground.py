@@ -10,14 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.build.checkpoints import load_model
-from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
-from anyorder.build.headers import data_folder
 from anyorder.commands.environments import add_env_module, allow_named_modules
-from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
 from anyorder.options import add_trust_option, parse, parser
 
@@ -39,9 +34,11 @@ def playground_parser() -> ArgumentParser:
 
 def playground_command(arguments: Sequence[str]) -> None:
     """Serve the page until Ctrl-C."""
-    torch.set_num_threads(1)
     chosen = parse(playground_parser(), arguments)
     allow_named_modules(chosen)
+    import torch  # imports here and below take seconds
+
+    torch.set_num_threads(1)
     try:
         from anyorder.playground.server import HOST, web_server
     except ModuleNotFoundError as error:
@@ -60,6 +57,7 @@ def playground_command(arguments: Sequence[str]) -> None:
 
 
 def _application(chosen: Any) -> Any:
+    from anyorder.build.elements import holds_fields
     from anyorder.playground.about import about
     from anyorder.playground.server import application
 
@@ -68,6 +66,8 @@ def _application(chosen: Any) -> Any:
 
 
 def _grid_scenes(chosen: Any) -> Any:
+    from anyorder.build.checkpoints import load_model
+    from anyorder.data.storage import read_split
     from anyorder.playground.grid_scenes import GridScenes
 
     model, header = load_model(Path(chosen.checkpoint))
@@ -77,6 +77,7 @@ def _grid_scenes(chosen: Any) -> Any:
 
 
 def _field_scenes(chosen: Any) -> Any:
+    from anyorder.build.elements import load_element_checkpoint, read_fields_for
     from anyorder.playground.field_scenes import FieldScenes
     from anyorder.playground.field_stage import FieldStage
 
@@ -96,6 +97,8 @@ def _field_scenes(chosen: Any) -> Any:
 
 def _recorded_folder(chosen: Any, header: dict[str, Any]) -> Path | None:
     """The data set; None if none was named and the one of the training is gone."""
+    from anyorder.build.headers import data_folder
+
     folder = data_folder(header, chosen.data, chosen.checkpoint)
     if chosen.data is None and not folder.exists():
         print(f"{folder} is not there, so only new seeds can be played; give --data for recorded episodes")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from jsonargparse import ArgumentParser
 
 from anyorder.commands.environments import add_env_module, allow_named_modules
@@ -40,6 +39,8 @@ def report_command(arguments: Sequence[str]) -> None:
     if chosen.num_shown < 1:
         raise AnyOrderError(f"num_shown must be at least 1; found {chosen.num_shown}")
     allow_named_modules(chosen)
+    import torch  # these imports take seconds
+
     from anyorder.report.field_run import read_any_run
 
     torch.set_num_threads(1)

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonargparse import ArgumentParser
 
@@ -16,13 +16,9 @@ from anyorder.errors import AnyOrderError
 from anyorder.files import write_result
 from anyorder.locks import locked
 from anyorder.options import add_trust_option, parse, parser
-from anyorder.studies.cluster import RayCluster
-from anyorder.studies.engines import Cores
-from anyorder.studies.results import RESULTS_FILE, results
-from anyorder.studies.runner import run_all
-from anyorder.studies.study import Study
-from anyorder.studies.study_file import read_study
-from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
+
+if TYPE_CHECKING:
+    from anyorder.studies.study import Study
 
 
 def study_parser(command: str = "study", default: str | None = None) -> ArgumentParser:
@@ -68,6 +64,8 @@ def run_study(chosen: Any) -> None:
         KeyboardInterrupt: with a message that says how to continue.
     """
     allow_named_modules(chosen)
+    from anyorder.studies.study_file import read_study  # these imports take seconds
+
     output = Path(chosen.output_dir or Path("outputs") / Path(chosen.study).stem)
     study = read_study(Path(chosen.study), chosen.quick, output / ("quick" if chosen.quick else "full"))
     with locked(output, study.folder.name):
@@ -75,6 +73,12 @@ def run_study(chosen: Any) -> None:
 
 
 def _run_locked(study: Study, output: Path, chosen: Any) -> None:
+    from anyorder.studies.cluster import RayCluster
+    from anyorder.studies.engines import Cores
+    from anyorder.studies.results import RESULTS_FILE, results
+    from anyorder.studies.runner import run_all
+    from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
+
     started = time.monotonic()
     try:
         for level in study.levels:
