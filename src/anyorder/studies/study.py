@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from anyorder.build.collecting import CollectOptions
-from anyorder.config import DataConfig, RunConfig
+from anyorder.config import RunConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 
 
@@ -122,7 +122,8 @@ class Study:
         # Runs are spread over the cores, one each.
         num_updates = self.updates.get(size, arm.config.training.num_updates)
         training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
-        config = replace(arm.config, data=DataConfig(level.data.output_dir, size), training=training)
+        data = replace(arm.config.data, path=level.data.output_dir, num_demonstrations=size)
+        config = replace(arm.config, data=data, training=training)
         parts = (level.name, size_name(size), arm.name, f"seed {seed}")
         folder = self.folder.joinpath(*map(folder_name, parts))
         unseen = self.unseen_episodes or arm.evaluation.num_episodes
