@@ -59,6 +59,18 @@ def make_trajectory():
 
 
 @pytest.fixture(scope="session")
+def damaged_batch(make_trajectory):
+    """``damaged_batch([5, 3], damage)``: toy trajectories of so many actions that have lost something, as one batch."""
+
+    def make(lengths, damage, **options):
+        trajectories = [make_trajectory(length, seed=seed, **options) for seed, length in enumerate(lengths)]
+        vocabulary = GridVocabulary.of(trajectories)
+        return EncodedTrajectories([damage(one) for one in trajectories], vocabulary).batch(range(len(lengths)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_batch(make_trajectory):
     """``make_batch([5, 3], ...)``: toy trajectories of so many actions as one padded batch."""
 

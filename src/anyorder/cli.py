@@ -23,6 +23,7 @@ COMMANDS = {
     ),
     "import": ("import_chats:import_command", "import conversations, or episodes recorded elsewhere, as a data set"),
     "export": ("export:export_command", "write a data set in the format of Minari"),
+    "fill": ("fill:fill_command", "complete a data set with a checkpoint: lost actions, cells and frames"),
     "train": ("train:train_command", "train a model on a data set"),
     "evaluate": ("evaluate:evaluate_command", "score a checkpoint and let it act"),
     "study": ("study:study_command", "train and compare variants at several levels and data sizes, write a summary"),

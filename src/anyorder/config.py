@@ -49,28 +49,6 @@ class SpecConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """The training data.
-
-    Attributes:
-        path: data set folder made by ``anyorder collect``.
-        num_demonstrations: how many training trajectories are used, from the first on; null uses all.
-        fields: of data that are neither MiniGrid's nor conversations.
-        hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
-            asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
-    """
-
-    path: str = "data/raw"
-    num_demonstrations: int | None = None
-    fields: SpecConfig = field(default_factory=SpecConfig)
-    hindsight: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.hindsight <= MOST_AT_ONCE:
-            raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
-
-
-@dataclass(frozen=True)
 class MaskingConfig:
     """Which training orders are drawn.
 
@@ -91,6 +69,80 @@ class MaskingConfig:
     mixture: dict[str, float | dict[str, Any]] = field(default_factory=lambda: {"cell": 0.4, "next_step": 0.6})
     mask_prob: RateSpec = 0.3
     attribute_probs: dict[str, RateSpec] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSetConfig:
+    """One more data set of a run, beside ``data.path``: of the same environment, or of one that has the same spaces.
+
+    Attributes:
+        path: data set folder.
+        share: of the trajectories in the batches; null, where no data set has one, draws as many as it has.
+        num_demonstrations: how many of its training trajectories are used, from the first on; null uses all.
+        episodes: which of them: ``all``, ``successes`` or ``failures``. What counts as expert is learned with a masking that
+            asks for the next action; the same data set may come twice, its failures with another masking.
+        masking: its training orders; null: those of the run.
+    """
+
+    path: str
+    share: float | None = None
+    num_demonstrations: int | None = None
+    episodes: Literal["all", "successes", "failures"] = "all"
+    masking: MaskingConfig | None = None
+
+    def __post_init__(self) -> None:
+        _check_share(self.share, f"data.sets: share of {self.path}")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The training data.
+
+    Attributes:
+        path: data set folder made by ``anyorder collect``.
+        num_demonstrations: how many training trajectories are used, from the first on; null uses all.
+        fields: of data that are neither MiniGrid's nor conversations.
+        hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
+            asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
+        share: of the trajectories in the batches that come from ``path``, where there are ``sets``, too.
+        episodes: which of its training trajectories are used: ``all``, ``successes`` or ``failures``.
+        filled_weight: weight in the loss of values that a model filled in (``anyorder fill``); recorded ones have weight 1.
+        sets: further data sets, each with its share and its masking; ``path`` is validated on. For grids and fields.
+    """
+
+    path: str = "data/raw"
+    num_demonstrations: int | None = None
+    fields: SpecConfig = field(default_factory=SpecConfig)
+    hindsight: int = 0
+    share: float | None = None
+    episodes: Literal["all", "successes", "failures"] = "all"
+    filled_weight: float = 1.0
+    sets: list[DataSetConfig] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hindsight <= MOST_AT_ONCE:
+            raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
+        if not 0 <= self.filled_weight <= 1:
+            raise AnyOrderError(f"data.filled_weight must lie between 0 and 1; found {self.filled_weight}")
+        _check_share(self.share, "data.share")
+        shares = [self.share, *(one.share for one in self.sets or ())]
+        given = [share for share in shares if share is not None]
+        if given and (len(given) < len(shares) or abs(sum(given) - 1) > 1e-6):
+            found = ", ".join("null" if share is None else f"{share:g}" for share in shares)
+            raise AnyOrderError(
+                f"data.share and the shares of data.sets must all be given and sum to 1, or none be given; found {found}"
+            )
+
+    @property
+    def shares(self) -> list[float] | None:
+        """The share of ``path`` and those of ``sets``; None where none is given."""
+        given = [self.share, *(one.share for one in self.sets or ())]
+        return [share for share in given if share is not None] or None
+
+
+def _check_share(share: float | None, name: str) -> None:
+    if share is not None and not 0 < share <= 1:
+        raise AnyOrderError(f"{name} must lie above 0 and be at most 1; found {share}")
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ def instantiated(options: ArgumentParser, parsed: Namespace) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
     return value.as_dict() if isinstance(value, Namespace) else value
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Trajectory:
         rewards: float32 ``[T]``.
         terminated: True if the environment ended the episode.
         truncated: True if the step limit ended it.
+        absent: name of an array (`GRID_ARRAYS`) -> bool in its shape, True where a value was not recorded; what the array holds
+            there means nothing. A mission that was not recorded is empty.
+        filled: name of an array -> float32 in its shape: where a model filled a value in, the probability that it is right,
+            above 0; 0 where the value was recorded.
 
     Raises:
         ValueError: its message names the shape or dtype that was expected and the one that was found.
@@ -45,6 +49,8 @@ class Trajectory:
     rewards: np.ndarray
     terminated: bool
     truncated: bool
+    absent: Mapping[str, np.ndarray] = field(default_factory=dict)
+    filled: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         num_actions = len(self.actions)
@@ -66,6 +72,14 @@ class Trajectory:
             if array.dtype != dtype:
                 raise ValueError(f"{name} must have dtype {np.dtype(dtype)}; found {array.dtype}")
             array.flags.writeable = False
+        _check_gaps({name: getattr(self, name) for name in GRID_ARRAYS}, self.absent, self.filled)
+        for name in ("absent", "filled"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Callable[[], Trajectory], tuple[()]]:
+        # A read-only mapping cannot be pickled; the record is made, and checked, anew.
+        values: dict[str, Any] = vars(self) | {"absent": dict(self.absent), "filled": dict(self.filled)}
+        return partial(Trajectory, **values), ()
 
     def __len__(self) -> int:
         """Number of actions T."""
@@ -75,6 +89,24 @@ class Trajectory:
     def success(self) -> bool:
         """True if the environment ended the episode with a positive reward."""
         return bool(self.terminated and self.rewards[-1] > 0)
+
+
+GRID_ARRAYS = ("observations", "directions", "actions")
+"""Arrays of a `Trajectory` of which a part may be absent or filled in."""
+
+
+def _check_gaps(recorded: Mapping[str, np.ndarray], absent: Mapping[str, np.ndarray], filled: Mapping[str, np.ndarray]) -> None:
+    """Raise a ValueError unless both say something of these arrays, in their shapes; both become read-only."""
+    for name, where in absent.items():
+        if name not in recorded or where.shape != recorded[name].shape or where.dtype != np.bool_:
+            raise ValueError(f"what is absent must be bool in the shape of a recorded path; found {name!r} {where.shape}")
+    for name, sure in filled.items():
+        if name not in recorded or sure.shape != recorded[name].shape or sure.dtype != np.float32:
+            raise ValueError(f"what is filled in must be float32 in the shape of a path; found {name!r} {sure.shape}")
+        if not bool(((sure >= 0) & (sure <= 1)).all()) or (name in absent and bool((absent[name] & (sure > 0)).any())):
+            raise ValueError(f"a filled value must have a probability of at most 1 and not be absent; {name!r} has another one")
+    for array in (*absent.values(), *filled.values()):
+        array.flags.writeable = False
 
 
 PARTS = ("mission", "observation", "action")
@@ -157,7 +189,7 @@ class TextTrajectory:
         return tuple(steps)
 
 
-ARRAY_ROLES = ("observations", "actions", "absent", "infos")
+ARRAY_ROLES = ("observations", "actions", "absent", "filled", "infos")
 """Attributes of a `FieldTrajectory` that map paths to arrays."""
 
 
@@ -180,6 +212,8 @@ class FieldTrajectory:
         mission: the instruction; empty where there is none.
         success: what the environment says of the episode; None where it says nothing.
         absent: path -> bool, in the shape of the path's array, True where a value was not recorded. NaN is absent, too.
+        filled: path -> float32 in the shape of the path's array: where a model filled a value in, the probability that it is
+            right, above 0 (of a real number: that it is off by less than a tenth of its standard deviation); 0 elsewhere.
         infos: path -> ``[T+1, ...]`` or ``[T, ...]``; kept, but never an element of a trajectory.
 
     Raises:
@@ -196,6 +230,7 @@ class FieldTrajectory:
     mission: str = ""
     success: bool | None = None
     absent: Mapping[str, np.ndarray] = field(default_factory=dict)
+    filled: Mapping[str, np.ndarray] = field(default_factory=dict)
     infos: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -211,12 +246,10 @@ class FieldTrajectory:
                 if len(array) != length:
                     raise ValueError(f"{path} must have {length} entries (T actions, T+1 observations); found {len(array)}")
         recorded = {**self.observations, **self.actions}
-        for path, where in self.absent.items():
-            if path not in recorded or where.shape != recorded[path].shape or where.dtype != np.bool_:
-                raise ValueError(f"what is absent must be bool in the shape of a recorded path; found {path!r} {where.shape}")
+        _check_gaps(recorded, self.absent, self.filled)
         for name in ARRAY_ROLES:
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-        for array in (*recorded.values(), *self.absent.values(), self.rewards, self.terminations, self.truncations):
+        for array in (*recorded.values(), self.rewards, self.terminations, self.truncations):
             array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Callable[[], FieldTrajectory], tuple[()]]:
@@ -227,3 +260,16 @@ class FieldTrajectory:
     def __len__(self) -> int:
         """Number of actions T."""
         return len(self.rewards)
+
+
+TrajectoryT = TypeVar("TrajectoryT", bound=Trajectory | FieldTrajectory)
+
+
+def as_recorded(episode: TrajectoryT) -> TrajectoryT:
+    """The episode as it was recorded: what a model filled in is absent, so that nobody takes it for the truth."""
+    if not episode.filled:
+        return episode
+    filled = {name: sure > 0 for name, sure in episode.filled.items()}
+    absent = {name: where | filled[name] if name in filled else where for name, where in episode.absent.items()}
+    absent = {**filled, **absent}
+    return replace(episode, absent=absent, filled={})

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,13 +69,42 @@ def test_round_trip_is_exact(tmp_path_factory, lengths, size, mission):
         assert_same(ours, theirs)
 
 
+def test_what_is_absent_and_what_was_filled_in_come_back(tmp_path):
+    whole = make_trajectory(0)
+    lost = {"observations": whole.observations > 3, "actions": np.array([True, False, False, True])}
+    sure = np.where(lost["actions"], 0, [0, 0.5, 0, 0]).astype(np.float32)
+    gaps = replace(whole, absent=lost, filled={"actions": sure})
+    assert write_shard(tmp_path / "a.parquet", range(1), [whole]).sha256 != write_shard(tmp_path / "b", range(1), [gaps]).sha256
+    read = read_shard(tmp_path, write_shard(tmp_path / "c.parquet", range(2), [gaps, whole]))
+    assert_same(read[1], whole)
+    for name, array in gaps.absent.items():
+        assert np.array_equal(read[0].absent[name], array) and not read[0].absent[name].flags.writeable
+    assert np.array_equal(read[0].filled["actions"], sure) and read[0].filled["actions"].dtype == np.float32
+    assert pickle.loads(pickle.dumps(read[0])).absent.keys() == lost.keys()
+
+
+@pytest.mark.parametrize(
+    ("gaps", "message"),
+    [
+        ({"absent": {"rewards": np.zeros(4, bool)}}, "absent must be bool in the shape of a recorded path; found 'rewards'"),
+        ({"absent": {"actions": np.zeros(3, bool)}}, "absent must be bool"),
+        ({"filled": {"actions": np.zeros(4)}}, "filled in must be float32"),
+        ({"filled": {"actions": np.full(4, 1.5, np.float32)}}, "a probability of at most 1"),
+        ({"filled": {"actions": np.ones(4, np.float32)}, "absent": {"actions": np.ones(4, bool)}}, "not be absent"),
+    ],
+)
+def test_gaps_that_say_nothing_of_the_arrays_are_refused(gaps, message):
+    with pytest.raises(ValueError, match=message):
+        replace(make_trajectory(0), **gaps)
+
+
 def test_the_manifest_is_typed_and_equal_after_a_round_trip(folder):
     manifest = read_manifest(folder)
     assert manifest.complete and manifest.splits["train"].failures == (Failure(1, "time limit"),)
     write_manifest(folder, manifest)
     assert read_manifest(folder) == manifest
     content = json.loads((folder / MANIFEST).read_text())
-    assert content["format_version"] == 2 and content["splits"]["train"]["num_steps"] == 5
+    assert content["format_version"] == 3 and content["splits"]["train"]["num_steps"] == 5
     assert set(content["versions"]) == {"anyorder", "minigrid", "gymnasium", "numpy"}
 
 
@@ -149,7 +180,7 @@ def test_other_columns_are_refused(folder):
     content = json.loads((folder / MANIFEST).read_text())
     content["splits"]["train"]["shards"][0]["sha256"] = sha256(folder / "train.parquet")
     (folder / MANIFEST).write_text(json.dumps(content))
-    with pytest.raises(AnyOrderError, match="must have the columns of version 2; found others"):
+    with pytest.raises(AnyOrderError, match="must have the columns of version 3; found others"):
         read_split(folder, "train")
 
 

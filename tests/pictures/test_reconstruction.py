@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anyorder.acting.corruptions import DroppedFrames, Occlusion
-from anyorder.elements.grid import mission_of, raw_actions, raw_cells
+from anyorder.elements.raw_grid import mission_of, raw_actions, raw_cells
 from anyorder.envs import minigrid
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.schedules import Rate

@@ -1,12 +1,15 @@
 """The loss is the mean negative log-likelihood of the targets, weighted as promised."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from anyorder.elements.grid import NUM_VALUES, Attribute, Encoded, collate
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import NUM_VALUES, Attribute, Encoded, GridVocabulary, collate
 from anyorder.elements.layout import Kind
 from anyorder.masking.order import imitate, reconstruct
 from anyorder.masking.schedules import Rate
@@ -117,3 +120,19 @@ def test_the_strategy_next_action_is_supervised_fine_tuning(trajectories, vocabu
         expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         torch.testing.assert_close(gradients[name], expected, atol=1e-5, rtol=1e-5, msg=name)
     assert max(float(gradient.abs().max()) for gradient in gradients.values()) > 1e-3
+
+
+@pytest.mark.parametrize("balance", ["kind", "target"])
+def test_filled_values_count_as_much_as_is_said(make_trajectory, balance):
+    """Half of the actions were filled in. Each of them costs 2 nats, each recorded one 1."""
+    whole = make_trajectory(4)
+    sure = np.array([0.5, 0, 1, 0], np.float32)
+    data = EncodedTrajectories([replace(whole, filled={"actions": sure})], GridVocabulary.of([whole]))
+    batch = data.batch([0])
+    order = NextAction()(batch.layout, torch.Generator())
+    filled = batch.layout.filled[order.targets]
+    assert filled.tolist() == [True, False, True, False]
+    logits = logits_with_nll(1.0 + filled, batch, order)
+    for weight in (0.0, 0.25, 1.0):
+        loss = Weighting(balance, 1.0, weight).sums(logits, batch.values, batch.layout, order).mean()
+        assert float(loss) == pytest.approx((1 + 2 * weight) / (1 + weight), abs=1e-5)

@@ -19,11 +19,9 @@ from anyorder.elements.fields import EncodedFields, FieldLayout, collate_fields,
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Spec
 from anyorder.envs.spaces import ACTION, leaves, unflatten
+from anyorder.inference.bin_answers import BinAnswers
 from anyorder.masking.order import Order, Role, imitate
 from anyorder.models.element.element_transformer import ElementTransformer
-
-NEIGHBOURS = 2
-"""A number is the mean of the most probable bin and of so many bins on either side, weighted by their probabilities."""
 
 
 class FieldHistory:
@@ -151,14 +149,12 @@ class FieldPolicy:
         return chosen
 
     def _number(self, values: Bins, logits: Tensor, drawn: Tensor) -> Tensor:
-        middles = torch.from_numpy(values.recorded(np.arange(len(values))))
         if self.temperature > 0:
+            middles = torch.from_numpy(values.recorded(np.arange(len(values))))
             within = torch.rand(drawn.shape, generator=self._generator, dtype=torch.float64) - 0.5
             inner = (drawn > 0) & (drawn < len(values) - 1)
             return middles[drawn] + torch.where(inner, within * values.width, 0.0)
-        near = (torch.arange(len(values)) - drawn[:, None]).abs() <= NEIGHBOURS
-        shares = logits.double().masked_fill(~near, -torch.inf).softmax(dim=-1)
-        return shares @ middles
+        return BinAnswers.of(logits, values).near(drawn)
 
     def _recorded(self, row: np.ndarray) -> dict[str, np.ndarray]:
         """The action of one episode: path -> array in the space's dtype and shape."""

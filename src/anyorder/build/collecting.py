@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from anyorder.config import SpecConfig
 from anyorder.data.collect import CollectSpec, collect
+from anyorder.data.damage import Damage
 from anyorder.data.episodes import EpisodeSource
 from anyorder.data.manifest import Manifest, Split
+from anyorder.data.rewriting import rewrite
 from anyorder.data.storage import nothing_kept
 from anyorder.envs.experts import check_policy_name
 from anyorder.envs.making import make_environments
@@ -40,6 +44,9 @@ class CollectOptions:
         checkpoint: checkpoint of the model that plays, if policy is checkpoint.
         num_processes: number of processes; null uses one per core.
         successes_only: leave out episodes that end without success; the manifest lists them as failures.
+        without: what is lost of the episodes and absent from the data set: actions, cells (of observations), frames (whole
+            observations), missions; or name: share that is lost, such as {cells: 0.3, actions: 0.5}.
+        recorded: folder of a data set whose episodes are taken, instead of playing new ones; they lose what ``without`` says.
     """
 
     env: str = "BabyAI-GoToRedBall-v0"
@@ -54,6 +61,8 @@ class CollectOptions:
     checkpoint: str | None = None
     num_processes: int | None = None
     successes_only: bool = False
+    without: str | list[str] | dict[str, float] | None = None
+    recorded: str | None = None
 
 
 def collect_parser() -> ArgumentParser:
@@ -81,6 +90,8 @@ def run_collect(options: CollectOptions, config: SpecConfig | None = None) -> Ma
         AnyOrderError: for options that do not fit together, whatever `collect` raises, and after all is written when no episode
             of a split could be kept.
     """
+    if options.recorded is not None:
+        return _damage_recorded(options)
     check_policy_name(options.policy, "checkpoint")
     if (options.policy == "checkpoint") != (options.checkpoint is not None):
         raise AnyOrderError("--policy checkpoint and --checkpoint FILE must be given together; found only one of them")
@@ -95,11 +106,11 @@ def run_collect(options: CollectOptions, config: SpecConfig | None = None) -> Ma
         options.noise,
         options.time_limit,
         options.successes_only,
+        Damage.of(options.without).rates,
     )
     source = _checkpoint_source(Path(options.checkpoint), options.env) if options.checkpoint else None
     manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source, fields=config)
-    for name, split in manifest.splits.items():
-        print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{_success(split)}{_failed(split)}")
+    _print_splits(manifest)
     if options.policy in ("bot", "expert") and any(map(_some_failed, manifest.splits.values())):
         who = f"the {options.policy}"
         print(f"episodes of {who} without success are demonstrations too, unless --successes_only leaves them out")
@@ -112,6 +123,34 @@ def run_collect(options: CollectOptions, config: SpecConfig | None = None) -> Ma
         if not split.num_episodes:
             raise AnyOrderError(f"{nothing_kept(name, split)}; choose another environment or policy, and another folder")
     return manifest
+
+
+def _damage_recorded(options: CollectOptions) -> Manifest:
+    """Write a data set with what is left of the episodes of another one."""
+    assert options.recorded is not None
+    plain = CollectOptions(output_dir=options.output_dir, without=options.without, recorded=options.recorded)
+    if others := [name for name, value in vars(options).items() if value != getattr(plain, name)]:
+        raise AnyOrderError(
+            f"--recorded takes all episodes as they are, so --{others[0]} does nothing; leave it out, or leave --recorded out"
+        )
+    damage = Damage.of(options.without)
+    if not damage.rates:
+        raise AnyOrderError("--recorded needs to know what is lost; found nothing; add, for example, --without actions")
+
+    def change(name: str, episodes: Sequence[Any], advance: Callable[[int], None]) -> list[Any]:
+        advance(len(episodes))
+        return [damage(one) for one in episodes]
+
+    manifest = rewrite(Path(options.recorded), Path(options.output_dir), {"without": damage.rates}, change, "damaging episodes")
+    _print_splits(manifest)
+    lost = ", ".join(f"{rate:.0%} of the {name}" for name, rate in damage.rates.items())
+    print(f"the episodes of {options.recorded} without {lost} are in {options.output_dir}")
+    return manifest
+
+
+def _print_splits(manifest: Manifest) -> None:
+    for name, split in manifest.splits.items():
+        print(f"{name:10} {split.num_episodes:6,} episodes {split.num_steps:8,} steps{_success(split)}{_failed(split)}")
 
 
 def _some_failed(split: Split) -> bool:

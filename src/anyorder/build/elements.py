@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from gymnasium import spaces
 
 from anyorder.build.headers import check_origin, element_model_config, is_of_fields
 from anyorder.build.masking import strategy_schedule
+from anyorder.build.sets import in_sets, read_sets, strategies_of_sets, that_can_be_asked
 from anyorder.build.shapes import has_shapes, shapes_of
 from anyorder.build.splits import validation_split
 from anyorder.config import DataConfig, ElementModelConfig, RunConfig, SpecConfig
 from anyorder.data.field_storage import read_field_split, spaces_from, spaces_of, spaces_to_json
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.storage import read_split
-from anyorder.elements.batch import Budget
+from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.fields import EncodedFieldData, FieldLayout
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
@@ -26,6 +27,7 @@ from anyorder.elements.hindsight import with_hindsight
 from anyorder.elements.spec import Spec
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
 from anyorder.errors import AnyOrderError
+from anyorder.masking.strategies import Strategy
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
 from anyorder.restoring import restored_from
@@ -34,7 +36,7 @@ from anyorder.training.digests import check_finite
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
-from anyorder.types import FieldTrajectory
+from anyorder.types import FieldTrajectory, as_recorded
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,9 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
     """
     path, sizes = Path(config.data.path), config.element_model or ElementModelConfig()
     manifest = read_manifest(path)
-    train = read_fields(config.data, "train")
+    sets = read_sets(config.data, lambda folder: read_fields(DataConfig(str(folder)), "train"))
+    sets = [with_hindsight(members, config.data.hindsight, config.training.seed) for members in sets]
+    train = [one for members in sets for one in members]
     spec, where = _spec(config.data, manifest, train)
     known = dict.fromkeys(name for one in spec.of_kind("observation", "action") for name in (one.name, one.group))
     torch.manual_seed(config.training.seed)
@@ -75,19 +79,26 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
         "spaces": spaces_to_json(*where),
         "config": asdict(config),
     }
-    every = DataConfig(config.data.path)
+    strategies = strategies_of_sets(config, strategy_schedule(config.masking, tuple(known)), tuple(known))
     return Job(
         model=model,
-        train=EncodedFieldData(with_hindsight(train, config.data.hindsight, config.training.seed), spec, sizes.max_frames),
-        validation=validation_split(path, lambda: EncodedFieldData(read_fields(every, "validation"), spec, sizes.max_frames)),
+        train=in_sets(EncodedFieldData(train, spec, sizes.max_frames), sets, config.data, strategies),
+        validation=validation_split(path, lambda: _validation(path, spec, sizes.max_frames, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
-        strategy_at=strategy_schedule(config.masking, tuple(known)),
-        weighting=Weighting(config.training.balance, object_weight=1.0),
+        strategy_at=strategies,
+        weighting=Weighting(config.training.balance, object_weight=1.0, filled_weight=config.data.filled_weight),
         config=config.training,
         folder=folder,
         store=OneFile(folder, header),
         resume=resume,
     )
+
+
+def _validation(path: Path, spec: Spec, max_frames: int, strategies: Callable[[float], Strategy]) -> EncodedData[FieldLayout]:
+    """The validation split, of which nothing that a model filled in counts as true."""
+    recorded = [as_recorded(one) for one in read_fields(DataConfig(str(path)), "validation")]
+    data = EncodedFieldData(recorded, spec, max_frames)
+    return that_can_be_asked(data, data.gaps, [strategies(1.0)], f"{path}, validation")
 
 
 def read_fields(data: DataConfig, split: str) -> list[FieldTrajectory]:
@@ -128,19 +139,24 @@ def read_fields_for(saved: ElementCheckpoint, folder: Path, split: str) -> list[
         AnyOrderError: when the split is missing or damaged, or holds other observations or actions than the checkpoint knows.
     """
     found = read_fields(DataConfig(str(folder)), split)
+    check_fields(saved, found, folder)
+    return found
+
+
+def check_fields(saved: ElementCheckpoint, episodes: Sequence[FieldTrajectory], folder: Path) -> None:
+    """Raise an AnyOrderError for trajectories of other observations or actions than the checkpoint knows."""
     shapes = {
         path: leaf.shape or ()
         for space, root in ((saved.observation_space, OBSERVATION), (saved.action_space, ACTION))
         for path, leaf in leaves(space, root).items()
     }
-    for one in found:
+    for one in episodes:
         recorded = {path: array.shape[1:] for path, array in {**one.observations, **one.actions}.items()}
         if any(shapes.get(path) != shape for path, shape in recorded.items()):
             raise AnyOrderError(
                 f"the data must have the observations and actions of the checkpoint, {brief(shapes, 200)}; found"
                 f" {brief(recorded, 200)} in {folder}; name the data set that it was trained on"
             )
-    return found
 
 
 def holds_fields(path: Path) -> bool:

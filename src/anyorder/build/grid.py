@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 
 from anyorder.build.checkpoints import load_grid_transformer
+from anyorder.build.masking import GRID_FIELDS
+from anyorder.build.sets import in_sets, read_sets, strategies_of_sets, that_can_be_asked
 from anyorder.build.splits import validation_split
 from anyorder.config import ModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
-from anyorder.elements.batch import Budget, EncodedTrajectories
-from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.elements.batch import Budget, EncodedData, EncodedTrajectories
+from anyorder.elements.grid import GridLayout, GridVocabulary, check_view
 from anyorder.errors import AnyOrderError
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid.grid_transformer import GridTransformer
@@ -22,6 +24,7 @@ from anyorder.parsing import brief
 from anyorder.training.loss import Weighting
 from anyorder.training.stores import OneFile
 from anyorder.training.trainer import Job
+from anyorder.types import as_recorded
 
 
 def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[GridLayout]:
@@ -36,10 +39,13 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
             f"{config.data.path} holds conversations, which the grid model cannot read; train a language model, for"
             " example with --config configs/models/minilm_chats.yaml"
         )
-    path = Path(config.data.path)
-    train = read_split(path, "train", config.data.num_demonstrations)
+    path, sets = Path(config.data.path), read_sets(config.data, lambda folder: read_split(folder, "train"))
+    train = [one for members in sets for one in members]
     columns, rows = train[0].observations.shape[1:3]
+    for one in train:
+        check_view((columns, rows), one.observations.shape[1:3])
     model = _first_model(config, GridVocabulary.of(train), (columns, rows))
+    strategies = strategies_of_sets(config, strategy_at, GRID_FIELDS)
     header = {
         "env_id": manifest.env_id,
         "words": list(model.vocabulary.words),
@@ -48,16 +54,22 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
     }
     return Job(
         model=model,
-        train=EncodedTrajectories(train, model.vocabulary),
-        validation=validation_split(path, lambda: EncodedTrajectories(read_split(path, "validation"), model.vocabulary)),
+        train=in_sets(EncodedTrajectories(train, model.vocabulary), sets, config.data, strategies),
+        validation=validation_split(path, lambda: _validation(path, model, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
-        strategy_at=strategy_at,
-        weighting=Weighting(config.training.balance, config.training.object_weight),
+        strategy_at=strategies,
+        weighting=Weighting(config.training.balance, config.training.object_weight, config.data.filled_weight),
         config=config.training,
         folder=folder,
         store=OneFile(folder, header),
         resume=resume,
     )
+
+
+def _validation(path: Path, model: GridTransformer, strategies: Callable[[float], Strategy]) -> EncodedData[GridLayout]:
+    """The validation split, of which nothing that a model filled in counts as true."""
+    data = EncodedTrajectories([as_recorded(one) for one in read_split(path, "validation")], model.vocabulary)
+    return that_can_be_asked(data, data.gaps, [strategies(1.0)], f"{path}, validation")
 
 
 def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int, int]) -> GridTransformer:

@@ -13,9 +13,12 @@ from anyorder.build.headers import data_folder, training_data
 from anyorder.build.judging_fields import judge_fields
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
+from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings, GridFindings
+from anyorder.masking.strategies import NothingToAsk
 from anyorder.pictures.evaluation import write_pictures
+from anyorder.types import as_recorded
 
 
 def evaluated(
@@ -39,9 +42,14 @@ def evaluated(
         from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
 
         return judge_texts(checkpoint, config, folder, data)
-    if holds_fields(checkpoint):
-        return judge_fields(checkpoint, config, folder, env_id, data)
-    return _judge_grids(checkpoint, config, folder, env_id, data)
+    judge = judge_fields if holds_fields(checkpoint) else _judge_grids
+    try:
+        return judge(checkpoint, config, folder, env_id, data)
+    except NothingToAsk as error:
+        raise AnyOrderError(
+            f"the test split must have recorded what is scored; {error} (values are absent, or were filled in); evaluate on"
+            " another data set with --data"
+        ) from None
 
 
 def _judge_grids(
@@ -50,10 +58,11 @@ def _judge_grids(
     model, header = load_model(checkpoint)
     path, trained_on = data_folder(header, data, str(checkpoint)), training_data(header, str(checkpoint))
     train = read_split(path, "train", trained_on.num_demonstrations if data is None else None)
+    test = [as_recorded(one) for one in read_split(path, "test")]
     evaluation = Evaluation(
         model=model,
-        train=EncodedTrajectories(train, model.vocabulary, model.max_frames),
-        test=EncodedTrajectories(read_split(path, "test"), model.vocabulary, model.max_frames),
+        train=EncodedTrajectories([as_recorded(one) for one in train], model.vocabulary, model.max_frames),
+        test=EncodedTrajectories(test, model.vocabulary, model.max_frames),
         env_id=env_id or header["env_id"],
         config=config,
     )

@@ -15,6 +15,7 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.field_evaluation import FieldEvaluation
 from anyorder.evaluation.field_findings import FieldFindings
 from anyorder.pictures.field_evaluation_pictures import write_field_picture
+from anyorder.types import as_recorded
 
 
 def judge_fields(
@@ -40,8 +41,8 @@ def judge_fields(
     evaluation = FieldEvaluation(
         model=loaded.model,
         action_space=loaded.action_space,
-        train=read_fields(used, "train"),
-        test=read_fields(DataConfig(str(path)), "test"),
+        train=[as_recorded(one) for one in read_fields(used, "train")],
+        test=[as_recorded(one) for one in read_fields(DataConfig(str(path)), "test")],
         env_id=played_in,
         config=config,
         plays=config.plays and _can_be_played(played_in, config),

@@ -48,6 +48,10 @@ def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float],
     Raises:
         AnyOrderError: when the data set, the model or a setting does not fit.
     """
+    if config.data.sets:
+        raise AnyOrderError(
+            f"a language model is trained on one data set; found {len(config.data.sets)} in data.sets; leave it out"
+        )
     manifest = read_manifest(Path(config.data.path))
     torch.manual_seed(config.training.seed)
     header = {"env_id": manifest.env_id, "content": manifest.content, "config": asdict(config)}
@@ -104,7 +108,7 @@ def _on_grids(
 ) -> Job[GridLayout]:
     settings = _settings(config)
     path = Path(config.data.path)
-    train = read_split(path, "train", config.data.num_demonstrations)
+    train = _whole(read_split(path, "train", config.data.num_demonstrations), path)
     columns, rows = train[0].observations.shape[1:3]
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
@@ -120,15 +124,25 @@ def _on_grids(
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
         train=data,
-        validation=validation_split(path, lambda: encoded(read_split(path, "validation"))),
+        validation=validation_split(path, lambda: encoded(_whole(read_split(path, "validation"), path))),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
-        weighting=Weighting(config.training.balance, config.training.object_weight),
+        weighting=Weighting(config.training.balance, config.training.object_weight, config.data.filled_weight),
         config=config.training,
         folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),
         resume=resume,
     )
+
+
+def _whole(trajectories: list[Trajectory], where: Path) -> list[Trajectory]:
+    """Refuse trajectories of which something is absent: grids that are written as text have a token for everything."""
+    if missing := sum(bool(one.absent) for one in trajectories):
+        raise AnyOrderError(
+            f"a language model reads whole grids; found {missing:,} episodes with absent values in {where}; complete them with"
+            " `anyorder fill`, or train the grid model"
+        )
+    return trajectories
 
 
 def _check_fits(config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], of_frame: int) -> None:

@@ -7,7 +7,7 @@ Two splits never share a seed, in one data set or across data sets: training see
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
 from anyorder.config import SpecConfig
+from anyorder.data.damage import Damage
 from anyorder.data.episodes import EpisodeResult, EpisodeSource, ExpertSource
 from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
 from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, package_versions, read_manifest, write_manifest
@@ -52,6 +53,7 @@ class CollectSpec:
         noise: share of random actions of "noisy_bot" and "noisy_expert", above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
         successes_only: True records episodes that end without success as failures, with the reason `NO_SUCCESS`.
+        without: name -> share, of what is lost of the episodes (`anyorder.data.damage.Damage`).
     """
 
     env_id: str = "BabyAI-GoToRedBall-v0"
@@ -63,6 +65,7 @@ class CollectSpec:
     noise: float = 0.0
     time_limit: float = 10.0
     successes_only: bool = False
+    without: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counts = (self.num_episodes, self.num_validation, self.num_test)
@@ -135,7 +138,7 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
     if source is None:
         source = ExpertSource(spec.env_id, spec.policy, spec.noise, spec.time_limit, num_processes)
     results = iter(source([seed for _, seeds in todo for seed in seeds]))
-    keep = partial(_successful, spec.env_id) if spec.successes_only else _as_it_is
+    keep, damage = partial(_successful, spec.env_id) if spec.successes_only else _as_it_is, Damage.of(spec.without)
     try:
         with progress_bars(_Rate(), "{task.fields[failed]} failed") as progress:
             failed = 0
@@ -143,7 +146,7 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
             for name, seeds in todo:
                 outcome = []
                 for result in map(keep, _checked(results, seeds)):
-                    outcome.append(result)
+                    outcome.append(result if isinstance(result, Failure) else damage(result))
                     failed += isinstance(result, Failure)
                     progress.update(task, advance=1, failed=failed, description=name)
                 manifest = _commit(folder, manifest, name, seeds, outcome)
@@ -223,16 +226,11 @@ def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: 
         shard = write_shard(path, seeds, grids)
     else:
         raise ValueError(f"an episode source must yield trajectories of {manifest.content}; found others")
+    manifest = manifest.with_shard(name, shard)
     split = manifest.splits[name]
-    shards = [s for s in split.shards if s.first_seed != seeds[0]] + [shard]
     failures = [f for f in split.failures if f.seed not in seeds] + [r for r in outcome if isinstance(r, Failure)]
-    split = replace(
-        split,
-        shards=tuple(sorted(shards, key=lambda s: s.first_seed)),
-        failures=tuple(sorted(failures, key=lambda f: f.seed)),
-    )
-    # A spec that was fitted before a shard was made anew is fitted again.
-    manifest = replace(manifest, splits={**manifest.splits, name: split}, fields=None)
+    split = replace(split, failures=tuple(sorted(failures, key=lambda f: f.seed)))
+    manifest = replace(manifest, splits={**manifest.splits, name: split})
     write_manifest(folder, manifest)
     return manifest
 

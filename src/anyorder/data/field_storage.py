@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from gymnasium import spaces
 from anyorder.config import SpecConfig
 from anyorder.data.manifest import Manifest, Shard, read_manifest, write_manifest
 from anyorder.data.storage import first_of, read_rows, shards_of, write_rows, wrong_content
+from anyorder.data.stored_arrays import ARRAY, array_entries, arrays_of
 from anyorder.elements.fitting import fit_spec
 from anyorder.envs.spaces import ACTION, OBSERVATION, space_from_json, space_to_json
 from anyorder.errors import AnyOrderError
@@ -24,15 +23,6 @@ from anyorder.parsing import brief
 from anyorder.restoring import restored
 from anyorder.types import ARRAY_ROLES, FieldTrajectory
 
-ARRAY = pa.struct(
-    [
-        ("role", pa.string()),  # the attribute of `FieldTrajectory` that it belongs to
-        ("path", pa.string()),
-        ("dtype", pa.string()),  # as numpy writes it: <f4, |u1, <U12
-        ("shape", pa.list_(pa.int64())),
-        ("data", pa.large_binary()),  # in C order
-    ]
-)
 FIELD_SCHEMA = pa.schema(
     [
         ("env_id", pa.string()),
@@ -46,8 +36,6 @@ FIELD_SCHEMA = pa.schema(
     ]
 )
 SIGNALS = {"rewards": np.float64, "terminations": np.bool_, "truncations": np.bool_}
-STORED_KINDS = "biufcSUmM"
-"""Kinds of numpy's dtypes whose bytes say everything."""
 
 
 def write_field_shard(path: Path, seeds: range, trajectories: Sequence[FieldTrajectory]) -> Shard:
@@ -85,7 +73,7 @@ def read_field_shard(folder: Path, shard: Shard) -> list[FieldTrajectory]:
     Raises:
         AnyOrderError: when the file is missing, damaged or has other columns.
     """
-    table = read_rows(folder, shard, FIELD_SCHEMA, "collect or import the data anew")
+    table = read_rows(folder, shard, (FIELD_SCHEMA,), "collect or import the data anew")
     try:
         signals = {name: [row for chunk in table[name].chunks for row in chunk] for name in SIGNALS}
         rows = table.drop_columns(list(SIGNALS)).to_pylist()
@@ -153,26 +141,12 @@ def settings_of(config: SpecConfig | None) -> SpecConfig | None:
 
 def _row(trajectory: FieldTrajectory) -> dict[str, Any]:
     row = {name: getattr(trajectory, name) for name in FIELD_SCHEMA.names if name != "arrays"}
-    arrays: dict[str, Mapping[str, np.ndarray]] = {role: getattr(trajectory, role) for role in ARRAY_ROLES}
-    row["arrays"] = [_written(role, path, arrays[role][path]) for role in ARRAY_ROLES for path in sorted(arrays[role])]
+    row["arrays"] = array_entries(trajectory, ARRAY_ROLES)
     return row
 
 
-def _written(role: str, path: str, array: np.ndarray) -> dict[str, Any]:
-    if array.dtype.kind not in STORED_KINDS:
-        raise AnyOrderError(
-            f"{path} of {role} must be an array of numbers, truth values or texts; found {array.dtype}; convert it or leave it"
-            " out"
-        )
-    return {"role": role, "path": path, "dtype": array.dtype.str, "shape": array.shape, "data": array.tobytes()}
-
-
 def _trajectory(row: dict[str, Any], signals: Mapping[str, pa.ListScalar]) -> FieldTrajectory:
-    arrays: dict[str, dict[str, np.ndarray]] = {role: {} for role in ARRAY_ROLES}
-    for entry in row.pop("arrays"):
-        if entry["role"] not in ARRAY_ROLES or entry["path"] is None:
-            raise ValueError(f"an array must be of {', '.join(ARRAY_ROLES)} and have a path; found {brief(entry['role'])}")
-        arrays[entry["role"]][entry["path"]] = _read(entry)
+    arrays = arrays_of(row.pop("arrays"), ARRAY_ROLES)
     for name, kind in {"env_id": str, "seed": int, "mission": str, "success": bool | None}.items():
         # What an environment says is any text, also what no setting may hold.
         restored(kind, row[name].replace("\0", "") if isinstance(row[name], str) else row[name], name)
@@ -184,15 +158,3 @@ def _signal(signal: pa.ListScalar, dtype: type[np.generic]) -> np.ndarray:
     if signal.values.null_count:
         raise ValueError("rewards, terminations and truncations must have a value for each action; found null")
     return np.asarray(signal.values.to_numpy(zero_copy_only=False), dtype)
-
-
-def _read(entry: dict[str, Any]) -> np.ndarray:
-    dtype, shape, data = np.dtype(restored(str, entry["dtype"], "dtype")), tuple(entry["shape"]), entry["data"]
-    if dtype.kind not in STORED_KINDS or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"{brief(entry['path'])} must have the bytes of a {brief(entry['dtype'])} array {list(shape)}")
-    array: np.ndarray = np.ndarray(shape, dtype, data)
-    if dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
-        raise ValueError(f"{brief(entry['path'])} must be true or false; found another byte")
-    if dtype.kind == "U" and data and np.frombuffer(data, f"{dtype.byteorder}u4").max() > sys.maxunicode:
-        raise ValueError(f"{brief(entry['path'])} must be text; found what is no character")
-    return array

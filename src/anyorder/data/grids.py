@@ -10,12 +10,10 @@ import numpy as np
 from gymnasium import spaces
 
 from anyorder.data.storage import BEYOND
-from anyorder.elements.grid_fields import fields_of_grid, grid_spaces
+from anyorder.elements.grid_fields import GRID_PATHS, fields_of_grid, grid_spaces
 from anyorder.envs.minigrid import NUM_ACTIONS, NUM_DIRECTIONS
 from anyorder.types import FieldTrajectory, Trajectory
 
-GRID_PATHS = {"observations": "image", "directions": "direction", "actions": "action"}
-"""Array of a `Trajectory` -> path of a `FieldTrajectory`."""
 MISSION_PATH = "observation/mission"
 
 
@@ -70,7 +68,7 @@ def _has_grids(observation: spaces.Space[Any], action: spaces.Space[Any]) -> boo
 
 def _grid(one: FieldTrajectory) -> Trajectory | None:
     recorded = {**one.observations, **one.actions}
-    whole = set(recorded) == {*GRID_PATHS.values(), MISSION_PATH} and not any(lost.any() for lost in one.absent.values())
+    whole = set(recorded) == {*GRID_PATHS.values(), MISSION_PATH} and MISSION_PATH not in {**one.absent, **one.filled}
     if not whole or not (recorded[MISSION_PATH] == one.mission).all():
         return None
     arrays = {name: recorded[path] for name, path in GRID_PATHS.items()}
@@ -86,4 +84,6 @@ def _grid(one: FieldTrajectory) -> Trajectory | None:
         rewards=one.rewards.astype(np.float32),
         terminated=bool(one.terminations[-1]),
         truncated=bool(one.truncations[-1]),
+        absent={name: one.absent[path] for name, path in GRID_PATHS.items() if path in one.absent},
+        filled={name: one.filled[path] for name, path in GRID_PATHS.items() if path in one.filled},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,9 +19,10 @@ from anyorder.files import read_json, write_json
 from anyorder.parsing import brief
 from anyorder.restoring import restored_from
 
-MANIFEST_VERSION = 2
-KNOWN_VERSIONS = (1, 2)
-"""Version 2 adds trajectories of any environment, their spaces and their spec."""
+MANIFEST_VERSION = 3
+KNOWN_VERSIONS = (1, 2, 3)
+"""Version 2 adds trajectories of any environment, their spaces and their spec; version 3 what is absent of a grid, and what a
+model filled in."""
 MANIFEST = "manifest.json"
 LONGEST_FILE_NAME = 255
 """Bytes, on nearly every file system."""
@@ -132,6 +133,14 @@ class Manifest:
     @property
     def complete(self) -> bool:
         return all(split.complete for split in self.splits.values())
+
+    def with_shard(self, name: str, shard: Shard) -> Manifest:
+        """The manifest with a new shard of a split, in the place of one of the same seeds. A spec that was fitted before is
+        to be fitted again."""
+        split = self.splits[name]
+        shards = [*(other for other in split.shards if other.first_seed != shard.first_seed), shard]
+        split = replace(split, shards=tuple(sorted(shards, key=lambda one: one.first_seed)))
+        return replace(self, splits={**self.splits, name: split}, fields=None)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from anyorder.data.manifest import MANIFEST_VERSION, Shard, Split, read_manifest
+from anyorder.data.stored_arrays import ARRAY, array_entries, arrays_of
 from anyorder.envs.minigrid import NUM_ACTIONS, NUM_COLORS, NUM_DIRECTIONS, NUM_OBJECTS, NUM_STATES
 from anyorder.errors import AnyOrderError, NothingUsable
 from anyorder.files import replacing, sha256
@@ -60,13 +61,18 @@ GRID_SCHEMA = pa.schema(
         ("truncated", pa.bool_()),
     ]
 )
+GAP_SCHEMA = GRID_SCHEMA.append(pa.field("arrays", pa.list_(ARRAY)))
+"""Of shards in which something is absent or filled in: what that is, by role and name. Other shards are as they ever were."""
+GAPS = ("absent", "filled")
+"""Attributes of a `Trajectory` that say what is absent, and what a model filled in."""
 
 
 def write_shard(path: Path, seeds: range, trajectories: Sequence[Trajectory]) -> Shard:
     """Write the episodes of ``seeds`` (a range of step 1) to a Parquet file, atomically; returns its entry in the manifest.
     Equal episodes always make equal bytes."""
     rows = [_row(trajectory) for trajectory in trajectories]
-    shard = write_rows(path, seeds, rows, GRID_SCHEMA, sum(map(len, trajectories)))
+    has_gaps = any(one.absent or one.filled for one in trajectories)
+    shard = write_rows(path, seeds, rows, GAP_SCHEMA if has_gaps else GRID_SCHEMA, sum(map(len, trajectories)))
     return replace(shard, num_successes=sum(trajectory.success for trajectory in trajectories))
 
 
@@ -83,6 +89,7 @@ def _row(trajectory: Trajectory) -> dict[str, Any]:
     row = {name: getattr(trajectory, name) for name in GRID_SCHEMA.names if name != "view_shape"}
     row["view_shape"] = trajectory.observations.shape[1:]
     row["observations"] = trajectory.observations.tobytes()
+    row["arrays"] = array_entries(trajectory, GAPS)
     return row
 
 
@@ -167,17 +174,17 @@ def read_shard(folder: Path, shard: Shard) -> list[Trajectory]:
     Raises:
         AnyOrderError: when the file is missing, damaged or has other columns.
     """
-    table = read_rows(folder, shard, GRID_SCHEMA, "run the same `anyorder collect` again to make it anew")
+    table = read_rows(folder, shard, (GRID_SCHEMA, GAP_SCHEMA), "run the same `anyorder collect` again to make it anew")
     try:
-        columns = {name: table[name].to_pylist() for name in GRID_SCHEMA.names if not _is_array(name)}
+        columns = {name: table[name].to_pylist() for name in table.column_names if not _is_array(name)}
         columns |= {name: _arrays(table[name]) for name in GRID_SCHEMA.names if _is_array(name)}
         return [_trajectory(dict(zip(columns, row))) for row in zip(*columns.values())]
     except (ValueError, TypeError, AttributeError) as error:  # a value that is missing, of another length or out of range
         raise wrong_content(folder, shard, error) from None
 
 
-def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.Table:
-    """The rows of one shard.
+def read_rows(folder: Path, shard: Shard, schemas: Sequence[pa.Schema], advice: str) -> pa.Table:
+    """The rows of one shard, which has one of these schemas.
 
     Raises:
         AnyOrderError: when the file is missing, damaged or has other columns; ``advice`` ends the message.
@@ -185,7 +192,7 @@ def read_rows(folder: Path, shard: Shard, schema: pa.Schema, advice: str) -> pa.
     if error := shard_error(folder, shard):
         raise AnyOrderError(f"{error}; {advice}")
     with pq.ParquetFile(folder / shard.file) as file:
-        if not file.schema_arrow.equals(schema):
+        if not any(file.schema_arrow.equals(schema) for schema in schemas):
             raise AnyOrderError(
                 f"{folder / shard.file} must have the columns of version {MANIFEST_VERSION}; found others; {advice}"
             )
@@ -203,7 +210,7 @@ def wrong_content(folder: Path, shard: Shard, error: Exception) -> AnyOrderError
 
 
 def _is_array(name: str) -> bool:
-    return pa.types.is_list(GRID_SCHEMA.field(name).type)
+    return name in GRID_SCHEMA.names and pa.types.is_list(GRID_SCHEMA.field(name).type)
 
 
 def _arrays(column: pa.ChunkedArray) -> list[np.ndarray]:
@@ -216,6 +223,7 @@ def _trajectory(row: dict[str, Any]) -> Trajectory:
     for name, kind in {"env_id": str, "seed": int, "mission": str, "terminated": bool, "truncated": bool}.items():
         # What an environment says is any text, also what no setting may hold.
         restored(kind, row[name].replace("\0", "") if isinstance(row[name], str) else row[name], name)
+    row |= arrays_of(row.pop("arrays", ()), GAPS)
     trajectory = Trajectory(**row)
     for name, beyond in BEYOND.items():
         if bool((getattr(trajectory, name) >= beyond).any()):

@@ -31,7 +31,7 @@ def read_text_split(folder: Path, split: str, num_demonstrations: int | None = N
     advice = "import the same files again into another folder"
     found: list[TextTrajectory] = []
     for shard in shards_of(folder, split, "text"):
-        rows = read_rows(Path(folder), shard, TEXT_SCHEMA, advice).to_pylist()
+        rows = read_rows(Path(folder), shard, (TEXT_SCHEMA,), advice).to_pylist()
         try:
             found += [
                 TextTrajectory(row["source"], tuple(Turn(**turn) for turn in row["turns"]), row["others"]) for row in rows

@@ -83,6 +83,18 @@ class EncodedData(Protocol[LayoutT_co]):
         """The chosen trajectories, padded to the longest."""
 
 
+class EncodedEpisodes(EncodedData[LayoutT_co], Protocol[LayoutT_co]):
+    """Encoded data that know their trajectories, which may be cut into parts.
+
+    Attributes:
+        origins: of each part, the number of its trajectory.
+        gaps: the numbers of the parts in which something is absent.
+    """
+
+    origins: list[int]
+    gaps: list[int]
+
+
 class ByLength:
     """The part of `EncodedData` that all kinds of data share: it batches trajectories with others of about their length.
 
@@ -107,7 +119,7 @@ class ByLength:
         """See `EncodedData`. Each batch is within the budget; a trajectory that is longer than the budget is a batch of its
         own."""
         most = self._size(budget)
-        order = torch.randperm(len(self), generator=generator).tolist()
+        order = self._drawn(generator)
         mean = sum(self.lengths) / len(self)
         size = max(1, int(BATCHES_PER_POOL * most / mean))
         batches: list[list[int]] = []
@@ -115,6 +127,10 @@ class ByLength:
             pool = sorted(order[start : start + size], key=self.lengths.__getitem__)
             batches += _cut(pool, self.lengths, most)
         return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+    def _drawn(self, generator: torch.Generator) -> list[int]:
+        """The trajectories of one pass, in a random order."""
+        return torch.randperm(len(self), generator=generator).tolist()
 
     def _size(self, budget: Budget) -> int:
         if budget.counted_in != self.counted_in:
@@ -131,6 +147,10 @@ class EncodedTrajectories(ByLength):
         trajectories: at least one; the views of all have the same size.
         vocabulary: the values of the training split.
         max_frames: longer trajectories are cut into parts of so many frames, see `cut_into_parts`; None cuts none.
+
+    Attributes:
+        origins: of each part, the number of its trajectory.
+        gaps: the numbers of the parts in which something is absent.
     """
 
     counted_in = "frames"
@@ -139,8 +159,10 @@ class EncodedTrajectories(ByLength):
         self.view = trajectories[0].observations.shape[1:3]
         if beyond := returns_beyond(trajectories):
             _say_that_returns_are_cut(trajectories[0].env_id, *beyond)
-        whole = [encode(trajectory, vocabulary) for trajectory in trajectories]
-        self._encoded = [part for encoded in whole for part in cut_into_parts(encoded, max_frames)]
+        cut = [cut_into_parts(encode(trajectory, vocabulary), max_frames) for trajectory in trajectories]
+        self.origins = [number for number, parts in enumerate(cut) for _ in parts]
+        self._encoded = [part for parts in cut for part in parts]
+        self.gaps = [number for number, part in enumerate(self._encoded) if part.absent is not None]
         super().__init__([len(encoded.frames) for encoded in self._encoded])
 
     def batch(self, index: Sequence[int]) -> Batch[GridLayout]:

@@ -5,7 +5,7 @@ Legend: T' steps, P elements of a step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -131,6 +131,20 @@ class FieldReader:
             values[: len(found), part.columns] = found
             numbers[: len(found), part.columns] = np.where(found == ABSENT, 0, scaled)
         return torch.from_numpy(values), torch.from_numpy(numbers)
+
+    def marks(self, where: Mapping[str, np.ndarray], num_steps: int) -> Tensor:
+        """bool ``[T', P]``: what is said of the entries of arrays (path -> bool ``[T'' <= T', ...]``), of the elements."""
+        found = np.zeros((num_steps, self.num_elements), dtype=bool)
+        for part in self._parts:
+            if part.source in where:
+                marked = _entries(where[part.source], part)
+                found[: len(marked), part.columns] = marked
+        return torch.from_numpy(found)
+
+    def places(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """The paths that are read; which of a path's entries, flat, in one step; and which elements they become."""
+        for part in self._parts:
+            yield part.source, part.entries, part.columns
 
 
 def _entries(array: np.ndarray, part: _Part) -> np.ndarray:

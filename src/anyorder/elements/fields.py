@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -172,6 +173,7 @@ class EncodedFields:
         frames: int64 ``[F, P]``; `ABSENT` where not recorded.
         head_numbers, frame_numbers: float32, in the same shapes: see `FieldLayout.numbers`.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
+        filled: bool ``[F, P]``, True where a model filled the value in; None: nowhere.
     """
 
     mission: str
@@ -180,6 +182,7 @@ class EncodedFields:
     head_numbers: Tensor
     frame_numbers: Tensor
     num_actions: int
+    filled: Tensor | None = None
 
 
 def encode_fields(trajectory: FieldTrajectory, spec: Spec) -> EncodedFields:
@@ -187,7 +190,9 @@ def encode_fields(trajectory: FieldTrajectory, spec: Spec) -> EncodedFields:
     head, head_numbers = encode_mission(trajectory.mission, trajectory.observations, trajectory.absent, spec)
     sources = {**trajectory.observations, **trajectory.actions, "return": rewards_to_come(trajectory)}
     frames, numbers = frame_reader(spec)(sources, trajectory.absent, len(trajectory) + 1)
-    return EncodedFields(trajectory.mission, head, frames, head_numbers, numbers, len(trajectory))
+    given = {path: probability > 0 for path, probability in trajectory.filled.items()}
+    filled = frame_reader(spec).marks(given, len(frames)) if given else None
+    return EncodedFields(trajectory.mission, head, frames, head_numbers, numbers, len(trajectory), filled)
 
 
 def encode_mission(
@@ -211,8 +216,13 @@ def cut_fields(encoded: EncodedFields, max_frames: int | None) -> list[EncodedFi
     slices = part_slices(len(encoded.frames), max_frames)
     if len(slices) == 1:
         return [encoded]
-    pieces = [(encoded.frames[part], encoded.frame_numbers[part]) for part in slices]
-    return [replace(encoded, frames=one, frame_numbers=numbers, num_actions=len(one) - 1) for one, numbers in pieces]
+    return [_piece(encoded, part) for part in slices]
+
+
+def _piece(encoded: EncodedFields, part: slice) -> EncodedFields:
+    frames, numbers = encoded.frames[part], encoded.frame_numbers[part]
+    filled = None if encoded.filled is None else encoded.filled[part]
+    return replace(encoded, frames=frames, frame_numbers=numbers, num_actions=len(frames) - 1, filled=filled)
 
 
 def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldLayout]:
@@ -223,6 +233,7 @@ def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldL
     values = torch.full((len(encoded), shape.num_elements), ABSENT)
     numbers = torch.zeros(values.shape)
     exists = torch.zeros(values.shape, dtype=torch.bool)
+    filled = torch.zeros(values.shape, dtype=torch.bool) if any(one.filled is not None for one in encoded) else None
     of_actions = (columns.kind == Kind.ACTION) | (columns.kind == Kind.RETURN)
     for row, one in enumerate(encoded):
         length = len(one.frames)
@@ -233,9 +244,11 @@ def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldL
         shape.head(exists)[row, : len(one.head)] = True
         shape.frames(exists)[row, :length] = ~of_actions
         shape.frames(exists)[row, : one.num_actions] = True
+        if filled is not None and one.filled is not None:
+            shape.frames(filled)[row, :length] = one.filled
     exists &= values != ABSENT
     template = _template(spec, shape, len(mission.kind))
-    rows = {name: tensor.expand(len(encoded), -1) for name, tensor in template.items()}
+    rows: dict[str, Any] = {name: tensor.expand(len(encoded), -1) for name, tensor in template.items()}
     rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
     layout = FieldLayout(
         **rows,
@@ -246,6 +259,7 @@ def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldL
         spec=spec,
         frame_shape=shape,
         numbers=numbers,
+        filled=None if filled is None else filled & exists,
     )
     return Batch(values.masked_fill_(~exists, 0), layout)
 
@@ -273,6 +287,12 @@ def _template(spec: Spec, shape: FrameShape, num_fields: int) -> dict[str, Tenso
     return {name: tensor[0] for name, tensor in row.items()}
 
 
+def _has_gaps(encoded: EncodedFields, spec: Spec) -> bool:
+    observed = frame_columns(spec).kind == Kind.OBSERVATION
+    whole, last = encoded.frames[: encoded.num_actions], encoded.frames[encoded.num_actions :, observed]
+    return bool((whole == ABSENT).any() or (last == ABSENT).any())
+
+
 class EncodedFieldData(ByLength):
     """A split of a data set of any spec as elements, ready to be batched; lengths are counted in frames.
 
@@ -283,6 +303,7 @@ class EncodedFieldData(ByLength):
 
     Attributes:
         origins: of each part, the number of its trajectory.
+        gaps: the numbers of the parts in which something is absent.
     """
 
     counted_in = "frames"
@@ -292,6 +313,7 @@ class EncodedFieldData(ByLength):
         cut = [cut_fields(encode_fields(one, spec), max_frames) for one in trajectories]
         self.origins = [number for number, parts in enumerate(cut) for _ in parts]
         self._encoded = [part for parts in cut for part in parts]
+        self.gaps = [number for number, part in enumerate(self._encoded) if _has_gaps(part, spec)]
         super().__init__([len(one.frames) for one in self._encoded])
 
     def batch(self, index: Sequence[int]) -> Batch[FieldLayout]:

@@ -3,17 +3,19 @@
 A trajectory becomes one row of elements: the mission's words, then for every step the observation (each cell's
 object, color and state, column by column as MiniGrid gives them), the direction, the return-to-go (the reward that is
 still to come) and the action taken there (the last step has padding for both).
-The order is regular, so a model can view a row as frames without any index arithmetic.
+The order is regular, so a model can view a row as frames without any index arithmetic. A value that was not recorded is
+padding, too: it is never shown, asked or counted.
 
 Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F * (3S + 3) elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -198,7 +200,7 @@ def grid_layout(
     frames = shape.frames(exists)
     frames[..., :-2] = (step < num_frames[:, None])[..., None]
     frames[..., -2:] = (step < num_actions[:, None])[..., None]
-    rows = {name: tensor.expand(len(num_actions), -1) for name, tensor in template.items()}
+    rows: dict[str, Any] = {name: tensor.expand(len(num_actions), -1) for name, tensor in template.items()}
     rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
     return GridLayout(
         **rows,
@@ -257,12 +259,16 @@ class Encoded:
         words: int64 ``[W]``, the mission's words.
         frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
+        absent: bool ``[F, 3S + 3]``, True where a value was not recorded; None: all were.
+        filled: bool ``[F, 3S + 3]``, True where a model filled the value in; None: nowhere.
     """
 
     mission: str
     words: Tensor
     frames: Tensor
     num_actions: int
+    absent: Tensor | None = None
+    filled: Tensor | None = None
 
 
 def returns_to_go(rewards: np.ndarray) -> np.ndarray:
@@ -299,12 +305,30 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
     frames[:, -3] = trajectory.directions
     frames[:-1, -2] = returns
     frames[:-1, -1] = trajectory.actions
+    filled = {name: probability > 0 for name, probability in trajectory.filled.items()}
     return Encoded(
         trajectory.mission,
         torch.tensor(vocabulary.encode_mission(trajectory.mission), dtype=torch.int64),
         torch.from_numpy(frames + vocabulary.frame_offsets((frames.shape[1] - AFTER_CELLS) // 3)),
         len(trajectory),
+        frame_marks(trajectory.absent, num_frames, frames.shape[1]),
+        frame_marks(filled, num_frames, frames.shape[1]),
     )
+
+
+def frame_marks(marks: Mapping[str, np.ndarray], num_frames: int, per_frame: int) -> Tensor | None:
+    """bool ``[F, 3S + 3]``: what is said of a trajectory's arrays (bool, in their shapes), of its elements; None where nothing
+    is."""
+    if not any(where.any() for where in marks.values()):
+        return None
+    found = np.zeros((num_frames, per_frame), dtype=bool)
+    if "observations" in marks:
+        found[:, :-AFTER_CELLS] = marks["observations"].reshape(num_frames, -1)
+    if "directions" in marks:
+        found[:, -3] = marks["directions"]
+    if "actions" in marks:
+        found[:-1, -1] = marks["actions"]
+    return torch.from_numpy(found)
 
 
 def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
@@ -312,8 +336,13 @@ def cut_into_parts(encoded: Encoded, max_frames: int | None) -> list[Encoded]:
     slices = part_slices(len(encoded.frames), max_frames)
     if len(slices) == 1:
         return [encoded]
-    pieces = [encoded.frames[part] for part in slices]
-    return [replace(encoded, frames=piece, num_actions=len(piece) - 1) for piece in pieces]
+    return [_piece(encoded, part) for part in slices]
+
+
+def _piece(encoded: Encoded, part: slice) -> Encoded:
+    frames, marks = encoded.frames[part], (encoded.absent, encoded.filled)
+    absent, filled = (None if mark is None else mark[part] for mark in marks)
+    return replace(encoded, frames=frames, num_actions=len(frames) - 1, absent=absent, filled=filled)
 
 
 def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor, GridLayout]:
@@ -328,7 +357,24 @@ def collate(encoded: Sequence[Encoded], columns: int, rows: int) -> tuple[Tensor
         values[row, : len(one.words)] = one.words
         all_frames[row, : len(one.frames)] = one.frames
     layout = grid_layout(shape, num_frames, num_actions, num_words, tuple(one.mission for one in encoded))
+    absent, filled = (_marked([one.absent for one in encoded], shape), _marked([one.filled for one in encoded], shape))
+    if absent is not None:
+        layout = replace(layout, kind=layout.kind.masked_fill(absent, int(Kind.PADDING)))
+    if filled is not None:
+        layout = replace(layout, filled=filled & layout.present)
     return values.masked_fill_(~layout.present, 0), layout
+
+
+def _marked(marks: Sequence[Tensor | None], shape: GridShape) -> Tensor | None:
+    """bool ``[B, E]`` from the marks of each trajectory's frames; None where nothing is marked."""
+    if all(mark is None for mark in marks):
+        return None
+    found = torch.zeros(len(marks), shape.num_elements, dtype=torch.bool)
+    frames = shape.frames(found)
+    for row, mark in enumerate(marks):
+        if mark is not None:
+            frames[row, : len(mark)] = mark
+    return found
 
 
 def object_elements(values: Tensor, layout: Layout) -> Tensor:
@@ -337,24 +383,6 @@ def object_elements(values: Tensor, layout: Layout) -> Tensor:
     in_cell = torch.zeros(len(values), layout.num_cells, dtype=torch.bool, device=values.device)
     in_cell = in_cell.scatter_reduce(1, layout.cell, is_object, reduce="amax")
     return in_cell.gather(1, layout.cell) & (layout.attribute <= Attribute.STATE)
-
-
-def raw_cells(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
-    """uint8 ``[B, F, X, Y, 3]``: MiniGrid's (object, color, state); zero at padding."""
-    starts = [vocabulary.offsets[a] for a in (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)]
-    cells = (shape.cells(values) - torch.tensor(starts)).clamp(min=0)
-    return cells.unflatten(2, (shape.columns, shape.rows)).numpy().astype(np.uint8)
-
-
-def raw_actions(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
-    """int64 ``[B, F]``: MiniGrid's actions; -1 or less at padding and at the last frame of a whole trajectory."""
-    return (shape.actions(values) - vocabulary.offsets[Attribute.ACTION]).numpy()
-
-
-def mission_of(values: Tensor, vocabulary: GridVocabulary) -> str:
-    """The mission that word values (int64 ``[W]``) spell."""
-    first = vocabulary.offsets[Attribute.WORD]
-    return " ".join(vocabulary.words[value - first] for value in values.tolist())
 
 
 def check_view(made: tuple[int, int], found: tuple[int, int]) -> None:

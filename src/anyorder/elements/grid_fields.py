@@ -26,6 +26,10 @@ def grid_spaces(columns: int, rows: int) -> tuple[spaces.Dict, spaces.Discrete]:
     return spaces.Dict({"image": image, "direction": spaces.Discrete(NUM_DIRECTIONS)}), spaces.Discrete(NUM_ACTIONS)
 
 
+GRID_PATHS = {"observations": "image", "directions": "direction", "actions": "action"}
+"""Array of a `Trajectory` -> path of a `FieldTrajectory`."""
+
+
 def fields_of_grid(trajectory: Trajectory) -> FieldTrajectory:
     """The same episode."""
     ends = np.arange(len(trajectory)) == len(trajectory) - 1
@@ -39,6 +43,8 @@ def fields_of_grid(trajectory: Trajectory) -> FieldTrajectory:
         ends & trajectory.truncated,
         trajectory.mission,
         trajectory.success,
+        {GRID_PATHS[name]: where for name, where in trajectory.absent.items()},
+        {GRID_PATHS[name]: probability for name, probability in trajectory.filled.items()},
     )
 
 

@@ -48,7 +48,10 @@ def _beginning(trajectory: FieldTrajectory, end: int) -> FieldTrajectory:
     reached = observations[REACHED]
     observations[GOAL] = np.repeat(reached[-1:], end + 1, axis=0)
     last = np.arange(end) == end - 1
-    absent = {path: array[: end + (path in observations)] for path, array in trajectory.absent.items() if path != GOAL}
+    absent, filled = (
+        {path: array[: end + (path in observations)] for path, array in gaps.items() if path != GOAL}
+        for gaps in (trajectory.absent, trajectory.filled)
+    )
     return FieldTrajectory(
         trajectory.env_id,
         trajectory.seed,
@@ -60,4 +63,5 @@ def _beginning(trajectory: FieldTrajectory, end: int) -> FieldTrajectory:
         trajectory.mission,
         True,
         absent,
+        filled,
     )

@@ -60,6 +60,9 @@ class Layout:
         exempt: bool ``[B, E]``, True for elements that always stay visible, even where the rest of their unit is a target
             (separators, turns that a data set does not ask about); None where there are none. They have the kind, step
             and unit of the elements around them, so they have its rank and are dropped with it.
+        filled: bool ``[B, E]``, True where a model filled the value in: it may be shown, and counts less than a recorded one
+            (`anyorder.training.loss.Weighting`); None where nothing was filled in.
+        sets: of each of the B trajectories, the number of the data set that it comes from; None where there is one only.
         given_positions: int64 ``[B, E]``, `positions` where elements do not simply follow one another: an element that
             stands for several (a run of equal cells) may take several positions; None where there is no such element.
     """
@@ -74,6 +77,8 @@ class Layout:
     missions: tuple[str, ...]
     fields: tuple[str, ...]
     exempt: Tensor | None = field(default=None, kw_only=True)
+    filled: Tensor | None = field(default=None, kw_only=True)
+    sets: tuple[int, ...] | None = field(default=None, kw_only=True)
     given_positions: Tensor | None = field(default=None, kw_only=True)
 
     @property
@@ -118,8 +123,10 @@ class Layout:
 
     def rows(self: LayoutT, index: Tensor) -> LayoutT:
         """The layout of the chosen trajectories; ``index`` is int64 ``[B']``."""
-        missions = tuple(self.missions[row] for row in index.tolist())
-        return replace(self._map(lambda tensor: tensor[index]), missions=missions)
+        chosen = index.tolist()
+        missions = tuple(self.missions[row] for row in chosen)
+        sets = None if self.sets is None else tuple(self.sets[row] for row in chosen)
+        return replace(self._map(lambda tensor: tensor[index]), missions=missions, sets=sets)
 
     def to(self: LayoutT, device: torch.device | str) -> LayoutT:
         return self._map(lambda tensor: tensor.to(device, non_blocking=True))

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import WALL, Attribute, GridLayout, GridVocabulary, raw_cells
+from anyorder.elements.grid import WALL, Attribute, GridLayout, GridVocabulary
+from anyorder.elements.raw_grid import raw_cells
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
 from anyorder.inference.decoding import Decoded
 from anyorder.masking.order import Order

@@ -16,6 +16,9 @@ from torch import Tensor
 
 from anyorder.elements.spec import Bins, Spec
 
+NEIGHBOURS = 2
+"""A number is answered by the mean of a bin and of so many bins on either side, weighted by their probabilities."""
+
 
 @dataclass(frozen=True, eq=False)
 class BinAnswers:
@@ -46,6 +49,23 @@ class BinAnswers:
         inside = self.probabilities.gather(1, at)
         below = upto.gather(1, at) - inside
         return self.values.low + self.values.width * (at + ((asked - below) / inside).clamp(0, 1))
+
+    def near(self, at: Tensor) -> Tensor:
+        """float64 ``[K]``, in the field's unit: the mean over the bins ``at``, int64 ``[K]``, and their `NEIGHBOURS`."""
+        number = torch.arange(len(self.values))
+        shares = self.probabilities.masked_fill((number - at[:, None]).abs() > NEIGHBOURS, 0.0)
+        return shares @ torch.from_numpy(self.values.recorded(number.numpy())) / shares.sum(dim=1)
+
+    def within(self, centre: Tensor, distance: float) -> Tensor:
+        """float64 ``[K]``: the probability that the number is off ``centre``, float64 ``[K]``, by less than ``distance``."""
+        return self._upto(centre + distance) - self._upto(centre - distance)
+
+    def _upto(self, number: Tensor) -> Tensor:
+        """float64 ``[K]``: the probability of everything below ``number``, float64 ``[K]``."""
+        place = ((number - self.values.low) / self.values.width).clamp(0, len(self.values))
+        at = place.long().clamp(max=len(self.values) - 1)[:, None]
+        upto, inside = self.probabilities.cumsum(dim=-1).gather(1, at), self.probabilities.gather(1, at)
+        return (upto - inside * (1 - (place[:, None] - at)))[:, 0]
 
     def below(self, truth: Tensor, levels: Tensor) -> Tensor:
         """float64 ``[K, Q]``: which share of the true bin lies below the quantiles of these levels.

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridLayout, GridVocabulary, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout, GridVocabulary
+from anyorder.elements.raw_grid import raw_actions, raw_cells
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.masking.order import Order, Role
 from anyorder.pictures.tiles import FAINT, INK, PAPER, RIGHT, TILE, WRONG, Text, draw_view, frame_cells, write

@@ -15,7 +15,8 @@ from PIL import Image
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.policy import History
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate, raw_cells
+from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.raw_grid import raw_cells
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, View
 from anyorder.inference.decoding import most_probable

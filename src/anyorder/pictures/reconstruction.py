@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import GridLayout, mission_of, raw_actions, raw_cells
+from anyorder.elements.grid import GridLayout
 from anyorder.elements.layout import Kind
+from anyorder.elements.raw_grid import mission_of, raw_actions, raw_cells
 from anyorder.envs.minigrid import ACTIONS
 from anyorder.inference.decoding import most_probable
 from anyorder.masking.order import Order, Role

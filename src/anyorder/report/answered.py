@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import AFTER_CELLS, Attribute, GridLayout, raw_actions, raw_cells
+from anyorder.elements.grid import AFTER_CELLS, Attribute, GridLayout
+from anyorder.elements.raw_grid import raw_actions, raw_cells
 from anyorder.evaluation.modes import Mode
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Role, imitate

@@ -78,10 +78,12 @@ class TargetWeights:
 
 @dataclass(frozen=True)
 class Weighting:
-    """How targets are weighted; see `anyorder.config.TrainingConfig` for ``balance`` and ``object_weight``."""
+    """How targets are weighted; see `anyorder.config.TrainingConfig` for ``balance`` and ``object_weight``, and
+    `anyorder.config.DataConfig` for ``filled_weight``."""
 
     balance: Literal["kind", "target", "rate"] = "kind"
     object_weight: float = 1.0
+    filled_weight: float = 1.0
 
     def weigh(self, values: Tensor, layout: Layout, order: Order, objects: Tensor | None = None) -> TargetWeights:
         """The weights of one batch.
@@ -96,6 +98,8 @@ class Weighting:
         if self.object_weight != 1.0:
             objects = object_elements(values, layout) if objects is None else objects
             weight = weight.masked_fill(objects, self.object_weight)
+        if layout.filled is not None:
+            weight = torch.where(layout.filled, weight * self.filled_weight, weight)
         if self.balance == "rate":
             target_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
             weight = weight / target_share[:, None]

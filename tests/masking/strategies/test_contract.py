@@ -6,6 +6,7 @@ import pytest
 import torch
 from strategy_settings import RATE, SETTINGS, built
 
+from anyorder.data.damage import Damage
 from anyorder.elements.grid import Attribute
 from anyorder.elements.layout import Kind
 from anyorder.masking.order import Role
@@ -20,6 +21,7 @@ from anyorder.masking.strategies import (
     ReturnConditioned,
     Waypoint,
     Window,
+    answerable,
 )
 
 CASES = {name: built(cls, SETTINGS.get(name, {}), RATE) for name, cls in STRATEGIES.items()} | {
@@ -190,3 +192,22 @@ def test_every_attribute_of_an_episode_can_be_asked_for(make_batch):
         strategy = built(STRATEGIES[name], SETTINGS.get(name, {}), Rate(1.0, 1.0))
         asked = set(layout.attribute[strategy(layout, seeded()).targets].tolist())
         assert asked == set(Attribute) - {Attribute.WORD, Attribute.RETURN}
+
+
+@every
+def test_what_is_absent_is_never_shown_asked_or_counted(damaged_batch, make_model, name):
+    """Also by the model: in its predictions nothing of an absent value can be felt."""
+    asked = 0
+    for seed in range(12):
+        damage = Damage(actions=0.5 * (seed % 3), cells=0.4, frames=0.2 * (seed % 2))
+        layout = damaged_batch([6, 2, 4], damage, view=(2, 1)).layout
+        able = answerable(CASES[name], layout).nonzero()[:, 0]
+        if not len(able):
+            continue
+        layout = layout.rows(able)
+        order = CASES[name](layout, seeded(seed))
+        asked += 1
+        assert (order.roles[~layout.present] == Role.DROPPED).all()
+        assert order.targets.any(dim=1).all()
+        make_model((2, 1)).check_order(layout, order)
+    assert asked > 3

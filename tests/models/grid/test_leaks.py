@@ -3,12 +3,16 @@
 Values are changed and predictions compared, in double precision: nothing may move that the law of ranks forbids.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyorder.elements.grid import Attribute
+from anyorder.data.damage import Damage
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.masking.order import Order, Role, imitate, reconstruct, sees_value
 
@@ -128,3 +132,22 @@ def test_trajectories_of_a_batch_do_not_feel_each_other(make_batch, make_model, 
     first = torch.tensor([[True], [False]])
     for order in (imitate(batch.layout), reconstruct(batch.layout, batch.layout.of_kind(Kind.ACTION))):
         assert not moved(model, batch, order, other_values(batch, first))[4:].any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**30), num_ranks=st.integers(1, 4), cells=st.sampled_from([0.2, 0.9]))
+def test_absent_values_are_the_same_as_dropped_ones(make_trajectory, make_model, seed, num_ranks, cells):
+    """Whatever the arrays hold there. That dropped values are not seen is tested above."""
+    whole = [make_trajectory(length, view=(2, 2), seed=seed + length) for length in LENGTHS]
+    vocabulary, model = GridVocabulary.of(whole), make_model((2, 2))
+    lost = [Damage(actions=0.4, cells=cells, frames=0.3)(one) for one in whole]
+    others = [replace(one, absent=two.absent) for one, two in zip(whole, lost)]
+    full, damaged, other = (EncodedTrajectories(data, vocabulary).batch(range(2)) for data in (whole, lost, others))
+    order = random_order(damaged.layout, num_ranks, seed)
+    if not order.targets.any():
+        return
+    with torch.no_grad():
+        told = model(damaged.values, damaged.layout, order)
+        assert torch.equal(told, model(other.values, other.layout, order))
+        ranks = random_order(full.layout, num_ranks, seed).ranks
+        assert torch.allclose(told, model(full.values, full.layout, Order(order.roles, ranks)), atol=1e-9)

@@ -31,7 +31,7 @@ from anyorder.envs.spaces import ACTION, OBSERVATION, leaves, unflatten
 from anyorder.errors import AnyOrderError
 from anyorder.parsing import brief
 from anyorder.terminal import tracked
-from anyorder.types import FieldTrajectory
+from anyorder.types import ARRAY_ROLES, FieldTrajectory
 
 Spaces = tuple[spaces.Space[Any], spaces.Space[Any]]
 
@@ -124,7 +124,7 @@ def _buffer(one: FieldTrajectory, split: str, found: Spaces) -> Any:
     arrays = {**one.observations, **one.actions, **one.infos}
     texts = {path: array.dtype.str for path, array in arrays.items() if array.dtype.kind == "U"}
     said = EpisodeNote(one.env_id, one.seed, split, one.mission, one.success, tuple(unrecorded), texts)
-    own = {"episode": [json.dumps(asdict(said))], "absent": nested_paths(one.absent)}
+    own = {"episode": [json.dumps(asdict(said))], "absent": nested_paths(one.absent), "filled": nested_paths(one.filled)}
     infos = {path: array.tolist() if array.dtype.kind == "U" else array for path, array in one.infos.items()}
     return EpisodeBuffer(
         seed=one.seed % 2**64,
@@ -167,7 +167,7 @@ def _differing(ours: FieldTrajectory, theirs: FieldTrajectory) -> Iterator[str]:
     for name in ("env_id", "seed", "mission", "success"):
         if getattr(ours, name) != getattr(theirs, name):
             yield name
-    for name in ("observations", "actions", "absent", "infos"):
+    for name in ARRAY_ROLES:
         a: Mapping[str, np.ndarray] = getattr(ours, name)
         b: Mapping[str, np.ndarray] = getattr(theirs, name)
         for path in sorted({*a, *b}):

@@ -210,7 +210,7 @@ def _trajectory(
     infos = dict(raw["infos"] or {})
     own = infos.pop(NOTE, None)
     note = None if own is None else restored(EpisodeNote, json.loads(text_array(own["episode"])[0]))
-    absent = flat_paths(own.get("absent", {})) if own else {}
+    absent, filled = (flat_paths(own.get(name, {})) if own else {} for name in ("absent", "filled"))
     arrays: dict[str, dict[str, np.ndarray]] = {}
     for root, values in ((OBSERVATION, raw["observations"]), (ACTION, raw["actions"])):
         arrays[root] = dict(_arrays(source, root, values, () if note is None else note.unrecorded))
@@ -232,6 +232,7 @@ def _trajectory(
         mission=mission_in(arrays[OBSERVATION]) if note is None else note.mission,
         success=success_in(kept) if note is None else note.success,
         absent={path: np.asarray(array, np.bool_) for path, array in absent.items()},
+        filled={path: np.asarray(array, np.float32) for path, array in filled.items()},
         infos=kept,
     )
     return trajectory, None if note is None else note.split, lost

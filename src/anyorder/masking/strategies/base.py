@@ -62,14 +62,16 @@ def numbers_of(layout: Layout, name: str) -> tuple[int, ...]:
 
 
 def num_actions(layout: Layout) -> Tensor:
-    """int64 ``[B]``: T of each trajectory.
+    """int64 ``[B]``: T of each trajectory, also where its actions were not recorded.
 
     Raises:
-        ValueError: for a trajectory without an action.
+        ValueError: for a trajectory without an action and without an observation after the first.
     """
-    actions = layout.of_kind(Kind.ACTION)
-    require_some(actions)
-    return torch.where(actions, layout.step, 0).amax(dim=1) + 1
+    # Action t comes before observation t + 1, and one of them may be absent.
+    number = layout.step + layout.of_kind(Kind.ACTION)
+    counted = episode(layout) & (number > 0)
+    require_some(counted)
+    return torch.where(counted, number, 0).amax(dim=1)
 
 
 def last_step(layout: Layout) -> Tensor:

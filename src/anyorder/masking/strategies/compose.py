@@ -86,6 +86,21 @@ class ByMission:
 
 
 @dataclass(frozen=True)
+class BySet:
+    """Each trajectory's data set decides which strategy draws its order; trajectories of unknown origin belong to the first.
+
+    Attributes:
+        strategies: one for each data set, by its number (`Layout.sets`).
+    """
+
+    strategies: Sequence[Strategy]
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        chosen = torch.tensor(layout.sets if layout.sets is not None else [0] * layout.shape[0])
+        return _draw_by_row(self.strategies, chosen, layout, generator)
+
+
+@dataclass(frozen=True)
 class WithoutMission:
     """The orders of ``strategy``; each trajectory's mission is DROPPED with probability ``rate``."""
 

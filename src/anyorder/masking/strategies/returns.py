@@ -38,6 +38,7 @@ class ReturnConditioned:
         if self.known is KnownReturns.FIRST:
             known = known & (layout.step == 0)
         require_some(known)
+        require_some(layout.of_kind(Kind.ACTION) & layout.askable)
         order = imitate(layout)
         order.roles[known] = Role.CONTEXT
         if self.known is not KnownReturns.TO_GO:

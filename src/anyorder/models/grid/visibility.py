@@ -111,7 +111,13 @@ def needs_values(layout: GridLayout, order: Order) -> Tensor:
     shape.words(looks)[:] = False
     highest = torch.where(looks, order.ranks, -1).amax(dim=1)
     asked = (shape.observations(order.roles) == Role.TARGET).any(dim=-1)
-    return (asked & (shape.observations(order.ranks)[..., 0] < highest[:, None])).any(dim=1)
+    return (asked & (observation_ranks(shape, order) < highest[:, None])).any(dim=1)
+
+
+def observation_ranks(shape: GridShape, order: Order) -> Tensor:
+    """int32 ``[B, F]``: the rank of each observation, which all of its elements share that are there."""
+    ranks, there = shape.observations(order.ranks), shape.observations(order.roles) != Role.DROPPED
+    return torch.where(there.any(dim=-1), ranks.masked_fill(~there, 0).amax(dim=-1), ranks.amax(dim=-1))
 
 
 @uncompiled
@@ -146,7 +152,7 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
     cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
     token_keys = token_level[:, None] <= looking[..., None]
     keys = torch.cat([frames.registers(looking), words[:, None].expand(-1, looking.shape[1], -1), token_keys], dim=2)
-    all_cells = bool((cells | ~shape.frames(layout.present)[..., :1]).all())
+    all_cells = bool((cells | ~shape.observations(layout.present).any(dim=-1, keepdim=True)).all())
     return Visibility(
         num_values=num_values,
         cells=cells,
@@ -199,7 +205,7 @@ class _Frames:
         exists = (roles != Role.DROPPED).any(dim=-1)
         has_values = exists.clone()
         has_values[num_values:] = False
-        return cls(own_level(shape.observations(order.ranks)[..., 0]), exists, has_values, num_values)
+        return cls(own_level(observation_ranks(shape, order)), exists, has_values, num_values)
 
     @property
     def num_forms(self) -> int:
@@ -254,9 +260,8 @@ def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
 def refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
     """Raise a ValueError that says why, for an order that the grid model cannot honour."""
     shape = layout.grid
-    ranks = shape.observations(order.ranks)
-    exists = shape.observations(layout.present)[..., 0]
-    if bool(((ranks != ranks[..., :1]).any(dim=-1) & exists).any()):
+    ranks, exist = shape.observations(order.ranks), shape.observations(layout.present)
+    if bool((ranks.masked_fill(~exist, -1).amax(dim=-1) > ranks.masked_fill(~exist, NEVER).amin(dim=-1)).any()):
         raise ValueError("the grid model needs one rank for all elements of an observation; found several in one")
     words = shape.words(order.roles)
     if bool((words == Role.TARGET).any()):
