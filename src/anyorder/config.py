@@ -58,16 +58,21 @@ class DataConfig:
         fields: of data that are neither MiniGrid's nor conversations.
         hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
             asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
+        far_frames: later frames of its episode that the general model reads beside each part, at random distances, so that
+            goals and waypoints may lie further away than ``element_model.max_frames``.
     """
 
     path: str = "data/raw"
     num_demonstrations: int | None = None
     fields: SpecConfig = field(default_factory=SpecConfig)
     hindsight: int = 0
+    far_frames: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.hindsight <= MOST_AT_ONCE:
             raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
+        if not 0 <= self.far_frames <= MOST_AT_ONCE:
+            raise AnyOrderError(f"data.far_frames must lie between 0 and {MOST_AT_ONCE:,}; found {self.far_frames}")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from anyorder.data.field_storage import read_field_split, spaces_from, spaces_of
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Budget
+from anyorder.elements.far_frames import far_frames
 from anyorder.elements.fields import EncodedFieldData, FieldLayout
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
@@ -78,7 +79,12 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
     every = DataConfig(config.data.path)
     return Job(
         model=model,
-        train=EncodedFieldData(with_hindsight(train, config.data.hindsight, config.training.seed), spec, sizes.max_frames),
+        train=EncodedFieldData(
+            with_hindsight(train, config.data.hindsight, config.training.seed),
+            spec,
+            sizes.max_frames,
+            far_frames(config.data.far_frames, config.training.seed),
+        ),
         validation=validation_split(path, lambda: EncodedFieldData(read_fields(every, "validation"), spec, sizes.max_frames)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_schedule(config.masking, tuple(known)),
