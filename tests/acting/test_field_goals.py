@@ -93,14 +93,14 @@ def test_every_step_is_answered_as_in_training(model, walks):
         torch.testing.assert_close(acting, trained[step])
 
 
-def test_the_wish_is_untold_and_a_late_agent_aims_at_its_next_step(model, walks):
+def test_the_wish_is_untold_and_a_late_agent_has_the_same_time_again(model, walks):
     policy, goal = FieldGoalPolicy(model, spaces.Discrete(2)), last_state(walks[0])
-    late = replace(goal, step=2)
+    late = replace(goal, step=3)
     histories = [history_of(policy, one, walks[1], 5) for one in (goal, late)]
     layout = collate_fields([one.encoded() for one in histories], model.spec).layout
     order = policy.order(layout, histories)
     assert (order.roles[layout.of_kind(Kind.MISSION)] == Role.DROPPED).all() and layout.of_kind(Kind.MISSION).any()
-    assert layout.step.amax(dim=1).tolist() == [7, 5] and (order.targets.sum(dim=1) == 1).all()
+    assert layout.step.amax(dim=1).tolist() == [7, 6] and (order.targets.sum(dim=1) == 1).all()
     wished = replace(goal, observation={**goal.observation, "desired_goal": np.array([5.0])})
     same = [policy.logits([history_of(policy, one, walks[1], 5)]) for one in (goal, wished)]
     assert torch.equal(*same)

@@ -25,7 +25,7 @@ class FieldGoal:
 
     Attributes:
         observation: path -> array.
-        step: when to see it; an agent that is past this step aims at its next one.
+        step: when to see it, at least 1; an agent that is past this step has as many steps once more.
     """
 
     observation: Mapping[str, np.ndarray]
@@ -52,13 +52,14 @@ class FieldGoalHistory(FieldHistory):
 
     def encoded(self) -> EncodedFields:
         """The history with its next action still open, and the goal as its last frame."""
-        so_far, first = super().encoded(), self._num_seen - len(self)
+        so_far, now = super().encoded(), self._num_seen - 1
+        left = self._goal.step - now % self._goal.step
         frames = torch.cat([so_far.frames, self._aim.frames])
         return replace(
             so_far,
             frames=frames.masked_fill(self._untold, ABSENT),
             frame_numbers=torch.cat([so_far.frame_numbers, self._aim.frame_numbers]),
-            steps=torch.tensor([*range(len(self)), max(len(self), self._goal.step - first)]),
+            steps=torch.tensor([*range(len(self)), len(self) - 1 + left]),
         )
 
 

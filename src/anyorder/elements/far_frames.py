@@ -15,8 +15,8 @@ from anyorder.elements.layout import part_slices
 def far_frames(number: int, seed: int) -> Callable[[EncodedFields, int | None], list[EncodedFields]]:
     """A function that cuts trajectories as `cut_fields` does, and adds later frames to each part, at their own time.
 
-    How many steps a frame lies after the part is drawn log-uniformly, independently for each, from 1 to the trajectory's end;
-    equal draws are one frame. So goals of every distance are learned, the near ones no more than the far ones.
+    How many steps a frame lies after the part is drawn independently for each, from 1 to the trajectory's end: uniformly or
+    log-uniformly, as a fair coin says; equal draws are one frame. So near goals are learned as well as far ones.
 
     Args:
         number: frames that are added at most; 0 adds none.
@@ -31,7 +31,8 @@ def far_frames(number: int, seed: int) -> Callable[[EncodedFields, int | None], 
         for own in part_slices(length, max_frames):
             steps = np.arange(own.start, min(own.stop, length))
             if (left := length - 1 - int(steps[-1])) > 0:
-                distances = np.exp(generator.uniform(0, np.log(left + 1), number)).astype(np.int64).clip(1, left)
+                near = np.exp(generator.uniform(0, np.log(left + 1), number)).astype(np.int64).clip(1, left)
+                distances = np.where(generator.random(number) < 0.5, near, generator.integers(1, left + 1, number))
                 steps = np.concatenate([steps, steps[-1] + np.unique(distances)])
             found.append(_chosen(encoded, torch.from_numpy(steps)))
         return found
