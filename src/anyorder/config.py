@@ -104,6 +104,8 @@ class DataConfig:
         fields: of data that are neither MiniGrid's nor conversations.
         hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
             asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
+        far_frames: later frames of its episode that the general model reads beside each part, at random distances, so that
+            goals and waypoints may lie further away than ``element_model.max_frames``.
         share: of the trajectories in the batches that come from ``path``, where there are ``sets``, too.
         episodes: which of its training trajectories are used: ``all``, ``successes`` or ``failures``.
         filled_weight: weight in the loss of values that a model filled in (``anyorder fill``); recorded ones have weight 1.
@@ -114,6 +116,7 @@ class DataConfig:
     num_demonstrations: int | None = None
     fields: SpecConfig = field(default_factory=SpecConfig)
     hindsight: int = 0
+    far_frames: int = 0
     share: float | None = None
     episodes: Literal["all", "successes", "failures"] = "all"
     filled_weight: float = 1.0
@@ -122,6 +125,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.hindsight <= MOST_AT_ONCE:
             raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
+        if not 0 <= self.far_frames <= MOST_AT_ONCE:
+            raise AnyOrderError(f"data.far_frames must lie between 0 and {MOST_AT_ONCE:,}; found {self.far_frames}")
         if not 0 <= self.filled_weight <= 1:
             raise AnyOrderError(f"data.filled_weight must lie between 0 and 1; found {self.filled_weight}")
         _check_share(self.share, "data.share")

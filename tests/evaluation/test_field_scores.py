@@ -15,14 +15,14 @@ from anyorder.elements.fitting import fit_spec
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins
 from anyorder.evaluation.field_baselines import fit_baselines, value_shares
-from anyorder.evaluation.field_modes import FieldFiltering, WholeFields
+from anyorder.evaluation.field_modes import FieldFiltering, FieldForesight, FieldPass, FieldsStepByStep, WholeFields
 from anyorder.evaluation.field_scoring import score_fields
 from anyorder.evaluation.neighbours import FieldQuestions
 from anyorder.evaluation.statistics import ItemSums
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.masking.order import Order, Role, sees_value
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
 from anyorder.seeding import stream
 from anyorder.types import FieldTrajectory
 
@@ -165,7 +165,7 @@ def any_order(batch, generator):
     roles = torch.randint(1, 4, layout.shape, generator=generator, dtype=torch.uint8)
     roles = roles.masked_fill(layout.of_kind(Kind.MISSION), Role.CONTEXT).masked_fill(~layout.present, Role.DROPPED)
     rises = torch.rand(layout.step.max() + 2, generator=generator) < 0.5
-    yield batch, Order(roles, rises.cumsum(0)[layout.step.clamp(min=0)].to(torch.int32)), torch.arange(len(roles))
+    yield FieldPass(batch, Order(roles, rises.cumsum(0)[layout.step.clamp(min=0)].to(torch.int32)), torch.arange(len(roles)))
 
 
 @pytest.mark.parametrize("mode", [*MODES, "any order"])
@@ -173,8 +173,9 @@ def test_copies_and_lines_depend_on_what_is_visible_alone(mode):
     """Other values in the place of whatever a question may not see change nothing about its guesses."""
     data = data_of([episode(seed) for seed in range(3)])
     ask = any_order if mode == "any order" else MODES[mode]
-    for batch, order, _ in ask(data.batch([0, 1, 2]), stream(0, "test")):
-        before = FieldQuestions.of(batch, order)
+    for found in ask(data.batch([0, 1, 2]), stream(0, "test")):
+        batch, order = found.batch, found.order
+        before = found.questions()
         asked = order.targets.nonzero()
         for question in range(0, len(asked), 3):
             row, element = asked[question].tolist()
@@ -190,15 +191,15 @@ def test_copies_and_lines_depend_on_what_is_visible_alone(mode):
 def test_a_line_finds_a_ramp_and_copies_are_the_nearest():
     data = data_of([episode(seed, num_actions=20) for seed in range(4)])
     number = data.spec.names.index("body/0")
-    ((batch, order, _),) = WholeFields(ForwardDynamics())(data.batch([0]), stream(0, "test"))
-    asked = FieldQuestions.of(batch, order)
+    (found,) = WholeFields(ForwardDynamics())(data.batch([0]), stream(0, "test"))
+    batch, asked = found.batch, found.questions()
     ramp = asked.rows(((asked.field == number) & (asked.step >= 2)).nonzero()[:, 0])
     assert torch.allclose(ramp.line_number, ramp.number, atol=1e-5)
     numbers = batch.layout.frame_shape.frames(batch.layout.numbers)[0]
     column = int((batch.layout.frame_shape.frames(batch.layout.attribute)[0, 0] == number).nonzero()[0])
     assert torch.allclose(ramp.copy_number, numbers[ramp.step - 1, column].double())
-    ((batch, order, _),) = WholeFields(CELLS)(data.batch([1]), stream(1, "test"))
-    asked = FieldQuestions.of(batch, order)
+    (found,) = WholeFields(CELLS)(data.batch([1]), stream(1, "test"))
+    asked = found.questions()
     inner = (asked.field == number) & (asked.step > 1) & (asked.step < 19)
     assert torch.allclose(asked.line_number[inner], asked.number[inner], atol=1e-5)
 
@@ -206,10 +207,11 @@ def test_a_line_finds_a_ramp_and_copies_are_the_nearest():
 def test_filtering_asks_what_smoothing_asks_of_observations_and_shows_no_future():
     data = data_of([episode(seed, num_actions=5 + 3 * seed) for seed in range(4)])
     batch = data.batch([0, 1, 2, 3])
-    ((whole, order, _),) = WholeFields(CELLS)(batch, stream(3, "test"))
-    expected = (order.targets & whole.layout.of_kind(Kind.OBSERVATION)).sum()
+    (whole,) = WholeFields(CELLS)(batch, stream(3, "test"))
+    expected = (whole.order.targets & whole.batch.layout.of_kind(Kind.OBSERVATION)).sum()
     count = 0
-    for part, at_time, row in FieldFiltering(CELLS)(batch, stream(3, "test")):
+    for found in FieldFiltering(CELLS)(batch, stream(3, "test")):
+        part, at_time, row = found.batch, found.order, found.row
         shown = at_time.roles != Role.DROPPED
         step = torch.where(at_time.targets, part.layout.step, -1).amax(dim=1)[:, None]
         assert not (shown & (part.layout.step > step)).any()
@@ -218,6 +220,41 @@ def test_filtering_asks_what_smoothing_asks_of_observations_and_shows_no_future(
         assert len(row) == len(part.values)
         count += int(at_time.targets.sum())
     assert count == expected > 0
+
+
+def test_foresight_shows_the_model_its_last_frames_and_the_baselines_all():
+    """Of whole episodes, every observation but the first is asked once; a line through the two before it finds a ramp."""
+    data = data_of([episode(seed, num_actions=6 + seed) for seed in range(3)])
+    batch = data.batch([0, 1, 2])
+    number, count = data.spec.names.index("body/0"), 0
+    for found in FieldForesight(2)(batch, stream(0, "test")):
+        layout, order = found.batch.layout, found.order
+        step = torch.where(order.targets, layout.step, -1).amax(dim=1)[:, None]
+        shown = (order.roles != Role.DROPPED) & (layout.step >= 0)
+        assert (layout.step[shown] >= (step - 1).expand_as(layout.step)[shown]).all()
+        assert not (shown & layout.of_kind(Kind.ACTION) & (layout.step == step)).any()
+        asked = found.questions()
+        count += len(asked)
+        ramp = asked.rows(((asked.field == number) & (asked.step >= 2)).nonzero()[:, 0])
+        assert torch.allclose(ramp.line_number, ramp.number, atol=1e-5)
+    assert count == sum(3 * (6 + seed) for seed in range(3))
+
+
+def test_between_waypoints_one_step_is_asked_at_a_time_and_a_line_joins_them():
+    data = data_of([episode(seed, num_actions=20) for seed in range(4)])
+    number, asked_for = data.spec.names.index("body/0"), []
+    for found in FieldsStepByStep(Window(Between(), 6))(data.batch([0, 1, 2, 3]), stream(0, "test")):
+        layout, order = found.batch.layout, found.order
+        shown = layout.of_kind(Kind.OBSERVATION) & (order.roles == Role.CONTEXT)
+        ends = torch.stack([torch.where(shown, layout.step, far).aminmax(dim=1)[side] for side, far in ((0, 99), (1, -1))])
+        assert (ends[1] - ends[0] == 5).all() and not (order.roles[layout.of_kind(Kind.ACTION)] != Role.DROPPED).any()
+        steps = torch.where(order.targets, layout.step, -1).amax(dim=1)
+        assert ((order.targets & (layout.step != steps[:, None])).sum() == 0) and (order.targets.sum(dim=1) == 3).all()
+        asked_for.append((steps - ends[0]).tolist())
+        asked = found.questions()
+        ramp = asked.rows((asked.field == number).nonzero()[:, 0])
+        assert torch.allclose(ramp.line_number, ramp.number, atol=1e-5)
+    assert asked_for == [[step] * 4 for step in (1, 2, 3, 4)]
 
 
 def test_a_part_counts_for_its_episode_and_a_marginal_model_is_no_better_than_the_shares():
@@ -234,6 +271,7 @@ def test_a_part_counts_for_its_episode_and_a_marginal_model_is_no_better_than_th
     assert scores.changed["light"].categories.accuracy["copy"].value < light.accuracy["copy"].value
     assert noise.root_mean_square["marginal"].value == pytest.approx(1, abs=0.15)
     assert noise.root_mean_square["copy"].value == pytest.approx(math.sqrt(2), abs=0.2)
+    assert noise.near["marginal"].value == pytest.approx(norm.cdf(0.1) - norm.cdf(-0.1), abs=0.05)
     assert noise.nats["copy"].low < noise.nats["copy"].value < noise.nats["copy"].high
     assert scores.fields["body/0"].numbers.absolute["line"].value < 0.1 * noise.absolute["line"].value
 

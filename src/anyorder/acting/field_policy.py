@@ -130,9 +130,13 @@ class FieldPolicy:
     def _pass(self, histories: Sequence[FieldHistory]) -> Tensor:
         device = next(self.model.parameters()).device
         batch = collate_fields([history.encoded() for history in histories], self.model.spec)
-        order = next_action_order(batch.layout, histories)
+        order = self.order(batch.layout, histories)
         logits = self.model(batch.values.to(device), batch.layout.to(device), order.to(device)).cpu()
         return logits.view(len(histories), len(self._fields), -1)
+
+    def order(self, layout: FieldLayout, histories: Sequence[FieldHistory]) -> Order:
+        """What the model is asked about a batch of histories: see `next_action_order`."""
+        return next_action_order(layout, histories)
 
     def _choose(self, logits: Tensor) -> Tensor:
         """float64 ``[N, A]``: the value of each entry: the number of a category, or a real number."""

@@ -26,6 +26,8 @@ Perceived = tuple[Mapping[str, np.ndarray], Tensor | None]
 Perceive = Callable[[Mapping[str, np.ndarray], np.random.Generator], Perceived]
 """From an observation, path -> array, to what reaches the agent: an observation, and bool ``[P]``, True for elements that it is
 told not to trust (`anyorder.acting.field_policy.FieldHistory.observe`)."""
+Begin = Callable[[int, str], FieldHistory]
+"""From the number of an episode among those that are played, and its mission, to its empty history."""
 
 
 def roll_out_fields(
@@ -35,6 +37,7 @@ def roll_out_fields(
     perceive: Perceive | None = None,
     on_finish: Callable[[], None] | None = None,
     slots: int = SLOTS,
+    begin: Begin | None = None,
 ) -> list[FieldTrajectory | Failure]:
     """Play one episode per seed.
 
@@ -49,6 +52,7 @@ def roll_out_fields(
             of the episode's seed. None: nothing is changed.
         on_finish: called once per finished episode, for progress bars.
         slots: how many episodes are played at the same time.
+        begin: makes the history of an episode from the number of its seed and its mission; None: ``policy.start``.
 
     Returns:
         One result per seed, in the order of the seeds.
@@ -57,11 +61,12 @@ def roll_out_fields(
         AnyOrderError: for an unknown environment, or one whose spaces are not those that the policy was trained for.
     """
     envs = _Environments(env_id, policy)
+    begin = begin or (lambda number, mission: policy.start(mission))
     results: dict[int, FieldTrajectory | Failure] = {}
     running: list[_Running] = []
     waiting = iter(enumerate(seeds))
     while len(results) < len(seeds):
-        running += _started(waiting, slots - len(running), envs, policy, perceive, results)
+        running += _started(waiting, slots - len(running), envs, begin, perceive, results)
         if not running:  # the last ones failed at their reset
             break
         actions = policy.flat_actions([played.history for played in running])
@@ -143,7 +148,7 @@ def _started(
     waiting: Iterator[tuple[int, int]],
     number: int,
     envs: _Environments,
-    policy: FieldPolicy,
+    begin: Begin,
     perceive: Perceive | None,
     results: dict[int, FieldTrajectory | Failure],
 ) -> Iterator[_Running]:
@@ -156,7 +161,7 @@ def _started(
         except EpisodeFailed as failed:
             results[place] = Failure(seed, failed.reason)
             continue
-        played = _Running(place, level, episode, policy.start(episode.mission), perceive, np.random.default_rng([seed, 2]))
+        played = _Running(place, level, episode, begin(place, episode.mission), perceive, np.random.default_rng([seed, 2]))
         played.observe()
         number -= 1
         yield played

@@ -20,6 +20,7 @@ from anyorder.data.field_storage import read_field_split, spaces_from, spaces_of
 from anyorder.data.manifest import Manifest, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Budget, EncodedData
+from anyorder.elements.far_frames import far_frames
 from anyorder.elements.fields import EncodedFieldData, FieldLayout
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
@@ -80,9 +81,10 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
         "config": asdict(config),
     }
     strategies = strategies_of_sets(config, strategy_schedule(config.masking, tuple(known)), tuple(known))
+    cut = far_frames(config.data.far_frames, config.training.seed)
     return Job(
         model=model,
-        train=in_sets(EncodedFieldData(train, spec, sizes.max_frames), sets, config.data, strategies),
+        train=in_sets(EncodedFieldData(train, spec, sizes.max_frames, cut), sets, config.data, strategies),
         validation=validation_split(path, lambda: _validation(path, spec, sizes.max_frames, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategies,

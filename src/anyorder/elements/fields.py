@@ -9,7 +9,7 @@ Legend: B trajectories, H elements of a mission, F frames, P elements of a frame
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -174,6 +174,7 @@ class EncodedFields:
         head_numbers, frame_numbers: float32, in the same shapes: see `FieldLayout.numbers`.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
         filled: bool ``[F, P]``, True where a model filled the value in; None: nowhere.
+        steps: int64 ``[F]``, rising, the time of each frame since the first; None: the frames follow one another.
     """
 
     mission: str
@@ -183,6 +184,7 @@ class EncodedFields:
     frame_numbers: Tensor
     num_actions: int
     filled: Tensor | None = None
+    steps: Tensor | None = None
 
 
 def encode_fields(trajectory: FieldTrajectory, spec: Spec) -> EncodedFields:
@@ -250,6 +252,8 @@ def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldL
     template = _template(spec, shape, len(mission.kind))
     rows: dict[str, Any] = {name: tensor.expand(len(encoded), -1) for name, tensor in template.items()}
     rows["kind"] = torch.where(exists, rows["kind"], int(Kind.PADDING))
+    if any(one.steps is not None for one in encoded):
+        rows["step"] = _with_steps(rows["step"].clone(), shape, encoded)
     layout = FieldLayout(
         **rows,
         num_cells=shape.num_head + num_frames * columns.num_cells,
@@ -262,6 +266,15 @@ def collate_fields(encoded: Sequence[EncodedFields], spec: Spec) -> Batch[FieldL
         filled=None if filled is None else filled & exists,
     )
     return Batch(values.masked_fill_(~exists, 0), layout)
+
+
+def _with_steps(step: Tensor, shape: FrameShape, encoded: Sequence[EncodedFields]) -> Tensor:
+    """int64 ``[B, E]``: the steps of frames that do not follow one another; padding goes on after them."""
+    for row, one in enumerate(encoded):
+        if one.steps is not None:
+            after = one.steps[-1] + torch.arange(1, shape.num_frames - len(one.steps) + 1)
+            shape.frames(step)[row] = torch.cat([one.steps, after])[:, None]
+    return step
 
 
 @lru_cache(maxsize=64)
@@ -300,6 +313,7 @@ class EncodedFieldData(ByLength):
         trajectories: at least one.
         spec: their fields.
         max_frames: longer trajectories are cut into parts of so many frames; None cuts none.
+        cut: cuts a trajectory in another way, and is given ``max_frames``.
 
     Attributes:
         origins: of each part, the number of its trajectory.
@@ -308,11 +322,17 @@ class EncodedFieldData(ByLength):
 
     counted_in = "frames"
 
-    def __init__(self, trajectories: Sequence[FieldTrajectory], spec: Spec, max_frames: int | None = None) -> None:
+    def __init__(
+        self,
+        trajectories: Sequence[FieldTrajectory],
+        spec: Spec,
+        max_frames: int | None = None,
+        cut: Callable[[EncodedFields, int | None], list[EncodedFields]] = cut_fields,
+    ) -> None:
         self.spec = spec
-        cut = [cut_fields(encode_fields(one, spec), max_frames) for one in trajectories]
-        self.origins = [number for number, parts in enumerate(cut) for _ in parts]
-        self._encoded = [part for parts in cut for part in parts]
+        parts_of = [cut(encode_fields(one, spec), max_frames) for one in trajectories]
+        self.origins = [number for number, parts in enumerate(parts_of) for _ in parts]
+        self._encoded = [part for parts in parts_of for part in parts]
         self.gaps = [number for number, part in enumerate(self._encoded) if _has_gaps(part, spec)]
         super().__init__([len(one.frames) for one in self._encoded])
 

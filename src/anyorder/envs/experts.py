@@ -17,7 +17,7 @@ import numpy as np
 
 from anyorder.envs.known import KNOWN, known_environment
 from anyorder.envs.minigrid import View, num_actions_of
-from anyorder.envs.modules import import_allowed, require_allowed
+from anyorder.envs.modules import SEPARATOR, import_allowed, require_allowed
 from anyorder.errors import AnyOrderError
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what these imports print)
@@ -106,6 +106,23 @@ def _drawing(space: gym.Space[Any], generator: np.random.Generator) -> Act:
     return lambda observation: own.sample()
 
 
+def has_expert(env_id: str) -> bool:
+    """True if `known_expert` knows an expert of each environment of an id, or of several joined by ``+``."""
+    found = (known_environment(name) for name in env_id.split(SEPARATOR))
+    return all(one is not None and one.expert for one in found)
+
+
+def require_expert(env_id: str) -> None:
+    """Raise an AnyOrderError unless `has_expert`."""
+    if not has_expert(env_id):
+        raise AnyOrderError(f"{_no_expert(env_id)}; choose another metric, such as task_success")
+
+
+def _no_expert(name: str) -> str:
+    those = ", ".join(f"{one.prefix}*" for one in KNOWN if one.expert)
+    return f"no expert of {name} is known, only of {those}"
+
+
 def known_expert(env: gym.Env, seed: int) -> Act:
     """The expert that `anyorder.envs.known.KNOWN` names for this environment.
 
@@ -115,10 +132,9 @@ def known_expert(env: gym.Env, seed: int) -> Act:
     name = _id_of(env)
     known = known_environment(name)
     if known is None or not known.expert:
-        those = ", ".join(f"{one.prefix}*" for one in KNOWN if one.expert)
         raise AnyOrderError(
-            f"no expert of {name} is known, only of {those}; write your own as --policy module:function (docs/environments.md),"
-            " or choose the policy 'random'"
+            f"{_no_expert(name)}; write your own as --policy module:function (docs/environments.md), or choose the policy"
+            " 'random'"
         )
     module, function = known.expert.split(":")
     return getattr(import_module(module), function)(env, seed)

@@ -24,21 +24,23 @@ from anyorder.evaluation.bot import bot_length
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
-from anyorder.evaluation.modes import Filtering, Mode, WholeTrajectory
+from anyorder.evaluation.modes import Filtering, Mode, StepByStep, WholeTrajectory
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
 from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
 from anyorder.files import write_result
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
 from anyorder.models.contract import GridModel
 from anyorder.terminal import progress_bars
 
-METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals")
+METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints")
 METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
-    "skills": ("accuracy", "task_success", "dynamics", "goals"),
+    "skills": ("accuracy", "task_success", "dynamics", "goals", "waypoints"),
 }
-"""Names that stand for several metrics. ``dynamics`` and ``goals`` ask what only some models are trained for."""
+"""Names that stand for several metrics. ``dynamics``, ``goals`` and ``waypoints`` ask what only some models are trained for."""
+WAYPOINT_STEPS = 8
+"""How far apart the two observations are between which ``waypoints`` asks."""
 FRAMES_PER_EPISODE = 8192
 """What filtering may cost in each episode (see `Filtering`): all times of an episode of 127 frames, 11 of one of 1,500."""
 
@@ -49,8 +51,9 @@ class EvaluationConfig:
 
     Attributes:
         metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all`` of these; or
-            ``dynamics`` (inverse and forward) or ``goals`` (reaching a bot's last observation), for models trained on such
-            orders, or ``skills``: both of them, accuracy and task success.
+            ``dynamics`` (inverse and forward), ``goals`` (reaching an expert's last observation) or ``waypoints`` (what lies
+            between two observations that are eight steps apart), for models trained on such orders, or ``skills``: all of
+            them, accuracy and task success.
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
@@ -71,7 +74,9 @@ class EvaluationConfig:
             other environments than grids.
     """
 
-    metric: Literal["all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals"] = "all"
+    metric: Literal[
+        "all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints"
+    ] = "all"
     num_episodes: int = 500
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
@@ -187,6 +192,8 @@ class Evaluation:
                 "inverse_dynamics": WholeTrajectory(InverseDynamics()),
                 "forward_dynamics": WholeTrajectory(ForwardDynamics()),
             }
+        if "waypoints" in self.config.metrics:
+            asked["waypoints"] = StepByStep(Window(Between(), WAYPOINT_STEPS + 1))
         return asked
 
     def _goals(self, bars: Progress, failed: FailedCollector) -> GoalScore | None:

@@ -18,7 +18,6 @@ from anyorder.elements.fields import FieldLayout
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Spec
 from anyorder.evaluation.field_modes import FieldMode
-from anyorder.evaluation.neighbours import FieldQuestions
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.seeding import stream
 
@@ -96,8 +95,8 @@ def fit_baselines(
     sums: dict[int, Tensor] = defaultdict(lambda: torch.zeros(4, dtype=torch.float64))  # copies, right, errors
     batches = data.in_order(budget)
     for number, index in enumerate(batches[:: -(-len(batches) // MOST_FITTED_BATCHES)]):
-        for batch, order, _ in mode(data.batch(index), stream(seed, "baselines", number)):
-            asked = FieldQuestions.of(batch, order)
+        for found in mode(data.batch(index), stream(seed, "baselines", number)):
+            asked = found.questions()
             right = (asked.copy == asked.truth).double()
             off = (asked.copy_number - asked.number).abs(), (asked.line_number - asked.number).abs()
             columns = torch.stack([torch.ones_like(right), right, *off], dim=-1)[asked.copied]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,31 +12,35 @@ from gymnasium import spaces
 from rich.progress import Progress
 
 from anyorder.acting.field_corruptions import FIELD_CORRUPTIONS
+from anyorder.acting.field_goals import FieldGoalPolicy
 from anyorder.acting.field_policy import FieldPolicy
 from anyorder.acting.field_rollout import Perceive, roll_out_fields
 from anyorder.data.manifest import Failure
 from anyorder.elements.batch import Budget
 from anyorder.elements.fields import EncodedFieldData
 from anyorder.elements.spec import Bins
-from anyorder.errors import AnyOrderError
-from anyorder.evaluation.evaluate import EvaluationConfig, FailedCollector, advance_bar
+from anyorder.envs.experts import has_expert, require_expert
+from anyorder.evaluation.evaluate import WAYPOINT_STEPS, EvaluationConfig, FailedCollector, advance_bar
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore, played_outcomes
 from anyorder.evaluation.field_baselines import fit_baselines, value_shares
 from anyorder.evaluation.field_findings import FieldFindings
-from anyorder.evaluation.field_modes import FieldFiltering, FieldMode, WholeFields
+from anyorder.evaluation.field_goal_reaching import FieldGoalScore, reach_field_goals
+from anyorder.evaluation.field_modes import FieldFiltering, FieldForesight, FieldMode, FieldsStepByStep, WholeFields
 from anyorder.evaluation.field_scores import FieldScores
 from anyorder.evaluation.field_scoring import score_fields
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.evaluation.robustness import RobustnessArm, robustness_arms
 from anyorder.files import write_result
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import Cell, ForwardDynamics, InverseDynamics, NextAction
+from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.terminal import progress_bars
 from anyorder.types import FieldTrajectory
 
 FRAMES_PER_PART = 256
 """What filtering may cost in each part of a trajectory (see `FieldFiltering`): 16 times of 32 frames, on average."""
+LEAST_FRAMES, FRAMES_FORESEEN = 8, 32
+"""Models that read fewer frames than the first are asked about the dynamics of parts with as many frames as the second."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +70,17 @@ class FieldEvaluation:
         (the outcome of each episode). Progress goes to stderr.
 
         Raises:
-            AnyOrderError: for a metric or a corruption that only grids have, when the environment cannot be made or the folder
-                cannot be written.
+            AnyOrderError: for a corruption that only grids have, when the environment cannot be made, when the metric is
+                ``goals`` and no expert of the environment is known, or when the folder cannot be written.
         """
-        if self.config.metric == "goals":
-            raise AnyOrderError(
-                f"goals are reached in grids alone; found a model of {self.env_id}; choose another metric, such as task_success"
-            )
         arms, failed = self._arms(), FailedCollector([])
+        if self.config.metric == "goals":
+            require_expert(self.env_id)
         self.model.eval()
         with progress_bars() as bars:
             findings = FieldFindings(self.env_id, self._modes(bars))
+            if "goals" in self.config.metrics and self.plays and has_expert(self.env_id):
+                findings = replace(findings, goals=self._goals(bars, failed))
             if self.config.plays and self.plays:
                 findings = self._episodes(findings, arms, bars, folder, failed)
         findings = replace(findings, failures=failed.episodes)
@@ -95,36 +100,47 @@ class FieldEvaluation:
         return [arm for arm in arms if arm.form == FIELD_CORRUPTIONS[arm.kind].form]
 
     def _modes(self, bars: Progress) -> dict[str, FieldScores]:
-        asked = self._asked()
-        if not asked:
-            return {}
-        model, budget = self.model, Budget(self.config.frames_per_batch, "frames")
-        train, test = (EncodedFieldData(split, model.spec, model.max_frames) for split in (self.train, self.test))
-        shares, seed, found = value_shares(train, model.spec, budget), self.config.seed, {}
-        for name, mode in asked.items():
-            baselines = fit_baselines(train, model.spec, mode, shares, budget, seed)
-            advance = advance_bar(bars, f"scoring {name}", len(test))
-            scores = score_fields(model, test, mode, baselines, budget, seed, advance)
-            if scores.fields:  # a data set without actions has none to ask for
-                found[name] = scores
+        model, budget, seed, found = self.model, Budget(self.config.frames_per_batch, "frames"), self.config.seed, {}
+        for max_frames, asked in self._asked().items():
+            train, test = (EncodedFieldData(split, model.spec, max_frames) for split in (self.train, self.test))
+            shares = value_shares(train, model.spec, budget)
+            for name, mode in asked.items():
+                baselines = fit_baselines(train, model.spec, mode, shares, budget, seed)
+                advance = advance_bar(bars, f"scoring {name}", len(test))
+                scores = score_fields(model, test, mode, baselines, budget, seed, advance)
+                if scores.fields:  # a data set without actions has none to ask for
+                    found[name] = scores
         return found
 
-    def _asked(self) -> dict[str, FieldMode]:
-        """The modes that are scored, by name: three of a world model, which are never mixed, and those of actions."""
-        asked: dict[str, FieldMode] = {}
-        if {"world_model_nll", "accuracy"} & set(self.config.metrics):
-            asked |= {
+    def _asked(self) -> dict[int | None, dict[str, FieldMode]]:
+        """The modes that are scored, by name: three of a world model, which are never mixed, those of actions, and what lies
+        between waypoints; by the length of the parts that are asked about, None for whole episodes."""
+        most, metrics = self.model.config.max_frames, set(self.config.metrics)
+        asked: dict[int | None, dict[str, FieldMode]] = defaultdict(dict)
+        if {"world_model_nll", "accuracy"} & metrics:
+            asked[most] |= {
                 "forward": WholeFields(ForwardDynamics()),
                 "filtering": FieldFiltering(self.cells(), FRAMES_PER_PART),
                 "smoothing": WholeFields(self.cells()),
                 "next_action": WholeFields(NextAction()),
             }
-        if "dynamics" in self.config.metrics:
-            asked |= {
-                "inverse_dynamics": WholeFields(InverseDynamics()),
-                "forward_dynamics": WholeFields(ForwardDynamics()),
-            }
+        if "dynamics" in metrics:
+            asked[most]["inverse_dynamics"] = WholeFields(InverseDynamics())
+            if most < LEAST_FRAMES:  # in so short parts, a line would have nothing to go by
+                asked[FRAMES_FORESEEN]["forward_dynamics"] = FieldForesight(most)
+            else:
+                asked[most]["forward_dynamics"] = WholeFields(ForwardDynamics())
+        if "waypoints" in metrics:
+            asked[None]["waypoints"] = FieldsStepByStep(Window(Between(), WAYPOINT_STEPS + 1))
         return asked
+
+    def _goals(self, bars: Progress, failed: FailedCollector) -> FieldGoalScore | None:
+        config = self.config
+        seeds = range(config.first_seed, config.first_seed + config.num_episodes)
+        policy = FieldGoalPolicy(self.model, self.action_space, config.temperature, config.seed)
+        return reach_field_goals(
+            policy, self.env_id, seeds, advance_bar(bars, "reaching goals", len(seeds)), failed.of("goals")
+        )
 
     def cells(self) -> Cell:
         """The strategy that hides cells, for the scores and the pictures."""

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore
+from anyorder.evaluation.field_goal_reaching import FieldGoalScore
 from anyorder.evaluation.field_scores import FieldScores
 from anyorder.evaluation.field_tables import (
     category_table,
     field_calibration_table,
+    field_goal_table,
     field_robustness_table,
     number_error_table,
     number_nats_table,
@@ -37,6 +39,7 @@ class FieldFindings:
         task_success: the episodes that the agent played.
         demonstrations: those of the training split.
         robustness: one score per kind of corruption and strength.
+        goals: reaching the last observations of an expert.
         failures: the episodes that the environment broke off.
     """
 
@@ -45,6 +48,7 @@ class FieldFindings:
     task_success: PlayedScore | None = None
     demonstrations: PlayedScore | None = None
     robustness: list[FieldRobustness] = field(default_factory=list)
+    goals: FieldGoalScore | None = None
     failures: list[FailedEpisode] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +63,9 @@ class FieldFindings:
             shown.append(played_table({"agent": self.task_success, "demonstrations": self.demonstrations}))
         if self.robustness:
             shown.append(field_robustness_table(self.robustness))
-        if {"accuracy", "dynamics", "world_model_nll"} & set(metrics):
+        if self.goals:
+            shown.append(field_goal_table(self.goals))
+        if {"accuracy", "dynamics", "waypoints", "world_model_nll"} & set(metrics):
             shown.append(category_table(self.modes))
             shown.append(number_error_table(self.modes))
         if "world_model_nll" in metrics:
@@ -69,7 +75,7 @@ class FieldFindings:
         return [table for table in shown if table.rows]
 
 
-OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "failures")
+OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "goals", "failures")
 
 
 def read_field_findings(path: Path) -> tuple[FieldFindings, EvaluationConfig]:

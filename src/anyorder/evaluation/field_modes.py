@@ -16,12 +16,33 @@ from anyorder.acting.policy import passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.fields import FieldLayout
 from anyorder.elements.layout import Kind
-from anyorder.evaluation.modes import affordable
+from anyorder.evaluation.modes import affordable, step_by_step
+from anyorder.evaluation.neighbours import FieldQuestions
 from anyorder.masking.order import Order, Role
+from anyorder.masking.queries import ForwardDynamicsQuery
 from anyorder.masking.strategies import Strategy, answerable
 
-FieldPass = tuple[Batch[FieldLayout], Order, Tensor]
-"""A part of a batch, an order for it, and int64 ``[B']``: which row of the batch each of its rows comes from."""
+
+@dataclass(frozen=True, eq=False)
+class FieldPass:
+    """What a model is asked in one pass.
+
+    Attributes:
+        batch: some rows of a batch, B' of them.
+        order: what is asked.
+        row: int64 ``[B']``, which row of the batch each of them comes from.
+        known: an order with the same targets that shows what baselines may see, where that is more than the model can read;
+            None: they see what the model sees.
+    """
+
+    batch: Batch[FieldLayout]
+    order: Order
+    row: Tensor
+    known: Order | None = None
+
+    def questions(self) -> FieldQuestions:
+        """The targets, with what baselines may see of the same elements."""
+        return FieldQuestions.of(self.batch, self.known or self.order)
 
 
 class FieldMode(Protocol):
@@ -40,7 +61,40 @@ class WholeFields:
         able = answerable(self.strategy, batch.layout).nonzero()[:, 0]
         if len(able):
             batch = batch.rows(able)
-            yield batch, self.strategy(batch.layout, generator), able
+            yield FieldPass(batch, self.strategy(batch.layout, generator), able)
+
+
+@dataclass(frozen=True)
+class FieldsStepByStep:
+    """What a strategy asks for, the targets of each step in a pass of their own, in which those of other steps are absent."""
+
+    strategy: Strategy
+
+    def __call__(self, batch: Batch[FieldLayout], generator: torch.Generator) -> Iterator[FieldPass]:
+        for whole in WholeFields(self.strategy)(batch, generator):
+            for rows, order in step_by_step(whole.batch.layout, whole.order):
+                yield FieldPass(whole.batch.rows(rows), order, whole.row[rows])
+
+
+@dataclass(frozen=True)
+class FieldForesight:
+    """Every observation but the first, asked from the last ones before it and the actions after them, as many as the model
+    reads. Baselines see all that came before, so that a line has two observations to go by.
+
+    Attributes:
+        max_frames: the most that the model reads, what is asked for included.
+    """
+
+    max_frames: int
+
+    def __call__(self, batch: Batch[FieldLayout], generator: torch.Generator) -> Iterator[FieldPass]:
+        observed = batch.layout.frame_shape.frames(batch.layout.of_kind(Kind.OBSERVATION)).any(dim=-1)
+        for step in range(1, observed.shape[1]):
+            rows = observed[:, step].nonzero()[:, 0]
+            part = batch.rows(rows)
+            known = ForwardDynamicsQuery(step - 1)(part.layout)
+            old = (part.layout.step >= 0) & (part.layout.step <= step - self.max_frames)
+            yield FieldPass(part, Order(known.roles.masked_fill(old, Role.DROPPED), known.ranks), rows, known)
 
 
 @dataclass(frozen=True)
@@ -59,14 +113,16 @@ class FieldFiltering:
     most_frames: int | None = None
 
     def __call__(self, batch: Batch[FieldLayout], generator: torch.Generator) -> Iterator[FieldPass]:
-        for whole, order, able in WholeFields(self.strategy)(batch, generator):
+        for found in WholeFields(self.strategy)(batch, generator):
+            whole, order = found.batch, found.order
             observed = order.targets & whole.layout.of_kind(Kind.OBSERVATION)
             asked = whole.layout.frame_shape.frames(observed).any(dim=-1)
             if self.most_frames is not None:
                 asked = affordable(asked, self.most_frames, generator)
             row, step = asked.nonzero(as_tuple=True)
             for chosen in passes((step + 1).tolist()):
-                yield *_at_time(step[chosen], whole.rows(row[chosen]), order.rows(row[chosen])), able[row[chosen]]
+                at_time = _at_time(step[chosen], whole.rows(row[chosen]), order.rows(row[chosen]))
+                yield FieldPass(*at_time, found.row[row[chosen]])
 
 
 def _at_time(steps: Tensor, batch: Batch[FieldLayout], drawn: Order) -> tuple[Batch[FieldLayout], Order]:

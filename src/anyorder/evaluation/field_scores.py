@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from anyorder.evaluation.statistics import ItemSums, Measured
 GUESSERS = ("model", "marginal", "copy", "line")
 """Who answers: the model; the values' shares in the training split; a copy of the visible value that is nearest in time; a line
 through visible numbers. Categories have no line."""
+NEAR_TRUTH = 0.1
+"""Standard deviations: an answer at most so far from the truth is near it."""
 LEVELS = tuple(round(0.05 * level, 2) for level in range(1, 20))
 """Levels of the quantiles whose calibration is measured."""
 FIELD_COLUMNS = (
     *("categories", "numbers"),
-    *(f"{guesser} {what}" for what in ("right", "loss", "nats", "square", "absolute") for guesser in GUESSERS),
+    *(f"{guesser} {what}" for what in ("right", "loss", "nats", "square", "absolute", "near") for guesser in GUESSERS),
     *(f"below {level}" for level in LEVELS),
 )
 """The figures of each question that are added up: ``right`` and ``loss`` of categories, the others of numbers."""
@@ -57,6 +59,7 @@ class NumberScore:
         coverage_50, coverage_90: how often the model's central 50% and 90% intervals hold the truth.
         quantile_error: mean over `LEVELS` of how far the share of truths below the model's quantile is from its level.
         below: these shares, by level.
+        near: `GUESSERS` -> share of the medians that are within `NEAR_TRUTH` of the truth; empty in older results.
     """
 
     count: int
@@ -67,6 +70,7 @@ class NumberScore:
     coverage_90: Measured
     quantile_error: float
     below: list[float]
+    near: dict[str, Measured] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,4 +144,5 @@ def _number_score(total: Mapping[str, np.ndarray], count: np.ndarray, items: Ite
         between(0.05, 0.95),
         float(np.abs(np.array(below) - LEVELS).mean()),
         below,
+        {guesser: items.share(total[f"{guesser} near"], count) for guesser in GUESSERS},
     )

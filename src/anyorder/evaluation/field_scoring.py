@@ -11,19 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.batch import Batch, Budget
+from anyorder.elements.batch import Budget
 from anyorder.elements.fields import EncodedFieldData, FieldLayout
 from anyorder.elements.layout import Kind
 from anyorder.elements.spec import Bins, Spec
 from anyorder.evaluation.calibration import ConfidenceSums
 from anyorder.evaluation.field_baselines import FieldBaseline
-from anyorder.evaluation.field_modes import FieldMode
-from anyorder.evaluation.field_scores import FIELD_COLUMNS, LEVELS, FieldScore, FieldScores
+from anyorder.evaluation.field_modes import FieldMode, FieldPass
+from anyorder.evaluation.field_scores import FIELD_COLUMNS, LEVELS, NEAR_TRUTH, FieldScore, FieldScores
 from anyorder.evaluation.neighbours import FieldQuestions
 from anyorder.evaluation.statistics import ItemSums
 from anyorder.inference.bin_answers import BinAnswers, density_nats
 from anyorder.inference.decoding import ask
-from anyorder.masking.order import Order
 from anyorder.models.contract import Model
 from anyorder.seeding import stream
 
@@ -54,8 +53,8 @@ def score_fields(
         batch = data.batch(index)
         total += int((batch.layout.of_kind(Kind.OBSERVATION) | batch.layout.of_kind(Kind.ACTION)).sum())
         origins = torch.tensor([data.origins[i] for i in index])
-        for part, order, row in mode(batch, stream(seed, "evaluation", number)):
-            tally.add(part, order, ask(model, part, order), origins[row])
+        for found in mode(batch, stream(seed, "evaluation", number)):
+            tally.add(found, ask(model, found.batch, found.order), origins[found.row])
         on_batch(len(index))
     return tally.scores(total, seed)
 
@@ -68,10 +67,10 @@ class _FieldTally:
         self._sums = torch.zeros(len(data.spec.fields), 2, self._num_episodes, len(FIELD_COLUMNS), dtype=torch.float64)
         self._confidence, self._num_asked = ConfidenceSums(), 0
 
-    def add(self, batch: Batch[FieldLayout], order: Order, logits: Tensor, origins: Tensor) -> None:
+    def add(self, found: FieldPass, logits: Tensor, origins: Tensor) -> None:
         """Add one pass; ``logits`` is ``[K, V]``, ``origins`` int64 ``[B]``: the episode of each row."""
-        asked = FieldQuestions.of(batch, order)
-        self._num_asked += int((order.targets & ~batch.layout.of_kind(Kind.RETURN)).sum())
+        asked = found.questions()
+        self._num_asked += int((found.order.targets & ~found.batch.layout.of_kind(Kind.RETURN)).sum())
         for number in asked.field.unique().tolist():
             chosen = (asked.field == number).nonzero()[:, 0]
             of_field, own = asked.rows(chosen), logits.cpu()[chosen]
@@ -154,6 +153,7 @@ def _of_numbers(asked: FieldQuestions, logits: Tensor, bins: Bins, baseline: Fie
             **{f"{guesser} nats": density_nats(likelihood, bins) for guesser, likelihood in likelihoods.items()},
             **{f"{guesser} square": (guess - number).square() for guesser, guess in means.items()},
             **{f"{guesser} absolute": (guess - number).abs() for guesser, guess in medians.items()},
+            **{f"{guesser} near": (guess - number).abs() <= NEAR_TRUTH for guesser, guess in medians.items()},
             **dict(zip(_BELOW, found.below(truth, torch.tensor(LEVELS, dtype=torch.float64)).T)),
         },
     )

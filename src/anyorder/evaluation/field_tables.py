@@ -8,7 +8,8 @@ from rich.table import Table
 
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore
-from anyorder.evaluation.field_scores import CategoryScore, FieldScore, FieldScores, NumberScore
+from anyorder.evaluation.field_goal_reaching import FieldGoalScore
+from anyorder.evaluation.field_scores import NEAR_TRUTH, CategoryScore, FieldScore, FieldScores, NumberScore
 from anyorder.evaluation.robustness import FORMS
 from anyorder.evaluation.statistics import Measured
 from anyorder.terminal import titled_table
@@ -23,12 +24,12 @@ MOST_ROWS = 16
 def number_error_table(modes: Mapping[str, FieldScores]) -> Table:
     """Errors of rebuilt real numbers beside the baselines, in standard deviations."""
     others = ("marginal", "copy", "line")
-    columns = ("count", "RMS: model", *others, "absolute: model", *others)
+    columns = ("count", "RMS: model", *others, "absolute: model", *others, f"within {NEAR_TRUTH}")
     table = titled_table("Errors of hidden numbers, in standard deviations", "mode", "of", *columns, right=columns)
     for mode, name, score in _numbers(table, modes):
         errors = (score.root_mean_square, score.absolute)
         cells = [of[guesser].words() if guesser == "model" else _value(of[guesser]) for of in errors for guesser in of]
-        table.add_row(mode, name, f"{score.count:,}", *cells)
+        table.add_row(mode, name, f"{score.count:,}", *cells, _percent(score.near["model"]) if score.near else "")
     return table
 
 
@@ -104,6 +105,17 @@ def played_table(rows: Mapping[str, PlayedScore]) -> Table:
         success = "no word of it" if one.success is None else str(one.success)
         seeds = f"{one.seeds[0]:,} to {one.seeds[1]:,}"
         table.add_row(name, seeds, f"{one.num_episodes:,}", *returns, success, one.mean_length.words("{:.1f}".format))
+    return table
+
+
+def field_goal_table(score: FieldGoalScore) -> Table:
+    """Reaching an expert's last observation."""
+    columns = ("goals", "success", "nearest, deviations", "actions", "expert's actions")
+    table = titled_table("Goals reached, the wish untold, with 95% intervals", *columns, right=columns)
+    success = "no word of it" if score.success is None else str(score.success)
+    nearest = "" if score.nearest is None else score.nearest.words()
+    lengths = score.mean_length.words("{:.1f}".format), score.expert_length.words("{:.1f}".format)
+    table.add_row(f"{score.num_goals:,}", success, nearest, *lengths)
     return table
 
 

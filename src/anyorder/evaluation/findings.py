@@ -83,7 +83,8 @@ class GridFindings:
             `anyorder.evaluation.modes.Filtering`); ``smoothing`` asks for the same hidden cells, and for actions, with
             past and future visible. Two modes are of actions: ``next_action`` asks for each from its own past,
             ``inverse_dynamics`` from its past and the next observation.
-            ``forward_dynamics`` is ``forward``, measured together with ``inverse_dynamics``.
+            ``forward_dynamics`` is ``forward``, measured together with ``inverse_dynamics``. ``waypoints`` asks for each
+            observation between two that are eight steps apart.
         task_success: the episodes played on clean views.
         robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.
@@ -113,7 +114,7 @@ class GridFindings:
     def tables(self, metrics: Collection[str]) -> list[Table]:
         """One table per metric (see `anyorder.evaluation.evaluate.METRICS`)."""
         shown: list[Table] = []
-        if "accuracy" in metrics or "dynamics" in metrics:
+        if {"accuracy", "dynamics", "waypoints"} & set(metrics):
             shown.append(accuracy_table(self.modes))
         if "world_model_nll" in metrics:
             shown.append(nll_table(self.modes))

@@ -15,7 +15,7 @@ from torch import Tensor
 from anyorder.acting.policy import passes
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import GridLayout, grid_layout
-from anyorder.elements.layout import Kind
+from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 
@@ -38,6 +38,33 @@ class WholeTrajectory:
 
     def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
         yield batch, self.strategy(batch.layout, generator)
+
+
+@dataclass(frozen=True)
+class StepByStep:
+    """What a strategy asks for, the targets of each step in a pass of their own, in which those of other steps are absent.
+
+    Attributes:
+        strategy: draws all that is random.
+    """
+
+    strategy: Strategy
+
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
+        for rows, order in step_by_step(batch.layout, self.strategy(batch.layout, generator)):
+            yield batch.rows(rows), order
+
+
+def step_by_step(layout: Layout, order: Order) -> Iterator[tuple[Tensor, Order]]:
+    """Rows, int64 ``[B']``, and an order for them: first with the targets of the first step alone that has any in each row,
+    then with those of the second, and so on."""
+    step, open_ = layout.step, order.targets
+    while bool(open_.any()):
+        rows = open_.any(dim=1).nonzero()[:, 0]
+        first = torch.where(open_, step, torch.iinfo(step.dtype).max).amin(dim=1, keepdim=True)
+        now = open_ & (step == first)
+        yield rows, Order(order.roles.masked_fill(order.targets & ~now, Role.DROPPED), order.ranks).rows(rows)
+        open_ = open_ & ~now
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ FIXED = [
     "backward_dynamics",
     "goal_conditioned",
     "goal_without_history",
+    "between",
     "return_conditioned",
     "returns_of_the_episode",
     "first_return",

@@ -9,7 +9,7 @@ one row of `STRATEGIES`; or a class in any installed package, named by an entry 
 from anyorder.masking.strategies.base import NothingToAsk, Strategy, answerable
 from anyorder.masking.strategies.compose import AtOnce, ByMission, BySet, Mixture, Only, Window, WithoutMission
 from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics
-from anyorder.masking.strategies.goals import GoalConditioned, Waypoint
+from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
 from anyorder.masking.strategies.imitation import NextAction, NextObservation, NextStep
 from anyorder.masking.strategies.kinds import ActionsOnly, Mixed, ObservationsOnly
@@ -24,6 +24,7 @@ __all__ = [
     "AtOnce",
     "AttributeWise",
     "BackwardDynamics",
+    "Between",
     "Blocks",
     "ByMission",
     "BySet",

@@ -1,4 +1,4 @@
-"""Imitation towards something seen in advance: a goal, or points on the way. Returns are dropped.
+"""Imitation towards something seen in advance: a goal, or points on the way; and what lies on the way. Returns are dropped.
 
 Legend: B trajectories, E elements, F steps.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role, imitate
-from anyorder.masking.strategies.base import last_step, random_places, require_some
+from anyorder.masking.strategies.base import ask_for, last_step, random_places, require_some
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,32 @@ class Waypoint:
             raise ValueError(f"num_waypoints must be at least 1; found {self.num_waypoints}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        last = last_step(layout)
-        steps = torch.arange(int(last.max()) + 1)
-        later = (steps > 0) & (steps <= last[:, None])
+        later = _later_observations(layout)
         chosen = later & (random_places(later, generator) < self.num_waypoints)
-        at = chosen.gather(1, layout.step.clamp(0, len(steps) - 1))
+        at = chosen.gather(1, layout.step.clamp(0, later.shape[1] - 1))
         return _imitate_towards(layout, layout.of_kind(Kind.OBSERVATION) & at, self.mission, self.history)
+
+
+@dataclass(frozen=True)
+class Between:
+    """What happened on the way? Every observation between the first and the last is a target, predicted from these two and
+    the mission, with equal ranks; where there is none between them, the last one is, from the first. Actions and returns are
+    dropped. Nothing is random."""
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        last, later = last_step(layout)[:, None], layout.of_kind(Kind.OBSERVATION) & (layout.step > 0) & layout.askable
+        between = later & (layout.step < last)
+        order = ask_for(layout, torch.where(between.any(dim=1, keepdim=True), between, later))
+        order.roles[layout.of_kind(Kind.ACTION)] = Role.DROPPED
+        return order
+
+
+def _later_observations(layout: Layout) -> Tensor:
+    """bool ``[B, F]``: the steps after the first that have an observation."""
+    last = int(last_step(layout).max())
+    found = torch.zeros(layout.shape[0], last + 1, dtype=torch.int64)
+    found.scatter_add_(1, layout.step.clamp(0, last), (layout.of_kind(Kind.OBSERVATION) & (layout.step > 0)).long())
+    return found > 0
 
 
 def _imitate_towards(layout: Layout, known: Tensor, mission: bool, history: bool) -> Order:

@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 
 from anyorder.masking.strategies.compose import AtOnce, ByMission, Mixture, Only, Window, WithoutMission
 from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics
-from anyorder.masking.strategies.goals import GoalConditioned, Waypoint
+from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
 from anyorder.masking.strategies.imitation import NextAction, NextObservation, NextStep
 from anyorder.masking.strategies.kinds import ActionsOnly, Mixed, ObservationsOnly
@@ -34,6 +34,7 @@ STRATEGIES: dict[str, type] = {
     "random_autoregressive": RandomAutoregressive,
     "goal_conditioned": GoalConditioned,
     "waypoint": Waypoint,
+    "between": Between,
     "return_conditioned": ReturnConditioned,
     "next_return": NextReturn,
     "value": Value,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyorder.elements.fields import FrameColumns, FrameShape, frame_columns, mission_columns, words_field
+from anyorder.elements.fields import FieldLayout, FrameColumns, FrameShape, frame_columns, mission_columns, words_field
 from anyorder.elements.spec import Spec
 from anyorder.masking.order import Order, Role
 from anyorder.models.compiling import uncompiled
@@ -27,16 +27,22 @@ class CellGrid:
         elements: int64 ``[C, k]``, numbers of the elements of each cell; cells with fewer fields repeat E, which is no element.
         group: int64 ``[C]``, number of the cell's group in the spec.
         place: int64 ``[C]``, number of the cell among all places of the spec: one for each cell of each group.
-        step: int64 ``[C]``, environment time; 0 for missions.
     """
 
     elements: Tensor
     group: Tensor
     place: Tensor
-    step: Tensor
 
     def to(self, device: torch.device) -> CellGrid:
-        return CellGrid(self.elements.to(device), self.group.to(device), self.place.to(device), self.step.to(device))
+        return CellGrid(self.elements.to(device), self.group.to(device), self.place.to(device))
+
+    def rows(self, index: Tensor) -> CellGrid:
+        """The chosen cells; ``index`` is int64 ``[C']``."""
+        return CellGrid(self.elements[index], self.group[index], self.place[index])
+
+    def steps(self, layout: FieldLayout) -> Tensor:
+        """int64 ``[B, C]``: environment time; 0 for missions."""
+        return layout.step[:, self.elements[:, 0]].clamp(min=0)
 
 
 @lru_cache(maxsize=64)
@@ -51,12 +57,10 @@ def cell_grid(spec: Spec, shape: FrameShape) -> CellGrid:
     first = shape.num_head + shape.per_frame * torch.arange(shape.num_frames)
     of_frames = torch.where(frame.elements < 0, -1, frame.elements + first[:, None, None]).flatten(0, 1)
     elements = torch.cat([mission.elements, of_words, of_frames])
-    steps = torch.arange(shape.num_frames).repeat_interleave(len(frame.elements))
     return CellGrid(
         torch.where(elements < 0, shape.num_elements, elements),
         torch.cat([mission.group, word[:, 0], frame.group.repeat(shape.num_frames)]),
         torch.cat([mission.place, word[:, 1], frame.place.repeat(shape.num_frames)]),
-        torch.cat([torch.zeros(len(mission.elements) + num_words, dtype=torch.int64), steps]),
     )
 
 
@@ -73,7 +77,7 @@ def _of_columns(spec: Spec, columns: FrameColumns) -> CellGrid:
         inside = (columns.cell == number).nonzero()[:, 0]
         elements[number, : len(inside)] = inside
     group, first = _places(spec)[columns.attribute[elements[:, 0]]].unbind(dim=1)
-    return CellGrid(elements, group, first + columns.place[elements[:, 0]], torch.zeros_like(group))
+    return CellGrid(elements, group, first + columns.place[elements[:, 0]])
 
 
 def _places(spec: Spec) -> Tensor:

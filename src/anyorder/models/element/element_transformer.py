@@ -109,8 +109,8 @@ class ElementTransformer(nn.Module):
         read = cell_roles(grid, order)
         there = (read.order.roles != Role.DROPPED).any(dim=0).nonzero()[:, 0]
         kept = Order(read.order.roles[:, there], read.order.ranks[:, there])
-        grid = CellGrid(grid.elements[there], grid.group[there], grid.place[there], grid.step[there])
-        return grid, read.roles[:, there], two_copies(grid.step.expand_as(kept.ranks), kept)
+        grid = grid.rows(there)
+        return grid, read.roles[:, there], two_copies(grid.steps(layout), kept)
 
     def _tokens(self, grid: CellGrid, roles: Tensor, forms: TwoCopies, values: Tensor, numbers: Tensor) -> Tensor:
         """``[B, N, D]``: the first content of each form."""
