@@ -14,7 +14,9 @@ from gymnasium import spaces
 
 from anyorder.elements.fields import EncodedFieldData
 from anyorder.elements.fitting import fit_spec
+from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.layout import Kind
+from anyorder.masking.order import Order, Role, imitate
 from anyorder.types import FieldTrajectory
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -26,6 +28,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
         (["train.py", "--little"], ["default", "cell", "next_step", "next_action"]),
         (["collect.py", "--little"], ["GoToRedBall", "BossLevel", "collect, 2 processes"]),
         (["orders.py", "--little"], ["mixture", "next_step"]),
+        (["texts.py", "--little"], ["token", "next_action", "next_step"]),
     ],
     ids=lambda value: value[0].removesuffix(".py") if ".py" in value[0] else "",
 )
@@ -99,3 +102,47 @@ def test_what_mtm_reads_is_what_elements_say_and_finds_its_way_back():
     assert recorded.numpy() == pytest.approx(episodes[2].actions["action"][:, 1], abs=1e-5)
     meant = layout.present & ~layout.of_kind(Kind.RETURN)
     assert torch.equal(windows.in_place(layout)[meant], layout.numbers[meant].double())
+
+
+def test_our_side_of_the_comparison_with_unimask(tmp_path):
+    sizes = ["--num_episodes", "30", "--num_validation", "3", "--num_test", "1", "--num_processes", "1"]
+    collect = ["collect", "--env", "BabyAI-GoToRedBall-v0", *sizes, "--output_dir", tmp_path]
+    subprocess.run([sys.executable, "-m", "anyorder", *collect], check=True, capture_output=True)
+    command = [sys.executable, BENCHMARKS / "peers.py", "--data", tmp_path, "--little"]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| ours")]
+    assert row.count("%") == 4
+    refused = subprocess.run([*command, "--unimask", tmp_path], capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr.startswith("error: --unimask must be a checkout of uniMASK; found none")
+
+
+def test_what_unimask_reads_is_what_the_order_shows(make_batch):
+    """One column for each value that is shown, none for what is hidden; the answers come from the same columns."""
+    batch = make_batch([3, 2], view=(2, 2))
+    peers, layout, order = runpy.run_path(str(BENCHMARKS / "peers.py")), batch.layout, imitate(batch.layout)
+    vocabulary = GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
+
+    class Net(torch.nn.Module):
+        answers = None
+
+        def forward(self, given):
+            self.tokens = given.model_input[0]
+            given.add_model_output(self.tokens if self.answers is None else self.answers)
+
+    net = Net()
+    frames = peers["Frames"](net, vocabulary, (2, 2))
+    alone = peers["at_a_random_rank"](order, torch.Generator().manual_seed(0))
+    assert (alone.targets.sum(dim=1) == 1).all() and (order.targets.sum(dim=1) > 1).all()
+    frames(batch.values, layout, alone)
+    shown = alone.roles == Role.CONTEXT
+    of_words = net.tokens[..., -len(vocabulary.words) :].sum(dim=-1)
+    assert torch.equal(net.tokens.sum(dim=-1) - of_words, layout.grid.frames(shown).sum(dim=-1).float())
+    assert (of_words == layout.grid.words(shown).sum(dim=1, keepdim=True)).all()
+
+    told = Order(alone.roles.masked_fill(layout.present, int(Role.CONTEXT)), torch.zeros_like(order.ranks))
+    frames.at_once(batch.values, layout, told)
+    net.answers = net.tokens
+    logits = frames(batch.values, layout, order)
+    assert torch.equal(logits.argmax(dim=-1), batch.values[order.targets])
+    assert torch.equal(logits.isfinite(), vocabulary.allowed()[layout.attribute[order.targets]])

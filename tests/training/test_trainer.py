@@ -18,6 +18,7 @@ from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
+from anyorder.masking.order import Order
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, Mixture, NextAction
 from anyorder.masking.strategies.table import STRATEGIES
@@ -279,6 +280,20 @@ def test_two_processes_find_the_weights_of_one(make_job, plain_descent):
     torch.testing.assert_close(weights_after(shared), weights_after(alone), atol=1e-5, rtol=1e-5)
     (ours,), (theirs,) = ([line for line in read_metrics(job.folder) if line["section"] == "train"] for job in (alone, shared))
     assert theirs["loss"] == pytest.approx(ours["loss"], abs=1e-5)
+
+
+def test_processes_share_what_costs_most(data):
+    """Next actions cost more than hidden cells; here they are all at even places."""
+    batch = data.batch(range(6))
+    orders = [strategy(batch.layout, torch.Generator().manual_seed(0)) for strategy in (NextAction(), Cell(Rate(0.3, 0.3)))]
+    alternating = (torch.arange(6) % 2 == 0)[:, None]
+    order = Order(*(torch.where(alternating, *pair) for pair in zip(*((one.roles, one.ranks) for one in orders))))
+    whole = trainer._Part(batch, order, Weighting().weigh(batch.values, batch.layout, order))
+    parts = [whole.for_process(rank, 2) for rank in range(2)]
+    assert [len(part.batch.values) for part in parts] == [3, 3]
+    assert sorted(int((part.order.ranks > 0).any(dim=1).sum()) for part in parts) == [1, 2]
+    asked = sum(part.weights.total(part.order) for part in parts)
+    torch.testing.assert_close(asked, whole.weights.total(order))
 
 
 def free_port():

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
-from anyorder.models.grid.transport import PAST, Transport
+from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS
 
 FIRST_ROWS, FIRST_PLACES = 16, 64
@@ -60,7 +60,7 @@ class Memories:
         num_layers, num_heads, num_cells: L, H and S.
 
     Attributes:
-        cells: ``[L, R, H, S, d]``, what the cells of the last frame remember at each layer.
+        cells: ``[L, R, H, d, S]``, what the cells of the last frame remember at each layer.
         keys_values: ``[L + 1, 2, R, H, P, d]``, for every reader of the model.
         unknown: bool ``[R, P]``; True for actions that nothing attends to.
         mission: ``[R, D]``, what modulates the cells.
@@ -69,7 +69,7 @@ class Memories:
 
     def __init__(self, like: Tensor, num_layers: int, num_heads: int, num_cells: int) -> None:
         (width,), size = like.shape, len(like) // num_heads
-        self.cells = like.new_zeros(num_layers, FIRST_ROWS, num_heads, num_cells, size)
+        self.cells = like.new_zeros(num_layers, FIRST_ROWS, num_heads, size, num_cells)
         self.keys_values = like.new_zeros(num_layers + 1, 2, FIRST_ROWS, num_heads, FIRST_PLACES, size)
         self.unknown = torch.zeros(FIRST_ROWS, FIRST_PLACES, dtype=torch.bool, device=like.device)
         self.mission = like.new_zeros(FIRST_ROWS, width)
@@ -203,11 +203,9 @@ class NextFrames:
     def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
         ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
-        carried = transport.carried(cells, None, PAST)
         memory = self._memories.cells[number]
-        arrived = kernels @ memory[self._where]
-        memory[self._where] = torch.lerp(arrived, carried.values, carried.gates)
-        return transport.merged(transport.own(cells, None), arrived)
+        found, memory[self._where] = transport.step(cells, memory[self._where] @ kernels.transpose(2, 3))
+        return found
 
     def end(self, logits: Tensor) -> None:
         """Keep the logits, ``[N, 7]``; the frames are computed."""

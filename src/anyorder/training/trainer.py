@@ -288,8 +288,10 @@ class _Part(Generic[LayoutT]):
     weights: TargetWeights
 
     def for_process(self, rank: int, world: int) -> _Part[LayoutT]:
-        """Every ``world``-th trajectory. A process that gets none computes on the first one, with nothing to score."""
-        rows = torch.arange(rank, len(self.batch.values), world)
+        """Every ``world``-th trajectory of those whose ranks differ, which cost most, and of the others, since all processes
+        wait for the slowest. A process that gets none computes on the first one, with nothing to score."""
+        differ = self.order.ranks.amax(dim=1) > self.order.ranks.amin(dim=1)
+        rows = differ.to(torch.uint8).argsort(stable=True)[rank::world].sort().values
         if len(rows):
             return _Part(self.batch.rows(rows), self.order.rows(rows), self.weights.rows(rows))
         first = torch.zeros(1, dtype=torch.int64)

@@ -128,7 +128,7 @@ def test_low_precision_answers_nearly_the_same(make_batch, make_model, order_of)
     with torch.autocast("cpu", torch.bfloat16):
         lowered = model(batch.values, batch.layout, order)
     assert lowered.dtype == torch.float32
-    torch.testing.assert_close(lowered.softmax(dim=-1), exact, atol=0.03, rtol=0)
+    torch.testing.assert_close(lowered.softmax(dim=-1), exact, atol=0.04, rtol=0)
     lowered.softmax(dim=-1)[:, 0].sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters() if parameter.grad is not None)
 

@@ -23,7 +23,7 @@ from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.precision import lowered
-from anyorder.models.grid.registers import Reader, views
+from anyorder.models.grid.registers import Looks, Reader, looks
 from anyorder.models.grid.transport import Kernels, Transport
 from anyorder.models.grid.visibility import (
     NUM_SYMBOLS,
@@ -103,10 +103,11 @@ class GridTransformer(nn.Module):
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
         links = link(self.kernels(), seen.sources, seen.symbols, num_values)
+        look = looks(seen)
         for layer in self.layers:
-            cells, registers = layer(cells, registers, lasting, mission, links, seen)
+            cells, registers = layer(cells, registers, lasting, mission, links, look, seen)
         cells = lowered(self.cell_norm(cells))
-        read = self.last_reader(self.register_norm(registers), views(cells, seen), lasting, seen)
+        read = self.last_reader(self.register_norm(registers), cells, lasting, look, seen)
         return cells, registers + read, seen
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
@@ -222,11 +223,12 @@ class Layer(nn.Module):
         lasting: Tensor,
         mission: Tensor,
         links: Links,
+        look: Looks,
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
         """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
         normed = lowered(self.cell_norm(cells))
-        registers = registers + self.reader(self.register_norm(registers), views(normed, seen), lasting, seen)
+        registers = registers + self.reader(self.register_norm(registers), normed, lasting, look, seen)
         registers = registers + self.register_think(registers)
         cells = cells + self.transport(normed, seen.absent, links) + self.tell(_of_copies(registers, seen))[:, None]
         return cells + self.cell_think(cells, mission), registers

@@ -62,6 +62,10 @@ class ModulatedFeedForward(nn.Module):
             cells: ``[N, S, D]``.
             mission: ``[M, D]``, where M divides N: each is for the next N/M frames.
         """
-        scale, shift = self.modulate(mission)[:, None].chunk(2, dim=-1)
-        hidden = self.up(self.norm(cells)).view(len(mission), -1, scale.shape[-1])
-        return self.down(functional.gelu(torch.addcmul(shift, hidden, 1 + scale))).view_as(cells)
+        scale, shift = self.modulate(mission).chunk(2, dim=-1)
+        # To scale and shift hidden features is to scale and shift the weights that make them, which are fewer.
+        weight = self.up.weight * (1 + scale)[..., None]
+        bias = torch.addcmul(shift, self.up.bias, 1 + scale)
+        normed = self.norm(cells).view(len(mission), -1, cells.shape[-1])
+        hidden = torch.baddbmm(bias[:, None], normed, weight.transpose(1, 2))
+        return self.down(functional.gelu(hidden)).view_as(cells)

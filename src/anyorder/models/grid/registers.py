@@ -10,11 +10,13 @@ K = C*F + U keys (U of them, words and tokens, are the same at every layer), H h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.visibility import NO_FRAME, Block, Visibility
@@ -23,39 +25,40 @@ MAX_STEPS_APART = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
-    """The cells that F of the registers or readers of some trajectories look at.
+class Looks:
+    """Which frame each register and reader looks at. Every frame of a copy has a seat for its own register and one for each
+    kind of reader, so one product serves all who look; readers sit at the copy in the form that they see.
 
     Attributes:
-        cells: ``[b, F, S, D]``, of b trajectories.
-        visible: bool ``[b, F, S]``.
+        seat: int64 ``[B*R]``, of each register and reader; beyond the seats for registers of a value form where there is none.
+        sitting: int64 ``[M*F*(1 + Q)]``, who sits there; beyond B*R for nobody.
+        visible: bool ``[B, R, S]``; the cells that each may see.
     """
 
-    cells: Tensor
+    seat: Tensor
+    sitting: Tensor
     visible: Tensor
 
 
-def views(cells: Tensor, seen: Visibility) -> list[list[Views]]:
-    """For each form and each kind of readers, what they look at, of some trajectories after others from the first one on; those
-    that are left out have no such form. ``cells`` is ``[M*F, S, D]``."""
-    size, num_values = len(seen.cells), seen.num_values
-    queries, values = cells.unflatten(0, (size + num_values, -1)).split([size, num_values])
-    found = [[Views(queries, seen.cells)]]
-    if num_values:
-        found.append([Views(values, seen.cells[:num_values])])
-    for form in seen.reader_form.unbind(dim=1):
-        visible = seen.cells & (form != NO_FRAME)[..., None]
-        parts = [Views(queries[num_values:], visible[num_values:])] if num_values < size else []
-        if num_values:
-            parts.insert(0, Views(_in_form(queries, values, form[:num_values]), visible[:num_values]))
-        found.append(parts)
-    return found
-
-
-def _in_form(queries: Tensor, values: Tensor, form: Tensor) -> Tensor:
-    """``[P, F, S, D]`` in one form per frame (int64 ``[P, F]``), whatever it is at `NO_FRAME`."""
-    in_queries = form == 0
-    return torch.where(in_queries[..., None, None], queries[: len(form)], values) if bool(in_queries.any()) else values
+@uncompiled
+def looks(seen: Visibility) -> Looks:
+    """Of the registers and readers of a batch."""
+    size, num_frames = seen.cells.shape[:2]
+    seats = 1 + len(seen.readers)
+    number = torch.arange(size * num_frames, device=seen.cells.device).view(size, num_frames)
+    has_values = number < seen.num_values * num_frames
+    beyond = (size + seen.num_values) * num_frames * seats
+    seat, exists = [number * seats], [torch.ones_like(has_values)]
+    if seen.num_values:
+        seat.append(((number + size * num_frames) * seats).masked_fill(~has_values, beyond))
+        exists.append(has_values)
+    for kind, form in enumerate(seen.reader_form.unbind(dim=1)):
+        seat.append((number + (form == 1) * size * num_frames) * seats + 1 + kind)
+        exists.append(form != NO_FRAME)
+    of_each = torch.cat(seat, dim=1).flatten()
+    sitting = torch.full((beyond + 1,), len(of_each), device=of_each.device)
+    sitting[of_each] = torch.arange(len(of_each), device=of_each.device)
+    return Looks(of_each, sitting[:-1], torch.cat([seen.cells & there[..., None] for there in exists], dim=1))
 
 
 class Reader(nn.Module):
@@ -77,26 +80,24 @@ class Reader(nn.Module):
         self.time_bias = nn.Parameter(torch.zeros(num_heads, 2 * MAX_STEPS_APART + 1))
 
     @uncompiled  # torch 2.13 fails on the sizes that it derives (Invalid ranges [0:-1])
-    def forward(self, registers: Tensor, looks: Sequence[Sequence[Views]], lasting: Tensor, seen: Visibility) -> Tensor:
+    def forward(self, registers: Tensor, cells: Tensor, lasting: Tensor, look: Looks, seen: Visibility) -> Tensor:
         """What each register and reader reads.
 
         Args:
             registers: ``[B, R, D]``.
-            looks: `views` of the cells that are read.
+            cells: ``[M*F, S, D]``.
             lasting: ``[B, U, D]``, words and tokens.
+            look: which cells are looked at.
             seen: who may see what.
 
         Returns:
             ``[B, R, D]``.
         """
         batch, num, width = registers.shape
-        cell_query = self.cell_query(registers).view(batch, num, self.num_heads, width) * width**-0.5
-        cell_scores = _look(
-            looks,
-            cell_query,
-            lambda query, view: (query @ view.cells.transpose(2, 3)).masked_fill(~view.visible[:, :, None], -torch.inf),
-            -torch.inf,
-        )
+        cell_query = self.cell_query(registers).flatten(0, 1) * width**-0.5
+        sitting = _rows(cell_query, look.sitting, look.seat).view(len(cells), -1, width)
+        cell_scores = _rows((sitting @ cells.mT).view(len(look.sitting), -1), look.seat, look.sitting)
+        cell_scores = cell_scores.view(batch, num, self.num_heads, -1).masked_fill(~look.visible[:, :, None], -torch.inf)
 
         others = torch.cat([registers[:, : seen.num_registers], lasting], dim=1)
         keys, values = self.keys_values(others).view(batch, -1, 2, self.num_heads, width // self.num_heads).unbind(2)
@@ -115,8 +116,9 @@ class Reader(nn.Module):
             every = torch.arange(num, device=registers.device)
             place = torch.cat([every[block.looking] for block in seen.blocks]).argsort()
             on_cells, from_others = (torch.cat(parts, dim=1).index_select(1, place) for parts in zip(*found))
-        from_cells = _look(looks, on_cells, lambda weight, view: weight @ view.cells, 0.0)
-        return self.cell_value(from_cells.flatten(2)) + self.out(from_others.flatten(2))
+        weights = _rows(on_cells.flatten(2).flatten(0, 1), look.sitting, look.seat).view(len(cells), -1, cells.shape[1])
+        from_cells = _rows((weights @ cells).view(len(look.sitting), -1), look.seat, look.sitting)
+        return self.cell_value(from_cells.view(batch, num, -1)) + self.out(from_others.flatten(2))
 
     @staticmethod
     def _attend(cell_scores: Tensor, other_scores: Tensor, visible: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,15 +150,23 @@ class Reader(nn.Module):
         return bias.repeat(forms + len(seen.readers), 1, 1)
 
 
-def _look(looks: Sequence[Sequence[Views]], of_each: Tensor, look: Callable[[Tensor, Views], Tensor], without: float) -> Tensor:
-    """``[B, R, ...]``: what ``look`` finds with each one's part of ``of_each`` (``[B, R, ...]``) in what it looks at, and
-    ``without`` where there is nothing to look at."""
-    found = []
-    for part, parts in zip(of_each.chunk(len(looks), dim=1), looks):
-        sizes = [len(view.cells) for view in parts]
-        by_rows = [look(rows, view) for rows, view in zip(part[: sum(sizes)].split(sizes), parts)]
-        missing = len(part) - sum(sizes)
-        if missing:
-            by_rows.append(by_rows[0].new_full((missing, *by_rows[0].shape[1:]), without))
-        found.append(torch.cat(by_rows))
-    return torch.cat(found, dim=1)
+def _rows(tensor: Tensor, which: Tensor, back: Tensor) -> Tensor:
+    """``[k, ...]``, rows of ``tensor`` (``[n, ...]``), zero where ``which`` (int64 ``[k]``) is beyond them; ``back`` (int64
+    ``[n]``) says which row of the result each row became, or is beyond those, so that the gradient can be gathered likewise."""
+    return cast(Tensor, _Rows.apply(tensor, which, back))
+
+
+class _Rows(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, tensor: Tensor, which: Tensor, back: Tensor) -> Tensor:
+        context.save_for_backward(back)
+        return _gathered(tensor, which)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _gathered(gradient, *context.saved_tensors), None, None
+
+
+def _gathered(tensor: Tensor, which: Tensor) -> Tensor:
+    return functional.pad(tensor, (0, 0, 0, 1)).index_select(0, which)

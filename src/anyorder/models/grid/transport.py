@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anyorder.models.grid.memory import Carried, Links, receive
+from anyorder.models.grid.exchange import exchange
+from anyorder.models.grid.memory import Links
+from anyorder.models.grid.precision import lowered
 
-PAST, FUTURE = 0, 1
-"""Of the two directions from which values come, in the parts of the layers."""
 STAY = 2.0
 """Initial logit of "the same cell": most of a view moves little, and it breaks the symmetry between cells."""
 OVERWRITE = 1.0
@@ -75,49 +75,38 @@ class Transport(nn.Module):
         Returns:
             ``[N, S, D]``: what arrived from the frame itself and from the memories of its neighbours.
         """
-        future = links.frames(links.future)
+        weight, bias = (
+            lowered(_by_receiver(values, gates))
+            for values, gates in ((self.values.weight, self.gates.weight), (self.values.bias, self.gates.bias))
+        )
+        merge = lowered(self.merge.weight), lowered(self.merge.bias)
+        return exchange(cells, absent, (weight, bias), lowered(self._own_kernel()), merge, links)
 
-        def carried(frames: slice, direction: int) -> Carried:
-            return self.carried(cells[frames], None if absent is None else absent[frames], direction)
+    def step(self, cells: Tensor, arrived: Tensor) -> tuple[Tensor, Tensor]:
+        """The next frame of some chains of the past, all of whose cells are present.
 
-        from_past, from_future = receive(links, carried(links.frames(links.writers), PAST), carried(future, FUTURE))
-        merged = self.merged(self.own(cells, absent), from_past)
-        if len(from_future):
-            merged[future] += functional.linear(_by_cell(from_future), self.merge.weight[:, 2 * cells.shape[-1] :])
-        return merged
+        Args:
+            cells: ``[N, S, D]``.
+            arrived: ``[N, H, d, S]``, what the frame before sent.
 
-    def own(self, cells: Tensor, absent: Tensor | None) -> Tensor:
-        """``[N, S, H, d]``, values for the frame itself; arguments as of `forward`."""
-        return _without(absent, _part(self.values, 0, 3, cells)).unflatten(-1, (self.num_heads, -1))
+        Returns:
+            ``[N, S, D]`` as of `forward`, and the frame's memory, ``[N, H, d, S]``.
+        """
+        size, heads = cells.shape[2], self.num_heads
+        values = functional.linear(cells, self.values.weight[: 2 * size], self.values.bias[: 2 * size]).transpose(1, 2)
+        own, past = values.unflatten(1, (2 * heads, -1)).chunk(2, dim=1)
+        gates = functional.linear(cells, self.gates.weight[:heads], self.gates.bias[:heads]).sigmoid()
+        memory = torch.lerp(arrived, past, gates.transpose(1, 2)[:, :, None])
+        both = torch.cat([own @ self._own_kernel().transpose(1, 2), arrived], dim=1).flatten(1, 2)
+        return functional.linear(both.transpose(1, 2), self.merge.weight[:, : 2 * size], self.merge.bias), memory
 
-    def carried(self, cells: Tensor, absent: Tensor | None, direction: int) -> Carried:
-        """What cells give to the memory of the `PAST` or of the `FUTURE`; other arguments as of `forward`."""
-        values = _without(absent, _part(self.values, 1 + direction, 3, cells))
-        gates = _without(absent, _part(self.gates, direction, 2, cells).sigmoid())
-        return Carried(*(tensor.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for tensor in (values, gates)))
-
-    def merged(self, own: Tensor, arrived: Tensor) -> Tensor:
-        """``[N, S, D]`` from the frame's own values ``[N, S, H, d]``, which pass through a kernel of the layer's own, and
-        what arrived from the past, ``[N, H, S, d]``."""
-        # Head-major, so that all frames share one matrix product per head.
-        kept = self.own_tables.softmax(dim=-1) @ own.permute(2, 1, 0, 3).flatten(2)
-        kept = kept.unflatten(2, (len(own), -1)).permute(2, 1, 0, 3)
-        together = torch.cat([kept, arrived.transpose(1, 2)], dim=2).flatten(2)
-        return functional.linear(together, self.merge.weight[:, : together.shape[-1]], self.merge.bias)
+    def _own_kernel(self) -> Tensor:
+        return self.own_tables.softmax(dim=-1)
 
 
-def _part(layer: nn.Linear, number: int, of: int, cells: Tensor) -> Tensor:
-    """One of so many equal parts of a layer's output."""
-    size = layer.out_features // of
-    rows = slice(number * size, (number + 1) * size)
-    return functional.linear(cells, layer.weight[rows], layer.bias[rows])
-
-
-def _by_cell(arrived: Tensor) -> Tensor:
-    """``[n, H, S, d] -> [n, S, D]``."""
-    return arrived.transpose(1, 2).flatten(2)
-
-
-def _without(absent: Tensor | None, found: Tensor) -> Tensor:
-    """``[N, S, any]`` with zeros where a cell is absent (bool ``[N, S]``; None: nowhere)."""
-    return found if absent is None else found.masked_fill(absent[..., None], 0.0)
+def _by_receiver(values: Tensor, gates: Tensor) -> Tensor:
+    """Weights or biases of what cells give: to the future's memory, to their own frame, to the past's memory, each with its
+    gates. So what any frame gives is a slice of it, see `exchange`."""
+    own, past, future = values.chunk(3)
+    to_past, to_future = gates.chunk(2)
+    return torch.cat([to_future, future, own, past, to_past])
