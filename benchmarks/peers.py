@@ -3,7 +3,7 @@
 ``git clone https://github.com/micahcarroll/uniMASK`` fetches the published code; then run ``python benchmarks/peers.py --data
 FOLDER --unimask uniMASK``, where FOLDER holds a data set of a MiniGrid level. Without ``--unimask`` our model is measured
 alone; ``--little`` takes seconds. Each side trains from the beginning for each budget of CPU seconds, one thread, with its
-learning rate warmed up and brought down within the budget, on the same demonstrations in the same batches.
+learning rate warmed up and brought down within the budget, on the same demonstrations.
 
 A token of uniMASK is everything of a step at once: what each element is, one-hot, zero where it is hidden; the mission's words
 are in every token. Its model is the published one; masks are drawn as ours, but since it knows no ranks, a trajectory whose
@@ -45,9 +45,12 @@ from anyorder.training.plan import learning_rate_factor
 from anyorder.training.trainer import make_optimizer
 
 BUDGETS = (40.0, 90.0, 200.0)
-PEER_MIXTURE: dict[str, float] = {"cell": 0.4, "next_action": 0.6}
+OUR_MIXTURE = {"cell": 0.4, "next_step": 0.6}
+PEER_MIXTURE = {"cell": 0.4, "next_action": 0.6}
 PEER_SIZES = {"embed_dim": 128, "nheads": 8, "nlayers": 2, "feedforward_nhid": 256, "dropout": 0.0}
 PEER_RATE = 1e-3
+PEER_BATCH, OUR_BATCH = 128, 32
+"""Frames. Ours learns more from small ones in little time; the peer takes five times as many frames in the same time."""
 STEPS = 1000
 """Of a schedule of the learning rate, whose place is the share of the budget that is spent."""
 
@@ -189,11 +192,10 @@ def published(folder: Path) -> Callable[..., nn.Module]:
 class Side:
     """A model in training."""
 
-    def __init__(self, name: str, model: nn.Module, mixture: dict[str, float] | None, rate: float, one_rank: bool) -> None:
+    def __init__(self, name: str, model: nn.Module, mixture: dict[str, float], rate: float, batch: int, one_rank: bool) -> None:
         self.name, self.model, self.one_rank = name, model, one_rank
-        self.config = TrainingConfig(learning_rate=rate)
-        masking = MaskingConfig() if mixture is None else MaskingConfig(mixture=mixture)
-        self.strategy = strategy_schedule(masking)(0.0)
+        self.config = TrainingConfig(learning_rate=rate, frames_per_batch=batch)
+        self.strategy = strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
         self.optimizer = make_optimizer(model, self.config)  # type: ignore[arg-type]
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.weighting = Weighting(self.config.balance, self.config.object_weight)
@@ -283,10 +285,12 @@ def main() -> None:
         for seed in chosen.seeds:
             torch.manual_seed(seed)
             model, rate = GridTransformer(ModelConfig(), vocabulary, data.view), TrainingConfig().learning_rate
-            sides = [Side("ours", model, None, rate, one_rank=False)]
+            sides = [Side("ours", model, OUR_MIXTURE, rate, OUR_BATCH, one_rank=False)]
             if theirs is not None:
                 net = theirs(Frames.num_columns(vocabulary, data.view), action_tanh=False, **PEER_SIZES)
-                sides.append(Side("uniMASK", Frames(net, vocabulary, data.view), PEER_MIXTURE, PEER_RATE, one_rank=True))
+                sides.append(
+                    Side("uniMASK", Frames(net, vocabulary, data.view), PEER_MIXTURE, PEER_RATE, PEER_BATCH, one_rank=True)
+                )
             for side in sides:
                 rate = side.train(data, seconds, seed) / seconds
                 found = scores(side.model, validation)

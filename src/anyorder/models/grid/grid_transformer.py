@@ -177,7 +177,7 @@ class GridTransformer(nn.Module):
         answers = self.head(torch.cat([cells.flatten(0, 1).index_select(0, asked), others]))
         logits = answers.index_select(0, reading)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        return logits.masked_fill(~self.allowed[attribute], -torch.inf)
+        return logits.masked_fill_(~self.allowed[attribute], -torch.inf)
 
     def _first_register(self, shape: GridShape, seen: Visibility) -> Tensor:
         """int64 ``[3]``: which register or reader answers for the direction, the return and the action of step 0."""
