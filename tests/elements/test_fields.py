@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 
 from anyorder.config import SpecConfig
+from anyorder.data.damage import Damage
 from anyorder.elements.fields import EncodedFieldData, collate_fields, cut_fields, encode_fields
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.layout import Kind
@@ -182,3 +183,11 @@ def test_strategies_read_any_spec(spec, episodes):
         1, layout.cell, hidden.float(), reduce="mean", include_self=False
     )
     assert set(together[together > 0].tolist()) == {1.0}
+
+
+def test_a_goal_stays_a_goal_where_a_part_of_it_is_lost(episodes, spec):
+    """And what never changes stays left out."""
+    damaged = [Damage(cells=0.3)(one) for one in episodes]
+    found = fit_spec(SPACE, ACTIONS, damaged)
+    assert {one.name for one in found.of_kind("mission")} == {one.name for one in spec.of_kind("mission")} != set()
+    assert "still" in found.left_out

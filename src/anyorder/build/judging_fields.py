@@ -34,6 +34,10 @@ def judge_fields(
     Returns:
         The findings, and the checkpoint's header.
     """
+    if config.acting != "direct":
+        raise AnyOrderError(
+            f"acting {config.acting} is for models of grids; found the general model {checkpoint}; leave it out"
+        )
     loaded = load_element_checkpoint(checkpoint)
     path, trained_on = data_folder(loaded.header, data, str(checkpoint)), training_data(loaded.header, str(checkpoint))
     used = DataConfig(str(path), trained_on.num_demonstrations if data is None else None)

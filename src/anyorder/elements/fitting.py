@@ -145,8 +145,18 @@ def _columns(path: str, leaf: spaces.Space[Any], kind: Part) -> Iterator[_Column
 
 
 def _read(column: _Column, trajectories: Sequence[FieldTrajectory]) -> list[np.ndarray]:
-    """``[T', n]`` of a column, of each trajectory that has its path."""
-    return [_of_column(column, _recorded(one)[column.path]) for one in trajectories if column.path in _recorded(one)]
+    """``[T', n]`` of a column, of each trajectory that has its path; the first recorded value stands where one is absent, so that
+    what never changes seems to change nowhere."""
+    found = []
+    for one in trajectories:
+        if column.path in _recorded(one):
+            read, lost = _of_column(column, _recorded(one)[column.path]), one.absent.get(column.path)
+            found.append(read if lost is None else _with_first(read, _of_column(column, lost)))
+    return found
+
+
+def _with_first(read: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    return np.where(lost, read[lost.argmin(axis=0), np.arange(read.shape[1])], read)
 
 
 def _of_column(column: _Column, array: np.ndarray) -> np.ndarray:

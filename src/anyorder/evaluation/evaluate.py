@@ -12,9 +12,9 @@ from rich.progress import Progress
 
 from anyorder.acting.corruptions import CORRUPTIONS
 from anyorder.acting.field_corruptions import FIELD_CORRUPTIONS
+from anyorder.acting.foreseeing import WAYS_OF_ACTING
 from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, failures_among, roll_out
-from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.manifest import Failure
 from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.grid import GridLayout
@@ -66,6 +66,8 @@ class EvaluationConfig:
             of loops: as long as nothing changes, the most probable action stays the same.
         tried_penalty: nats that the log-probability of an action loses for every time the agent has taken it, in the same
             episode, after exactly the same observation. This leads out of loops better than chance; 0: the model alone.
+        acting: how the episodes of ``task_success`` are played: ``direct`` (the model is asked for the next action) or
+            ``foreseeing`` (it is asked what an expert would see next, and which action leads there). For grids.
         pictures: False writes only numbers: no reconstruction, no reliability plot, no film.
         num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
@@ -84,6 +86,7 @@ class EvaluationConfig:
     robustness_forms: list[str] = field(default_factory=lambda: ["untold", "told"])
     temperature: float = 1.0
     tried_penalty: float = TRIED_PENALTY
+    acting: Literal["direct", "foreseeing"] = "direct"
     pictures: bool = True
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
@@ -106,6 +109,13 @@ class EvaluationConfig:
             raise AnyOrderError(f"temperature must be at least 0; found {self.temperature}")
         if self.tried_penalty < 0:
             raise AnyOrderError(f"tried_penalty must be at least 0; found {self.tried_penalty}")
+        if self.acting not in WAYS_OF_ACTING:
+            raise AnyOrderError(f"acting must be one of {', '.join(WAYS_OF_ACTING)}; found {self.acting}")
+        if self.acting != "direct" and "robustness" in self.metrics:
+            raise AnyOrderError(
+                f"robustness compares agents that act directly; found acting {self.acting}; choose another metric, such as"
+                " task_success"
+            )
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
         if self.reference_returns is not None and self.reference_returns[0] == self.reference_returns[1]:
@@ -226,7 +236,7 @@ class Evaluation:
     def policy(self) -> SampledPolicy[Any]:
         """The policy that plays the episodes."""
         config = self.config
-        return quickest_policy(self.model, config.temperature, config.seed, config.tried_penalty)
+        return WAYS_OF_ACTING[config.acting](self.model, config.temperature, config.seed, config.tried_penalty)
 
     def cells(self) -> Cell:
         """The strategy that hides cells, for the scores and the pictures."""

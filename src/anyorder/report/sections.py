@@ -95,9 +95,25 @@ def _data_facts(run: AnyRun) -> list[tuple[str, str, str]]:
         used = [("demonstrations", f"{count:,} of {train.num_episodes:,}", f"{train.num_steps:,} steps; {seeds}")]
     return [
         *used,
+        *_further_sets(run.config),
         ("made by", str(spec.get("policy", "unknown")), f"{failures:,} of its episodes failed" if failures else ""),
         ("held out", ", ".join(others) or "nothing", "no environment seed is shared"),
     ]
+
+
+def _further_sets(config: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The other data sets of a run: each with its share, its masking and the episodes that count."""
+    data, found = config["data"], []
+    for one in data.get("sets") or ():
+        share = "as many as it has" if one["share"] is None else f"{one['share']:.0%} of the batches"
+        number = "all" if one["num_demonstrations"] is None else f"{one['num_demonstrations']:,}"
+        mixture = (one["masking"] or config["masking"])["mixture"]
+        orders = ", ".join(f"{name} {_weight(weight)}" for name, weight in mixture.items())
+        found.append(("beside it", one["path"], f"{share}; {number} of its {_EPISODES[one['episodes']]}; orders: {orders}"))
+    return found
+
+
+_EPISODES = {"all": "episodes", "successes": "successes", "failures": "failures"}
 
 
 def _weight(share: Any) -> str:
