@@ -4,6 +4,7 @@ import json
 
 import av
 import pytest
+from cartpole import cartpole_data, cartpole_run
 from PIL import Image
 
 from anyorder.build.checkpoints import load_model
@@ -32,6 +33,21 @@ def test_a_table_a_film_a_strip_and_the_figures(checkpoint, data_folder, tmp_pat
     with av.open(str(tmp_path / "imagined.mp4")) as film:
         assert sum(1 for _ in film.decode(video=0)) == 7 + 7 + 18, "in tenths of a second"
     assert Image.open(tmp_path / "imagined.png").width > 300
+
+
+def test_in_any_environment_errors_are_printed_and_written_beside_lines(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    run = cartpole_run(cartpole_data(tmp_path / "data"), tmp_path / "run", num_updates=2)
+    checkpoint = str(run / "checkpoints" / "best.safetensors")
+    imagine_command(["--checkpoint", checkpoint, "--horizon", "3", "--num_episodes", "4", "--start", "1"])
+    written = json.loads((run / "report" / "imagined.json").read_text())
+    assert [score["horizon"] for score in written["scores"]] == [1, 2, 3] and written["num_episodes"] == 4
+    errors = written["scores"][0]["fields"]["observation"]["root_mean_square"]
+    assert set(errors) == {"model", "copy", "line"} and errors["line"]["value"] < errors["model"]["value"]
+    assert Image.open(run / "report" / "imagined.png").width > 300
+    assert "RMS: model" in capsys.readouterr().out
+    with pytest.raises(AnyOrderError, match="start must lie between 0 and"):
+        imagine_command(["--checkpoint", checkpoint, "--start", "1000"])
 
 
 def test_results_go_into_the_report_of_the_run(checkpoint, finished_run):

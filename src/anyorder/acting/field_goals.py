@@ -50,9 +50,9 @@ class FieldGoalHistory(FieldHistory):
         super().observe(observation, hidden)
         self._num_seen += 1
 
-    def encoded(self) -> EncodedFields:
-        """The history with its next action still open, and the goal as its last frame."""
-        so_far, now = super().encoded(), self._num_seen - 1
+    def encoded(self, next_action: bool = False) -> EncodedFields:
+        """As of `FieldHistory`, with the goal as its last frame."""
+        so_far, now = super().encoded(next_action), self._num_seen - 1
         left = self._goal.step - now % self._goal.step
         frames = torch.cat([so_far.frames, self._aim.frames])
         return replace(

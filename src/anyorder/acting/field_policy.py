@@ -17,7 +17,7 @@ from anyorder.acting.policy import passes
 from anyorder.elements.encoding import FieldReader
 from anyorder.elements.fields import EncodedFields, FieldLayout, collate_fields, encode_mission, frame_columns, frame_reader
 from anyorder.elements.layout import Kind
-from anyorder.elements.spec import Bins, Spec
+from anyorder.elements.spec import ABSENT, Bins, Spec
 from anyorder.envs.spaces import ACTION, leaves, unflatten
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.masking.order import Order, Role, imitate
@@ -41,6 +41,18 @@ class FieldHistory:
         self._numbers: list[Tensor] = []
         self.hidden: list[Tensor] = []
 
+    @classmethod
+    def beginning(cls, encoded: EncodedFields, spec: Spec, num_frames: int, most_frames: int | None = None) -> FieldHistory:
+        """The first frames of a trajectory, with the next action still open; what was not recorded stays absent."""
+        history, kept = (
+            cls(spec, encoded.mission, most_frames),
+            slice(max(0, num_frames - (most_frames or num_frames)), num_frames),
+        )
+        history._head = encoded.head, encoded.head_numbers
+        history._values, history._numbers = list(encoded.frames[kept]), list(encoded.frame_numbers[kept])
+        history.hidden = [torch.zeros(len(values), dtype=torch.bool) for values in history._values]
+        return history
+
     def __len__(self) -> int:
         """Number of observations that are kept, F."""
         return len(self._values)
@@ -56,9 +68,19 @@ class FieldHistory:
         if self._head is None:
             self._head = encode_mission(self.mission, arrays, {}, self.spec)
         values, numbers = self._reader(arrays, {}, 1)
-        self._values.append(values[0])
-        self._numbers.append(numbers[0])
-        self.hidden.append(torch.zeros(values.shape[1], dtype=torch.bool) if hidden is None else hidden)
+        self._append(values[0], numbers[0], hidden)
+
+    def observe_encoded(self, values: Tensor, numbers: Tensor) -> None:
+        """Add an observation that was imagined: of the elements of an observation, the values, int64, and the numbers in
+        standard deviations from the mean, float32."""
+        observed = frame_columns(self.spec).kind == Kind.OBSERVATION
+        frame = torch.full(observed.shape, ABSENT).masked_scatter(observed, values)
+        self._append(frame, torch.zeros(observed.shape).masked_scatter(observed, numbers), None)
+
+    def _append(self, values: Tensor, numbers: Tensor, hidden: Tensor | None) -> None:
+        self._values.append(values)
+        self._numbers.append(numbers)
+        self.hidden.append(torch.zeros(len(values), dtype=torch.bool) if hidden is None else hidden)
         if self._most is not None and len(self) > self._most:
             del self._values[0], self._numbers[0], self.hidden[0]
 
@@ -70,11 +92,12 @@ class FieldHistory:
         self._values[-1] = self._values[-1].where(~taken, values[0])
         self._numbers[-1] = self._numbers[-1].where(~taken, numbers[0])
 
-    def encoded(self) -> EncodedFields:
-        """The history with its next action still open."""
+    def encoded(self, next_action: bool = False) -> EncodedFields:
+        """The history. Its next action is still open, unless ``next_action`` says that it was taken (`act`)."""
         assert self._head is not None, "a history must hold an observation before an agent acts on it"
-        values, open_action = torch.stack(self._values), frame_columns(self.spec).kind == Kind.ACTION
-        values[-1] = values[-1].masked_fill(open_action, 0)
+        values = torch.stack(self._values)
+        if not next_action:
+            values[-1] = values[-1].masked_fill(frame_columns(self.spec).kind == Kind.ACTION, 0)
         return EncodedFields(self.mission, self._head[0], values, self._head[1], torch.stack(self._numbers), len(values))
 
 

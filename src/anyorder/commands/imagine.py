@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
+from matplotlib import rc_context
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
 from anyorder.build.headers import data_folder
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
+from anyorder.evaluation.field_imagined import (
+    FieldPrefix,
+    field_imagination_table,
+    random_field_prefixes,
+    score_field_imagination,
+)
+from anyorder.evaluation.findings import as_plain
 from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
 from anyorder.files import replacing, write_result
 from anyorder.options import add_trust_option, parse, parser
+from anyorder.pictures.field_imagined_pictures import imagined_series
+from anyorder.pictures.field_plot import series_figure
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.terminal import console
-from anyorder.types import Trajectory
+
+BegunT = TypeVar("BegunT")
+PrefixT = TypeVar("PrefixT")
 
 
 def imagine_parser() -> ArgumentParser:
@@ -36,7 +50,7 @@ def imagine_parser() -> ArgumentParser:
     add(
         "--output_dir",
         type=str,
-        help="folder for imagined.gif, .mp4, .png and .json; default: report, in the folder of its run",
+        help="folder for imagined.json and .png, of a grid also .gif and .mp4; default: report, in the folder of its run",
     )
     add_env_module(options)
     add_trust_option(options)
@@ -44,7 +58,7 @@ def imagine_parser() -> ArgumentParser:
 
 
 def imagine_command(arguments: Sequence[str]) -> None:
-    """Print accuracy by horizon; write it down beside a film and a strip of one episode."""
+    """Print accuracy or errors by horizon; write them down beside pictures of one episode."""
     torch.set_num_threads(1)
     chosen = parse(imagine_parser(), arguments)
     for name in ("horizon", "num_episodes"):
@@ -52,20 +66,22 @@ def imagine_command(arguments: Sequence[str]) -> None:
             raise AnyOrderError(f"{name} must be at least 1; found {chosen[name]}")
     allow_named_modules(chosen)
     checkpoint = Path(chosen.checkpoint)
+    folder = Path(chosen.output_dir) if chosen.output_dir else checkpoint.absolute().parent.parent / "report"
+    imagine_in = _in_fields if holds_fields(checkpoint) else _in_grids
+    imagine_in(chosen, checkpoint, folder)
+
+
+def _in_grids(chosen: Namespace, checkpoint: Path, folder: Path) -> None:
     model, header = load_model(checkpoint)
     path = data_folder(header, chosen.data, chosen.checkpoint)
     trajectories = read_split(path, chosen.split)
     for trajectory in trajectories:
         model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
-    prefix = _prefix(trajectories, chosen.episode, chosen.start)
-    folder = Path(chosen.output_dir) if chosen.output_dir else checkpoint.absolute().parent.parent / "report"
-
+    prefix = _prefix(Prefix, trajectories, chosen)
     prefixes = random_prefixes(trajectories[: chosen.num_episodes], chosen.seed)
     scores = score_imagination(model, prefixes, chosen.horizon)
-    screen = console()
-    screen.print(imagination_table(scores))
-    result = {"data": str(path), "split": chosen.split, "num_episodes": len(prefixes), "seed": chosen.seed}
-    write_result(folder / "imagined.json", result | {"scores": [score.to_json() for score in scores]})
+    console().print(imagination_table(scores))
+    _write(chosen, folder, path, len(prefixes), [score.to_json() for score in scores])
     future = ImaginedFuture.of(model, prefix, chosen.horizon)
     imagination_film(future).write(folder, "imagined")
     with replacing(folder / "imagined.png") as temporary:
@@ -73,10 +89,31 @@ def imagine_command(arguments: Sequence[str]) -> None:
     print(f"imagined.json, .gif, .mp4 and .png are in {folder}")
 
 
-def _prefix(trajectories: Sequence[Trajectory], episode: int, start: int) -> Prefix:
-    if not 0 <= episode < len(trajectories):
-        raise AnyOrderError(f"episode must lie between 0 and {len(trajectories) - 1} in this split; found {episode}")
+def _in_fields(chosen: Namespace, checkpoint: Path, folder: Path) -> None:
+    saved = load_element_checkpoint(checkpoint)
+    path = data_folder(saved.header, chosen.data, chosen.checkpoint)
+    trajectories = read_fields_for(saved, path, chosen.split)
+    prefix = _prefix(FieldPrefix, trajectories, chosen)
+    prefixes = random_field_prefixes(trajectories[: chosen.num_episodes], chosen.seed)
+    scores = score_field_imagination(saved.model, prefixes, chosen.horizon)
+    console().print(field_imagination_table(scores))
+    _write(chosen, folder, path, len(prefixes), as_plain(scores))
+    series, first = imagined_series(saved.model, prefix, chosen.horizon, chosen.seed)
+    with rc_context({"font.size": 8}), replacing(folder / "imagined.png") as temporary:
+        series_figure(series, first_step=first).savefig(temporary, format="png", dpi=150)
+    print(f"imagined.json and .png are in {folder}")
+
+
+def _write(chosen: Namespace, folder: Path, path: Path, num_episodes: int, scores: list[Any]) -> None:
+    result = {"data": str(path), "split": chosen.split, "num_episodes": num_episodes, "seed": chosen.seed}
+    write_result(folder / "imagined.json", result | {"scores": scores})
+
+
+def _prefix(prefix: Callable[[BegunT, int], PrefixT], trajectories: Sequence[BegunT], chosen: Namespace) -> PrefixT:
+    """The beginning of the episode that the pictures show."""
+    if not 0 <= chosen.episode < len(trajectories):
+        raise AnyOrderError(f"episode must lie between 0 and {len(trajectories) - 1} in this split; found {chosen.episode}")
     try:
-        return Prefix(trajectories[episode], start)
+        return prefix(trajectories[chosen.episode], chosen.start)
     except ValueError as error:
         raise AnyOrderError(str(error)) from None

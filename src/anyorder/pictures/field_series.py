@@ -79,7 +79,7 @@ def answered_series(
     values, present, asked = (frames(t)[0] for t in (batch.values, batch.layout.present, order.targets))
     apart = frames(unseen)[0].numpy()
     found = []
-    for column, field in _chosen(spec, asked.any(dim=0), most):
+    for column, field in shown_columns(spec, asked.any(dim=0), most):
         if isinstance(field.values, Bins):
             truth = frames(true_numbers(batch.layout, field)[None])[0, :, column]
         else:
@@ -92,7 +92,7 @@ def answered_series(
     return found
 
 
-def _chosen(spec: Spec, asked: Tensor, most: int) -> list[tuple[int, Field]]:
+def shown_columns(spec: Spec, asked: Tensor, most: int = MOST_SERIES) -> list[tuple[int, Field]]:
     """Column in a frame and field of each series; returns-to-go, which orders leave out, are none. ``asked``, bool ``[P]``,
     says which columns come first where there are too many."""
     columns = [(column, spec.fields[number]) for column, number in enumerate(frame_columns(spec).attribute.tolist())]

@@ -18,11 +18,9 @@ from anyorder.evaluation.statistics import (
     mean_over_seeds_and_items,
     success_difference,
 )
+from anyorder.studies.field_measures import FIELD_FIGURES
 from anyorder.studies.promises import lookup
-from anyorder.studies.runner import Outcome
-
-OWN_LEVEL = ""
-"""Stands for the level that a run was trained on, among its metrics and episodes."""
+from anyorder.studies.runner import OWN_LEVEL, Outcome
 
 
 class Measure(Protocol):
@@ -192,6 +190,7 @@ def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
         EpisodeMean("length", "length", higher_is_better=False),
         *(Share(name, path) for name, path in SHARES.items() if name != "task success"),
         *(NumberMeasure(name, path) for name, path in NLLS.items()),
+        *FIELD_FIGURES,
         *(Share(f"success, {name}", _Corrupted(name)) for name in corrupted),
         *(Success(f"success on {env}", env) for env in unseen),
     ]

@@ -9,9 +9,9 @@ from typing import Any
 
 from anyorder.data.manifest import read_manifest
 from anyorder.studies.efficiency import Measurement, demonstrations_needed
-from anyorder.studies.measures import OWN_LEVEL, Measure, measures
+from anyorder.studies.measures import Measure, measures
 from anyorder.studies.promises import lookup
-from anyorder.studies.runner import EFFORT_FILE, Outcome, result_files
+from anyorder.studies.runner import EFFORT_FILE, OWN_LEVEL, Outcome, result_files
 from anyorder.studies.study import Level, Run, Study
 from anyorder.studies.verdicts import experiments
 

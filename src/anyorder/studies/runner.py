@@ -39,6 +39,8 @@ SETTINGS_FILE = "settings.json"
 """Holds the settings of the run that a folder belongs to."""
 EFFORT_FILE = "report/effort.json"
 """Written last: a run that has it is finished."""
+OWN_LEVEL = ""
+"""Stands for the level that a run was trained on, among its metrics and episodes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Outcome:
     Attributes:
         run: the run itself.
         effort: see `anyorder.studies.effort.effort`; also ``training_seconds`` and ``judging_seconds``.
-        metrics: environment -> content of ``metrics.json``; "" is the run's own level.
+        metrics: environment -> content of ``metrics.json``, also for `OWN_LEVEL`.
         episodes: environment -> content of ``episodes.json``, where episodes were played.
         error: why it failed; empty if it did not.
     """
