@@ -15,6 +15,7 @@ from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings, GridFindings
+from anyorder.evaluation.sights import Sights
 from anyorder.pictures.evaluation import write_pictures
 
 
@@ -50,12 +51,14 @@ def _judge_grids(
     model, header = load_model(checkpoint)
     path, trained_on = data_folder(header, data, str(checkpoint)), training_data(header, str(checkpoint))
     train = read_split(path, "train", trained_on.num_demonstrations if data is None else None)
+    test = read_split(path, "test")
     evaluation = Evaluation(
         model=model,
         train=EncodedTrajectories(train, model.vocabulary, model.max_frames),
-        test=EncodedTrajectories(read_split(path, "test"), model.vocabulary, model.max_frames),
+        test=EncodedTrajectories(test, model.vocabulary, model.max_frames),
         env_id=env_id or header["env_id"],
         config=config,
+        sights=Sights.of(test, model.max_frames) if config.scores else None,
     )
     findings = evaluation.run(folder)
     if config.pictures:
