@@ -12,6 +12,8 @@ SETTINGS = {
     "by_mission": {"cases": {"door": Cell(RATE)}, "otherwise": NextAction()},
     "without_mission": {"strategy": Cell(RATE)},
     "window": {"strategy": NextStep(), "length": 2},
+    "damaged": {"strategy": NextStep()},
+    "cut": {"strategy": Cell(RATE)},
     "at_once": {"strategy": NextAction()},
 }
 

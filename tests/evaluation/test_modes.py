@@ -30,7 +30,7 @@ def answers(model, mode, batch, values):
     """float64 ``[B, E, V]``: the logits of every element that is asked for, 0 elsewhere."""
     shape = batch.layout.shape
     found = torch.zeros(*shape, len(model.vocabulary), dtype=torch.float64)
-    for part, order in mode(numbered(batch, values), stream(0, "test")):
+    for part, order, _ in mode(numbered(batch, values), stream(0, "test")):
         logits = model(part.values, part.layout, order)
         for number, logit, targets in zip(rows_of(part), logits.split(order.targets.sum(dim=1).tolist()), order.targets):
             where = torch.nn.functional.pad(targets, (0, shape[1] - len(targets)))
@@ -68,7 +68,7 @@ def test_filtering_never_sees_the_future(model, batch, other_values, step):
         answers(model, Filtering(CELLS), batch, values)[now] for values in (batch.values, other_values(batch, later))
     )
     assert torch.equal(before, after)
-    for part, order in Filtering(CELLS)(batch, stream(0, "test")):
+    for part, order, _ in Filtering(CELLS)(batch, stream(0, "test")):
         seen = order.roles != Role.DROPPED
         time = torch.where(order.targets, part.layout.step, -1).amax(dim=1, keepdim=True)
         assert not (seen & part.layout.of_kind(Kind.ACTION) & (part.layout.step >= time)).any()
@@ -121,7 +121,7 @@ def test_questions_that_share_a_pass_are_answered_as_alone(model, make_batch):
     """With no answer moved by more than rounding, and in fewer passes than there are times."""
     batch = make_batch([40, 25, 3])
     together, num_passes = answers(model, Filtering(CELLS), batch, batch.values), 0
-    for part, order in Filtering(CELLS)(numbered(batch, batch.values), stream(0, "test")):
+    for part, order, _ in Filtering(CELLS)(numbered(batch, batch.values), stream(0, "test")):
         num_passes += 1
         for row, number in enumerate(rows_of(part)):
             here = torch.tensor([row])
@@ -136,7 +136,7 @@ def test_a_long_episode_is_asked_at_some_of_its_times(make_batch):
     batch, counts, draws, mode = make_batch([59, 6]), torch.zeros(2, 60), 300, Filtering(Cell(Rate(1.0, 1.0)), most_frames=200)
     for seed in range(draws):
         times = torch.zeros(2, 60)
-        for part, order in mode(numbered(batch, batch.values), stream(seed, "test")):
+        for part, order, _ in mode(numbered(batch, batch.values), stream(seed, "test")):
             for number, step, targets in zip(rows_of(part), part.layout.step, order.targets):
                 (time,) = step[targets].unique()
                 times[number, time] += 1

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from anyorder.build.headers import check_origin, grid_model_config, is_of_fields, text_of, words_and_view
+from anyorder.build.headers import check_origin, grid_model_config, is_of_fields, text_of, vocabulary_and_view
 from anyorder.build.shapes import has_shapes
-from anyorder.elements.grid import GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer
@@ -61,8 +60,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
         raise AnyOrderError(f"{path} holds a training state, not a model; use best.safetensors or last.safetensors beside it")
     config, where = grid_model_config(saved.header, str(path)), str(path)
     check_origin(saved.header, where)
-    words, view = words_and_view(saved.header, where)
-    vocabulary = GridVocabulary(words)
+    vocabulary, view = vocabulary_and_view(saved.header, where)
     if not has_shapes(lambda: GridTransformer(config, vocabulary, view), config.num_layers, saved.tensors):
         raise AnyOrderError(
             f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"

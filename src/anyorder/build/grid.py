@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from anyorder.build.checkpoints import load_grid_transformer
+from anyorder.build.headers import vocabulary_header
 from anyorder.build.masking import GRID_FIELDS
 from anyorder.build.sets import in_sets, read_sets, strategies_of_sets, that_can_be_asked
 from anyorder.build.splits import validation_split
@@ -48,7 +49,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
     strategies = strategies_of_sets(config, strategy_at, GRID_FIELDS)
     header = {
         "env_id": manifest.env_id,
-        "words": list(model.vocabulary.words),
+        **vocabulary_header(model.vocabulary),
         "view": list(model.view),
         "config": asdict(config),
     }
@@ -80,11 +81,18 @@ def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int,
         return _grid_model(config.model, vocabulary, view)
     earlier = load_grid_transformer(Path(path))[0]
     _check_continues(path, earlier, config.model, view)
-    new_words = [word for word in vocabulary.words if word not in earlier.vocabulary.words]
+    both = _joined(earlier.vocabulary, vocabulary)
     torch.manual_seed(config.training.seed)  # only now: to load the earlier model draws random numbers, too
-    model = _grid_model(config.model, GridVocabulary((*earlier.vocabulary.words, *new_words)), view)
+    model = _grid_model(config.model, both, view)
     _copy_weights(earlier, model)
     return model
+
+
+def _joined(earlier: GridVocabulary, new: GridVocabulary) -> GridVocabulary:
+    """What either knows; the words of ``earlier`` come first, in their order."""
+    words = [word for word in new.words if word not in earlier.words]
+    contents, missions = {*earlier.contents, *new.contents}, {*earlier.missions, *new.missions}
+    return GridVocabulary((*earlier.words, *words), tuple(sorted(contents)), tuple(sorted(missions)))
 
 
 def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, view: tuple[int, int]) -> None:

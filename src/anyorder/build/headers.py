@@ -11,6 +11,8 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from anyorder.config import DataConfig, ElementModelConfig, LanguageModelConfig, MaskingConfig, ModelConfig, TrainingConfig
+from anyorder.elements.contents import minigrids_contents
+from anyorder.elements.grid import NUM_VALUES, Attribute, GridVocabulary
 from anyorder.errors import AnyOrderError
 
 ConfigT = TypeVar("ConfigT")
@@ -62,13 +64,32 @@ def language_model_config(header: Mapping[str, Any], where: str) -> LanguageMode
     return _part(LanguageModelConfig, header, "language_model", where)
 
 
-def words_and_view(header: Mapping[str, Any], where: str) -> tuple[tuple[str, ...], tuple[int, int]]:
-    """The words of the missions, and the columns and rows of the view."""
+def vocabulary_header(vocabulary: GridVocabulary) -> dict[str, Any]:
+    """What a checkpoint says of a vocabulary; `vocabulary_and_view` reads it."""
+    return {
+        "words": list(vocabulary.words),
+        "contents": [list(content) for content in vocabulary.contents],
+        "missions": list(vocabulary.missions),
+    }
+
+
+def vocabulary_and_view(header: Mapping[str, Any], where: str) -> tuple[GridVocabulary, tuple[int, int]]:
+    """The vocabulary of a grid model, and the columns and rows of the view. A checkpoint that says nothing of the contents of
+    cells, as older ones do, has MiniGrid's; one that says nothing of missions has none."""
     words = checked(list[str], header.get("words"), f"{where}: words")
+    missions = checked(list[str], header.get("missions", []), f"{where}: missions")
+    contents = checked(
+        list[list[int]], header.get("contents", [list(one) for one in minigrids_contents()]), f"{where}: contents"
+    )
+    limits = [NUM_VALUES[attribute] for attribute in (Attribute.OBJECT, Attribute.COLOR, Attribute.STATE)]
+    for content in contents:
+        if len(content) != len(limits) or not all(0 <= number < limit for number, limit in zip(content, limits)):
+            raise AnyOrderError(f"{where}: contents must be MiniGrid's numbers [object, color, state]; found {_shown(content)}")
     view = checked(list[int], header.get("view"), f"{where}: view")
     if len(view) != 2 or min(view) < 1 or len(set(words)) < len(words):
         raise AnyOrderError(f"{where}: words must differ and the view must be [columns, rows]; found {_shown(view)}")
-    return tuple(words), (view[0], view[1])
+    known = tuple((kind, color, state) for kind, color, state in contents)
+    return GridVocabulary(tuple(words), known, tuple(missions)), (view[0], view[1])
 
 
 def text_of(header: Mapping[str, Any], key: str, where: str) -> str:

@@ -16,6 +16,7 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings, GridFindings
+from anyorder.evaluation.sights import Sights
 from anyorder.masking.strategies import NothingToAsk
 from anyorder.pictures.evaluation import write_pictures
 from anyorder.types import as_recorded
@@ -65,6 +66,7 @@ def _judge_grids(
         test=EncodedTrajectories(test, model.vocabulary, model.max_frames),
         env_id=env_id or header["env_id"],
         config=config,
+        sights=Sights.of(test, model.max_frames) if config.scores else None,
     )
     findings = evaluation.run(folder)
     if config.pictures:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from anyorder.build.conversations import ConversationReader
-from anyorder.build.headers import check_origin, language_model_config, words_and_view
+from anyorder.build.headers import check_origin, language_model_config, vocabulary_and_view, vocabulary_header
 from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.build.splits import validation_split
 from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
@@ -62,9 +62,9 @@ def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float],
 def load_grid_as_text(folder: Path) -> tuple[GridAsText, dict[str, Any]]:
     """The model of a checkpoint folder that a run on grids wrote, on the CPU, and its header."""
     header, config = _opened(folder)
-    (words, (columns, rows)) = words_and_view(header, str(folder))
+    vocabulary, view = vocabulary_and_view(header, str(folder))
     inner = pretrained(config, _no_texts, for_grids=True, saved=folder)
-    return _grid_model(config, inner, GridVocabulary(words), (columns, rows)), header
+    return _grid_model(config, inner, vocabulary, view), header
 
 
 def load_on_conversations(folder: Path) -> tuple[ConversationModel, dict[str, Any]]:
@@ -112,7 +112,7 @@ def _on_grids(
     columns, rows = train[0].observations.shape[1:3]
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
-    header = {**header, "words": list(vocabulary.words), "view": list(view)}
+    header = {**header, **vocabulary_header(vocabulary), "view": list(view)}
 
     def encoded(trajectories: Sequence[Trajectory]) -> EncodedTrajectories:
         return EncodedTrajectories(trajectories, vocabulary, settings.max_frames)

@@ -145,8 +145,8 @@ def _columns(path: str, leaf: spaces.Space[Any], kind: Part) -> Iterator[_Column
 
 
 def _read(column: _Column, trajectories: Sequence[FieldTrajectory]) -> list[np.ndarray]:
-    """``[T', n]`` of a column, of each trajectory that has its path; the first recorded value stands where one is absent, so that
-    what never changes seems to change nowhere."""
+    """``[T', n]`` of a column, of each trajectory that has its path; the first recorded value stands where one is absent, so
+    that what never changes seems to change nowhere."""
     found = []
     for one in trajectories:
         if column.path in _recorded(one):

@@ -27,6 +27,7 @@ from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, Mode, StepByStep, WholeTrajectory
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
 from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
+from anyorder.evaluation.sights import Sights
 from anyorder.files import write_result
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
@@ -128,6 +129,11 @@ class EvaluationConfig:
         return METRIC_GROUPS.get(self.metric, (self.metric,))
 
     @property
+    def scores(self) -> bool:
+        """True if the test split is scored."""
+        return bool({"world_model_nll", "accuracy", "dynamics"} & set(self.metrics))
+
+    @property
     def plays(self) -> bool:
         """True if episodes are played."""
         return bool({"task_success", "robustness"} & set(self.metrics))
@@ -143,6 +149,7 @@ class Evaluation:
         test: the split that is scored.
         env_id: where episodes are played.
         config: what is judged.
+        sights: of the test split, to tell what is knowable; None where its episodes cannot be played again.
     """
 
     model: GridModel
@@ -150,6 +157,7 @@ class Evaluation:
     test: EncodedData[GridLayout]
     env_id: str
     config: EvaluationConfig
+    sights: Sights | None = None
 
     def run(self, folder: Path) -> GridFindings:
         """Evaluate the model. This writes ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json``
@@ -183,6 +191,7 @@ class Evaluation:
                 Budget(self.config.frames_per_batch, "frames"),
                 self.config.seed,
                 advance_bar(bars, f"scoring {name}", len(self.test)),
+                self.sights,
             )
             for name, mode in self._asked().items()
         }

@@ -19,11 +19,14 @@ from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
 
+GridPass = tuple[Batch[GridLayout], Order, Tensor]
+"""A part of a batch, an order for it, and int64 ``[B']``: the batch's row whose first frames (or all) each of its rows has."""
+
 
 class Mode(Protocol):
-    """Yields passes: a batch, or a part of it, and an order for it. No element is asked for in two passes."""
+    """Yields passes. No element is asked for in two of them."""
 
-    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]: ...
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[GridPass]: ...
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class WholeTrajectory:
 
     strategy: Strategy
 
-    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
-        yield batch, self.strategy(batch.layout, generator)
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[GridPass]:
+        yield batch, self.strategy(batch.layout, generator), torch.arange(len(batch.values))
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ class StepByStep:
 
     strategy: Strategy
 
-    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[GridPass]:
         for rows, order in step_by_step(batch.layout, self.strategy(batch.layout, generator)):
-            yield batch.rows(rows), order
+            yield batch.rows(rows), order, rows
 
 
 def step_by_step(layout: Layout, order: Order) -> Iterator[tuple[Tensor, Order]]:
@@ -88,14 +91,14 @@ class Filtering:
     strategy: Strategy
     most_frames: int | None = None
 
-    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[tuple[Batch[GridLayout], Order]]:
+    def __call__(self, batch: Batch[GridLayout], generator: torch.Generator) -> Iterator[GridPass]:
         order, layout = self.strategy(batch.layout, generator), batch.layout
         asked = layout.grid.observations(order.targets & layout.of_kind(Kind.OBSERVATION)).any(dim=-1)
         if self.most_frames is not None:
             asked = affordable(asked, self.most_frames, generator)
         row, step = asked.nonzero(as_tuple=True)
         for chosen in passes((step + 1).tolist()):
-            yield _at_time(step[chosen], batch.rows(row[chosen]), order.rows(row[chosen]))
+            yield *_at_time(step[chosen], batch.rows(row[chosen]), order.rows(row[chosen])), row[chosen]
 
 
 def affordable(asked: Tensor, most_frames: int, generator: torch.Generator) -> Tensor:

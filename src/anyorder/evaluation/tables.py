@@ -16,14 +16,18 @@ from anyorder.terminal import titled_table
 
 
 def accuracy_table(modes: Mapping[str, Scores]) -> Table:
-    """Accuracy over hidden elements beside both baselines, by mode and group."""
+    """Accuracy over hidden elements beside both baselines, by mode and group; where an oracle knows it, how many of them can be
+    known, and accuracy on those."""
     table = titled_table("Accuracy over what was hidden, with 95% intervals", "mode", "group", "count")
-    for column in ("model", "most frequent value", "copy of last visible"):
+    judged = any(group.knowable for scores in modes.values() for group in scores.groups.values())
+    oracle = ("knowable", "right of the knowable") if judged else ()
+    for column in ("model", "most frequent value", "copy of last visible", *oracle):
         table.add_column(column, justify="right")
     for mode, scores in modes.items():
         for name, group in scores.groups.items():
             shares = [str(share) for share in (group.accuracy, group.most_frequent, group.copy_last)]
-            table.add_row(mode, name, f"{group.accuracy.count:,}", *shares)
+            known = [str(share or "") for share in (group.knowable, group.right_of_knowable)] if judged else []
+            table.add_row(mode, name, f"{group.accuracy.count:,}", *shares, *known)
         table.add_section()
     return table
 

@@ -24,15 +24,15 @@ def places(trajectory: Trajectory) -> np.ndarray:
     """
     env = minigrid.make_env(trajectory.env_id)
     minigrid.reset(env, trajectory.seed)
-    found = [_places_now(env, trajectory.observations.shape[1:3])]
+    found = [places_now(env, trajectory.observations.shape[1:3])]
     for action in trajectory.actions.tolist():
         env.step(action)
-        found.append(_places_now(env, trajectory.observations.shape[1:3]))
+        found.append(places_now(env, trajectory.observations.shape[1:3]))
     return np.stack(found)
 
 
-def _places_now(env: gym.Env, view: tuple[int, int]) -> np.ndarray:
-    """int64 ``[X, Y, 2]``; the agent is at the bottom middle of its view, ahead is up."""
+def places_now(env: gym.Env, view: tuple[int, int]) -> np.ndarray:
+    """int64 ``[X, Y, 2]``: as of `places`, of the present view; the agent is at its bottom middle, ahead is up."""
     columns, rows = view
     agent = minigrid.grid_world(env)
     column, row = np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.contents import PLAIN_LOOKS
 from anyorder.elements.grid import WALL, Attribute, GridLayout, GridVocabulary
 from anyorder.elements.raw_grid import raw_cells
 from anyorder.envs.minigrid import ACTIONS, COLORS, DOOR_STATES, OBJECTS
@@ -121,15 +122,11 @@ def read_answer(vocabulary: GridVocabulary, batch: Batch[GridLayout], order: Ord
     return Answer(_elements(vocabulary, batch, order, decoded), _views(vocabulary, batch, order, decoded))
 
 
-USUAL = {0: (0, 0), 1: (0, 0), WALL: (COLORS.index("grey"), 0)}
-"""Color and state that MiniGrid gives to what is unseen, empty or wall."""
-
-
 def cell_name(cell: np.ndarray) -> str:
     """``wall``, ``red ball``, ``open green door``; of a uint8 ``[3]``. Equal names are equal cells."""
     kind, color, state = (int(number) for number in cell)
     # Color and state of background are named only where they are unusual.
-    if USUAL.get(kind) == (color, state):
+    if PLAIN_LOOKS.get(kind) == (color, state):
         return OBJECTS[kind]
     # A state means something for doors alone; for the rest it is named only where it is not 0.
     name = DOOR_STATES[state] + " " if OBJECTS[kind] == "door" and state < len(DOOR_STATES) else ""

@@ -7,15 +7,18 @@ Legend: B trajectories, E elements, K targets, V vocabulary, N units.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
+from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import LayoutT
+from anyorder.inference.cells import AskedCells
 from anyorder.masking.order import Order, Role
 from anyorder.masking.rounds import in_round, rounds, rounds_of_ranks
 from anyorder.models.contract import Model
@@ -35,6 +38,10 @@ class Decoded:
     values: Tensor
     probability: Tensor
     logits: Tensor | None = None
+
+
+Draw = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From logits ``[K, V]`` to one value per row, int64 ``[K]``, and its probability, float32 ``[K]``; see `choose`."""
 
 
 class Decoder(Protocol):
@@ -58,9 +65,10 @@ class SinglePass:
 
     def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
-        logits = ask(model, batch, order)
-        chosen, probability = choose(logits, self.temperature, self.top_p, generator)
-        return _fill(batch, order.targets.cpu(), chosen, probability, logits)
+        logits, targets = ask(model, batch, order), order.targets.cpu()
+        draw = partial(choose, temperature=self.temperature, top_p=self.top_p, generator=generator)
+        chosen, probability = decide(model, batch, targets, order.roles.cpu() == Role.CONTEXT, logits, draw)
+        return _fill(batch, targets, chosen, probability, logits)
 
 
 @dataclass(frozen=True)
@@ -149,8 +157,11 @@ class AlongRanks:
             later = part.targets & (turn[rows] > number)
             now = Order(part.roles.masked_fill(later, Role.HIDDEN), part.ranks)
             logits = ask(model, replace(batch, values=values).rows(rows), now)
-            asked = turn[rows][now.targets] == number
-            chosen, sure = choose(logits[asked], self.temperature, self.top_p, generator)
+            asked = turn[rows] == number
+            known = (part.roles == Role.CONTEXT) | (part.targets & (turn[rows] < number))
+            draw = partial(choose, temperature=self.temperature, top_p=self.top_p, generator=generator)
+            here = replace(batch, values=values).rows(rows)
+            chosen, sure = decide(model, here, asked, known, logits[asked[now.targets]], draw)
             values[turn == number], probability[turn == number] = chosen, sure
         return Decoded(values, probability)
 
@@ -174,9 +185,49 @@ def ask(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
     return model(there.values, there.layout, order.to(device)).cpu()
 
 
+def decide(
+    model: Model[LayoutT], batch: Batch[LayoutT], asked: Tensor, shown: Tensor, logits: Tensor, draw: Draw
+) -> tuple[Tensor, Tensor]:
+    """One value per target. Where the model knows what a grid square can hold, its attributes are chosen together (see
+    `anyorder.inference.cells`); everything else is chosen apart.
+
+    Args:
+        model: that gave the logits.
+        batch: what it was asked about.
+        asked: bool ``[B, E]`` on the CPU, True for the targets.
+        shown: bool ``[B, E]`` on the CPU, True where the batch's value is visible.
+        logits: ``[K, V]``, of the targets in row-major order.
+        draw: chooses one of the values of each row of logits.
+
+    Returns:
+        int64 ``[K]``, the values, and float32 ``[K]``, the probability of each when it was chosen; those of the attributes of
+        a square are chances given the ones before, so that their product is that of the square.
+    """
+    vocabulary = getattr(model, "vocabulary", None)
+    if not isinstance(batch.layout, GridLayout) or not isinstance(vocabulary, GridVocabulary) or not vocabulary.contents:
+        return draw(logits)
+    cells = AskedCells.of(vocabulary, Batch(batch.values.cpu(), batch.layout.to("cpu")), asked, shown, logits)
+    alone = torch.ones(len(logits), dtype=torch.bool)
+    alone[cells.index[cells.index >= 0]] = False
+    chosen, sure = torch.zeros(len(logits), dtype=torch.int64), torch.ones(len(logits))
+    chosen[alone], sure[alone] = draw(logits[alone])
+    content, _ = draw(cells.log_probability)
+    taken = cells.index >= 0
+    chosen[cells.index[taken]] = cells.contents[content][taken]
+    sure[cells.index[taken]] = cells.chances(content)[taken].float()
+    return chosen, sure
+
+
+def decide_all(model: Model[LayoutT], batch: Batch[LayoutT], order: Order, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """`decide`, for the most probable values of all targets of an order, each from what its rank may see of the batch."""
+    draw = partial(choose, temperature=0.0, top_p=1.0, generator=torch.Generator())
+    return decide(model, batch, order.targets.cpu(), order.roles.cpu() == Role.CONTEXT, logits, draw)
+
+
 def most_probable(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
     """int64 ``[B, E]`` on the CPU: the most probable value of each target, the true value of everything else."""
-    return batch.values.cpu().masked_scatter(order.targets.cpu(), ask(model, batch, order).argmax(dim=-1))
+    chosen, _ = decide_all(model, batch, order, ask(model, batch, order))
+    return batch.values.cpu().masked_scatter(order.targets.cpu(), chosen)
 
 
 def choose(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from anyorder.elements.batch import Batch
 from anyorder.elements.grid import AFTER_CELLS, Attribute, GridLayout
 from anyorder.elements.raw_grid import raw_actions, raw_cells
 from anyorder.evaluation.modes import Mode
-from anyorder.inference.decoding import ask
+from anyorder.inference.decoding import ask, decide_all
 from anyorder.masking.order import Role, imitate
 from anyorder.models.contract import GridModel
 
@@ -64,11 +64,11 @@ def answered(model: GridModel, batch: Batch[GridLayout], mode: Mode, generator: 
     """
     values, asked = batch.values.clone(), torch.zeros_like(batch.layout.present)
     confidence = torch.ones(values.shape, dtype=torch.float64)
-    for part, order in mode(batch, generator):
+    for part, order, _ in mode(batch, generator):
         # Each row of a pass is the trajectory, or the beginning of it: the same elements, only fewer of them.
         at = order.targets.nonzero()[:, 1]
-        sure, chosen = ask(model, part, order).double().softmax(dim=-1).max(dim=-1)
-        values[0, at], confidence[0, at], asked[0, at] = chosen, sure, True
+        chosen, sure = decide_all(model, part, order, ask(model, part, order))
+        values[0, at], confidence[0, at], asked[0, at] = chosen, sure.double(), True
     shape, vocabulary = batch.layout.grid, model.vocabulary
     size = (shape.columns, shape.rows)
     return Answered(

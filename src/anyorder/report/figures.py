@@ -61,7 +61,13 @@ CURVE_TITLES = {
     "object_accuracy": "Objects right on validation, %",
     "observation_nats": "Hidden observations on validation, nats",
 }
-ELEMENT_GROUPS = {"cell": "cells", "object_cell": "object cells", "changed_cell": "changed cells", "action": "actions"}
+ELEMENT_GROUPS = {
+    "cell": "cells",
+    "object_cell": "object cells",
+    "changed_cell": "changed cells",
+    "direction": "directions",
+    "action": "actions",
+}
 
 
 def figure_html(draw: Callable[[], Figure], caption: str) -> str:
@@ -146,6 +152,8 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
     for label, name, marker, color in columns:
         rates = [100 * getattr(group, name).rate for group in groups.values()]
         axes.plot(rates, places, marker, color=color, markersize=5, label=label, markerfacecolor="none")
+    if known := [(100 * group.knowable.rate, place) for place, group in enumerate(groups.values()) if group.knowable]:
+        axes.plot(*zip(*known), "|", color=INK, markersize=12, label="knowable")
     model = [group.accuracy for group in groups.values()]
     axes.errorbar(
         [100 * share.rate for share in model],
@@ -158,7 +166,7 @@ def _accuracies(groups: Mapping[str, GroupScore]) -> Figure:
     )
     axes.set(yticks=list(places), yticklabels=list(groups), xlim=(-3, 103), ylim=(len(groups) - 0.5, -0.5))
     axes.grid(False, axis="x")
-    legend_above(figure, axes, 3)
+    legend_above(figure, axes, 2 if known else 3)
     return figure
 
 

@@ -153,6 +153,8 @@ def _explained(found: GridFindings) -> str:
             f"The rest is over {smoothing.num_trajectories:,} test demonstrations; a hidden cell is right if all that was"
             " hidden of it is, with past and future visible."
         )
+        if any(group.knowable for group in smoothing.groups.values()):
+            words.append("Knowable is a hidden object that stands visible, in the same state, in another frame.")
     return " ".join([*words, "In brackets: 95% Wilson intervals. Baselines are under “Findings in detail”."])
 
 

@@ -162,6 +162,7 @@ SHARES = {
     "hidden actions": "smoothing.groups.action.accuracy",
     "hidden cells": "smoothing.groups.cell.accuracy",
     "hidden object cells": "smoothing.groups.object_cell.accuracy",
+    "hidden object cells, of the knowable": "smoothing.groups.object_cell.right_of_knowable",
     "hidden changed cells": "smoothing.groups.changed_cell.accuracy",
     "inverse dynamics": "inverse_dynamics.groups.action.accuracy",
     "forward dynamics, changed cells": "forward_dynamics.groups.changed_cell.accuracy",

@@ -16,7 +16,10 @@ from anyorder.masking.strategies import (
     AtOnce,
     Blocks,
     Cell,
+    Cut,
+    Damaged,
     GoalConditioned,
+    InverseDynamics,
     KnownReturns,
     ReturnConditioned,
     Waypoint,
@@ -32,6 +35,8 @@ CASES = {name: built(cls, SETTINGS.get(name, {}), RATE) for name, cls in STRATEG
     "first_return": ReturnConditioned(KnownReturns.FIRST),
     "antithetic_blocks": Blocks(3, AntitheticRate(0.0, 1.0)),
     "window_of_cells": Window(Cell(RATE), 3),
+    "damaged_actions": Damaged(Cell(RATE), RATE, [Kind.OBSERVATION, Kind.ACTION]),
+    "cut_inverse_dynamics": Cut(InverseDynamics()),
     "plan": AtOnce(Waypoint(1, mission=True, history=False)),
 }
 FIXED = [
@@ -153,6 +158,9 @@ def test_trajectories_without_actions_work_or_are_refused(make_batch, name):
         "without_mission",
         "window",
         "window_of_cells",
+        "damaged",
+        "damaged_actions",
+        "cut",
         "mixture",  # of strategies that work and others
     }
     if name in works:

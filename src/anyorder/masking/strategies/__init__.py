@@ -8,6 +8,7 @@ one row of `STRATEGIES`; or a class in any installed package, named by an entry 
 
 from anyorder.masking.strategies.base import NothingToAsk, Strategy, answerable
 from anyorder.masking.strategies.compose import AtOnce, ByMission, BySet, Mixture, Only, Window, WithoutMission
+from anyorder.masking.strategies.damage import Cut, Damaged
 from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics
 from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
@@ -29,6 +30,8 @@ __all__ = [
     "ByMission",
     "BySet",
     "Cell",
+    "Cut",
+    "Damaged",
     "ForwardDynamics",
     "Future",
     "GoalConditioned",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from anyorder.masking.strategies.compose import AtOnce, ByMission, Mixture, Only, Window, WithoutMission
+from anyorder.masking.strategies.damage import Cut, Damaged
 from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynamics, InverseDynamics
 from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
@@ -45,6 +46,8 @@ STRATEGIES: dict[str, type] = {
     "by_mission": ByMission,
     "without_mission": WithoutMission,
     "window": Window,
+    "damaged": Damaged,
+    "cut": Cut,
     "at_once": AtOnce,
 }
 """Name -> class of `Strategy`, whose fields are its settings. Fields named ``rate`` are a `Rate`; the strategies
