@@ -39,7 +39,7 @@ def sentence(stderr):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["colect"], ["no command 'colect'", "collect, environments, import, export, train, evaluate, study, ablate"]),
+        (["colect"], ["no command 'colect'", "collect, environments, import, export, fill, train, evaluate, study, ablate"]),
         (["collect", "--env", "BabyAI-GoToRedBal-v0"], ["no environment", "did you mean BabyAI-GoToRedBall-v0"]),
         (["collect", "--policy", "oracle"], ["no policy 'oracle'", "bot, noisy_bot, random"]),
         (["collect", "--policy", "checkpoint"], ["--checkpoint FILE"]),
