@@ -168,6 +168,18 @@ def test_a_run_of_other_settings_is_refused_before_anything_runs(out, study_file
         assert "holds a run of other settings" in capsys.readouterr().err and finished(out) == before
 
 
+def test_a_run_that_is_older_than_an_option_had_its_default(out, run_study):
+    (path, *_) = out.glob("full/*/*/*/*/settings.json")
+    before, text = finished(out), path.read_text()
+    settings = json.loads(text)
+    del settings["config"]["data"]["hindsight"], settings["evaluation"]["cell_rate"], settings["data"]["noise"]
+    path.write_text(json.dumps(settings))
+    try:
+        assert run_study() == 2 and finished(out) == before
+    finally:
+        path.write_text(text)
+
+
 def test_the_quick_form_is_kept_apart(out, run_study):
     before = finished(out)
     assert run_study("--quick", "--num_workers", "2") == 2, "in processes of their own, too"

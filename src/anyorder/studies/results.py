@@ -57,7 +57,7 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         if (entry := _efficiency(level, arm.name, [o for o in finished if o.run.level is level and o.run.arm is arm]))
     ]
     return {
-        "seeds": list(study.seeds),
+        "seeds": study.every_seed(),
         "experiments": experiments(study, finished),
         "tables": tables,
         "efficiency": efficiency,

@@ -22,7 +22,9 @@ import torch
 from anyorder.build.collecting import CollectOptions
 from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
+from anyorder.config import RunConfig
 from anyorder.errors import AnyOrderError, Interrupted
+from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.files import differences, read_json, read_result, write_json, write_result
 from anyorder.locks import locked
@@ -30,6 +32,7 @@ from anyorder.restoring import restored_from
 from anyorder.studies.effort import effort
 from anyorder.studies.engines import Cores, Engine, Lost
 from anyorder.studies.study import Run, folder_name
+from anyorder.studies.study_file import merged
 from anyorder.studies.success_curve import PlayedWhileTraining
 from anyorder.terminal import progress_bars
 from anyorder.training.trainer import train
@@ -122,8 +125,9 @@ def _check_folder(run: Run) -> None:
 
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """An older run used the defaults of the options of collecting that its settings do not mention."""
-    return {**settings, "data": {**asdict(CollectOptions()), **settings["data"]}}
+    """An older run used the defaults of the options that its settings do not mention."""
+    defaults = {"config": RunConfig(), "data": CollectOptions(), "evaluation": EvaluationConfig()}
+    return merged({name: asdict(one) for name, one in defaults.items()}, settings)
 
 
 def _run(run: Run) -> Outcome:

@@ -115,11 +115,15 @@ class Study:
         """The training seeds of a level."""
         return self.seeds if level.seeds is None else level.seeds
 
+    def every_seed(self) -> list[int]:
+        """The training seeds of all levels."""
+        return list(dict.fromkeys(seed for level in self.levels for seed in self.seeds_at(level)))
+
     def runs(self) -> list[Run]:
         """All runs, the first seed of everything first, so that early results cover all levels, sizes and arms."""
         return [
             self._run(level, size, arm, seed)
-            for seed in dict.fromkeys(seed for level in self.levels for seed in self.seeds_at(level))
+            for seed in self.every_seed()
             for level in self.levels
             if seed in self.seeds_at(level)
             for size in self.sizes

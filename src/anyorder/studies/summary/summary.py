@@ -46,7 +46,7 @@ def write_summary(
     parts = [
         f"# Results of {path.parent.name}",
         f"```bash\n{command}\n```",
-        f"It took {minutes:.1f} minutes; finished runs are not repeated. Training seeds {_listed(study.seeds)};"
+        f"It took {minutes:.1f} minutes; finished runs are not repeated. Training seeds {_listed(study.every_seed())};"
         f" {_listed(sorted({arm.evaluation.num_episodes for arm in study.arms}))} episodes per run, the same for all.",
         *verdict_section(results["experiments"], results_file.parent, path.parent, link),
         "## Everything that was measured",
