@@ -11,6 +11,7 @@ from anyorder.commands.ablate import ablate_parser
 from anyorder.commands.environments import environments_parser
 from anyorder.commands.evaluate import evaluate_parser
 from anyorder.commands.export import export_parser
+from anyorder.commands.fill import fill_parser
 from anyorder.commands.imagine import imagine_parser
 from anyorder.commands.import_chats import import_parser
 from anyorder.commands.llada2 import llada2_parser
@@ -29,6 +30,7 @@ PARSERS = {
     "environments": environments_parser,
     "import": import_parser,
     "export": export_parser,
+    "fill": fill_parser,
     "train": train_parser,
     "evaluate": evaluate_parser,
     "ablate": ablate_parser,

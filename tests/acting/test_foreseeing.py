@@ -8,6 +8,8 @@ from anyorder.acting.foreseeing import WAYS_OF_ACTING, ForeseeingPolicy
 from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.elements.layout import Kind
 from anyorder.envs.minigrid import View
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.inference.decoding import SinglePass
 
 VOCABULARY = GridVocabulary(("<unknown>", "go", "left"))
@@ -80,3 +82,16 @@ def test_a_model_of_a_grid_foresees(make_model):
     assert logits.shape == (2, 7) and torch.allclose(logits.exp().sum(dim=1), torch.ones(2), atol=1e-5)
     with pytest.raises(ValueError, match="num_samples must be at least 1"):
         ForeseeingPolicy(model, num_samples=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"acting": "dreaming"}, "acting must be one of direct, foreseeing; found dreaming"),
+        ({"acting": "foreseeing"}, "robustness compares agents that act directly"),
+    ],
+)
+def test_how_episodes_are_played_is_checked(settings, message):
+    with pytest.raises(AnyOrderError, match=message):
+        EvaluationConfig(**settings)
+    assert EvaluationConfig(metric="task_success", acting="foreseeing").plays

@@ -16,6 +16,7 @@ from anyorder.files import read_json
 from anyorder.report.comparison import comparison_table, success_less
 from anyorder.report.page import num_parts, report_page
 from anyorder.report.run import read_run
+from anyorder.report.sections import further_sets
 
 
 def data_of(page, name):
@@ -169,3 +170,14 @@ def test_bad_input_ends_in_one_sentence(run_folder, tmp_path, capsys, break_it, 
     said = without_notes(capsys.readouterr().err).strip().splitlines()
     assert ending.value.code == 2 and len(said) == 1
     assert all(part in said[0] for part in parts)
+
+
+def test_all_data_sets_of_a_run_are_named():
+    film = {"path": "data/films", "share": 0.25, "num_demonstrations": None, "episodes": "successes", "masking": None}
+    play = {**film, "path": "data/play", "share": None, "num_demonstrations": 70, "masking": {"mixture": {"cell": 2}}}
+    config = {"data": {"path": "data/raw", "sets": [film, play]}, "masking": {"mixture": {"next_step": 0.6}}}
+    assert further_sets(config) == [
+        ("beside it", "data/films", "25% of the batches; all of its successes; orders: next_step 0.6"),
+        ("beside it", "data/play", "as many as it has; 70 of its successes; orders: cell 2"),
+    ]
+    assert further_sets({"data": {"path": "data/raw"}}) == [], "of a run from before there were several"

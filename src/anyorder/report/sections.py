@@ -95,13 +95,13 @@ def _data_facts(run: AnyRun) -> list[tuple[str, str, str]]:
         used = [("demonstrations", f"{count:,} of {train.num_episodes:,}", f"{train.num_steps:,} steps; {seeds}")]
     return [
         *used,
-        *_further_sets(run.config),
+        *further_sets(run.config),
         ("made by", str(spec.get("policy", "unknown")), f"{failures:,} of its episodes failed" if failures else ""),
         ("held out", ", ".join(others) or "nothing", "no environment seed is shared"),
     ]
 
 
-def _further_sets(config: dict[str, Any]) -> list[tuple[str, str, str]]:
+def further_sets(config: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The other data sets of a run: each with its share, its masking and the episodes that count."""
     data, found = config["data"], []
     for one in data.get("sets") or ():
