@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from anyorder.studies.promises import lookup
+
 ROOT = Path(__file__).parent.parent
 STUDIES = sorted((ROOT / "docs" / "results").glob("*/RESULTS_SUMMARY.md"))
 
@@ -49,3 +51,42 @@ def test_publishing_copies_what_is_linked_and_no_weights(tmp_path):
     assert publish(study, target) == 2
     assert (target / "full/A/seed_0/report/metrics.json").read_text() == '{"success":0.5}\n'
     assert sorted(path.name for path in target.rglob("*") if path.is_file()) == ["RESULTS_SUMMARY.md", "metrics.json"]
+
+
+SKILLS = ROOT / "docs" / "results" / "skills_mazes.md"
+ROWS = {
+    "policy: task success": ("policy_alone", "task_success.success"),
+    "inverse dynamics: error": ("inverse_dynamics_alone", "inverse_dynamics.fields.all actions.numbers.root_mean_square.model"),
+    "inverse dynamics: within 0.1": ("inverse_dynamics_alone", "inverse_dynamics.fields.all actions.numbers.near.model"),
+    "inverse dynamics: nats": ("inverse_dynamics_alone", "inverse_dynamics.fields.all actions.numbers.nats.model"),
+    "forward dynamics: error": (
+        "forward_dynamics_alone",
+        "forward_dynamics.fields.all observations.numbers.root_mean_square.model",
+    ),
+    "forward dynamics: within 0.1": ("forward_dynamics_alone", "forward_dynamics.fields.all observations.numbers.near.model"),
+    "hidden observations: error": ("hidden_cells_alone", "smoothing.fields.all observations.numbers.root_mean_square.model"),
+    "hidden actions: error": ("hidden_cells_alone", "smoothing.fields.all actions.numbers.root_mean_square.model"),
+    "goal reached, wish untold": ("goals_alone", "goals.success"),
+    "between waypoints: error": ("waypoints_alone", "waypoints.fields.all observations.numbers.root_mean_square.model"),
+}
+"""What the rows of the page's table begin with -> the specialist, and where the files hold the figure."""
+
+
+def in_words(found):
+    """A share, or a figure with its interval, as the page writes it."""
+    if "rate" in found:
+        return "{:.1f}% [{:.1f}, {:.1f}]".format(*(100 * found[key] for key in ("rate", "low", "high")))
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*(found[key] for key in ("value", "low", "high")))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_skills_in_mazes_are_those_of_the_files(row):
+    """Row by row: the model of every order, the specialist, and the baselines of the model's file, where there are any."""
+    (line,) = [line for line in SKILLS.read_text().splitlines() if line.startswith(f"| {row}")]
+    cells, (specialist, path) = [cell.strip() for cell in line.strip("| ").split("|")], ROWS[row]
+    for cell, arm in ((cells[1], "generalist"), (cells[2], specialist)):
+        metrics = json.loads((SKILLS.parent / "skills_mazes" / f"umaze_{arm}.json").read_text())
+        assert cell == in_words(lookup(metrics, path))
+    for cell, baseline in zip(cells[3:], ("copy", "line")):
+        if cell:
+            assert cell == f"{lookup(metrics, path.replace('.model', f'.{baseline}'))['value']:.3f}"

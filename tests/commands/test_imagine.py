@@ -42,7 +42,7 @@ def test_in_any_environment_errors_are_printed_and_written_beside_lines(tmp_path
     imagine_command(["--checkpoint", checkpoint, "--horizon", "3", "--num_episodes", "4", "--start", "1"])
     written = json.loads((run / "report" / "imagined.json").read_text())
     assert [score["horizon"] for score in written["scores"]] == [1, 2, 3] and written["num_episodes"] == 4
-    errors = written["scores"][0]["fields"]["observation"]["root_mean_square"]
+    errors = written["scores"][0]["fields"]["all observations"]["root_mean_square"]
     assert set(errors) == {"model", "copy", "line"} and errors["line"]["value"] < errors["model"]["value"]
     assert Image.open(run / "report" / "imagined.png").width > 300
     assert "RMS: model" in capsys.readouterr().out
