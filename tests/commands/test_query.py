@@ -20,6 +20,7 @@ from anyorder.elements.grid import Attribute
 from anyorder.inference.answers import cell_name
 from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.inference.decoding import SinglePass
+from anyorder.inference.missions import rank_missions
 from anyorder.masking.order import Role
 from anyorder.masking.queries import ForwardDynamicsQuery, FutureQuery, NextActionQuery
 
@@ -125,6 +126,15 @@ def test_every_query_is_answered_and_drawn(ask, tmp_path, options):
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 
+def test_a_mission_is_asked_for(ask, model, batch):
+    answer, shown = ask("--query", "mission")
+    missions = [one["mission"] for one in answer["missions"]]
+    assert batch.layout.missions[0] == answer["mission"] and answer["mission"] in missions
+    assert answer["missions"] == [one.to_json() for one in rank_missions(model, batch, sorted(missions))]
+    assert sum(one["probability"] for one in answer["missions"]) == pytest.approx(1.0)
+    assert f"{answer['mission']} (true)" in shown
+
+
 def test_any_roles_from_a_file(ask, batch, tmp_path):
     order = NextActionQuery(1)(batch.layout)
     np.save(tmp_path / "roles.npy", order.roles.numpy())
@@ -143,6 +153,7 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
         ([], ["--query must be one of next_action, forward_dynamics", "--roles FILE"]),
         (["--query", "next_move"], ["--query must be one of next_action", "found next_move"]),
         (["--query", "next_action"], ["next_action needs --step"]),
+        (["--query", "mission", "--step", 1], ["mission needs nothing else", "leave out --step"]),
         (["--query", "next_action", "--step", 999], ["step must be between 0 and", "found 999"]),
         (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
         (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode must lie between 0 and 5", "found 6"]),

@@ -6,7 +6,6 @@ Legend: N episodes in progress, S cells of a view, V vocabulary.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import lru_cache
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from anyorder.acting.tried import TriedActions
 from anyorder.elements.grid import AFTER_CELLS, NUM_VALUES, Attribute, Encoded, GridLayout, GridVocabulary, collate
 from anyorder.envs.minigrid import View
 from anyorder.masking.order import Order, Role, imitate
@@ -55,7 +55,7 @@ class History:
         self._words = torch.tensor(vocabulary.encode_mission(mission), dtype=torch.int64)
         self._frames: list[np.ndarray] = []
         self._unknown: list[np.ndarray] = []
-        self._taken: Counter[tuple[bytes, int]] = Counter()
+        self._tried = TriedActions(NUM_VALUES[Attribute.ACTION])
 
     def __len__(self) -> int:
         """Number of observations."""
@@ -80,18 +80,19 @@ class History:
     def act(self, action: int, unknown: bool = False) -> None:
         """Add the action taken after the last observation. ``unknown`` is True if the agent is told that another action may
         have been executed; the action becomes hidden then."""
-        self._taken[self._last_observation(), action] += 1
+        if not unknown:
+            self._tried.add(*self._last_observation(), action)
         self._frames[-1][-1] = action + _frame_offsets(self._vocabulary, 0)[-1]
         self._unknown[-1][-1] = unknown
 
     def tried(self) -> Tensor:
-        """float32 ``[7]``: how often each action was taken in the episode after exactly the last observation (view and
-        direction, with the same parts unknown)."""
-        now = self._last_observation()
-        return torch.tensor([float(self._taken.get((now, action), 0)) for action in range(NUM_VALUES[Attribute.ACTION])])
+        """float32 ``[7]``: how often each action was taken in the episode after the same view and direction, as far
+        as both are known (see `TriedActions`)."""
+        return torch.tensor(self._tried.after(*self._last_observation()))
 
-    def _last_observation(self) -> bytes:
-        return np.where(self._unknown[-1], -1, self._frames[-1])[: 1 - AFTER_CELLS].tobytes()
+    def _last_observation(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64 ``[3S + 1]``, and bool ``[3S + 1]``, True where it is known."""
+        return self._frames[-1][: 1 - AFTER_CELLS], ~self._unknown[-1][: 1 - AFTER_CELLS]
 
     def frame(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """One observation and the action after it.
@@ -165,7 +166,7 @@ class SampledPolicy(ABC, Generic[HistoryT]):
         temperature: 0 takes the most probable action; above 0, actions are drawn from the softmax of logits / temperature.
         seed: of those draws.
         tried_penalty: nats that the log-probability of an action loses for every time it was taken in the episode after
-            exactly this observation. Experts never repeat an action in vain, so their demonstrations do not show what to do
+            this observation. Experts never repeat an action in vain, so their demonstrations do not show what to do
             after one; and where the observation does not change, the model's answer hardly does.
     """
 

@@ -66,18 +66,13 @@ def language_model_config(header: Mapping[str, Any], where: str) -> LanguageMode
 
 def vocabulary_header(vocabulary: GridVocabulary) -> dict[str, Any]:
     """What a checkpoint says of a vocabulary; `vocabulary_and_view` reads it."""
-    return {
-        "words": list(vocabulary.words),
-        "contents": [list(content) for content in vocabulary.contents],
-        "missions": list(vocabulary.missions),
-    }
+    return {"words": list(vocabulary.words), "contents": [list(content) for content in vocabulary.contents]}
 
 
 def vocabulary_and_view(header: Mapping[str, Any], where: str) -> tuple[GridVocabulary, tuple[int, int]]:
     """The vocabulary of a grid model, and the columns and rows of the view. A checkpoint that says nothing of the contents of
-    cells, as older ones do, has MiniGrid's; one that says nothing of missions has none."""
+    cells, as older ones do, has MiniGrid's."""
     words = checked(list[str], header.get("words"), f"{where}: words")
-    missions = checked(list[str], header.get("missions", []), f"{where}: missions")
     contents = checked(
         list[list[int]], header.get("contents", [list(one) for one in minigrids_contents()]), f"{where}: contents"
     )
@@ -89,7 +84,7 @@ def vocabulary_and_view(header: Mapping[str, Any], where: str) -> tuple[GridVoca
     if len(view) != 2 or min(view) < 1 or len(set(words)) < len(words):
         raise AnyOrderError(f"{where}: words must differ and the view must be [columns, rows]; found {_shown(view)}")
     known = tuple((kind, color, state) for kind, color, state in contents)
-    return GridVocabulary(tuple(words), known, tuple(missions)), (view[0], view[1])
+    return GridVocabulary(tuple(words), known), (view[0], view[1])
 
 
 def text_of(header: Mapping[str, Any], key: str, where: str) -> str:

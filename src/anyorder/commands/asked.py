@@ -21,6 +21,7 @@ from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.decoding import Decoded
 from anyorder.inference.field_answers import FieldAnswers, read_field_answers
 from anyorder.inference.futures import RankedSample
+from anyorder.inference.missions import RankedMission, rank_missions
 from anyorder.masking.order import Order
 from anyorder.models.contract import GridModel
 from anyorder.models.element.element_transformer import ElementTransformer
@@ -60,6 +61,13 @@ class AskedTrajectory(Protocol):
 
     def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
         """Write a PNG file."""
+
+    def missions(self) -> list[RankedMission]:
+        """The missions of the training split, the most probable first.
+
+        Raises:
+            AnyOrderError: where there are none to tell apart.
+        """
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,7 @@ class AskedGrid:
 
     model: GridModel
     batch: Batch[GridLayout]
+    folder: Path
 
     @property
     def title(self) -> str:
@@ -129,12 +138,17 @@ class AskedGrid:
     def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
         answer_picture(self.model.vocabulary, self.batch, order, decoded.values).save(path, format="png")
 
+    def missions(self) -> list[RankedMission]:
+        candidates = sorted({trajectory.mission for trajectory in read_split(self.folder, "train")})
+        return rank_missions(self.model, self.batch, candidates)
+
 
 def _asked_grid(chosen: Subject) -> AskedGrid:
     model, header = load_model(chosen.checkpoint)
     chosen.check_part(1)
-    trajectory = chosen.pick(read_split(data_folder(header, chosen.data, str(chosen.checkpoint)), chosen.split))
-    return AskedGrid(model, EncodedTrajectories([trajectory], model.vocabulary).batch([0]))
+    folder = data_folder(header, chosen.data, str(chosen.checkpoint))
+    trajectory = chosen.pick(read_split(folder, chosen.split))
+    return AskedGrid(model, EncodedTrajectories([trajectory], model.vocabulary).batch([0]), folder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +197,9 @@ class AskedFields:
     def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
         series = answered_series(self.model.spec, self.batch, order, decoded, PICTURE_SERIES)
         series_figure(series).savefig(path, format="png", dpi=PICTURE_DPI)
+
+    def missions(self) -> list[RankedMission]:
+        raise AnyOrderError("missions are ranked by models of MiniGrid alone; found the general model; ask another checkpoint")
 
 
 def _asked_fields(chosen: Subject) -> AskedFields:

@@ -67,19 +67,16 @@ class GridVocabulary:
     Attributes:
         words: mission words; the first is `UNKNOWN_WORD`.
         contents: what a cell can hold; empty: any object with any color and state.
-        missions: the instructions that an answer can be; empty: nobody knows.
     """
 
     words: tuple[str, ...]
     contents: Contents = ()
-    missions: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, trajectories: Sequence[Trajectory]) -> GridVocabulary:
-        """The vocabulary of a data set: its missions, every word of them, and what its cells hold."""
-        missions = sorted({trajectory.mission for trajectory in trajectories})
-        words = {word for mission in missions for word in mission.split()}
-        return cls((UNKNOWN_WORD, *sorted(words)), contents_of(trajectories), tuple(missions))
+        """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold."""
+        words = {word for trajectory in trajectories for word in trajectory.mission.split()}
+        return cls((UNKNOWN_WORD, *sorted(words)), contents_of(trajectories))
 
     @property
     def sizes(self) -> dict[Attribute, int]:

@@ -15,6 +15,7 @@ from anyorder.elements.grid import WALL
 from anyorder.envs.minigrid import COLORS, OBJECTS
 from anyorder.inference.answers import Answer, ElementAnswer, ViewAnswer
 from anyorder.inference.futures import RankedSample
+from anyorder.inference.missions import RankedMission
 from anyorder.terminal import titled_table
 
 GLYPHS = {
@@ -120,3 +121,16 @@ def _drawn(view: np.ndarray, wrong: np.ndarray) -> Text:
 def mark(right: bool) -> Text:
     """A sign for right or wrong."""
     return Text("✓", "green") if right else Text("✗", "red")
+
+
+MISSIONS_SHOWN = 10
+
+
+def missions_table(ranked: Sequence[RankedMission], truth: str) -> Table:
+    """The most probable missions, and the true one wherever it stands."""
+    table = titled_table("Which mission this was, by what was done", "rank", "mission", "probability", "log-likelihood, nats")
+    for rank, one in enumerate(ranked, start=1):
+        if rank <= MISSIONS_SHOWN or one.mission == truth:
+            mark = " (true)" if one.mission == truth else ""
+            table.add_row(str(rank), one.mission + mark, f"{one.probability:.1%}", f"{one.log_likelihood:.2f}")
+    return table

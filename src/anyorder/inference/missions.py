@@ -1,0 +1,75 @@
+"""Which instruction was this? Missions ranked by how probable they make what was done.
+
+The policy says how probable each action is given a mission. So, by Bayes' rule and with all missions equally likely beforehand,
+the probability of a mission is proportional to that of the trajectory's actions given the mission.
+
+Legend: M missions, F frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import Encoded, GridLayout, collate
+from anyorder.elements.layout import Kind
+from anyorder.inference.chain_rule import ChainInOnePass
+from anyorder.masking.order import imitate
+from anyorder.models.contract import GridModel
+
+FRAMES_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class RankedMission:
+    """A mission that a trajectory may have had.
+
+    Attributes:
+        mission: the instruction.
+        log_likelihood: nats, of the trajectory's actions given this mission and the observations before each.
+        probability: among the missions it was ranked with, each as likely as the others beforehand.
+    """
+
+    mission: str
+    log_likelihood: float
+    probability: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def rank_missions(model: GridModel, batch: Batch[GridLayout], missions: Sequence[str]) -> list[RankedMission]:
+    """The missions, the most probable first; equally probable ones in the order given.
+
+    Args:
+        model: that was trained on orders that include imitation, in evaluation mode.
+        batch: of one trajectory; its own mission is not looked at.
+        missions: M different instructions, at least one.
+
+    Raises:
+        ValueError: for a trajectory without actions, which tells nothing.
+    """
+    asked = _with_each(model, batch, missions)
+    size = max(1, FRAMES_AT_ONCE // len(asked[0].frames))
+    found = []
+    for first in range(0, len(asked), size):
+        part = Batch(*collate(asked[first : first + size], *model.view))
+        found += ChainInOnePass()(model, part, imitate(part.layout)).total.tolist()
+    shares = torch.tensor(found, dtype=torch.float64).softmax(dim=0).tolist()
+    ranked = [RankedMission(*one) for one in zip(missions, found, shares, strict=True)]
+    return sorted(ranked, key=lambda one: -one.log_likelihood)
+
+
+def _with_each(model: GridModel, batch: Batch[GridLayout], missions: Sequence[str]) -> list[Encoded]:
+    layout = batch.layout
+    num_actions = int(layout.of_kind(Kind.ACTION).sum())
+    if not num_actions:
+        raise ValueError("a trajectory must have actions to tell its mission; found none")
+    num_frames = int(layout.grid.directions(layout.present).sum())
+    frames, words = layout.grid.frames(batch.values)[0, :num_frames], model.vocabulary.encode_mission
+    return [Encoded(mission, torch.tensor(words(mission), dtype=torch.int64), frames, num_actions) for mission in missions]

@@ -1,0 +1,75 @@
+"""Missions ranked by what was done."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from anyorder.elements.batch import EncodedTrajectories
+from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.inference.chain_rule import ChainInOnePass
+from anyorder.inference.missions import rank_missions
+from anyorder.masking.order import imitate
+
+MISSIONS = ["go to the ball", "go to the key", "go"]
+
+
+@pytest.fixture(scope="module")
+def told(make_trajectory):
+    """An episode of five actions, whose vocabulary knows all missions."""
+    trajectories = [make_trajectory(5, mission=mission) for mission in MISSIONS]
+    vocabulary = GridVocabulary.of(trajectories)
+    return vocabulary, EncodedTrajectories(trajectories, vocabulary)
+
+
+class Keen(nn.Module):
+    """Gives the actions that were taken a probability of 1/2 if a word is in the mission, else of 1/7."""
+
+    view, max_frames = (3, 3), None
+
+    def __init__(self, vocabulary, word):
+        super().__init__()
+        self.vocabulary, self.word = vocabulary, vocabulary.encode_mission(word)[0]
+
+    def forward(self, values, layout, order):
+        knows = (layout.grid.words(values) == self.word).any(dim=1)[order.targets.nonzero()[:, 0]]
+        first, size = self.vocabulary.offsets[Attribute.ACTION], self.vocabulary.sizes[Attribute.ACTION]
+        logits = torch.full((len(knows), len(self.vocabulary)), -torch.inf)
+        logits[:, first : first + size] = 0.0
+        sure = torch.where(knows, math.log(size - 1), 0.0)
+        return logits.scatter(1, values[order.targets][:, None], sure[:, None])
+
+
+def test_the_mission_that_explains_the_actions_comes_first(told):
+    vocabulary, data = told
+    ranked = rank_missions(Keen(vocabulary, "key"), data.batch([0]), MISSIONS)
+    assert [one.mission for one in ranked] == ["go to the key", "go to the ball", "go"]
+    assert [one.log_likelihood for one in ranked] == pytest.approx([-5 * math.log(2), -5 * math.log(7), -5 * math.log(7)])
+    shares = [2.0**-5, 7.0**-5, 7.0**-5]
+    assert [one.probability for one in ranked] == pytest.approx([share / sum(shares) for share in shares])
+
+
+def test_its_own_mission_is_not_looked_at(told):
+    vocabulary, data = told
+    ranked = [rank_missions(Keen(vocabulary, "ball"), data.batch([row]), MISSIONS) for row in range(3)]
+    # The toy trajectories differ in nothing but their missions.
+    assert ranked[0] == ranked[1] == ranked[2]
+
+
+def test_likelihoods_are_those_of_the_trajectory_with_that_mission(told, make_model):
+    vocabulary, data = told
+    model = make_model(vocabulary=vocabulary)
+    found = {one.mission: one.log_likelihood for one in rank_missions(model, data.batch([0]), MISSIONS)}
+    for row, mission in enumerate(MISSIONS):
+        batch = data.batch([row])
+        expected = float(ChainInOnePass()(model, batch, imitate(batch.layout)).total)
+        assert found[mission] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_trajectory_without_actions_tells_nothing(told):
+    vocabulary, data = told
+    batch = data.batch([0])
+    batch.layout.kind[batch.layout.kind == 3] = 0
+    with pytest.raises(ValueError, match="must have actions"):
+        rank_missions(Keen(vocabulary, "key"), batch, MISSIONS)
