@@ -126,8 +126,12 @@ def _check_folder(run: Run) -> None:
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """An older run used the defaults of the options that its settings do not mention."""
-    defaults = {"config": RunConfig(), "data": CollectOptions(), "evaluation": EvaluationConfig()}
-    return merged({name: asdict(one) for name, one in defaults.items()}, settings)
+    defaults = {
+        "config": asdict(RunConfig()),
+        "data": asdict(CollectOptions()),
+        "evaluation": asdict(EvaluationConfig()),
+    }
+    return merged(defaults, settings)
 
 
 def _run(run: Run) -> Outcome:
