@@ -251,6 +251,11 @@ class LanguageModelConfig:
         mask_token: null asks the tokenizer.
         max_tokens: longest text, in tokens; null is the most that the model can read. Of longer conversations, the mission
             and the last whole steps are kept.
+        long_texts: what a model learns of conversations that are longer: ``last``, the last steps alone, or ``parts``, all of
+            them: each part is the mission and as many whole steps as fit, it begins in the middle of the part before, and asks
+            about each turn once.
+        rooms: smallest room of an ``observation`` and of an ``action``, in tokens, where it is not the form's own
+            (docs/text.md, Rooms).
         max_frames: longest part of a grid trajectory, in frames; null sets no limit. Longer trajectories are cut into
             parts, and an agent sees no more than this many frames, the last ones.
         longest_run: equal background cells that one token may stand for, which saves time but not positions; 1 is a
@@ -270,6 +275,8 @@ class LanguageModelConfig:
     tokenizer: str | None = None
     mask_token: str | None = None
     max_tokens: int | None = None
+    long_texts: Literal["last", "parts"] = "last"
+    rooms: dict[str, int] | None = None
     max_frames: int | None = None
     longest_run: int = 1
     chat_form: Literal["plain", "llada2"] = "plain"

@@ -32,14 +32,15 @@ class CollectOptions:
         env: a registered id of Gymnasium (`anyorder environments` lists those with experts); or several, joined by +, which
             take turns from seed to seed. An environment of your own is module:id, where the module registers it; the module is
             installed or lies in the current folder.
-        policy: bot, noisy_bot (of BabyAI), random, expert, noisy_expert (that are known for the environment), checkpoint,
-            or module:function, a policy of your own.
+        policy: bot, noisy_bot (of BabyAI), random, expert, noisy_expert (that are known for the environment; gold and
+            noisy_gold are the same by the name that text worlds have for it), checkpoint, or module:function, a policy of your
+            own.
         num_episodes: number of training episodes.
         num_validation: number of validation episodes.
         num_test: number of test episodes.
         output_dir: folder of the data set; if it holds an interrupted one, that is continued.
         seed: first training seed; validation seeds start 10 million higher, test seeds 20 million.
-        noise: share of random actions of noisy_bot and noisy_expert, above 0 and at most 1.
+        noise: share of random actions of the noisy policies, above 0 and at most 1.
         time_limit: seconds of wall time after which an episode counts as failed.
         checkpoint: checkpoint of the model that plays, if policy is checkpoint.
         num_processes: number of processes; null uses one per core.
@@ -111,7 +112,7 @@ def run_collect(options: CollectOptions, config: SpecConfig | None = None) -> Ma
     source = _checkpoint_source(Path(options.checkpoint), options.env) if options.checkpoint else None
     manifest = collect(Path(options.output_dir), spec, num_processes=options.num_processes, source=source, fields=config)
     _print_splits(manifest)
-    if options.policy in ("bot", "expert") and any(map(_some_failed, manifest.splits.values())):
+    if options.policy in ("bot", "expert", "gold") and any(map(_some_failed, manifest.splits.values())):
         who = f"the {options.policy}"
         print(f"episodes of {who} without success are demonstrations too, unless --successes_only leaves them out")
     if manifest.fields is not None:
@@ -174,16 +175,28 @@ def _failed(split: Split) -> str:
 
 def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
     """The model of a checkpoint plays; what kind of model it is, its header says."""
-    from anyorder.build.elements import holds_fields  # torch takes seconds to import
+    from anyorder.build.checkpoints import is_of_conversations  # torch takes seconds to import
+    from anyorder.build.elements import holds_fields
 
     if holds_fields(checkpoint):
         return _general_source(checkpoint, env_id)
+    if is_of_conversations(checkpoint):
+        return _text_source(checkpoint, env_id)
     from anyorder.acting.policy import TRIED_PENALTY, ModelPolicy
     from anyorder.acting.rollout import policy_source
     from anyorder.build.checkpoints import load_model
 
     model, _ = load_model(checkpoint)
     return policy_source(ModelPolicy(model, tried_penalty=TRIED_PENALTY), env_id)
+
+
+def _text_source(checkpoint: Path, env_id: str) -> EpisodeSource:
+    from anyorder.acting.text_agent import TextAgent
+    from anyorder.acting.text_rollout import text_agent_source
+    from anyorder.build.checkpoints import load_conversation_model
+
+    found, _ = load_conversation_model(checkpoint)
+    return text_agent_source(TextAgent(found.model, found.reader.codec, found.reader.form, found.reader.limit), env_id)
 
 
 def _general_source(checkpoint: Path, env_id: str) -> EpisodeSource:

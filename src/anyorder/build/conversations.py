@@ -14,7 +14,7 @@ from anyorder.config import DataConfig
 from anyorder.data.text_storage import read_text_split
 from anyorder.elements.batch import Budget
 from anyorder.elements.text.codec import TextCodec
-from anyorder.elements.text.elements import EncodedTexts
+from anyorder.elements.text.elements import SHORTENINGS, EncodedTexts
 from anyorder.elements.text.form import ChatForm
 from anyorder.errors import NothingUsable
 from anyorder.masking.strategies import Strategy, answerable
@@ -33,12 +33,14 @@ class ConversationReader:
         form: the marks between turns, and their rooms.
         max_tokens: the most tokens that the configuration allows; None: as many as the model can read.
         readable: the most tokens that the model can read.
+        long_texts: what is read of conversations that are too long, a key of `anyorder.elements.text.elements.SHORTENINGS`.
     """
 
     codec: TextCodec
     form: ChatForm
     max_tokens: int | None
     readable: int
+    long_texts: str = "last"
 
     @property
     def limit(self) -> int:
@@ -56,7 +58,7 @@ class ConversationReader:
         trajectories = read_text_split(Path(data.path), split, data.num_demonstrations)
         sources = [trajectory.source for trajectory in trajectories]
         where = f"{data.path}, {split}"
-        fitting, _ = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit)
+        fitting, _ = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit, SHORTENINGS[self.long_texts])
         _say_left_out(where, sources, fitting.sources, f"do not fit and are left out; {self._remedy}")
         if not len(fitting):
             raise NothingUsable(f"{where}: no conversation fits into {self.limit} tokens; {self._remedy}")

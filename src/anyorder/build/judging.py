@@ -42,7 +42,7 @@ def evaluated(
     if is_of_conversations(checkpoint):
         from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
 
-        return judge_texts(checkpoint, config, folder, data)
+        return judge_texts(checkpoint, config, folder, env_id, data)
     judge = judge_fields if holds_fields(checkpoint) else _judge_grids
     try:
         return judge(checkpoint, config, folder, env_id, data)

@@ -1,53 +1,121 @@
-"""Evaluation of a language model on conversations."""
+"""Evaluation of a language model on conversations, and in the text environment that they come from."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rich.progress import Progress
+
+from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_rollout import roll_out_texts
 from anyorder.build.checkpoints import load_conversation_model
 from anyorder.build.headers import data_folder, training_data
+from anyorder.build.language import ConversationModel
 from anyorder.build.splits import say
 from anyorder.config import DataConfig
-from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.data.text_storage import has_played, read_played_split
+from anyorder.envs.making import make_environments
+from anyorder.envs.telling import tasks_of
+from anyorder.evaluation.evaluate import EvaluationConfig, advance_bar
+from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.evaluation.text_acting import choice_scores, task_scores, text_outcomes
 from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
 from anyorder.files import write_result
 from anyorder.terminal import progress_bars
 
+SCORING = ("world_model_nll", "accuracy")
+"""Metrics for which hidden turns are scored."""
+
 
 def judge_texts(
-    checkpoint: Path, config: EvaluationConfig, folder: Path, data: str | None = None
+    checkpoint: Path, config: EvaluationConfig, folder: Path, env_id: str | None = None, data: str | None = None
 ) -> tuple[TextFindings, dict[str, Any]]:
-    """Score a checkpoint on the test split of a data set and write ``metrics.json``.
+    """Score a checkpoint on the test split of a data set, let it play if the data set was played, and write the findings.
+
+    ``metrics.json`` has all numbers, ``episodes.json`` the outcome of each episode.
 
     Args:
         checkpoint: the checkpoint's folder.
         config: ``cell_rate`` is the share of hidden turns, ``seed`` decides which turns are hidden.
         folder: where the results go.
+        env_id: text environment to play; None: the one that the data set comes from, if it comes from one.
         data: folder of a data set of conversations; None: the one that the checkpoint was trained on.
 
     Returns:
         The findings, and the checkpoint's header.
     """
     conversations, header = load_conversation_model(checkpoint)
-    reader, trained_on = conversations.reader, training_data(header, str(checkpoint))
-    path = str(data_folder(header, data, str(checkpoint)))
-    train = reader.read(DataConfig(path, trained_on.num_demonstrations), "train")
-    test = reader.read(DataConfig(path), "test")
+    path = data_folder(header, data, str(checkpoint))
+    played = has_played(path)
+    env_id = env_id or (header["env_id"] if played else None)
+    judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config)
+    findings = TextFindings(env_id or header["env_id"], {})
     with progress_bars() as bars:
+        if not played or set(SCORING) & set(config.metrics):
+            findings = judge.scored(findings, bars)
+        if played and "accuracy" in config.metrics:
+            findings = judge.chosen(findings, bars)
+        if env_id and "task_success" in config.metrics:
+            findings = judge.played(findings, env_id, folder, bars)
+    for way, number in findings.left_out.items():
+        say(f"{path}, test: {number} texts have nothing that {way} asks for and do not count there")
+    write_result(folder / "metrics.json", {"config": asdict(config), **findings.to_json()} if played else findings.to_json())
+    return findings, header
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """A model and what it is judged on."""
+
+    conversations: ConversationModel
+    path: Path
+    num_demonstrations: int | None
+    config: EvaluationConfig
+
+    @property
+    def agent(self) -> TextAgent:
+        reader, config = self.conversations.reader, self.config
+        model = self.conversations.model
+        return TextAgent(model, reader.codec, reader.form, reader.limit, config.temperature, config.tried_penalty)
+
+    def scored(self, findings: TextFindings, bars: Progress) -> TextFindings:
+        """With the scores of hidden turns."""
+        reader, config = self.conversations.reader, self.config
+        train = reader.read(DataConfig(str(self.path), self.num_demonstrations), "train")
+        test = reader.read(DataConfig(str(self.path)), "test")
         tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in text_orders(config.cell_rate)}
-        findings = score_texts(
-            conversations.model,
+        found = score_texts(
+            self.conversations.model,
             train,
             test,
-            env_id=header["env_id"],
-            num_tokens=conversations.num_tokens,
+            env_id=findings.env_id,
+            num_tokens=self.conversations.num_tokens,
             end_id=reader.codec.end_id,
             unit_rate=config.cell_rate,
             seed=config.seed,
             on_batch=lambda way, size: bars.advance(tasks[way], size),
         )
-    for way, number in findings.left_out.items():
-        say(f"{path}, test: {number} of {len(test)} conversations have nothing that {way} asks for and do not count there")
-    write_result(folder / "metrics.json", findings.to_json())
-    return findings, header
+        return replace(findings, scores=found.scores, left_out=found.left_out)
+
+    def chosen(self, findings: TextFindings, bars: Progress) -> TextFindings:
+        """With the share of demonstrated actions that the agent would choose."""
+        train = read_played_split(self.path, "train", self.num_demonstrations)
+        test = read_played_split(self.path, "test")
+        return replace(findings, choices=choice_scores(self.agent, train, test, advance_bar(bars, "choosing", len(test))))
+
+    def played(self, findings: TextFindings, env_id: str, folder: Path, bars: Progress) -> TextFindings:
+        """With the episodes that it plays, on unseen tasks and, if that is asked for, on those of the training split."""
+        config, most = self.config, tasks_of(make_environments(env_id))
+        numbers = {"test": config.num_episodes, "train": config.num_seen_episodes}
+        seeds = [
+            *range(config.first_seed, config.first_seed + min(numbers["test"], most["test"])),
+            *range(min(numbers["train"], most["train"])),
+        ]
+        for split, number in numbers.items():
+            if number > most[split]:
+                say(f"{env_id} has {most[split]} tasks in {split}; found {number} episodes, so each is played once")
+        found = roll_out_texts(self.agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)))
+        write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, found))
+        return replace(findings, played=task_scores(env_id, seeds, found))

@@ -201,8 +201,10 @@ def _grid_model(
 def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> ConversationModel:
     codec, architecture = inner.codec, inner.model.config
     model = MaskedLanguageModel(inner.model, codec.mask_id, None if codec.pad_id == codec.end_id else codec.pad_id)
-    form, readable = CHAT_FORMS[config.chat_form], architecture.max_position_embeddings
-    return ConversationModel(model, ConversationReader(codec, form, config.max_tokens, readable), architecture.vocab_size)
+    form = CHAT_FORMS[config.chat_form]
+    form = replace(form, rooms={**form.rooms, **(config.rooms or {})})
+    reader = ConversationReader(codec, form, config.max_tokens, architecture.max_position_embeddings, config.long_texts)
+    return ConversationModel(model, reader, architecture.vocab_size)
 
 
 def _no_texts() -> Iterable[str]:

@@ -1,7 +1,6 @@
 """How a data set is collected: from seeds to a folder that accounts for every seed.
 
-Two splits never share a seed, in one data set or across data sets: training seeds lie in [0, 10M), validation seeds in
-[10M, 20M), test seeds in [20M, 30M); seeds of rollouts start at 30M.
+Two splits never share a seed, in one data set or across data sets (`anyorder.envs.splits`).
 """
 
 from __future__ import annotations
@@ -21,18 +20,22 @@ from anyorder.data.episodes import EpisodeResult, EpisodeSource, ExpertSource
 from anyorder.data.field_storage import spaces_to_json, with_spec, write_field_shard
 from anyorder.data.manifest import MANIFEST, Failure, Manifest, Split, package_versions, read_manifest, write_manifest
 from anyorder.data.storage import shard_error, write_shard
+from anyorder.data.text_storage import write_played_shard
 from anyorder.envs.known import packages_of
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import is_grid_env
+from anyorder.envs.played_text import PlayedText
 from anyorder.envs.registered import is_registered
+from anyorder.envs.splits import SEEDS_PER_SPLIT, SPLIT_OFFSETS
+from anyorder.envs.telling import is_text_env, tasks_of
 from anyorder.errors import AnyOrderError
 from anyorder.files import differences
 from anyorder.locks import locked
 from anyorder.terminal import progress_bars
 from anyorder.types import FieldTrajectory, Trajectory
 
-SPLIT_OFFSETS = {"train": 0, "validation": 10_000_000, "test": 20_000_000}
-SEEDS_PER_SPLIT = 10_000_000
+import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
+
 NO_SUCCESS = "no success"  # the reason of a Failure
 SHARD_SIZE = 1_000  # seeds per shard: an interruption loses at most so many episodes, and they fit into memory
 
@@ -146,7 +149,7 @@ def _collect_missing(folder: Path, spec: CollectSpec, num_processes: int | None,
             for name, seeds in todo:
                 outcome = []
                 for result in map(keep, _checked(results, seeds)):
-                    outcome.append(result if isinstance(result, Failure) else damage(result))
+                    outcome.append(damage(result) if isinstance(result, Trajectory | FieldTrajectory) else result)
                     failed += isinstance(result, Failure)
                     progress.update(task, advance=1, failed=failed, description=name)
                 manifest = _commit(folder, manifest, name, seeds, outcome)
@@ -173,10 +176,27 @@ def _open(folder: Path, spec: CollectSpec, source: EpisodeSource | None) -> Mani
 
 def _with_content(manifest: Manifest) -> Manifest:
     """A new manifest that says what its environments give."""
-    env, *_ = make_environments(manifest.env_id)
+    env, *others = make_environments(manifest.env_id)
+    _check_number_of_tasks(manifest, (env, *others))
     if is_grid_env(env):
         return manifest
+    if is_text_env(env) and manifest.spec["without"]:
+        raise AnyOrderError(f"without takes values from grids and fields; {manifest.env_id} is played in words; leave it out")
+    if is_text_env(env):
+        return replace(manifest, content="text")
     return replace(manifest, content="fields", spaces=spaces_to_json(env.observation_space, env.action_space))
+
+
+def _check_number_of_tasks(manifest: Manifest, envs: Sequence[gym.Env]) -> None:
+    """Refuse to play a task twice, where the environments have only so many of them."""
+    most = tasks_of(envs)
+    if any(split.num_seeds > most[name] for name, split in manifest.splits.items()):
+        found = ", ".join(f"{split.num_seeds:,} in {name}" for name, split in manifest.splits.items())
+        options = zip(("--num_episodes", "--num_validation", "--num_test"), most.values())
+        raise AnyOrderError(
+            f"{manifest.env_id} has only so many tasks; found {found}; ask for at most"
+            f" {' '.join(f'{option} {number}' for option, number in options)}"
+        )
 
 
 def _flat(manifest: Manifest) -> dict[str, Any]:
@@ -220,10 +240,13 @@ def _commit(folder: Path, manifest: Manifest, name: str, seeds: range, outcome: 
     path, kept = folder / f"{name}-{seeds[0]:08d}.parquet", [one for one in outcome if not isinstance(one, Failure)]
     grids = [one for one in kept if isinstance(one, Trajectory)]
     others = [one for one in kept if isinstance(one, FieldTrajectory)]
-    if manifest.content == "fields" and not grids:
+    texts = [one for one in kept if isinstance(one, PlayedText)]
+    if manifest.content == "fields" and len(others) == len(kept):
         shard = write_field_shard(path, seeds, others)
-    elif manifest.content == "grid" and not others:
+    elif manifest.content == "grid" and len(grids) == len(kept):
         shard = write_shard(path, seeds, grids)
+    elif manifest.content == "text" and len(texts) == len(kept):
+        shard = write_played_shard(path, seeds, texts)
     else:
         raise ValueError(f"an episode source must yield trajectories of {manifest.content}; found others")
     manifest = manifest.with_shard(name, shard)

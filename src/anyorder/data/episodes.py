@@ -19,13 +19,14 @@ from anyorder.envs.episode import EpisodeFailed, reason_of
 from anyorder.envs.experts import Expert, make_expert
 from anyorder.envs.making import begin_episode, make_environments
 from anyorder.envs.modules import allow_only, allowed_modules
+from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.processes import WorkerDied, num_cores, share_out
 from anyorder.types import FieldTrajectory, Trajectory
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what this import prints)
 
-EpisodeResult = Trajectory | FieldTrajectory | Failure
+EpisodeResult = Trajectory | FieldTrajectory | PlayedText | Failure
 """What becomes of a seed."""
 EpisodeSource = Callable[[Sequence[int]], Iterable[EpisodeResult]]
 
@@ -48,9 +49,10 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env
         env_id: as it was given; None: the one that ``env`` was registered with, which lacks the module of ``module:id``.
 
     Returns:
-        The trajectory, a `FieldTrajectory` unless the environment is a grid; or a Failure whose reason is ``"time limit"``, the
-        exception's name and message, or what keeps the episode from being recorded (`anyorder.envs.episode.Episode.step`,
-        `anyorder.envs.recording.FieldEpisode.step`).
+        The trajectory, a `PlayedText` if the environment is one of texts and a `FieldTrajectory` unless it is a grid; or a
+        Failure whose reason is ``"time limit"``, the exception's name and message, or what keeps the episode from being
+        recorded (the ``step`` of `anyorder.envs.episode.Episode`, `anyorder.envs.recording.FieldEpisode`,
+        `anyorder.envs.telling.TextEpisode`).
 
     Raises:
         AnyOrderError: when the expert cannot play this environment, such as the bot on a level that is not BabyAI's, when
@@ -72,7 +74,7 @@ def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env
         return Failure(seed, reason_of(error))
 
 
-def _play(env: gym.Env, expert: Expert, seed: int, env_id: str) -> Trajectory | FieldTrajectory:
+def _play(env: gym.Env, expert: Expert, seed: int, env_id: str) -> Trajectory | FieldTrajectory | PlayedText:
     episode = begin_episode(env, env_id, seed)
     act = expert(env, seed)
     while not episode.over:

@@ -37,8 +37,8 @@ SPLIT_OPTIONS = {
     },
     "text": {
         "train": "a lower --validation and --test of `anyorder import`",
-        "validation": "a higher --validation of `anyorder import`",
-        "test": "a higher --test of `anyorder import`",
+        "validation": "a higher --validation of `anyorder import`, or --num_validation of `anyorder collect` above 0",
+        "test": "a higher --test of `anyorder import`, or --num_test of `anyorder collect` above 0",
     },
     "fields": {
         "train": "a lower --validation and --test of `anyorder import`",

@@ -8,7 +8,7 @@ view only.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from anyorder.envs.known import KNOWN, known_environment
 from anyorder.envs.minigrid import View, num_actions_of
 from anyorder.envs.modules import SEPARATOR, import_allowed, require_allowed
+from anyorder.envs.telling import TextView, is_text_env
 from anyorder.errors import AnyOrderError
 
 import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences what these imports print)
@@ -93,11 +94,14 @@ def noisy_bot(env: gym.Env, seed: int, noise: float) -> Act:
 
 def uniform(env: gym.Env, seed: int) -> Act:
     """Actions drawn independently and uniformly from all that the environment has (numbers without bounds as Gymnasium draws
-    them). They depend on the seed alone."""
-    return _drawing(env.action_space, np.random.default_rng([seed, _POLICY_STREAM]))
+    them; of a text environment, from what is admissible). They depend on the seed alone."""
+    return _drawing(env, np.random.default_rng([seed, _POLICY_STREAM]))
 
 
-def _drawing(space: gym.Space[Any], generator: np.random.Generator) -> Act:
+def _drawing(env: gym.Env, generator: np.random.Generator) -> Act:
+    if is_text_env(env):
+        return lambda view: admissible_action(view, generator)
+    space = env.action_space
     if isinstance(space, gym.spaces.Discrete):
         first, number = int(space.start), int(space.n)
         return lambda observation: first + int(generator.integers(number))
@@ -124,11 +128,13 @@ def _no_expert(name: str) -> str:
 
 
 def known_expert(env: gym.Env, seed: int) -> Act:
-    """The expert that `anyorder.envs.known.KNOWN` names for this environment.
+    """The expert that `anyorder.envs.known.KNOWN` names for this environment, or the gold path of a text environment.
 
     Raises:
-        AnyOrderError: when it names none.
+        AnyOrderError: when there is neither.
     """
+    if is_text_env(env) and hasattr(env.unwrapped, "gold_path"):
+        return gold(env, seed)
     name = _id_of(env)
     known = known_environment(name)
     if known is None or not known.expert:
@@ -140,13 +146,60 @@ def known_expert(env: gym.Env, seed: int) -> Act:
     return getattr(import_module(module), function)(env, seed)
 
 
+def gold(env: gym.Env, seed: int) -> Act:
+    """The gold path of a text environment that has one (`follow`); what is random in it depends on the seed alone."""
+    path: list[str] = env.get_wrapper_attr("gold_path")()
+    return follow(path, np.random.default_rng([seed, _POLICY_STREAM]))
+
+
+def follow(path: Sequence[str], generator: np.random.Generator) -> Act:
+    """The actions of a path, one after the other. Where another action was done instead, the path's own is still to come, and
+    where that is not admissible any more, random admissible actions are done until it is. So they are when such a path has come
+    to its end.
+
+    Raises:
+        RuntimeError: when the path was followed to its end and the episode goes on.
+    """
+    following, chosen, strayed = 0, "", False
+
+    def act(view: TextView) -> str:
+        nonlocal following, chosen, strayed
+        if view.done is not None:
+            was_path = view.done == chosen
+            following, strayed = following + was_path, strayed or not was_path
+        ended = following == len(path)
+        if ended and not strayed:
+            raise RuntimeError(f"the gold path of {len(path)} actions does not end the episode")
+        if ended or (strayed and view.admissible and path[following] not in view.admissible):
+            chosen = ""
+            return admissible_action(view, generator)
+        chosen = path[following]
+        return chosen
+
+    return act
+
+
+def admissible_action(view: TextView, generator: np.random.Generator) -> str:
+    """An action drawn uniformly from what is admissible.
+
+    Raises:
+        AnyOrderError: where that is not known.
+    """
+    if not view.admissible:
+        raise AnyOrderError(
+            'random actions need info["admissible"], which this environment does not give; choose another policy, or add it'
+            " in a wrapper"
+        )
+    return view.admissible[int(generator.integers(len(view.admissible)))]
+
+
 def noisy_expert(env: gym.Env, seed: int, noise: float) -> Act:
     """The known expert with random actions: with probability ``noise``, independently at each step, the action is drawn as
     `uniform` draws. The expert is asked at every step."""
     if isinstance(env.unwrapped, RoomGridLevel):
         return noisy_bot(env, seed, noise)
     act, generator = known_expert(env, seed), np.random.default_rng([seed, _POLICY_STREAM])
-    draw = _drawing(env.action_space, generator)
+    draw = _drawing(env, generator)
 
     def noisy(observation: Any) -> Any:
         best = act(observation)
@@ -184,7 +237,7 @@ def _planner(env: gym.Env) -> AnyBot:
 
 def _without_noise(expert: Expert, noise: float) -> Expert:
     if noise != 0:
-        raise AnyOrderError(f"noise must be 0 for every policy but 'noisy_bot' and 'noisy_expert'; found {noise}; leave it out")
+        raise AnyOrderError(f"noise must be 0 for every policy that is not noisy; found {noise}; leave it out")
     return expert
 
 
@@ -200,4 +253,6 @@ EXPERTS: dict[str, Callable[[float], Expert]] = {
     "random": partial(_without_noise, uniform),
     "expert": partial(_without_noise, known_expert),
     "noisy_expert": partial(_with_noise, noisy_expert),
+    "gold": partial(_without_noise, known_expert),
+    "noisy_gold": partial(_with_noise, noisy_expert),
 }

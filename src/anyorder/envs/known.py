@@ -70,6 +70,36 @@ KNOWN = (
         "minihack",
         ("minihack", "nle"),
     ),
+    KnownEnvironment(
+        "textworldexpress/",
+        "a game of TextWorldExpress, in words",
+        "the game is won",
+        expert="anyorder.envs.experts:gold",
+        extra="textworldexpress",
+        packages=("textworld-express",),
+    ),
+    KnownEnvironment(
+        "scienceworld/",
+        "a task of ScienceWorld, in words",
+        "a score of 100%",
+        expert="anyorder.envs.experts:gold",
+        extra="scienceworld",
+        packages=("scienceworld",),
+    ),
+    KnownEnvironment(
+        "textworld/",
+        "a game that TextWorld generates from the seed, in words",
+        "the game is won",
+        expert="anyorder.envs.experts:gold",
+        extra="textworld",
+        packages=("textworld",),
+    ),
+    KnownEnvironment(
+        "babyai-text/",
+        "BabyAI's levels in words",
+        "a reward",
+        f"{_TASKS}.babyai_text:bot_in_words",
+    ),
 )
 
 MAZES = {"UMaze": 300, "Medium": 600, "Large": 800}
@@ -77,6 +107,22 @@ MAZES = {"UMaze": 300, "Medium": 600, "Large": 800}
 STEPS_STAYED = 25
 """Steps that an episode of ``metaworld/TASK-stay-v3`` goes on after its first success, so that experts show how to stay."""
 MAZE_WALKS = ("9x9", "15x15")
+EXPRESS_GAMES = ("arithmetic", "coin", "cookingworld", "mapreader", "peckingorder", "simonsays", "sorting", "twc")
+STEPS_OF_EXPRESS_GAMES = 100
+TASKS_OF_SCIENCEWORLD = (
+    *("boil", "melt", "freeze", "change-the-state-of-matter-of", "use-thermometer", "measure-melting-point-known-substance"),
+    *("measure-melting-point-unknown-substance", "power-component", "power-component-renewable-vs-nonrenewable-energy"),
+    *("test-conductivity", "test-conductivity-of-unknown-substances", "find-living-thing", "find-non-living-thing"),
+    *("find-plant", "find-animal", "grow-plant", "grow-fruit", "chemistry-mix", "chemistry-mix-paint-secondary-color"),
+    *("chemistry-mix-paint-tertiary-color", "lifespan-longest-lived", "lifespan-shortest-lived"),
+    *("lifespan-longest-lived-then-shortest-lived", "identify-life-stages-1", "identify-life-stages-2"),
+    *("inclined-plane-determine-angle", "inclined-plane-friction-named-surfaces", "inclined-plane-friction-unnamed-surfaces"),
+    *("mendelian-genetics-known-plant", "mendelian-genetics-unknown-plant"),
+)
+STEPS_OF_SCIENCEWORLD = 250
+GAMES_OF_TEXTWORLD = {"treasure-hunter": (5, 15, 25), "coin-collector": (5, 15, 25)}
+"""Challenge -> levels, from easy to hard."""
+STEPS_OF_TEXTWORLD = 100
 TASKS_OF_METAWORLD = (
     *("assembly", "basketball", "bin-picking", "box-close", "button-press", "button-press-topdown"),
     *("button-press-topdown-wall", "button-press-wall", "coffee-button", "coffee-pull", "coffee-push", "dial-turn"),
@@ -112,6 +158,17 @@ def _register() -> None:
         for mapped in ("", "Mapped-"):
             walk = f"MazeWalk-{mapped}{size}-v0"
             gym.register(f"minihack/{walk}", f"{_TASKS}.minihack:make_walk", kwargs={"walk": walk})
+    for game in EXPRESS_GAMES:
+        entry = f"{_TASKS}.textworldexpress:make_game"
+        gym.register(f"textworldexpress/{game}-v0", entry, max_episode_steps=STEPS_OF_EXPRESS_GAMES, kwargs={"game": game})
+    for task in TASKS_OF_SCIENCEWORLD:
+        entry = f"{_TASKS}.scienceworld:make_science"
+        gym.register(f"scienceworld/{task}-v0", entry, max_episode_steps=STEPS_OF_SCIENCEWORLD, kwargs={"task": task})
+    for challenge, levels in GAMES_OF_TEXTWORLD.items():
+        for level in levels:
+            settings = {"challenge": challenge, "level": level}
+            entry = f"{_TASKS}.textworld:make_generated"
+            gym.register(f"textworld/{challenge}-{level}-v0", entry, max_episode_steps=STEPS_OF_TEXTWORLD, kwargs=settings)
 
 
 _register()

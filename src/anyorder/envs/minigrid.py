@@ -39,6 +39,10 @@ with warnings.catch_warnings():
 
     from anyorder.envs.fast import quicken
 
+for _level in [name for name in gym.registry if name.startswith("BabyAI-")]:
+    _words = f"babyai-text/{_level.removeprefix('BabyAI-')}"
+    gym.register(_words, "anyorder.envs.tasks.babyai_text:make_level", kwargs={"level": _level})
+
 OBJECTS: tuple[str, ...] = tuple(sorted(OBJECT_TO_IDX, key=OBJECT_TO_IDX.__getitem__))
 COLORS: tuple[str, ...] = tuple(sorted(COLOR_TO_IDX, key=COLOR_TO_IDX.__getitem__))
 DOOR_STATES: tuple[str, ...] = tuple(sorted(STATE_TO_IDX, key=STATE_TO_IDX.__getitem__))

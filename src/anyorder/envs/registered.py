@@ -39,6 +39,8 @@ def make_registered(env_id: str) -> gym.Env:
             warnings.simplefilter("ignore")  # "is out of date": the id names a version on purpose
             # The passive checker warns about correct MiniGrid environments and costs a tenth of the speed.
             return gym.make(name, disable_env_checker=True)
+    except AnyOrderError:  # it says what to install
+        raise
     except Exception as error:  # a constructor may raise anything
         raise AnyOrderError(
             f"the environment {env_id!r} could not be made ({type(error).__name__}: {error}); {_remedy(name, error)}"

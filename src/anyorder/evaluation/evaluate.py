@@ -56,6 +56,7 @@ class EvaluationConfig:
             between two observations that are eight steps apart), for models trained on such orders, or ``skills``: all of
             them, accuracy and task success.
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
+        num_seen_episodes: in text environments, how many more are played on tasks of the training split.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
         cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
@@ -81,6 +82,7 @@ class EvaluationConfig:
         "all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints"
     ] = "all"
     num_episodes: int = 500
+    num_seen_episodes: int = 0
     first_seed: int = FIRST_SEED
     cell_rate: float = 0.3
     robustness: dict[str, list[float]] = field(default_factory=lambda: {"occlusion": [0.1, 0.3]})
@@ -97,10 +99,10 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if self.metric not in (*METRIC_GROUPS, *METRICS):
             raise AnyOrderError(f"metric must be one of {', '.join((*METRIC_GROUPS, *METRICS))}; found {self.metric}")
-        if self.num_episodes < 1 or self.num_gif_episodes < 0 or self.frames_per_batch < 1:
+        if min(self.num_episodes, self.frames_per_batch) < 1 or min(self.num_gif_episodes, self.num_seen_episodes) < 0:
             raise AnyOrderError(
-                "num_episodes and frames_per_batch must be at least 1, num_gif_episodes at least 0; found"
-                f" {self.num_episodes}, {self.frames_per_batch} and {self.num_gif_episodes}"
+                "num_episodes and frames_per_batch must be at least 1, num_gif_episodes and num_seen_episodes at least 0; found"
+                f" {self.num_episodes}, {self.frames_per_batch}, {self.num_gif_episodes} and {self.num_seen_episodes}"
             )
         if self.first_seed < FIRST_SEED:
             raise AnyOrderError(

@@ -17,6 +17,7 @@ from torch.nn import functional
 from anyorder.elements.batch import Batch, Budget, EncodedData
 from anyorder.elements.layout import Kind, Layout
 from anyorder.evaluation.statistics import Proportion
+from anyorder.evaluation.text_acting import ChoiceScore, TextTaskScore, acting_json, acting_tables
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import Order
 from anyorder.masking.schedules import Rate
@@ -63,16 +64,21 @@ class TextFindings:
         scores: way of asking -> "actions", "observations", and each followed by " ends" -> score; what has no tokens is
             left out.
         left_out: way of asking -> how many conversations have nothing that it asks for; only ways that leave some out.
+        played: how the agent did in episodes; empty where none were played.
+        choices: how often it would do what the demonstrations of the test split do; empty where nobody played them.
     """
 
     env_id: str
     scores: dict[str, dict[str, TokenScore]]
     left_out: dict[str, int] = field(default_factory=dict)
+    played: list[TextTaskScore] = field(default_factory=list)
+    choices: list[ChoiceScore] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts and intervals."""
         left_out = {"left_out": self.left_out} if self.left_out else {}
-        return {"env_id": self.env_id, **left_out} | {
+        acting = acting_json(self.played, self.choices) if self.played or self.choices else {}
+        return {"env_id": self.env_id, **left_out, **acting} | {
             way: {
                 name: {
                     "accuracy": score.accuracy.to_json(),
@@ -86,7 +92,7 @@ class TextFindings:
         }
 
     def tables(self, metrics: Collection[str] = ()) -> list[Table]:
-        """One table with all scores, whatever the metrics."""
+        """All scores, whatever the metrics."""
         numbers = ("tokens", "model", "most frequent token", "NLL, nats", "shares in training")
         title = "Hidden tokens of the test split, with 95% intervals"
         table = titled_table(title, "asked", "of", *numbers, right=numbers)
@@ -95,7 +101,7 @@ class TextFindings:
                 nlls = f"{score.nll_per_token:.3f}", f"{score.frequency_nll_per_token:.3f}"
                 table.add_row(way, name, f"{score.accuracy.count:,}", str(score.accuracy), str(score.most_frequent), *nlls)
             table.add_section()
-        return [table]
+        return [*acting_tables(self.played, self.choices), *([table] if self.scores else [])]
 
 
 @torch.no_grad()

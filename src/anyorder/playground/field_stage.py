@@ -19,6 +19,7 @@ from anyorder.elements.grid_fields import fields_of_grid
 from anyorder.envs.known import known_environment
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import SEPARATOR, level_of
+from anyorder.envs.played_text import PlayedText
 from anyorder.envs.recording import FieldEpisode
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
 from anyorder.envs.worded import worded
@@ -73,6 +74,7 @@ class FieldStage:
             (episode,) = roll_out_fields(self.policy, self.env_id, [seed])
         else:
             (found,) = ExpertSource(self.env_id, EXPERT, num_processes=1)([seed])
+            assert not isinstance(found, PlayedText)  # a model of fields has learned this environment
             episode = fields_of_grid(found) if isinstance(found, Trajectory) else found
         if isinstance(episode, Failure):
             raise AnyOrderError(f"the {player} failed on seed {seed} ({episode.reason}); choose another seed")

@@ -16,6 +16,7 @@ from anyorder.data.manifest import Failure
 from anyorder.elements.grid import WALL, encode
 from anyorder.envs import minigrid
 from anyorder.envs.minigrid import ACTIONS, COLORS, DIRECTIONS, DOOR_STATES, OBJECTS, View
+from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
 from anyorder.pages.atlas import atlas
@@ -80,7 +81,7 @@ class GridScenes:
             (episode,) = roll_out(quickest_policy(self.model), self.env_id, [source.seed])
         else:
             (played,) = ExpertSource(self.env_id, num_processes=1)([source.seed])
-            assert not isinstance(played, FieldTrajectory)  # a model of grids has learned this environment
+            assert not isinstance(played, (FieldTrajectory, PlayedText))  # a model of grids has learned this environment
             episode = played
         if isinstance(episode, Failure):
             raise AnyOrderError(f"the {source.player} failed on seed {source.seed} ({episode.reason}); choose another seed")

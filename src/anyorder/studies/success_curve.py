@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from anyorder.acting.rollout import roll_out
 from anyorder.acting.stepwise import quickest_policy
-from anyorder.data.collect import SPLIT_OFFSETS
+from anyorder.envs.splits import SPLIT_OFFSETS
 from anyorder.evaluation.outcomes import success
 from anyorder.models.contract import GridModel
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.data.importers.formats import FORMATS
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
 from anyorder.data.importers.shares import check_shares, split_by_share
@@ -16,6 +15,7 @@ from anyorder.data.importers.values import BadLine
 from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
 from anyorder.data.manifest import Manifest, write_manifest
 from anyorder.data.text_storage import write_text_shard
+from anyorder.envs.splits import SPLIT_OFFSETS
 from anyorder.errors import AnyOrderError
 from anyorder.files import sha256
 from anyorder.locks import locked

@@ -12,7 +12,6 @@ import numpy as np
 from gymnasium import spaces
 
 from anyorder.config import SpecConfig
-from anyorder.data.collect import SPLIT_OFFSETS
 from anyorder.data.field_storage import settings_of, spaces_to_json, write_field_shard
 from anyorder.data.grids import MISSION_PATH
 from anyorder.data.importers.shares import check_shares, split_by_share
@@ -21,6 +20,7 @@ from anyorder.data.manifest import Manifest, package_versions, write_manifest
 from anyorder.data.storage import write_shard
 from anyorder.elements.fitting import fit_spec
 from anyorder.envs.recording import SUCCESS_KEYS
+from anyorder.envs.splits import SPLIT_OFFSETS
 from anyorder.errors import AnyOrderError
 from anyorder.locks import locked
 from anyorder.types import FieldTrajectory, Trajectory

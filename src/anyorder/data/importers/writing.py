@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from anyorder.data.collect import SHARD_SIZE, SPLIT_OFFSETS
+from anyorder.data.collect import SHARD_SIZE
 from anyorder.data.manifest import MANIFEST, Shard, Split
+from anyorder.envs.splits import SPLIT_OFFSETS
 from anyorder.errors import AnyOrderError
 
 EpisodeT = TypeVar("EpisodeT")

@@ -17,7 +17,7 @@ Legend: B trajectories, E tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,7 +27,7 @@ from anyorder.elements.batch import Batch, ByLength
 from anyorder.elements.layout import Kind, Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.form import ChatForm
-from anyorder.elements.text.units import TextUnit, TooLong, shorten, text_units
+from anyorder.elements.text.units import TextUnit, TooLong, in_parts, shorten, text_units
 from anyorder.types import TextTrajectory
 
 KIND_OF_PART = {"mission": Kind.MISSION, "observation": Kind.OBSERVATION, "action": Kind.ACTION}
@@ -127,6 +127,19 @@ def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
     return Batch(padded([one.values for one in encoded], pad_id), layout)
 
 
+Shortening = Callable[[Sequence[TextUnit], int, str], list[list[TextUnit]]]
+"""From a trajectory's units, how many tokens fit, and its name, to the parts that fit."""
+
+
+def last_steps(units: Sequence[TextUnit], limit: int, source: str) -> list[list[TextUnit]]:
+    """One part, what `shorten` leaves."""
+    return [shorten(units, limit, source)]
+
+
+SHORTENINGS: dict[str, Shortening] = {"last": last_steps, "parts": in_parts}
+"""``language_model.long_texts`` -> what becomes of conversations that are too long."""
+
+
 class EncodedTexts(ByLength):
     """A split of a text data set as elements, ready to be batched; lengths are counted in tokens.
 
@@ -150,16 +163,19 @@ class EncodedTexts(ByLength):
 
     @classmethod
     def fitting(
-        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int
+        cls, trajectories: Iterable[TextTrajectory], codec: TextCodec, form: ChatForm, limit: int, cut: Shortening = last_steps
     ) -> tuple[EncodedTexts, list[str]]:
         """The trajectories that have a target within the limit, encoded; and for each other trajectory a message that says
-        why it has none."""
+        why it has none. ``cut`` says what becomes of those that are too long."""
         encoded, left_out = [], []
         for trajectory in trajectories:
             try:
-                encoded.append(encode_text(trajectory, codec, form, limit))
+                parts = cut(text_units(trajectory, codec, form), limit, trajectory.source)
             except TooLong as error:
                 left_out.append(str(error))
+                continue
+            assembled = (assemble(units, trajectory.mission, codec.end_id) for units in parts)
+            encoded += [replace(one, source=trajectory.source) for one in assembled]
         return cls(encoded, codec.pad_id), left_out
 
     @property

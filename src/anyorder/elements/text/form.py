@@ -23,7 +23,8 @@ class ChatForm:
         marks: role -> the marks before and after its turns.
         first_system: the marks of a system turn that begins a conversation; None: the same as of other system turns.
         opening: the mark before a conversation that does not begin with a system turn.
-        rooms: part -> its smallest room, in tokens. Missions are never hidden, so their room is the length of their text.
+        rooms: part -> its smallest room, in tokens. Missions are never hidden, so their room is the length of their text. The
+            same holds for observations where their room is 0: such a model acts, but is never asked what it would see.
     """
 
     marks: Mapping[str, tuple[str, str]]
@@ -32,8 +33,11 @@ class ChatForm:
     rooms: Mapping[str, int] = field(default_factory=lambda: {"observation": 32, "action": 64})
 
     def __post_init__(self) -> None:
-        if set(self.rooms) != {"observation", "action"} or min(self.rooms.values()) < 1:
-            raise AnyOrderError(f"the rooms of observation and action must be at least 1 token; found {dict(self.rooms)}")
+        if set(self.rooms) != {"observation", "action"} or self.rooms["observation"] < 0 or self.rooms["action"] < 1:
+            raise AnyOrderError(
+                "the rooms must be those of observation, at least 0 tokens, and of action, at least 1; found"
+                f" {dict(self.rooms)}"
+            )
 
     def around(self, role: str, first: bool) -> tuple[str, str]:
         """The marks before and after a role's turn.
@@ -54,6 +58,10 @@ class ChatForm:
         before, after = self.marks[role]
         return self.opening + before, after
 
+    def asks_about(self, part: str) -> bool:
+        """True if turns of this part may be hidden."""
+        return part != "mission" and self.rooms[part] > 0
+
     def room(self, part: str, num_tokens: int) -> int:
         """How many tokens the room of a turn has.
 
@@ -61,7 +69,7 @@ class ChatForm:
             part: mission, observation or action.
             num_tokens: number of tokens of its text.
         """
-        if part == "mission":
+        if not self.asks_about(part):
             return num_tokens
         room = self.rooms[part]
         while room < num_tokens + 1:

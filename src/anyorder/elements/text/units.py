@@ -50,7 +50,8 @@ def text_units(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm) -> 
     for number, (turn, step) in enumerate(zip(trajectory.turns, trajectory.steps)):
         before, after = (codec.encode_marks(mark) for mark in form.around(turn.role, first=number == 0))
         text = codec.encode(turn.text)
-        units.append(TextUnit(turn.part, step, turn.asked, before, text, form.room(turn.part, len(text)), after))
+        asked, room = turn.asked and form.asks_about(turn.part), form.room(turn.part, len(text))
+        units.append(TextUnit(turn.part, step, asked, before, text, room, after))
     return units
 
 
@@ -72,13 +73,62 @@ def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory")
         TooLong: if the mission and the steps that always stay are too long; what is left would have no target.
     """
     steps = [unit.step for unit in units if unit.asked and unit.part == "action"]
-    last = max(steps or [unit.step for unit in units if unit.asked])
+    last = max(steps or [unit.step for unit in units if unit.asked], default=units[-1].step)
     for first in range(last + 1):
-        kept = [unit for unit in units if unit.step < 0 or unit.step >= first]
+        kept = _between(units, first, units[-1].step)
         length = sum(map(len, kept))
         if length <= limit:
-            return [unit if unit.step < 0 else replace(unit, step=unit.step - first) for unit in kept]
+            return kept
     raise TooLong(
         f"{source}: the mission and the last steps that are asked about must fit into {limit} tokens; found {length}"
         "; raise the limit, or leave this trajectory out"
     )
+
+
+def in_parts(units: Sequence[TextUnit], limit: int, source: str = "a trajectory") -> list[list[TextUnit]]:
+    """All of a trajectory, in parts of at most ``limit`` tokens, each of whole units.
+
+    A part is the mission and as many steps as fit. Each begins in the middle of the one before and asks about the turns that
+    come after that one alone, so every turn is asked about once, with the later half of the part before as its history (at the
+    beginning, with all that was). Steps are numbered from 0 in each part. A part without a turn to ask about is left out.
+
+    Args:
+        units: the units of one trajectory.
+        limit: how many tokens fit.
+        source: the trajectory's name in an error message.
+
+    Raises:
+        TooLong: where a step does not fit beside the mission.
+    """
+    # An observation at the end belongs to the action that led there: a part of it alone would ask about no action.
+    last = max(1, units[-1].step + (units[-1].part == "action"))
+    sizes = [0] * last
+    for unit in units:
+        if unit.step >= 0:
+            sizes[min(unit.step, last - 1)] += len(unit)
+    free = limit - sum(len(unit) for unit in units if unit.step < 0)
+    if sizes and max(sizes) > free:
+        raise TooLong(
+            f"{source}: the mission and each step must fit into {limit} tokens; found {limit - free + max(sizes)}; raise the"
+            " limit, or leave this trajectory out"
+        )
+    parts, first, asked_before = [], 0, 0
+    while asked_before < len(sizes):
+        stop, length = first, 0
+        while stop < len(sizes) and length + sizes[stop] <= free:
+            length, stop = length + sizes[stop], stop + 1
+        if stop > asked_before:
+            part = _between(units, first, units[-1].step if stop == last else stop - 1, asked_before)
+            parts += [part] if any(unit.asked for unit in part) else []
+            asked_before = stop
+        first += max(1, (stop - first + 1) // 2)
+    return parts
+
+
+def _between(units: Sequence[TextUnit], first: int, last: int, asked_from: int = 0) -> list[TextUnit]:
+    """The mission and the steps from first to last, numbered from 0; nothing before step ``asked_from`` is asked about."""
+    kept = [unit for unit in units if unit.step < 0 or first <= unit.step <= last]
+    return [
+        unit if unit.step < 0 else replace(unit, step=unit.step - first, asked=unit.asked and unit.step >= asked_from)
+        for unit in kept
+    ]

@@ -1,0 +1,139 @@
+"""Playing episodes of text environments with a trained agent, several at once, each from its own seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import gymnasium as gym
+import numpy as np
+
+from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_history import TextHistory
+from anyorder.data.episodes import EpisodeSource
+from anyorder.data.manifest import Failure
+from anyorder.envs.episode import EpisodeFailed
+from anyorder.envs.making import make_environments
+from anyorder.envs.minigrid import level_of
+from anyorder.envs.played_text import PlayedText
+from anyorder.envs.telling import TextEpisode, is_text_env
+from anyorder.errors import AnyOrderError
+
+TEXT_SLOTS = 8
+"""Episodes that are played at the same time; each has an environment of its own, which the next episode uses again."""
+_AGENT_STREAM = 3
+
+
+def roll_out_texts(
+    agent: TextAgent,
+    env_id: str,
+    seeds: Sequence[int],
+    on_finish: Callable[[], None] = lambda: None,
+    slots: int = TEXT_SLOTS,
+) -> list[PlayedText | Failure]:
+    """Play one episode per seed. What an agent does in an episode depends on that episode alone.
+
+    Args:
+        agent: acts on the history of each episode.
+        env_id: a text environment, or several, joined by ``+``, that take turns (`anyorder.envs.minigrid.level_of`).
+        seeds: of the episodes.
+        on_finish: called once per finished episode, for progress bars.
+        slots: how many episodes are played at the same time.
+
+    Returns:
+        One result per seed, in the order of the seeds.
+
+    Raises:
+        AnyOrderError: for an unknown environment, one that is not played in words, or one that does not say what is admissible.
+    """
+    envs = _IdleEnvironments({})
+    results: dict[int, PlayedText | Failure] = {}
+    running: list[_RunningText] = []
+    waiting, told = iter(enumerate(seeds)), 0
+    while len(results) < len(seeds):
+        running += _begun(waiting, slots - len(running), envs, agent, env_id, results)
+        actions = agent.act([one.history for one in running], [one.generator for one in running]) if running else []
+        for one, action in zip(list(running), actions):
+            result = one.step(action)
+            if result is not None:
+                results[one.number] = result
+                running.remove(one)
+                envs.give_back(one)
+        for _ in range(len(results) - told):
+            on_finish()
+        told = len(results)
+    return [results[number] for number in range(len(seeds))]
+
+
+def text_agent_source(agent: TextAgent, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
+    """An episode source for `anyorder.data.collect`: the agent plays the seeds, ``batch`` at a time."""
+
+    def play(seeds: Sequence[int]) -> Iterator[PlayedText | Failure]:
+        for start in range(0, len(seeds), batch):
+            yield from roll_out_texts(agent, env_id, seeds[start : start + batch])
+
+    return play
+
+
+@dataclass
+class _RunningText:
+    """An episode that goes on."""
+
+    number: int
+    level: str
+    episode: TextEpisode
+    history: TextHistory
+    generator: np.random.Generator
+
+    def step(self, action: str) -> PlayedText | Failure | None:
+        """Do what the agent chose; returns the result once the episode is over."""
+        try:
+            self.history.observe(self.episode.step(action))
+        except EpisodeFailed as failed:
+            return Failure(self.episode.seed, failed.reason)
+        return self.episode.trajectory() if self.episode.over else None
+
+
+@dataclass
+class _IdleEnvironments:
+    """Environments that are used again; level -> those that no episode uses now."""
+
+    idle: dict[str, list[gym.Env]]
+
+    def take(self, level: str) -> gym.Env:
+        if self.idle.get(level):
+            return self.idle[level].pop()
+        env = make_environments(level)[0]
+        if not is_text_env(env):
+            raise AnyOrderError(
+                f"the environment must be one whose observations and actions are texts; found {level}; choose another, or a"
+                " checkpoint of another model"
+            )
+        return env
+
+    def give_back(self, played: _RunningText) -> None:
+        self.idle.setdefault(played.level, []).append(played.episode.env)
+
+
+def _begun(
+    waiting: Iterator[tuple[int, int]],
+    number: int,
+    envs: _IdleEnvironments,
+    agent: TextAgent,
+    env_id: str,
+    results: dict[int, PlayedText | Failure],
+) -> Iterator[_RunningText]:
+    """Begin so many episodes; those that fail at their reset are results already."""
+    while number > 0 and (following := next(waiting, None)) is not None:
+        place, seed = following
+        level = level_of(env_id, seed)
+        env = envs.take(level)
+        try:
+            episode = TextEpisode(env, level, seed)
+        except EpisodeFailed as failed:
+            results[place] = Failure(seed, failed.reason)
+            continue
+        history = agent.start(episode.mission)
+        history.observe(episode.views[-1])
+        number -= 1
+        yield _RunningText(place, level, episode, history, np.random.default_rng([seed, _AGENT_STREAM]))

@@ -1,0 +1,196 @@
+"""How an agent did in text environments: score, success and steps, and how often it would do what demonstrations do.
+
+Everything is given for each task and each split."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_history import TextHistory
+from anyorder.data.manifest import Failure
+from anyorder.envs.minigrid import level_of
+from anyorder.envs.played_text import PlayedText
+from anyorder.envs.splits import split_of_seed
+from anyorder.envs.telling import TextView
+from anyorder.evaluation.field_acting import mean_of
+from anyorder.evaluation.statistics import Measured, Proportion
+from anyorder.terminal import titled_table
+
+HISTORIES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class TextTaskScore:
+    """How an agent did in the episodes of one task and one split.
+
+    Attributes:
+        task: the id of the environment.
+        split: whose variations of the task were played: ``train`` (the agent has seen them), ``validation`` or ``test``.
+        num_episodes: how many, those that failed included.
+        num_failed: how many the environment broke off; they count as no success, and not in the means.
+        success: share of the episodes that succeeded; None where the environment says nothing of success.
+        score: mean of the last score; None where all failed, as also in the steps.
+        steps: mean number of actions.
+    """
+
+    task: str
+    split: str
+    num_episodes: int
+    num_failed: int
+    success: Proportion | None
+    score: Measured | None
+    steps: Measured | None
+
+    @classmethod
+    def of(cls, task: str, split: str, played: Sequence[PlayedText | Failure]) -> TextTaskScore:
+        """Score episodes of one task and one split."""
+        ended = [one for one in played if isinstance(one, PlayedText)]
+        said = [one.success for one in ended if one.success is not None]
+        success = Proportion(sum(said), len(played) - len(ended) + len(said)) if said else None
+        score, steps = (mean_of([one.score for one in ended]), mean_of([len(one) for one in ended])) if ended else (None, None)
+        return cls(task, split, len(played), len(played) - len(ended), success, score, steps)
+
+
+@dataclass(frozen=True)
+class ChoiceScore:
+    """How often an agent, given the past of a demonstration, finds that demonstration's action the most probable of all that
+    are admissible.
+
+    Attributes:
+        task, split: as of `TextTaskScore`.
+        agent: share of the actions.
+        most_frequent: the same of choosing the admissible action that is the most frequent in the training split.
+        chance: expected share of choosing at random.
+    """
+
+    task: str
+    split: str
+    agent: Proportion
+    most_frequent: Proportion
+    chance: float
+
+
+def task_scores(env_id: str, seeds: Sequence[int], played: Sequence[PlayedText | Failure]) -> list[TextTaskScore]:
+    """One score for each task and split.
+
+    Args:
+        env_id: where the episodes were played; several ids are joined by ``+``.
+        seeds: of the episodes.
+        played: what became of each seed.
+    """
+    groups = _grouped((level_of(env_id, seed), split_of_seed(seed), one) for seed, one in zip(seeds, played))
+    return [TextTaskScore.of(task, split, found) for (task, split), found in groups.items()]
+
+
+def choice_scores(
+    agent: TextAgent,
+    train: Iterable[PlayedText],
+    test: Sequence[PlayedText],
+    on_episode: Callable[[], None] = lambda: None,
+) -> list[ChoiceScore]:
+    """One score for each task and split of the demonstrations ``test``; ``train`` says how frequent actions are."""
+    frequency = Counter(action for episode in train for action in episode.actions)
+    rows = []
+    for episode in test:
+        chosen = _chosen(agent, episode)
+        for action, best, admissible in zip(episode.actions, chosen, episode.admissible):
+            if best is not None:
+                frequent = max(admissible, key=lambda one: frequency[one])
+                row = action == best, action == frequent, (action in admissible) / len(admissible)
+                rows.append((episode.env_id, split_of_seed(episode.seed), row))
+        on_episode()
+    return [_choice_score(task, split, found) for (task, split), found in _grouped(rows).items()]
+
+
+def _chosen(agent: TextAgent, episode: PlayedText) -> list[str | None]:
+    """At each step of a demonstration, the most probable action; None where it is not known what is admissible."""
+    found: list[str | None] = [None] * len(episode)
+    waiting: list[tuple[int, TextHistory]] = []
+    for step, view in enumerate(_views(episode)):
+        if view.admissible and step < len(episode):
+            history = agent.start(episode.mission)
+            for earlier in list(_views(episode))[: step + 1]:
+                history.observe(earlier)
+            waiting.append((step, history))
+    for start in range(0, len(waiting), HISTORIES_AT_ONCE):
+        steps, histories = zip(*waiting[start : start + HISTORIES_AT_ONCE])
+        for step, probabilities in zip(steps, agent.log_probabilities(histories)):
+            found[step] = episode.admissible[step][int(probabilities.argmax())]
+    return found
+
+
+def _views(episode: PlayedText) -> Iterator[TextView]:
+    done = (None, *episode.actions)
+    for text, admissible, score, action in zip(episode.observations, episode.admissible, episode.scores, done):
+        yield TextView(text, admissible, score, episode.mission, action)
+
+
+def _choice_score(task: str, split: str, rows: Sequence[tuple[bool, bool, float]]) -> ChoiceScore:
+    right, frequent, chance = zip(*rows)
+    count = len(rows)
+    return ChoiceScore(task, split, Proportion(sum(right), count), Proportion(sum(frequent), count), sum(chance) / count)
+
+
+def _grouped(rows: Iterable[tuple[str, str, Any]]) -> dict[tuple[str, str], list[Any]]:
+    groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for task, split, row in rows:
+        groups[task, split].append(row)
+    return dict(sorted(groups.items()))
+
+
+def acting_tables(played: Sequence[TextTaskScore], choices: Sequence[ChoiceScore]) -> list[Table]:
+    """What was played and what was chosen, for people; empty where there is nothing."""
+    tables = []
+    if played:
+        numbers = ("episodes", "success", "score", "steps")
+        table = titled_table("Episodes played, with 95% intervals", "task", "split", *numbers, right=numbers)
+        for one in played:
+            success = str(one.success) if one.success else "-"
+            score, steps = (each.words() if each else "-" for each in (one.score, one.steps))
+            table.add_row(one.task, one.split, f"{one.num_episodes:,}", success, score, steps)
+        tables.append(table)
+    if choices:
+        numbers = ("actions", "agent", "most frequent", "chance")
+        title = "Demonstrated actions that are the agent's first choice, given the past"
+        table = titled_table(title, "task", "split", *numbers, right=numbers)
+        for choice in choices:
+            shares = str(choice.agent), str(choice.most_frequent), f"{100 * choice.chance:.1f}%"
+            table.add_row(choice.task, choice.split, f"{choice.agent.count:,}", *shares)
+        tables.append(table)
+    return tables
+
+
+def acting_json(played: Sequence[TextTaskScore], choices: Sequence[ChoiceScore]) -> dict[str, Any]:
+    """Every number with its counts and intervals."""
+    return {
+        "task_success": [_written(vars(one)) for one in played],
+        "choices": [_written(vars(one)) for one in choices],
+    }
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.to_json() if isinstance(value, Proportion) else dict(vars(value)) if isinstance(value, Measured) else value
+        for name, value in values.items()
+    }
+
+
+def text_outcomes(seeds: Sequence[int], played: Sequence[PlayedText | Failure]) -> dict[str, list[Any]]:
+    """One entry per episode: its ``seed``, ``success``, last ``score``, ``length`` and ``actions``. Where an episode failed,
+    ``failure`` says why (None for all others)."""
+    ended = [one if isinstance(one, PlayedText) else None for one in played]
+    found: dict[str, list[Any]] = {
+        "seed": list(seeds),
+        "success": [one.success for one in played],
+        "score": [one.score if one else 0.0 for one in ended],
+        "length": [len(one) if one else 0 for one in ended],
+        "actions": [list(one.actions) if one else [] for one in ended],
+    }
+    reasons = [one.reason if isinstance(one, Failure) else None for one in played]
+    return {**found, "failure": reasons} if any(reasons) else found

@@ -1,0 +1,98 @@
+"""From nothing to an acting agent through the commands: gold paths, a language model, episodes that are played and scored."""
+
+import importlib.util
+import json
+import shutil
+
+import pytest
+import toy_worlds  # noqa: F401  (registers its environments)
+
+from anyorder.cli import main
+from anyorder.data.text_storage import read_played_split
+from anyorder.errors import AnyOrderError
+from anyorder.evaluation.outcomes import OUTCOMES_FILE
+
+ARCHITECTURE = {
+    "model_type": "bert",
+    "vocab_size": 320,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 200,
+}
+MISSING = [f"the package {name}" for name in ["textworld_express"] if importlib.util.find_spec(name) is None]
+MISSING += ["Java"] if shutil.which("java") is None else []
+
+
+def run(env_id, folder, collected):
+    """Collect, train and evaluate; returns the metrics and the outcomes of the episodes."""
+    data, run_folder = folder / "data", folder / "run"
+    numbers = ["--num_episodes", "12", "--num_validation", "4", "--num_test", "4", "--num_processes", "1"]
+    main(["collect", "--env", env_id, "--policy", "gold", *numbers, "--output_dir", str(data)])
+    assert all(one.success for one in read_played_split(data, "train")) == collected
+    model = ["--language_model.architecture", json.dumps(ARCHITECTURE), "--language_model.long_texts", "parts"]
+    model += ["--language_model.rooms", '{"observation": 0, "action": 16}', "--masking.mixture", "{next_action: 1.0}"]
+    few = ["--training.num_updates", "4", "--training.num_processes", "1", "--training.num_threads", "1"]
+    main(
+        ["train", "--data.path", str(data), "--output_dir", str(run_folder), *model, *few, "--training.tokens_per_batch", "512"]
+    )
+    checkpoint = str(run_folder / "checkpoints" / "best.pt")
+    allowed = ["--env_module", "toy_worlds"] if ":" in env_id else []
+    main(["evaluate", "--checkpoint", checkpoint, "--num_episodes", "3", "--num_seen_episodes", "2", *allowed])
+    report = run_folder / "report"
+    return json.loads((report / "metrics.json").read_text()), json.loads((report / OUTCOMES_FILE).read_text()), checkpoint
+
+
+def check(metrics, outcomes, env_id):
+    """Every number of the metrics is one of the outcomes."""
+    outcomes = outcomes.get("outcomes", outcomes)
+    assert outcomes["seed"] == [30_000_000, 30_000_001, 30_000_002, 0, 1]
+    test, train = metrics["task_success"]
+    assert [(one["task"], one["split"], one["num_episodes"]) for one in (test, train)] == [
+        (env_id, "test", 3),
+        (env_id, "train", 2),
+    ]
+    assert test["success"]["successes"] == sum(outcomes["success"][:3]) and train["success"]["count"] == 2
+    assert test["steps"]["value"] == sum(outcomes["length"][:3]) / 3
+    assert test["score"]["value"] == pytest.approx(sum(outcomes["score"][:3]) / 3)
+    (choice,) = metrics["choices"]
+    assert choice["split"] == "test" and 0 < choice["chance"] < 1 and choice["agent"]["count"] > 0
+    assert metrics["next action"]["actions"]["accuracy"]["count"] > 0 and not metrics["forward"]
+
+
+def test_a_world_of_ones_own_from_the_commands(tmp_path, capsys, monkeypatch):
+    env_id = "toy_worlds:ToyRow-v0"
+    metrics, outcomes, checkpoint = run(env_id, tmp_path, True)
+    check(metrics, outcomes, env_id)
+    printed = capsys.readouterr().out
+    assert "Episodes played, with 95% intervals" in printed and "most frequent" in printed
+    more = ["--num_episodes", "3", "--num_validation", "0", "--num_test", "0", "--output_dir", str(tmp_path / "played")]
+    main(["collect", "--env", env_id, "--policy", "checkpoint", "--checkpoint", checkpoint, *more])
+    assert [one.seed for one in read_played_split(tmp_path / "played", "train")] == [0, 1, 2]
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not installed")
+def test_a_game_of_textworldexpress_from_the_commands(tmp_path):
+    env_id = "textworldexpress/simonsays-v0"
+    check(*run(env_id, tmp_path, True)[:2], env_id)
+
+
+def test_what_was_imported_is_no_episode(tmp_path):
+    lines = [{"conversations": [{"from": "human", "value": f"task {n}"}, {"from": "gpt", "value": "done"}]} for n in range(3)]
+    (tmp_path / "chats.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    main(
+        [
+            "import",
+            "--input",
+            str(tmp_path / "chats.jsonl"),
+            "--output_dir",
+            str(tmp_path / "data"),
+            "--validation",
+            "0",
+            "--test",
+            "0",
+        ]
+    )
+    with pytest.raises(AnyOrderError, match="must be episodes of a text environment; found one that was imported"):
+        read_played_split(tmp_path / "data", "train")
