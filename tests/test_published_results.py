@@ -90,3 +90,28 @@ def test_skills_in_mazes_are_those_of_the_files(row):
     for cell, baseline in zip(cells[3:], ("copy", "line")):
         if cell:
             assert cell == f"{lookup(metrics, path.replace('.model', f'.{baseline}'))['value']:.3f}"
+
+
+GRIDS = ROOT / "docs" / "results" / "general_on_grids.md"
+BOTH = {
+    "task success": ("task", "task_success.success", "task_success.success"),
+    "next action": ("accuracy", "next_action.groups.action.accuracy", "next_action.fields.action.categories.accuracy.model"),
+    "hidden actions": ("accuracy", "smoothing.groups.action.accuracy", "smoothing.fields.action.categories.accuracy.model"),
+    "hidden objects": ("accuracy", "smoothing.groups.object.accuracy", "smoothing.fields.object.categories.accuracy.model"),
+    "hidden colors": ("accuracy", "smoothing.groups.color.accuracy", "smoothing.fields.color.categories.accuracy.model"),
+    "next observation: objects": (
+        "accuracy",
+        "forward.groups.object.accuracy",
+        "forward.fields.object.categories.accuracy.model",
+    ),
+}
+"""Row of the page's table -> which files, and where they hold the figures of both models."""
+
+
+@pytest.mark.parametrize("row", BOTH)
+def test_the_general_model_on_grids_is_that_of_the_files(row):
+    (line,) = [line for line in GRIDS.read_text().splitlines() if line.startswith(f"| {row} |")]
+    kind, *paths = BOTH[row]
+    for cell, name, path in zip(line.strip("| ").split(" | ")[1:], ("specialist", "general"), paths, strict=True):
+        found = lookup(json.loads((GRIDS.with_suffix("") / f"{name}_{kind}.json").read_text()), path)
+        assert cell == in_words({"rate": found.get("rate", found.get("value")), "low": found["low"], "high": found["high"]})
