@@ -317,7 +317,8 @@ class TrainingConfig:
         weight_decay: of AdamW.
         warmup_updates: length of the warm-up, at most a tenth of the training.
         max_grad_norm: gradients are scaled down to this norm.
-        balance: ``kind``: the losses of observations and actions are averaged apart and added;
+        balance: ``kind``: the losses of observations and actions are averaged apart and added; ``field``: those of each field
+            (object, color, state, direction, action, ...), so that rare ones such as the direction count as much as others;
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
         object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
@@ -343,7 +344,7 @@ class TrainingConfig:
     weight_decay: float = 0.05
     warmup_updates: int = 30
     max_grad_norm: float = 1.0
-    balance: Literal["kind", "target", "rate"] = "kind"
+    balance: Literal["kind", "field", "target", "rate"] = "kind"
     object_weight: float = 3.0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False

@@ -16,7 +16,7 @@ from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Cell, NextAction
 from anyorder.training.loss import LossSums, Weighting
 
-BALANCES = ["kind", "target", "rate"]
+BALANCES = ["kind", "field", "target", "rate"]
 
 
 def half_hidden(layout):
@@ -61,7 +61,19 @@ def test_balance_by_hand(make_batch):
     hidden = (batch.layout.attribute == Attribute.STATE) | batch.layout.of_kind(Kind.ACTION)
     order = reconstruct(batch.layout, hidden)
     logits = logits_with_nll([1.0, 6.0, 2.0], batch, order)
-    for balance, expected in (("target", 9 / 3), ("kind", (1 + 2) / 2 + 6), ("rate", 9 / 3)):
+    for balance, expected in (("target", 9 / 3), ("kind", (1 + 2) / 2 + 6), ("field", (1 + 2) / 2 + 6), ("rate", 9 / 3)):
+        loss = Weighting(balance).sums(logits, batch.values, batch.layout, order).mean()
+        assert float(loss) == pytest.approx(expected, rel=1e-5), balance
+
+
+def test_a_rare_field_counts_as_much_as_a_frequent_one(make_batch):
+    """Four states of two views and one direction: 1 nat each, and 6."""
+    batch = make_batch([1], view=(2, 1), mission="")
+    hidden = batch.layout.attribute == Attribute.STATE
+    batch.layout.grid.directions(hidden)[0, 0] = True
+    order = reconstruct(batch.layout, hidden)
+    logits = logits_with_nll([1.0, 1.0, 6.0, 1.0, 1.0], batch, order)
+    for balance, expected in (("kind", 10 / 5), ("field", 1 + 6)):
         loss = Weighting(balance).sums(logits, batch.values, batch.layout, order).mean()
         assert float(loss) == pytest.approx(expected, rel=1e-5), balance
 

@@ -40,7 +40,7 @@ class TriedActions:
         """float32 ``[A]``: how often each action was taken after the same observation; arguments as of `add`."""
         if self._whole and known.all():
             number = self._numbers.get(_key(values, known))
-            return np.zeros(self._num_actions, np.float32) if number is None else self._counts[number]
+            return np.zeros(self._num_actions, np.float32) if number is None else self._counts[number].copy()
         if not self._values:
             return np.zeros(self._num_actions, np.float32)
         common = np.stack(self._known) & known

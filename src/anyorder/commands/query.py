@@ -26,7 +26,7 @@ from anyorder.pictures.answer_tables import missions_table
 from anyorder.seeding import stream
 from anyorder.terminal import console
 
-MISSION = "mission"
+MISSION_QUERY = "mission"
 """Asks for the instruction; it is no order, since the model ranks whole missions by what they make of the actions."""
 
 
@@ -35,7 +35,7 @@ def query_parser() -> ArgumentParser:
     options = parser("query", "Ask a checkpoint about a trajectory of its data.")
     add = options.add_argument
     add("--checkpoint", type=str, required=True, help="e.g. outputs/run/checkpoints/best.pt")
-    add("--query", type=str, help=f"what is asked: {', '.join([*QUERIES, MISSION])}")
+    add("--query", type=str, help=f"what is asked: {', '.join([*QUERIES, MISSION_QUERY])}")
     for name, (kind, text) in QUERY_OPTIONS.items():
         add(f"--{name}", type=kind | None, help=text)
     add(
@@ -72,7 +72,7 @@ def query_command(arguments: Sequence[str]) -> None:
     """Ask, print the answer and, where a file is named, write it there."""
     torch.set_num_threads(1)
     chosen = parse(query_parser(), arguments)
-    if chosen.query == MISSION:
+    if chosen.query == MISSION_QUERY:
         _rank_missions(chosen)
     else:
         _ask_by_order(chosen)
@@ -95,13 +95,13 @@ def _ask_by_order(chosen: Any) -> None:
 
 def _rank_missions(chosen: Any) -> None:
     """Print, and write, which missions the trajectory may have had."""
-    if given := [name for name in ("roles", "picture", *QUERY_OPTIONS) if chosen[name] is not None]:
-        raise AnyOrderError(f"--query {MISSION} needs nothing else that says what is asked; leave out --{given[0]}")
+    if given := [name for name in ("roles", "picture", "decoder", *QUERY_OPTIONS) if chosen[name] is not None]:
+        raise AnyOrderError(f"--query {MISSION_QUERY} needs nothing else that says what is asked; leave out --{given[0]}")
     subject = subject_of(Subject(Path(chosen.checkpoint), chosen.data, chosen.split, chosen.episode, chosen.part))
     ranked = subject.missions()
     console().print(missions_table(ranked, subject.about["mission"]))
     if chosen.output:
-        asked = {"query": MISSION, "split": chosen.split, "episode": chosen.episode, **subject.about}
+        asked = {"query": MISSION_QUERY, "split": chosen.split, "episode": chosen.episode, **subject.about}
         write_json(Path(chosen.output), asked | {"missions": [one.to_json() for one in ranked]})
         print(f"the answer is in {chosen.output}")
 
@@ -155,7 +155,9 @@ def _query(chosen: Any) -> Query:
         return read_roles(Path(chosen.roles))
     if chosen.query not in QUERIES:
         found = chosen.query or "none"
-        raise AnyOrderError(f"--query must be one of {', '.join([*QUERIES, MISSION])}; found {found}; or give --roles FILE")
+        raise AnyOrderError(
+            f"--query must be one of {', '.join([*QUERIES, MISSION_QUERY])}; found {found}; or give --roles FILE"
+        )
     return query_of(chosen.query, given, chosen.seed, dashes="--")
 
 

@@ -21,7 +21,7 @@ from anyorder.inference.chain_rule import ChainInOnePass
 from anyorder.masking.order import imitate
 from anyorder.models.contract import GridModel
 
-FRAMES_AT_ONCE = 256
+FRAMES_A_PASS = 256
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def rank_missions(model: GridModel, batch: Batch[GridLayout], missions: Sequence
         ValueError: for a trajectory without actions, which tells nothing.
     """
     asked = _with_each(model, batch, missions)
-    size = max(1, FRAMES_AT_ONCE // len(asked[0].frames))
+    size = max(1, FRAMES_A_PASS // len(asked[0].frames))
     found = []
     for first in range(0, len(asked), size):
         part = Batch(*collate(asked[first : first + size], *model.view))

@@ -1,6 +1,6 @@
 """The reconstruction loss: cross-entropy of the targets, weighted and averaged.
 
-Legend: B trajectories, E elements, K targets, V vocabulary.
+Legend: B trajectories, E elements, K targets, V vocabulary, G groups of targets.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class LossSums:
     """Weighted sums of the loss. Sums of several batches and processes can be added; the mean is taken once, at the end.
 
     Attributes:
-        loss: ``[len(Kind)]``, dtype of the logits: for each group, the sum of weight * NLL (nats) over its targets.
-        weight: ``[len(Kind)]``, dtype of the logits: for each group, the sum of the weights of its targets.
+        loss: ``[G]``, dtype of the logits: for each group, the sum of weight * NLL (nats) over its targets.
+        weight: ``[G]``, dtype of the logits: for each group, the sum of the weights of its targets.
     """
 
     loss: Tensor
@@ -33,7 +33,7 @@ class LossSums:
         return LossSums(self.loss + other.loss, self.weight + other.weight)
 
     def mean(self, total_weight: Tensor | None = None) -> Tensor:
-        """The sum over the groups of loss / weight, a scalar. ``total_weight`` (``[len(Kind)]``, of a whole update) replaces
+        """The sum over the groups of loss / weight, a scalar. ``total_weight`` (``[G]``, of a whole update) replaces
         these sums' own weight."""
         weight = self.weight if total_weight is None else total_weight
         return (self.loss / weight.clamp(min=1e-8)).sum()
@@ -46,20 +46,23 @@ class TargetWeights:
     Attributes:
         weight: float32 ``[B, E]``; only the weights at targets are used.
         group: int64 ``[B, E]``; targets of one group are averaged together.
+        num_groups: G, above all of them; the same for all batches of a run.
     """
 
     weight: Tensor
     group: Tensor
+    num_groups: int
 
     def rows(self, index: Tensor) -> TargetWeights:
-        return TargetWeights(self.weight[index], self.group[index])
+        return TargetWeights(self.weight[index], self.group[index], self.num_groups)
 
     def to(self, device: torch.device | str) -> TargetWeights:
-        return TargetWeights(self.weight.to(device, non_blocking=True), self.group.to(device, non_blocking=True))
+        weight, group = (tensor.to(device, non_blocking=True) for tensor in (self.weight, self.group))
+        return TargetWeights(weight, group, self.num_groups)
 
     def total(self, order: Order) -> Tensor:
-        """float32 ``[len(Kind)]``: the sum of the weights of each group's targets."""
-        zeros = torch.zeros(len(Kind), device=self.weight.device)
+        """float32 ``[G]``: the sum of the weights of each group's targets."""
+        zeros = torch.zeros(self.num_groups, device=self.weight.device)
         return zeros.index_add(0, self.group[order.targets], self.weight[order.targets])
 
     def sums(self, logits: Tensor, values: Tensor, order: Order) -> LossSums:
@@ -72,7 +75,7 @@ class TargetWeights:
         """
         nll = functional.cross_entropy(logits, values[order.targets], reduction="none")
         groups, weights = self.group[order.targets], self.weight[order.targets].to(nll.dtype)
-        zeros = nll.new_zeros(len(Kind))
+        zeros = nll.new_zeros(self.num_groups)
         return LossSums(zeros.index_add(0, groups, weights * nll), zeros.index_add(0, groups, weights))
 
 
@@ -81,7 +84,7 @@ class Weighting:
     """How targets are weighted; see `anyorder.config.TrainingConfig` for ``balance`` and ``object_weight``, and
     `anyorder.config.DataConfig` for ``filled_weight``."""
 
-    balance: Literal["kind", "target", "rate"] = "kind"
+    balance: Literal["kind", "field", "target", "rate"] = "kind"
     object_weight: float = 1.0
     filled_weight: float = 1.0
 
@@ -103,7 +106,13 @@ class Weighting:
         if self.balance == "rate":
             target_share = order.targets.sum(dim=1) / (order.roles != Role.DROPPED).sum(dim=1)
             weight = weight / target_share[:, None]
-        return TargetWeights(weight, layout.kind if self.balance == "kind" else torch.zeros_like(layout.kind))
+        return TargetWeights(weight, *self._groups(layout))
+
+    def _groups(self, layout: Layout) -> tuple[Tensor, int]:
+        """The group of each element, and how many groups there are."""
+        if self.balance == "field":
+            return layout.attribute, len(layout.fields)
+        return (layout.kind, len(Kind)) if self.balance == "kind" else (torch.zeros_like(layout.kind), 1)
 
     def sums(self, logits: Tensor, values: Tensor, layout: Layout, order: Order) -> LossSums:
         """`weigh` and `TargetWeights.sums` in one."""

@@ -21,7 +21,7 @@ from torch.distributed.tensor import DTensor
 
 from anyorder.config import TrainingConfig
 from anyorder.elements.batch import Batch, Budget, EncodedData
-from anyorder.elements.layout import Kind, LayoutT
+from anyorder.elements.layout import LayoutT
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.masking.order import Order, Role
 from anyorder.masking.strategies import Strategy
@@ -203,17 +203,17 @@ class _Run(Generic[LayoutT]):
         return loss
 
     def _batches(self, update: int) -> tuple[list[_Part[LayoutT]], Tensor]:
-        """This process's parts of the update's batches, and ``[len(Kind)]`` weights of the whole update's targets.
+        """This process's parts of the update's batches, and the weight ``[G]`` of each group of the whole update's targets.
 
         Orders are drawn for whole batches, so the number of processes changes only the speed."""
         rank, world, device = self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.device
         strategy = self.job.strategy_at(update / max(1, len(self.updates) - 1))
-        drawn, total_weight = [], torch.zeros(len(Kind))
+        drawn, total_weight = [], torch.zeros(())
         for number, index in enumerate(self.updates[update]):
             batch = self.job.train.batch(index)
             order = strategy(batch.layout, stream(self.job.config.seed, "order", update, number))
             part = _Part(batch, order, self.job.weighting.weigh(batch.values, batch.layout, order))
-            total_weight += part.weights.total(order)
+            total_weight = total_weight + part.weights.total(order)
             drawn.append((part.for_process(rank, world) if world > 1 else part).to(device))
         return drawn, total_weight.to(device)
 
