@@ -17,7 +17,6 @@ from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import (
     NothingToAsk,
     Strategy,
-    answerable,
     redraws,
     require_some,
     uniform_below,
@@ -70,24 +69,27 @@ class Cut:
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         observed = torch.where(layout.of_kind(Kind.OBSERVATION), layout.step, -1).amax(dim=1) + 1
-        possible = torch.arange(max(int(observed.max()), 1)) < observed[:, None]
+        steps = torch.arange(max(int(observed.max()), 1))
+        possible = steps < observed[:, None]
         require_some(possible)
-        try:
-            return self._until_one_of(layout, possible, generator)
-        except NothingToAsk:
-            ends = torch.arange(possible.shape[1])
-            possible &= torch.stack([answerable(self.strategy, _until(layout, end)) for end in ends], dim=1)
-            require_some(possible)
-            return self._until_one_of(layout, possible, generator)
+        end = _one_of(possible, generator)
+        while True:
+            try:
+                return self.strategy(_until(layout, end), generator)
+            except NothingToAsk as found:
+                vain = found.without
+                possible[vain] &= steps != end[vain]
+                require_some(possible)
+                end[vain] = _one_of(possible[vain], generator)
 
-    def _until_one_of(self, layout: Layout, possible: Tensor, generator: torch.Generator) -> Order:
-        """The order of a trajectory that ends at one of the possible steps, bool ``[B, T + 1]``."""
-        number = uniform_below(possible.sum(dim=1), generator)[:, None]
-        end = (possible.cumsum(dim=1) > number).int().argmax(dim=1, keepdim=True)
-        return self.strategy(_until(layout, end), generator)
+
+def _one_of(possible: Tensor, generator: torch.Generator) -> Tensor:
+    """int64 ``[B, 1]``: one of the possible steps, bool ``[B, T + 1]``, each equally likely."""
+    number = uniform_below(possible.sum(dim=1), generator)[:, None]
+    return (possible.cumsum(dim=1) > number).int().argmax(dim=1, keepdim=True)
 
 
 def _until(layout: Layout, end: Tensor) -> Layout:
-    """The layout of the trajectory up to the observation of step ``end``, ``[]`` or ``[B, 1]``."""
+    """The layout of the trajectory up to the observation of step ``end``, int64 ``[B, 1]``."""
     gone = (layout.step > end) | (layout.step == end) & ~layout.of_kind(Kind.OBSERVATION)
     return replace(layout, kind=layout.kind.masked_fill(gone & ~layout.of_kind(Kind.MISSION), int(Kind.PADDING)))
