@@ -450,13 +450,17 @@ def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_
         ["query", "--query", "next_action", "--step", "0"],
         ["imagine"],
         ["playground"],
-        ["collect", "--policy", "checkpoint"],
     ):
         with pytest.raises(SystemExit) as left:
             main([*command, *checkpoint])
         said = capsys.readouterr().err.strip()
         assert left.value.code == 2 and said.startswith("anyorder: the checkpoint must be one trained on grids; found one")
         assert said.count("\n") == 0 and "anyorder evaluate" in said
+    with pytest.raises(SystemExit) as left:
+        main(["collect", "--policy", "checkpoint", "--output_dir", str(tmp_path / "played"), *checkpoint])
+    said = capsys.readouterr().err.strip()
+    assert left.value.code == 2 and said.startswith("anyorder: the environment must be one whose observations and actions are")
+    assert said.count("\n") == 0 and not (tmp_path / "played").exists()
 
 
 def test_a_checkpoint_reads_tokenizer_and_architecture_once(chats, tmp_path, monkeypatch):

@@ -94,6 +94,21 @@ class _RunningText:
         return self.episode.trajectory() if self.episode.over else None
 
 
+def make_text_environment(level: str) -> gym.Env:
+    """An environment by its id.
+
+    Raises:
+        AnyOrderError: when there is none, or its observations and actions are not texts.
+    """
+    env = make_environments(level)[0]
+    if not is_text_env(env):
+        raise AnyOrderError(
+            f"the environment must be one whose observations and actions are texts; found {level}; choose another, or a"
+            " checkpoint of another model"
+        )
+    return env
+
+
 @dataclass
 class _IdleEnvironments:
     """Environments that are used again; level -> those that no episode uses now."""
@@ -103,13 +118,7 @@ class _IdleEnvironments:
     def take(self, level: str) -> gym.Env:
         if self.idle.get(level):
             return self.idle[level].pop()
-        env = make_environments(level)[0]
-        if not is_text_env(env):
-            raise AnyOrderError(
-                f"the environment must be one whose observations and actions are texts; found {level}; choose another, or a"
-                " checkpoint of another model"
-            )
-        return env
+        return make_text_environment(level)
 
     def give_back(self, played: _RunningText) -> None:
         self.idle.setdefault(played.level, []).append(played.episode.env)

@@ -20,6 +20,7 @@ from anyorder.data.storage import nothing_kept
 from anyorder.envs.experts import check_policy_name
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import is_grid_env
+from anyorder.envs.modules import SEPARATOR
 from anyorder.errors import AnyOrderError
 from anyorder.options import parser
 
@@ -192,9 +193,11 @@ def _checkpoint_source(checkpoint: Path, env_id: str) -> EpisodeSource:
 
 def _text_source(checkpoint: Path, env_id: str) -> EpisodeSource:
     from anyorder.acting.text_agent import TextAgent
-    from anyorder.acting.text_rollout import text_agent_source
+    from anyorder.acting.text_rollout import make_text_environment, text_agent_source
     from anyorder.build.checkpoints import load_conversation_model
 
+    for level in env_id.split(SEPARATOR):
+        make_text_environment(level).close()  # what does not fit is refused before anything is written
     found, _ = load_conversation_model(checkpoint)
     return text_agent_source(TextAgent(found.model, found.reader.codec, found.reader.form, found.reader.limit), env_id)
 
