@@ -24,6 +24,8 @@ from anyorder.masking.strategies import (
     AtOnce,
     ByMission,
     Cell,
+    Cut,
+    Damaged,
     ForwardDynamics,
     GoalConditioned,
     KnownReturns,
@@ -52,6 +54,8 @@ COMPOSED = {
     "without_mission": WithoutMission(Cell(RATE), RATE),
     "window": Window(ForwardDynamics(), 2),
     "at_once": AtOnce(GoalConditioned(history=False)),
+    "damaged": Damaged(NextStep(), RATE),
+    "cut": Cut(Cell(RATE)),
 }
 """Strategies that are made of other strategies."""
 VARIANTS = {

@@ -62,7 +62,7 @@ def test_random_stays_within_a_smaller_action_space():
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(AnyOrderError, match="'oracle'.*bot, noisy_bot, random"):
         make_expert("oracle")
-    assert list(EXPERTS) == ["bot", "noisy_bot", "random", "expert", "noisy_expert"]
+    assert list(EXPERTS) == ["bot", "noisy_bot", "random", "expert", "noisy_expert", "gold", "noisy_gold"]
 
 
 @pytest.mark.parametrize(("name", "noise"), [("bot", 0.1), ("random", 0.1), ("noisy_bot", 0.0), ("noisy_bot", 1.5)])
