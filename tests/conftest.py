@@ -25,6 +25,12 @@ torch.set_num_threads(1)
 pytest_plugins = ["browser"]
 
 
+@pytest.fixture(autouse=True)
+def no_module_stays_allowed(monkeypatch):
+    """A command lets the modules that its user names run from then on, in this process and those that it starts."""
+    monkeypatch.setenv("ANYORDER_ENV_MODULES", "")
+
+
 def pytest_collection_modifyitems(config, items):
     """Slow tests and those that need more than a plain computer run only when asked for with ``-m``."""
     if not config.option.markexpr:
