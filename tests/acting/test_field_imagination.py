@@ -11,7 +11,8 @@ from anyorder.config import ElementModelConfig
 from anyorder.elements.fields import EncodedFieldData
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.spec import Bins
-from anyorder.evaluation.field_imagined import FieldPrefix, random_field_prefixes, score_field_imagination
+from anyorder.evaluation.beginnings import random_beginnings
+from anyorder.evaluation.field_imagined import FieldPrefix, score_field_imagination
 from anyorder.inference.bin_answers import BinAnswers
 from anyorder.masking.strategies import ForwardDynamics
 from anyorder.models.element.element_transformer import ElementTransformer
@@ -107,8 +108,8 @@ def test_scores_stand_beside_copies_and_lines(model, episodes):
             and not ramp.accuracy
             and set(score.fields["light"].accuracy) == {"model", "copy"}
         )
-    ends = [one.start for one in random_field_prefixes(episodes, 3)]
-    assert ends == [one.start for one in random_field_prefixes(episodes, 3)] and len(set(ends)) > 2
+    ends = [one.start for one in random_beginnings(FieldPrefix, episodes, 3)]
+    assert ends == [one.start for one in random_beginnings(FieldPrefix, episodes, 3)] and len(set(ends)) > 2
 
 
 def test_pictures_show_the_truth_and_the_band_of_many_futures(model, episodes):

@@ -8,10 +8,12 @@ from cartpole import cartpole_data, cartpole_run
 from PIL import Image
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.collecting import CollectOptions, run_collect
 from anyorder.commands.imagine import imagine_command
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.imagined import random_prefixes, score_imagination
+from anyorder.evaluation.beginnings import random_beginnings
+from anyorder.evaluation.imagined import Prefix, score_imagination
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def test_a_table_a_film_a_strip_and_the_figures(checkpoint, data_folder, tmp_pat
     written = json.loads((tmp_path / "imagined.json").read_text())
     assert written["split"] == "validation" and written["num_episodes"] == 4 and written["seed"] == 5
     model, _ = load_model(checkpoint)
-    prefixes = random_prefixes(read_split(data_folder, "validation")[:4], 5)
+    prefixes = random_beginnings(Prefix, read_split(data_folder, "validation")[:4], 5)
     assert written["scores"] == [score.to_json() for score in score_imagination(model, prefixes, 2)]
     printed = capsys.readouterr().out
     assert "steps ahead" in printed and "changed_cell" in printed and str(tmp_path) in printed
@@ -48,6 +50,12 @@ def test_in_any_environment_errors_are_printed_and_written_beside_lines(tmp_path
     assert "RMS: model" in capsys.readouterr().out
     with pytest.raises(AnyOrderError, match="start must lie between 0 and"):
         imagine_command(["--checkpoint", checkpoint, "--start", "1000"])
+
+
+def test_episodes_with_gaps_are_refused_in_a_sentence(checkpoint, data_folder, tmp_path):
+    run_collect(CollectOptions(recorded=str(data_folder), without={"cells": 0.5}, output_dir=str(tmp_path / "lost")))
+    with pytest.raises(AnyOrderError, match="imagination reads whole grids; found 6 episodes with absent values"):
+        imagine_command(["--checkpoint", str(checkpoint), "--data", str(tmp_path / "lost")])
 
 
 def test_results_go_into_the_report_of_the_run(checkpoint, finished_run):

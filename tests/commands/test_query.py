@@ -13,10 +13,13 @@ from PIL import Image
 from querying import query_answer, query_complaint
 
 from anyorder.build.checkpoints import load_model
+from anyorder.build.collecting import CollectOptions, run_collect
 from anyorder.cli import main
+from anyorder.commands.query import query_command
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import Attribute
+from anyorder.elements.grid import Attribute, encode
+from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import cell_name
 from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.inference.decoding import SinglePass
@@ -38,6 +41,11 @@ def model(checkpoint):
 @pytest.fixture(scope="module")
 def batch(data_folder, model):
     return EncodedTrajectories([read_split(data_folder, "test")[1]], model.vocabulary).batch([0])
+
+
+@pytest.fixture(scope="module")
+def encoded(data_folder, model):
+    return encode(read_split(data_folder, "test")[1], model.vocabulary)
 
 
 @pytest.fixture
@@ -126,11 +134,17 @@ def test_every_query_is_answered_and_drawn(ask, tmp_path, options):
     assert picture.shape[0] > 500 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 
-def test_a_mission_is_asked_for(ask, model, batch):
+def test_a_film_has_no_mission_to_tell(checkpoint, data_folder, tmp_path):
+    run_collect(CollectOptions(recorded=str(data_folder), without="actions", output_dir=str(tmp_path / "film")))
+    with pytest.raises(AnyOrderError, match="must have actions to tell its mission"):
+        query_command(["--checkpoint", str(checkpoint), "--query", "mission", "--data", str(tmp_path / "film")])
+
+
+def test_a_mission_is_asked_for(ask, model, batch, encoded):
     answer, shown = ask("--query", "mission")
     missions = [one["mission"] for one in answer["missions"]]
     assert batch.layout.missions[0] == answer["mission"] and answer["mission"] in missions
-    assert answer["missions"] == [one.to_json() for one in rank_missions(model, batch, sorted(missions))]
+    assert answer["missions"] == [one.to_json() for one in rank_missions(model, encoded, sorted(missions))]
     assert sum(one["probability"] for one in answer["missions"]) == pytest.approx(1.0)
     assert f"{answer['mission']} (true)" in shown
 

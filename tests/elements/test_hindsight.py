@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from anyorder.build.elements import element_job
+from anyorder.config import DataConfig, RunConfig
+from anyorder.data.arrays import write_arrays
 from anyorder.elements.hindsight import GOAL, REACHED, with_hindsight
 from anyorder.errors import AnyOrderError
 from anyorder.types import FieldTrajectory
@@ -41,3 +44,18 @@ def test_without_goals_it_is_refused():
     assert with_hindsight([plain], 0, seed=0) == [plain]
     with pytest.raises(AnyOrderError, match="needs observations named desired_goal and achieved_goal; desired_goal is missing"):
         with_hindsight([plain], 1, seed=0)
+
+
+def test_the_spec_is_that_of_what_was_recorded(tmp_path):
+    rng = np.random.default_rng(0)
+    walks = [rng.normal(size=(9, 2)).cumsum(axis=0) for _ in range(12)]
+    episodes = [
+        {"observations": {REACHED: walk, GOAL: np.tile(walk[-1:], (9, 1))}, "actions": np.diff(walk, axis=0)} for walk in walks
+    ]
+    write_arrays(tmp_path / "data", episodes)
+    jobs = [
+        element_job(RunConfig(data=DataConfig(str(tmp_path / "data"), hindsight=copies)), tmp_path / "run", resume=False)
+        for copies in (0, 4)
+    ]
+    plain, more = (job.model.spec for job in jobs)
+    assert plain == more and len(jobs[1].train) > 3 * len(jobs[0].train)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from anyorder.acting.imagination import given, imagine
-from anyorder.evaluation.imagined import NO_ACTION, Prefix, imagination_table, random_prefixes, score_imagination
+from anyorder.evaluation.beginnings import random_beginnings
+from anyorder.evaluation.imagined import NO_ACTION, Prefix, imagination_table, score_imagination
 from anyorder.evaluation.whereabouts import places, seen_before
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.pictures.tiles import WRONG
@@ -34,9 +35,9 @@ def test_a_prefix_ends_with_its_start_and_goes_on_with_true_actions(model, traje
 
 def test_starts_are_uniform_and_repeatable(make_trajectory):
     trajectories = [make_trajectory(4)] * 2000
-    starts = [prefix.start for prefix in random_prefixes(trajectories, seed=0)]
-    assert starts == [prefix.start for prefix in random_prefixes(trajectories, seed=0)]
-    assert starts != [prefix.start for prefix in random_prefixes(trajectories, seed=1)]
+    starts = [prefix.start for prefix in random_beginnings(Prefix, trajectories, seed=0)]
+    assert starts == [prefix.start for prefix in random_beginnings(Prefix, trajectories, seed=0)]
+    assert starts != [prefix.start for prefix in random_beginnings(Prefix, trajectories, seed=1)]
     np.testing.assert_allclose(np.bincount(starts, minlength=4) / 2000, 0.25, atol=0.05)
 
 
@@ -78,7 +79,7 @@ def test_figures_are_those_counted_by_hand(model, trajectories):
 
 
 def test_batches_add_up(model, trajectories, monkeypatch):
-    prefixes = random_prefixes(trajectories, seed=0)
+    prefixes = random_beginnings(Prefix, trajectories, seed=0)
     whole = score_imagination(model, prefixes, 3)
     monkeypatch.setattr("anyorder.evaluation.imagined.PREFIXES_AT_ONCE", 3)
     sizes = []
@@ -114,7 +115,7 @@ def test_the_copy_is_right_where_nothing_moves(model, trajectories):
 
 
 def test_the_table_has_a_row_per_horizon_and_group(model, trajectories):
-    scores = score_imagination(model, random_prefixes(trajectories, 0), 2)
+    scores = score_imagination(model, random_beginnings(Prefix, trajectories, 0), 2)
     assert imagination_table(scores).row_count == sum(len(score.groups) for score in scores) >= 8
     as_json = scores[0].to_json()
     assert as_json["horizon"] == 1 and as_json["groups"]["frame"]["model"]["count"] == len(trajectories)

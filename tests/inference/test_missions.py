@@ -1,13 +1,14 @@
 """Missions ranked by what was done."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import Attribute, GridVocabulary
+from anyorder.elements.batch import Batch
+from anyorder.elements.grid import Attribute, GridVocabulary, collate, encode
 from anyorder.inference.chain_rule import ChainInOnePass
 from anyorder.inference.missions import rank_missions
 from anyorder.masking.order import imitate
@@ -20,7 +21,7 @@ def told(make_trajectory):
     """An episode of five actions, whose vocabulary knows all missions."""
     trajectories = [make_trajectory(5, mission=mission) for mission in MISSIONS]
     vocabulary = GridVocabulary.of(trajectories)
-    return vocabulary, EncodedTrajectories(trajectories, vocabulary)
+    return vocabulary, [encode(one, vocabulary) for one in trajectories]
 
 
 class Keen(nn.Module):
@@ -43,7 +44,7 @@ class Keen(nn.Module):
 
 def test_the_mission_that_explains_the_actions_comes_first(told):
     vocabulary, data = told
-    ranked = rank_missions(Keen(vocabulary, "key"), data.batch([0]), MISSIONS)
+    ranked = rank_missions(Keen(vocabulary, "key"), data[0], MISSIONS)
     assert [one.mission for one in ranked] == ["go to the key", "go to the ball", "go"]
     assert [one.log_likelihood for one in ranked] == pytest.approx([-5 * math.log(2), -5 * math.log(7), -5 * math.log(7)])
     shares = [2.0**-5, 7.0**-5, 7.0**-5]
@@ -52,7 +53,7 @@ def test_the_mission_that_explains_the_actions_comes_first(told):
 
 def test_its_own_mission_is_not_looked_at(told):
     vocabulary, data = told
-    ranked = [rank_missions(Keen(vocabulary, "ball"), data.batch([row]), MISSIONS) for row in range(3)]
+    ranked = [rank_missions(Keen(vocabulary, "ball"), data[row], MISSIONS) for row in range(3)]
     # The toy trajectories differ in nothing but their missions.
     assert ranked[0] == ranked[1] == ranked[2]
 
@@ -60,16 +61,29 @@ def test_its_own_mission_is_not_looked_at(told):
 def test_likelihoods_are_those_of_the_trajectory_with_that_mission(told, make_model):
     vocabulary, data = told
     model = make_model(vocabulary=vocabulary)
-    found = {one.mission: one.log_likelihood for one in rank_missions(model, data.batch([0]), MISSIONS)}
+    found = {one.mission: one.log_likelihood for one in rank_missions(model, data[0], MISSIONS)}
     for row, mission in enumerate(MISSIONS):
-        batch = data.batch([row])
+        batch = Batch(*collate([data[row]], *model.view))
         expected = float(ChainInOnePass()(model, batch, imitate(batch.layout)).total)
         assert found[mission] == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_trajectory_without_actions_tells_nothing(told):
     vocabulary, data = told
-    batch = data.batch([0])
-    batch.layout.kind[batch.layout.kind == 3] = 0
+    film = torch.zeros_like(data[0].frames, dtype=torch.bool)
+    film[:, -1] = True
     with pytest.raises(ValueError, match="must have actions"):
-        rank_missions(Keen(vocabulary, "key"), batch, MISSIONS)
+        rank_missions(Keen(vocabulary, "key"), replace(data[0], absent=film), MISSIONS)
+
+
+def test_what_was_not_recorded_is_neither_shown_nor_asked_for(told, make_model):
+    vocabulary, data = told
+    model, whole = make_model(vocabulary=vocabulary), data[0]
+    lost = torch.zeros_like(whole.frames, dtype=torch.bool)
+    lost[1, :6], lost[2, -1] = True, True  # two cells and an action
+    other = whole.frames.clone()
+    other[1, :6], other[2, -1] = whole.frames[0, :6].flip(0).sort().values, whole.frames[0, -1]
+    one, two = (rank_missions(model, replace(whole, frames=frames, absent=lost), MISSIONS) for frames in (whole.frames, other))
+    assert one == two != rank_missions(model, whole, MISSIONS)
+    keen = rank_missions(Keen(vocabulary, "key"), replace(whole, absent=lost), MISSIONS)
+    assert keen[0].log_likelihood == pytest.approx(-4 * math.log(2)), "four of five actions are known"

@@ -44,10 +44,8 @@ class FieldHistory:
     @classmethod
     def beginning(cls, encoded: EncodedFields, spec: Spec, num_frames: int, most_frames: int | None = None) -> FieldHistory:
         """The first frames of a trajectory, with the next action still open; what was not recorded stays absent."""
-        history, kept = (
-            cls(spec, encoded.mission, most_frames),
-            slice(max(0, num_frames - (most_frames or num_frames)), num_frames),
-        )
+        history = cls(spec, encoded.mission, most_frames)
+        kept = slice(max(0, num_frames - (most_frames or num_frames)), num_frames)
         history._head = encoded.head, encoded.head_numbers
         history._values, history._numbers = list(encoded.frames[kept]), list(encoded.frame_numbers[kept])
         history.hidden = [torch.zeros(len(values), dtype=torch.bool) for values in history._values]

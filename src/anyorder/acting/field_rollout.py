@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
 from torch import Tensor
 
 from anyorder.acting.field_policy import FieldHistory, FieldPolicy
+from anyorder.data.episodes import in_batches
 from anyorder.data.manifest import Failure
 from anyorder.envs.episode import EpisodeFailed
 from anyorder.envs.making import make_environments
@@ -85,12 +87,7 @@ def field_policy_source(
     policy: FieldPolicy, env_id: str, batch: int = 256
 ) -> Callable[[Sequence[int]], Iterator[FieldTrajectory | Failure]]:
     """An episode source for `anyorder.data.collect`: the policy plays the seeds, ``batch`` at a time."""
-
-    def play(seeds: Sequence[int]) -> Iterator[FieldTrajectory | Failure]:
-        for start in range(0, len(seeds), batch):
-            yield from roll_out_fields(policy, env_id, seeds[start : start + batch])
-
-    return play
+    return in_batches(partial(roll_out_fields, policy, env_id), batch)
 
 
 @dataclass

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic
 
 import numpy as np
 
 from anyorder.acting.corruptions import Corruption, Percept, corruption_generator
 from anyorder.acting.policy import HistoryT, Policy
+from anyorder.data.episodes import in_batches
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
 from anyorder.envs.episode import Episode, EpisodeFailed
@@ -147,9 +149,4 @@ def policy_source(
     policy: Policy[HistoryT], env_id: str, batch: int = 256
 ) -> Callable[[Sequence[int]], Iterator[Trajectory | Failure]]:
     """An episode source for `anyorder.data.collect`: the policy plays the seeds, ``batch`` at a time."""
-
-    def play(seeds: Sequence[int]) -> Iterator[Trajectory | Failure]:
-        for start in range(0, len(seeds), batch):
-            yield from roll_out(policy, env_id, seeds[start : start + batch])
-
-    return play
+    return in_batches(partial(roll_out, policy, env_id), batch)

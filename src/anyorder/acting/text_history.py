@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 
 from anyorder.elements.text.codec import TextCodec, Tokens
 from anyorder.elements.text.elements import EncodedText, assemble
@@ -36,6 +37,12 @@ class TextHistory:
         self.tried: Counter[tuple[str, str]] = Counter()
         if mission:
             self._units.append(self._unit("mission", mission))
+
+    def copy(self) -> TextHistory:
+        """A history of the same past, which goes on by itself."""
+        other = copy(self)
+        other._units, other.tried = list(self._units), Counter(self.tried)
+        return other
 
     def observe(self, view: TextView) -> None:
         """Add an observation; the action before it is that of the view."""

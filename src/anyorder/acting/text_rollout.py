@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
 
 from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_history import TextHistory
-from anyorder.data.episodes import EpisodeSource
+from anyorder.data.episodes import EpisodeSource, in_batches
 from anyorder.data.manifest import Failure
 from anyorder.envs.episode import EpisodeFailed
 from anyorder.envs.making import make_environments
@@ -67,12 +68,7 @@ def roll_out_texts(
 
 def text_agent_source(agent: TextAgent, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
     """An episode source for `anyorder.data.collect`: the agent plays the seeds, ``batch`` at a time."""
-
-    def play(seeds: Sequence[int]) -> Iterator[PlayedText | Failure]:
-        for start in range(0, len(seeds), batch):
-            yield from roll_out_texts(agent, env_id, seeds[start : start + batch])
-
-    return play
+    return in_batches(partial(roll_out_texts, agent, env_id), batch)
 
 
 @dataclass

@@ -65,9 +65,9 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
     path, sizes = Path(config.data.path), config.element_model or ElementModelConfig()
     manifest = read_manifest(path)
     sets = read_sets(config.data, lambda folder: read_fields(DataConfig(str(folder)), "train"))
+    spec, where = _spec(config.data, manifest, [one for members in sets for one in members])
     sets = [with_hindsight(members, config.data.hindsight, config.training.seed) for members in sets]
     train = [one for members in sets for one in members]
-    spec, where = _spec(config.data, manifest, train)
     known = dict.fromkeys(name for one in spec.of_kind("observation", "action") for name in (one.name, one.group))
     torch.manual_seed(config.training.seed)
     model = _model(sizes, spec)

@@ -12,7 +12,7 @@ import torch
 from anyorder.build.conversations import ConversationReader
 from anyorder.build.headers import check_origin, language_model_config, vocabulary_and_view, vocabulary_header
 from anyorder.build.pretrained import Pretrained, pretrained
-from anyorder.build.splits import validation_split
+from anyorder.build.splits import validation_split, whole_grids
 from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -108,7 +108,11 @@ def _on_grids(
 ) -> Job[GridLayout]:
     settings = _settings(config)
     path = Path(config.data.path)
-    train = _whole(read_split(path, "train", config.data.num_demonstrations), path)
+
+    def read(split: str, number: int | None = None) -> Sequence[Trajectory]:
+        return whole_grids(read_split(path, split, number), path, "a language model")
+
+    train = read("train", config.data.num_demonstrations)
     columns, rows = train[0].observations.shape[1:3]
     vocabulary, view = GridVocabulary.of(train), (columns, rows)
     inner = pretrained(settings, lambda: (trajectory.mission for trajectory in train), for_grids=True, weights=loads_weights())
@@ -124,7 +128,7 @@ def _on_grids(
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
         train=data,
-        validation=validation_split(path, lambda: encoded(_whole(read_split(path, "validation"), path))),
+        validation=validation_split(path, lambda: encoded(read("validation"))),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
         weighting=Weighting(config.training.balance, config.training.object_weight, config.data.filled_weight),
@@ -133,16 +137,6 @@ def _on_grids(
         store=CheckpointFolder(folder, header, inner.tokenizer),
         resume=resume,
     )
-
-
-def _whole(trajectories: list[Trajectory], where: Path) -> list[Trajectory]:
-    """Refuse trajectories of which something is absent: grids that are written as text have a token for everything."""
-    if missing := sum(bool(one.absent) for one in trajectories):
-        raise AnyOrderError(
-            f"a language model reads whole grids; found {missing:,} episodes with absent values in {where}; complete them with"
-            " `anyorder fill`, or train the grid model"
-        )
-    return trajectories
 
 
 def _check_fits(config: LanguageModelConfig, inner: Pretrained, trajectories: Sequence[Trajectory], of_frame: int) -> None:

@@ -1,15 +1,16 @@
-"""What a run says about the splits of its data, once, however many processes it has."""
+"""What is said about the splits of a data set, once, however many processes a run has; and what is refused of them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from anyorder.data.manifest import read_manifest
-from anyorder.errors import NothingUsable
+from anyorder.errors import AnyOrderError, NothingUsable
+from anyorder.types import Trajectory
 
 _T = TypeVar("_T")
 
@@ -32,3 +33,17 @@ def validation_split(folder: Path, read: Callable[[], _T]) -> _T | None:
     except NothingUsable as error:
         say(f"{error}; there is nothing to validate on, {consequence}")
         return None
+
+
+def whole_grids(trajectories: Sequence[Trajectory], where: Path, reader: str) -> Sequence[Trajectory]:
+    """The trajectories, if nothing of them is absent.
+
+    Raises:
+        AnyOrderError: in the name of ``reader``, which needs all of them.
+    """
+    if missing := sum(bool(one.absent) for one in trajectories):
+        raise AnyOrderError(
+            f"{reader} reads whole grids; found {missing:,} episodes with absent values in {where}; complete them with"
+            " `anyorder fill`, or use other data"
+        )
+    return trajectories

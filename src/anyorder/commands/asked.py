@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from anyorder.build.headers import data_folder
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.elements.fields import FieldLayout, collate_fields, cut_fields, encode_fields
-from anyorder.elements.grid import GridLayout
+from anyorder.elements.grid import GridLayout, encode
 from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.decoding import Decoded
@@ -30,6 +31,7 @@ from anyorder.pictures.answer_tables import answer_tables, samples_table
 from anyorder.pictures.field_answer_tables import field_answer_tables, field_samples_table
 from anyorder.pictures.field_plot import series_figure
 from anyorder.pictures.field_series import answered_series
+from anyorder.types import Trajectory
 
 PICTURE_SERIES, PICTURE_DPI = 12, 130
 
@@ -115,8 +117,12 @@ class AskedGrid:
     """A trajectory in a grid."""
 
     model: GridModel
-    batch: Batch[GridLayout]
+    trajectory: Trajectory
     folder: Path
+
+    @cached_property
+    def batch(self) -> Batch[GridLayout]:
+        return EncodedTrajectories([self.trajectory], self.model.vocabulary).batch([0])
 
     @property
     def title(self) -> str:
@@ -139,16 +145,17 @@ class AskedGrid:
         answer_picture(self.model.vocabulary, self.batch, order, decoded.values).save(path, format="png")
 
     def missions(self) -> list[RankedMission]:
-        candidates = sorted({trajectory.mission for trajectory in read_split(self.folder, "train")})
-        return rank_missions(self.model, self.batch, candidates)
+        recorded = {trajectory.mission for trajectory in read_split(self.folder, "train")} - {""}
+        if not recorded:
+            raise AnyOrderError(f"the training split must have missions to choose among; found none in {self.folder}")
+        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(recorded))
 
 
 def _asked_grid(chosen: Subject) -> AskedGrid:
     model, header = load_model(chosen.checkpoint)
     chosen.check_part(1)
     folder = data_folder(header, chosen.data, str(chosen.checkpoint))
-    trajectory = chosen.pick(read_split(folder, chosen.split))
-    return AskedGrid(model, EncodedTrajectories([trajectory], model.vocabulary).batch([0]), folder)
+    return AskedGrid(model, chosen.pick(read_split(folder, chosen.split)), folder)
 
 
 @dataclass(frozen=True, eq=False)

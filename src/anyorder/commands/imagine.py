@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
@@ -13,26 +13,21 @@ from matplotlib import rc_context
 from anyorder.build.checkpoints import load_model
 from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
 from anyorder.build.headers import data_folder
+from anyorder.build.splits import whole_grids
 from anyorder.commands.environments import add_env_module, allow_named_modules
 from anyorder.data.storage import read_split
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.field_imagined import (
-    FieldPrefix,
-    field_imagination_table,
-    random_field_prefixes,
-    score_field_imagination,
-)
+from anyorder.evaluation.beginnings import BeginningT, random_beginnings
+from anyorder.evaluation.field_imagined import FieldPrefix, field_imagination_table, score_field_imagination
 from anyorder.evaluation.findings import as_plain
-from anyorder.evaluation.imagined import Prefix, imagination_table, random_prefixes, score_imagination
+from anyorder.evaluation.imagined import Prefix, imagination_table, score_imagination
 from anyorder.files import replacing, write_result
 from anyorder.options import add_trust_option, parse, parser
 from anyorder.pictures.field_imagined_pictures import imagined_series
 from anyorder.pictures.field_plot import series_figure
 from anyorder.pictures.imagined_pictures import ImaginedFuture, imagination_film, imagination_strip
 from anyorder.terminal import console
-
-BegunT = TypeVar("BegunT")
-PrefixT = TypeVar("PrefixT")
+from anyorder.types import TrajectoryT
 
 
 def imagine_parser() -> ArgumentParser:
@@ -74,11 +69,11 @@ def imagine_command(arguments: Sequence[str]) -> None:
 def _in_grids(chosen: Namespace, checkpoint: Path, folder: Path) -> None:
     model, header = load_model(checkpoint)
     path = data_folder(header, chosen.data, chosen.checkpoint)
-    trajectories = read_split(path, chosen.split)
+    trajectories = whole_grids(read_split(path, chosen.split), path, "imagination")
     for trajectory in trajectories:
         model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
     prefix = _prefix(Prefix, trajectories, chosen)
-    prefixes = random_prefixes(trajectories[: chosen.num_episodes], chosen.seed)
+    prefixes = random_beginnings(Prefix, trajectories[: chosen.num_episodes], chosen.seed)
     scores = score_imagination(model, prefixes, chosen.horizon)
     console().print(imagination_table(scores))
     _write(chosen, folder, path, len(prefixes), [score.to_json() for score in scores])
@@ -94,7 +89,7 @@ def _in_fields(chosen: Namespace, checkpoint: Path, folder: Path) -> None:
     path = data_folder(saved.header, chosen.data, chosen.checkpoint)
     trajectories = read_fields_for(saved, path, chosen.split)
     prefix = _prefix(FieldPrefix, trajectories, chosen)
-    prefixes = random_field_prefixes(trajectories[: chosen.num_episodes], chosen.seed)
+    prefixes = random_beginnings(FieldPrefix, trajectories[: chosen.num_episodes], chosen.seed)
     scores = score_field_imagination(saved.model, prefixes, chosen.horizon)
     console().print(field_imagination_table(scores))
     _write(chosen, folder, path, len(prefixes), as_plain(scores))
@@ -109,7 +104,9 @@ def _write(chosen: Namespace, folder: Path, path: Path, num_episodes: int, score
     write_result(folder / "imagined.json", result | {"scores": scores})
 
 
-def _prefix(prefix: Callable[[BegunT, int], PrefixT], trajectories: Sequence[BegunT], chosen: Namespace) -> PrefixT:
+def _prefix(
+    prefix: Callable[[TrajectoryT, int], BeginningT], trajectories: Sequence[TrajectoryT], chosen: Namespace
+) -> BeginningT:
     """The beginning of the episode that the pictures show."""
     if not 0 <= chosen.episode < len(trajectories):
         raise AnyOrderError(f"episode must lie between 0 and {len(trajectories) - 1} in this split; found {chosen.episode}")

@@ -98,7 +98,10 @@ def _rank_missions(chosen: Any) -> None:
     if given := [name for name in ("roles", "picture", "decoder", *QUERY_OPTIONS) if chosen[name] is not None]:
         raise AnyOrderError(f"--query {MISSION_QUERY} needs nothing else that says what is asked; leave out --{given[0]}")
     subject = subject_of(Subject(Path(chosen.checkpoint), chosen.data, chosen.split, chosen.episode, chosen.part))
-    ranked = subject.missions()
+    try:
+        ranked = subject.missions()
+    except ValueError as error:
+        raise AnyOrderError(f"{error}; ask about another --episode") from None
     console().print(missions_table(ranked, subject.about["mission"]))
     if chosen.output:
         asked = {"query": MISSION_QUERY, "split": chosen.split, "episode": chosen.episode, **subject.about}

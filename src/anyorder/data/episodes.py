@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TypeVar
 
 from anyorder.data.manifest import Failure
 from anyorder.envs import minigrid
@@ -29,6 +30,7 @@ import gymnasium as gym  # isort: skip  (after envs.minigrid, which silences wha
 EpisodeResult = Trajectory | FieldTrajectory | PlayedText | Failure
 """What becomes of a seed."""
 EpisodeSource = Callable[[Sequence[int]], Iterable[EpisodeResult]]
+ResultT = TypeVar("ResultT")
 
 TIME_LIMIT = "time limit"  # the reason of a Failure
 _CHUNK = 16  # episodes sent to a process at once: tens of milliseconds of work
@@ -36,6 +38,16 @@ _CHUNK = 16  # episodes sent to a process at once: tens of milliseconds of work
 
 class _TimeLimitReached(BaseException):
     """Not an Exception, so that a policy's ``except Exception`` does not catch it."""
+
+
+def in_batches(play: Callable[[Sequence[int]], Iterable[ResultT]], size: int) -> Callable[[Sequence[int]], Iterator[ResultT]]:
+    """An episode source that plays so many of its seeds at a time, as ``play`` does."""
+
+    def source(seeds: Sequence[int]) -> Iterator[ResultT]:
+        for start in range(0, len(seeds), size):
+            yield from play(seeds[start : start + size])
+
+    return source
 
 
 def play_episode(env: gym.Env, expert: Expert, seed: int, time_limit: float, env_id: str | None = None) -> EpisodeResult:

@@ -20,10 +20,10 @@ from anyorder.acting.field_imagination import given_actions, imagine_fields, obs
 from anyorder.acting.field_policy import FieldHistory
 from anyorder.elements.fields import encode_fields, frame_columns
 from anyorder.elements.spec import ABSENT, MOST_DEVIATIONS, Bins
+from anyorder.evaluation.beginnings import Beginning
 from anyorder.evaluation.field_scoring import named_together
 from anyorder.evaluation.statistics import ItemSums, Measured
 from anyorder.models.element.element_transformer import ElementTransformer
-from anyorder.seeding import stream
 from anyorder.terminal import titled_table
 from anyorder.types import FieldTrajectory
 
@@ -31,24 +31,8 @@ PREFIXES_IMAGINED_AT_ONCE = 64
 IMAGINERS = ("model", "copy", "line")
 
 
-@dataclass(frozen=True, eq=False)
-class FieldPrefix:
-    """The beginning of an episode.
-
-    Attributes:
-        trajectory: all of it.
-        start: step of the last observation that is shown, 0 <= start < T.
-
-    Raises:
-        ValueError: for a start outside the episode.
-    """
-
-    trajectory: FieldTrajectory
-    start: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < len(self.trajectory):
-            raise ValueError(f"start must lie between 0 and {len(self.trajectory) - 1} in this episode; found {self.start}")
+class FieldPrefix(Beginning[FieldTrajectory]):
+    """The beginning of an episode in any environment."""
 
     def history(self, model: ElementTransformer) -> FieldHistory:
         """The last observations up to ``start`` that the model reads, and the actions between them."""
@@ -59,13 +43,6 @@ class FieldPrefix:
         """Path -> ``[H, ...]``: the actions from ``start`` on; after the end, the last one again."""
         steps = np.minimum(self.start + np.arange(horizon), len(self.trajectory) - 1)
         return {path: array[steps] for path, array in self.trajectory.actions.items()}
-
-
-def random_field_prefixes(trajectories: Sequence[FieldTrajectory], seed: int) -> list[FieldPrefix]:
-    """One prefix of each trajectory; its start is drawn uniformly from the steps that have an action."""
-    generator = stream(seed, "imagined", "starts")
-    draws = torch.rand(len(trajectories), generator=generator, dtype=torch.float64).tolist()
-    return [FieldPrefix(trajectory, int(draw * len(trajectory))) for trajectory, draw in zip(trajectories, draws)]
 
 
 @dataclass(frozen=True)

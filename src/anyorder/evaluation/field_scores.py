@@ -19,8 +19,6 @@ from anyorder.evaluation.statistics import ItemSums, Measured
 GUESSERS = ("model", "marginal", "copy", "line")
 """Who answers: the model; the values' shares in the training split; a copy of the visible value that is nearest in time; a line
 through visible numbers. Categories have no line."""
-NEAR_TRUTH = 0.1
-"""Standard deviations: an answer at most so far from the truth is near it."""
 LEVELS = tuple(round(0.05 * level, 2) for level in range(1, 20))
 """Levels of the quantiles whose calibration is measured."""
 FIELD_COLUMNS = (
@@ -59,7 +57,8 @@ class NumberScore:
         coverage_50, coverage_90: how often the model's central 50% and 90% intervals hold the truth.
         quantile_error: mean over `LEVELS` of how far the share of truths below the model's quantile is from its level.
         below: these shares, by level.
-        near: `GUESSERS` -> share of the medians that are within `NEAR_TRUTH` of the truth; empty in older results.
+        near: `GUESSERS` -> share of the medians that are near the truth (`anyorder.inference.bin_answers.NEAR_TRUTH`); empty in
+            older results.
     """
 
     count: int

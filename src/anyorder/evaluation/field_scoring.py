@@ -18,10 +18,10 @@ from anyorder.elements.spec import Bins, Spec
 from anyorder.evaluation.calibration import ConfidenceSums
 from anyorder.evaluation.field_baselines import FieldBaseline
 from anyorder.evaluation.field_modes import FieldMode, FieldPass
-from anyorder.evaluation.field_scores import FIELD_COLUMNS, LEVELS, NEAR_TRUTH, FieldScore, FieldScores
+from anyorder.evaluation.field_scores import FIELD_COLUMNS, LEVELS, FieldScore, FieldScores
 from anyorder.evaluation.neighbours import FieldQuestions
 from anyorder.evaluation.statistics import ItemSums
-from anyorder.inference.bin_answers import BinAnswers, density_nats
+from anyorder.inference.bin_answers import NEAR_TRUTH, BinAnswers, density_nats
 from anyorder.inference.decoding import ask
 from anyorder.models.contract import Model
 from anyorder.seeding import stream

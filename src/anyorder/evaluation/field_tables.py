@@ -9,9 +9,10 @@ from rich.table import Table
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.field_acting import FieldRobustness, PlayedScore
 from anyorder.evaluation.field_goal_reaching import FieldGoalScore
-from anyorder.evaluation.field_scores import NEAR_TRUTH, CategoryScore, FieldScore, FieldScores, NumberScore
+from anyorder.evaluation.field_scores import CategoryScore, FieldScore, FieldScores, NumberScore
 from anyorder.evaluation.robustness import FORMS
 from anyorder.evaluation.statistics import Measured
+from anyorder.inference.bin_answers import NEAR_TRUTH
 from anyorder.terminal import titled_table
 
 AskedRows = Iterator[tuple[str, str, FieldScore]]

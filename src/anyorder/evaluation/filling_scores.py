@@ -13,7 +13,8 @@ from rich.table import Table as Printed
 
 from anyorder.evaluation.calibration import ConfidenceSums
 from anyorder.evaluation.statistics import Proportion
-from anyorder.inference.filling import WITHIN, Table
+from anyorder.inference.bin_answers import NEAR_TRUTH
+from anyorder.inference.filling import Table
 from anyorder.terminal import titled_table
 from anyorder.types import TrajectoryT
 
@@ -89,7 +90,7 @@ def fill_scores(table: Table[TrajectoryT], pairs: Iterable[tuple[TrajectoryT, Tr
 def fill_table(scores: Iterable[FillScore]) -> Printed:
     """For people."""
     columns = ("filled", "still absent", "expected accuracy", "true accuracy", "calibration error")
-    title = f"What was missing; a real number is right within {WITHIN:g} standard deviations"
+    title = f"What was missing; a real number is right within {NEAR_TRUTH:g} standard deviations"
     table = titled_table(title, "part", *columns, right=columns)
     for one in scores:
         table.add_row(

@@ -21,6 +21,7 @@ from anyorder.acting.imagination import Imagined, given, imagine
 from anyorder.acting.policy import History
 from anyorder.elements.grid import WALL
 from anyorder.envs.minigrid import View
+from anyorder.evaluation.beginnings import Beginning
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.whereabouts import seen_before
 from anyorder.inference.decoding import Decoder, SinglePass
@@ -35,24 +36,8 @@ NO_ACTION = 6
 """The action that is imagined after the end of a real episode; what follows it is not scored."""
 
 
-@dataclass(frozen=True, eq=False)
-class Prefix:
-    """The beginning of an episode.
-
-    Attributes:
-        trajectory: all of it.
-        start: step of the last observation that is shown, 0 <= start < T.
-
-    Raises:
-        ValueError: for a start outside the episode.
-    """
-
-    trajectory: Trajectory
-    start: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < len(self.trajectory):
-            raise ValueError(f"start must lie between 0 and {len(self.trajectory) - 1} in this episode; found {self.start}")
+class Prefix(Beginning[Trajectory]):
+    """The beginning of an episode in a grid."""
 
     def history(self, model: GridModel) -> History:
         """Observations up to ``start`` and the actions before it."""
@@ -67,13 +52,6 @@ class Prefix:
         """int64 ``[H]``: the actions from ``start`` on, `NO_ACTION` after the end."""
         real = self.trajectory.actions[self.start : self.start + horizon]
         return np.concatenate([real, np.full(horizon - len(real), NO_ACTION)]).astype(np.int64)
-
-
-def random_prefixes(trajectories: Sequence[Trajectory], seed: int) -> list[Prefix]:
-    """One prefix of each trajectory; its start is drawn uniformly from the steps that have an action."""
-    generator = stream(seed, "imagined", "starts")
-    draws = torch.rand(len(trajectories), generator=generator, dtype=torch.float64).tolist()
-    return [Prefix(trajectory, int(draw * len(trajectory))) for trajectory, draw in zip(trajectories, draws)]
 
 
 @dataclass(frozen=True)

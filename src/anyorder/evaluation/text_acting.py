@@ -112,12 +112,11 @@ def _chosen(agent: TextAgent, episode: PlayedText) -> list[str | None]:
     """At each step of a demonstration, the most probable action; None where it is not known what is admissible."""
     found: list[str | None] = [None] * len(episode)
     waiting: list[tuple[int, TextHistory]] = []
+    history = agent.start(episode.mission)
     for step, view in enumerate(_views(episode)):
+        history.observe(view)
         if view.admissible and step < len(episode):
-            history = agent.start(episode.mission)
-            for earlier in list(_views(episode))[: step + 1]:
-                history.observe(earlier)
-            waiting.append((step, history))
+            waiting.append((step, history.copy()))
     for start in range(0, len(waiting), HISTORIES_AT_ONCE):
         steps, histories = zip(*waiting[start : start + HISTORIES_AT_ONCE])
         for step, probabilities in zip(steps, agent.log_probabilities(histories)):

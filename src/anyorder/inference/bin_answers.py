@@ -16,6 +16,9 @@ from torch import Tensor
 
 from anyorder.elements.spec import Bins, Spec
 
+NEAR_TRUTH = 0.1
+"""An answer that is off by at most so many standard deviations of its field is near the truth: right, where a number has to be
+right or wrong."""
 NEIGHBOURS = 2
 """A number is answered by the mean of a bin and of so many bins on either side, weighted by their probabilities."""
 

@@ -27,8 +27,8 @@ from anyorder.elements.grid_fields import GRID_PATHS, fields_of_grid
 from anyorder.elements.layout import Kind, part_slices
 from anyorder.elements.spec import ABSENT, Bins, Categories
 from anyorder.envs.spaces import ACTION, OBSERVATION, leaves
-from anyorder.inference.bin_answers import BinAnswers
-from anyorder.inference.filling import WITHIN, GapPiece, cut_gaps
+from anyorder.inference.bin_answers import NEAR_TRUTH, BinAnswers
+from anyorder.inference.filling import GapPiece, cut_gaps
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.types import FieldTrajectory, Trajectory
 
@@ -47,7 +47,7 @@ class FieldTable:
         self.model, self._spec, columns = model, model.spec, frame_columns(model.spec)
         self.names, self.part = self._spec.names, columns.attribute.numpy()
         values = [self._spec.fields[number].values for number in self.part]
-        self.tolerance = np.array([WITHIN * one.deviation if isinstance(one, Bins) else 0.0 for one in values])
+        self.tolerance = np.array([NEAR_TRUTH * one.deviation if isinstance(one, Bins) else 0.0 for one in values])
         self._reader = frame_reader(self._spec)
         self._observed = (columns.kind == Kind.OBSERVATION).numpy()
         self._leaves = leaves(observation_space, OBSERVATION), leaves(action_space, ACTION)
@@ -110,7 +110,7 @@ class FieldTable:
         if isinstance(values, Bins):
             answers = BinAnswers.of(logits, values)
             chosen = answers.near(answers.probabilities.argmax(dim=-1))
-            return chosen, answers.within(chosen, WITHIN * values.deviation)
+            return chosen, answers.within(chosen, NEAR_TRUTH * values.deviation)
         sure, number = logits[:, : len(values)].double().softmax(dim=-1).max(dim=-1)
         return number.double(), sure
 

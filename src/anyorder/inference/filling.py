@@ -24,8 +24,6 @@ from anyorder.types import TrajectoryT
 
 FRAMES_AT_ONCE = 1024
 """Observations in one pass, padding included."""
-WITHIN = 0.1
-"""A real number is right if it is off by less than so many standard deviations of its field."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,13 @@ Legend: M missions, F frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, GridLayout, collate
+from anyorder.elements.grid import Encoded, collate
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainInOnePass
 from anyorder.masking.order import imitate
@@ -43,19 +43,21 @@ class RankedMission:
         return asdict(self)
 
 
-def rank_missions(model: GridModel, batch: Batch[GridLayout], missions: Sequence[str]) -> list[RankedMission]:
+def rank_missions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[RankedMission]:
     """The missions, the most probable first; equally probable ones in the order given.
 
     Args:
         model: that was trained on orders that include imitation, in evaluation mode.
-        batch: of one trajectory; its own mission is not looked at.
+        encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
         missions: M different instructions, at least one.
 
     Raises:
         ValueError: for a trajectory without actions, which tells nothing.
     """
-    asked = _with_each(model, batch, missions)
-    size = max(1, FRAMES_A_PASS // len(asked[0].frames))
+    asked = [_with_mission(model, encoded, mission) for mission in missions]
+    if not collate(asked[:1], *model.view)[1].of_kind(Kind.ACTION).any():
+        raise ValueError("a trajectory must have actions to tell its mission; found none")
+    size = max(1, FRAMES_A_PASS // len(encoded.frames))
     found = []
     for first in range(0, len(asked), size):
         part = Batch(*collate(asked[first : first + size], *model.view))
@@ -65,11 +67,6 @@ def rank_missions(model: GridModel, batch: Batch[GridLayout], missions: Sequence
     return sorted(ranked, key=lambda one: -one.log_likelihood)
 
 
-def _with_each(model: GridModel, batch: Batch[GridLayout], missions: Sequence[str]) -> list[Encoded]:
-    layout = batch.layout
-    num_actions = int(layout.of_kind(Kind.ACTION).sum())
-    if not num_actions:
-        raise ValueError("a trajectory must have actions to tell its mission; found none")
-    num_frames = int(layout.grid.directions(layout.present).sum())
-    frames, words = layout.grid.frames(batch.values)[0, :num_frames], model.vocabulary.encode_mission
-    return [Encoded(mission, torch.tensor(words(mission), dtype=torch.int64), frames, num_actions) for mission in missions]
+def _with_mission(model: GridModel, encoded: Encoded, mission: str) -> Encoded:
+    words = torch.tensor(model.vocabulary.encode_mission(mission), dtype=torch.int64)
+    return replace(encoded, mission=mission, words=words)
