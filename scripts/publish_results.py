@@ -12,6 +12,7 @@ from pathlib import Path
 from anyorder.files import DIGEST, json_digest
 
 PICTURES = (".png", ".svg")
+LEFT_OUT = ("report.md", "manifest.json")
 
 
 def publish(source: Path, target: Path) -> int:
@@ -19,7 +20,7 @@ def publish(source: Path, target: Path) -> int:
     kept = [
         path
         for path in sorted(source.rglob("*"))
-        if path.suffix in (".json", ".md", *PICTURES) and "checkpoints" not in path.parts and path.name != "report.md"
+        if path.suffix in (".json", ".md", *PICTURES) and "checkpoints" not in path.parts and path.name not in LEFT_OUT
     ]
     for path in kept:
         copy = target / path.relative_to(source)

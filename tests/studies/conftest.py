@@ -13,7 +13,9 @@ base:
   training: {{frames_per_batch: 40, num_validations: 1}}
 levels:
   Red: {{env: BabyAI-GoToRedBall-v0, data: {folder}/data, num_episodes: 12, num_validation: 4, num_test: 4,
-        num_processes: 1, test_on: [BabyAI-GoToObj-v0]}}
+        num_processes: 1, test_on: [BabyAI-GoToObj-v0], more: {{
+          truth: {{data: {folder}/truth, seed: 50, num_episodes: 6, num_processes: 1}},
+          films: {{data: {folder}/films, recorded: {folder}/truth, without: actions}}}}}}
 sizes: [4, null]
 updates: 3
 seeds: [0, 1]
@@ -22,6 +24,7 @@ quick: {{seeds: [0], sizes: [4], updates: 2}}
 arms:
   cell, mixed: {{masking: {{mixture: {{cell: 0.5, next_action: 0.5}}}}}}
   imitation: {{masking: {{mixture: {{next_action: 1.0}}}}, evaluation: {{metric: task_success}}}}
+  filled: {{masking: {{mixture: {{cell: 1}}}}, evaluation: {{metric: task_success}}, sets: {{films: {{filled_by: imitation}}}}}}
   broken: {{model: {{num_heads: 3}}}}
 comparisons:
   With and without cells: [imitation, "cell, mixed"]

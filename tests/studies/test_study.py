@@ -16,7 +16,7 @@ from anyorder.studies.summary.efficiency_plot import efficiency_figure
 GOOD_RUNS = {
     (size, arm, seed)
     for size in ("4_demonstrations", "all_demonstrations")
-    for arm in ("cell_mixed", "imitation")
+    for arm in ("cell_mixed", "imitation", "filled")
     for seed in ("seed_0", "seed_1")
 }
 
@@ -76,6 +76,24 @@ def test_scores_are_those_of_the_result_files(out, found):
     assert cell["scores"]["success, occlusion 0.3 told"]["successes"] == sum(share["successes"] for share in corrupted)
 
 
+def test_what_models_fill_in_is_learned_from_and_counted(out, found):
+    entries = {(entry["size"], entry["seed"]): entry for entry in found["filled"]}
+    assert set(entries) == {(size, seed) for size in (4, None) for seed in (0, 1)}
+    lost = sum(len(one) for one in read_split(out.parent / "truth", "train"))
+    for entry in entries.values():
+        (part,) = entry["parts"]
+        assert (entry["arm"], entry["set"], part["part"]) == ("imitation", "films", "action")
+        assert part["num_filled"] + part["num_absent"] == lost
+        assert part["num_filled"] == 0 or part["right"]["count"] == part["num_filled"], "the truth is known"
+    for size, number in ((4, 4), (None, 12)):
+        for run in row(found, size, "filled")["runs"]:
+            config = (out / run["files"][0]).parents[1] / "config.yaml"
+            assert entries[size, run["seed"]]["file"].rsplit("/", 1)[0] in config.read_text()
+        seen = [row(found, size, arm)["effort"]["trajectories"] / number for arm in ("imitation", "filled")]
+        assert seen[1] != seen[0], "both data sets are drawn from"
+    assert "## What was filled in" in (out / "RESULTS_SUMMARY.md").read_text()
+
+
 def test_unseen_levels_are_played_too(out, found):
     cell = row(found, None, "imitation")
     assert cell["scores"]["success on BabyAI-GoToObj-v0"]["count"] == 2 * 3
@@ -118,7 +136,8 @@ def test_differences_are_paired_and_four_episodes_decide_nothing(out, found):
 
 
 def test_demonstrations_needed_follow_from_both_sizes(out, found):
-    assert [(entry["level"], entry["arm"]) for entry in found["efficiency"]] == [("Red", "cell, mixed"), ("Red", "imitation")]
+    judged = ("cell, mixed", "imitation", "filled")
+    assert [(entry["level"], entry["arm"]) for entry in found["efficiency"]] == [("Red", arm) for arm in judged]
     entry = found["efficiency"][0]
     measured = [
         Measurement(num, json.loads((out / run["files"][0]).read_text())["task_success"]["success"]["successes"], 3)
@@ -138,7 +157,7 @@ def test_success_is_drawn_against_demonstrations(out, found):
     (axes,) = figure.axes
     points, curve = axes.lines[:2]
     entry = found["efficiency"][0]
-    assert axes.get_xscale() == "log" and [text.get_text()[:4] for text in axes.get_legend().texts] == ["cell", "imit"]
+    assert axes.get_xscale() == "log" and [text.get_text()[:4] for text in axes.get_legend().texts] == ["cell", "imit", "fill"]
     assert sorted(points.get_xdata()) == [4, 4, 12, 12]
     assert list(curve.get_ydata()) == [point["median"] for point in entry["curve"]]
     svg, png = ((out / "full" / f"demonstrations.{kind}").read_bytes() for kind in ("svg", "png"))

@@ -88,6 +88,42 @@ def test_a_level_may_have_arms_and_an_arm_unseen_environments_of_its_own(read, t
     assert {run.unseen_episodes for run in read().runs()} == {20} and runs[0].curve_episodes == 0
 
 
+FILMS = {
+    "levels": {
+        "Red": {
+            "more": {
+                "truth": {"data": "data/truth", "seed": 100, "num_episodes": 40},
+                "films": {"data": "data/films", "recorded": "data/truth", "without": "actions"},
+                "play": {"data": "data/play", "policy": "random"},
+            }
+        }
+    },
+    "arms": {
+        "filled": {"sets": {"films": {"filled_by": "a", "share": 0.6}, "play": {"share": 0.3, "masking": {"mask_prob": 0.2}}}},
+        "twice": {"sets": {"films": {"filled_by": "filled"}}},
+    },
+}
+
+
+def test_arms_may_learn_from_more_and_wait_for_those_that_fill_it_in(read, tmp_path):
+    study = read(FILMS)
+    (level,) = study.levels
+    truth, films, play = level.more.values()
+    assert (truth.env, truth.num_episodes, truth.num_validation, truth.num_test) == ("BabyAI-GoToRedBall-v0", 40, 0, 0)
+    assert (films.recorded, films.without, play.policy) == ("data/truth", "actions", "random")
+    runs = {run.arm.name: run for run in study.runs() if (run.seed, run.size) == (4, 10)}
+    assert {name: run.stage for name, run in runs.items()} == {"a": 0, "b": 0, "filled": 1, "twice": 2}
+    assert runs["a"].config.data.sets is None and not runs["a"].fills
+    filled = runs["filled"]
+    (fill,) = filled.fills.values()
+    assert fill.checkpoint == str(runs["a"].folder / "checkpoints" / "best.pt") and fill.truth == "data/truth"
+    assert [one.path for one in filled.config.data.sets] == [fill.output_dir, "data/play"]
+    assert fill.output_dir.startswith(str(runs["a"].folder)), "each model that fills in has its own result"
+    assert filled.config.data.shares == pytest.approx([0.1, 0.6, 0.3])
+    assert filled.config.data.sets[1].masking.mask_prob == 0.2
+    assert runs["twice"].fills["films"].checkpoint.startswith(str(filled.folder))
+
+
 def test_quick_changes_the_study(read):
     quick = read(quick=True)
     assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3
@@ -130,6 +166,15 @@ def test_without_updates_epochs_count(read):
         ),
         ({"comparisons": {"Both": [{}, "b"]}}, ["must name a level for all of its arms or for none"]),
         ({"levels": {"Red": {"arms": []}}}, ["must ask for at least one run"]),
+        ({"levels": {"Red": {"more": {"x": {"seed": 5}}}}}, ["levels.Red.more.x must have data"]),
+        ({"arms": {"a": {"sets": {"x": {}}}}}, ["arms.a.sets.x must be among levels.Red.more; found none there"]),
+        ({"arms": {"a": {"sets": {"x": {"part": 1}}}}}, ["arms.a.sets.x", "part"]),
+        (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "twice"}}}}}), ["a.sets are filled in by what learns"]),
+        (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "c"}}}}}), ["filled_by must be an arm", "found c"]),
+        (
+            merged(FILMS, {"arms": {"filled": {"sets": {"play": {"share": 0.5}}}}}),
+            ["arms.filled.sets must all have a share", "0.6, 0.5"],
+        ),
         ({"comparisons": {"Both": 3}}, ["comparison Both must be a list of arms, or of LEVEL: ARM; found 3"]),
         ({"curve_episodes": None}, ["curve_episodes must be a whole number; found None"]),
         ({"comparisons": {"Both": ["a", "c"]}}, ["comparison Both names unknown arms: c; the arms are a, b"]),

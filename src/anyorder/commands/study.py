@@ -82,7 +82,8 @@ def _run_locked(study: Study, output: Path, chosen: Any) -> None:
     started = time.monotonic()
     try:
         for level in study.levels:
-            run_collect(level.data)
+            for wanted in (level.data, *level.more.values()):
+                run_collect(wanted)
         engine = RayCluster(chosen.cluster) if chosen.cluster else Cores(chosen.num_workers)
         outcomes = run_all(study.runs(), engine)
     except KeyboardInterrupt:

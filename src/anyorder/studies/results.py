@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from anyorder.build.filling import FILL_FILE
 from anyorder.data.manifest import read_manifest
+from anyorder.files import read_result
 from anyorder.studies.efficiency import Measurement, demonstrations_needed
 from anyorder.studies.measures import Measure, measures
 from anyorder.studies.promises import lookup
@@ -38,6 +40,8 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         ``tables``: one per level and size, with ``rows`` (per arm its ``scores`` by column, ``effort`` and ``runs``, the
         result files of its seeds) and ``comparisons`` (per arm its ``differences`` to the ``reference`` by column,
         each with interval and ``verdict``);
+        ``filled``: what became of missing values that an arm's model filled in: ``level``, ``size``, ``arm``, ``seed``,
+        ``set``, the ``file`` and its ``parts``, see `anyorder.evaluation.filling_scores.FillScore`;
         ``efficiency``: for each level and arm that was judged at two or more sizes, the demonstrations ``needed`` for
         `WANTED_SUCCESS`, with the measurements that they follow from;
         ``failed``: runs with their errors.
@@ -60,9 +64,21 @@ def results(study: Study, outcomes: Sequence[Outcome], parent: Path) -> dict[str
         "seeds": study.every_seed(),
         "experiments": experiments(study, finished),
         "tables": tables,
+        "filled": _filled(finished, parent),
         "efficiency": efficiency,
         "failed": failed,
     }
+
+
+def _filled(outcomes: Sequence[Outcome], parent: Path) -> list[dict[str, Any]]:
+    """What was filled in for the runs, once for each data set that came of it."""
+    found = {}
+    for run in (outcome.run for outcome in outcomes):
+        for name, fill in run.fills.items():
+            path, by = Path(fill.output_dir) / FILL_FILE, run.arm.sets[name].filled_by
+            where = {"level": run.level.name, "size": run.size, "arm": by, "seed": run.seed, "set": name}
+            found[path] = {**where, "file": path.relative_to(parent).as_posix(), "parts": read_result(path)["parts"]}
+    return list(found.values())
 
 
 def _efficiency(level: Level, arm: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from anyorder.build.collecting import CollectOptions
+from anyorder.build.filling import fill
 from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.config import RunConfig
@@ -78,11 +79,11 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
     for run in runs:
         _check_folder(run)
     outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
-    waiting = [run for run in runs if str(run) not in outcomes]
+    waiting = [[run for run in runs if str(run) not in outcomes and run.stage == stage] for stage in _stages(runs)]
     started = time.monotonic()
     with progress_bars("{task.fields[rate]}", "{task.fields[latest]}", speed_seconds=7 * 24 * 3600) as progress:
         task = progress.add_task("runs", total=len(runs), completed=len(outcomes), rate="", latest="")
-        with closing(engine(_run, waiting)) as results:  # an interruption ends the workers before anything else
+        with closing(_in_turn(engine, waiting)) as results:  # an interruption ends the workers before anything else
             for done, result in enumerate(results, start=1):
                 outcome = Outcome(result.item, error=result.reason) if isinstance(result, Lost) else result
                 outcomes[str(outcome.run)] = outcome
@@ -91,6 +92,17 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
                 progress.update(task, advance=1, rate=rate, latest=latest)
     # An outcome from another process holds a copy of its run; callers compare runs by identity.
     return [replace(outcomes[str(run)], run=run) for run in runs]
+
+
+def _stages(runs: Sequence[Run]) -> list[int]:
+    return sorted({run.stage for run in runs})
+
+
+def _in_turn(engine: Engine, groups: Sequence[Sequence[Run]]) -> Generator[Any, None, None]:
+    """The results of one group of runs after the other: the models of a group fill in the data of later ones."""
+    for group in groups:
+        with closing(engine(_run, group)) as results:
+            yield from results
 
 
 def result_files(run: Run) -> dict[str, Path]:
@@ -161,6 +173,8 @@ def _trusts_code(run: Run) -> bool:
 
 def _train_and_judge(run: Run) -> None:
     started = time.monotonic()
+    for one in run.fills.values():
+        fill(one)
     refuse_other_run(run.config, run.folder, resume=True)
     job = training_job(run.config, run.folder, resume=True)
     write_config(run.config, run.folder)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from anyorder.build.collecting import CollectOptions
-from anyorder.config import RunConfig
+from anyorder.build.filling import FillOptions
+from anyorder.config import DataSetConfig, MaskingConfig, RunConfig
 from anyorder.evaluation.evaluate import EvaluationConfig
 
 
@@ -22,6 +23,7 @@ class Level:
         test_on: environments that the trained models also play, without having seen them.
         arms: names of those that are trained here; None: all.
         seeds: of training here; None: the study's.
+        more: name -> how a further data set is collected, from which arms may learn, too; in the order of their making.
     """
 
     name: str
@@ -29,6 +31,22 @@ class Level:
     test_on: tuple[str, ...] = ()
     arms: tuple[str, ...] | None = None
     seeds: tuple[int, ...] | None = None
+    more: Mapping[str, CollectOptions] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MoreData:
+    """What an arm learns from beside the demonstrations of its level.
+
+    Attributes:
+        share: of the trajectories in the batches; None draws as many as there are.
+        filled_by: the arm whose model, of the same level, size and seed, fills in what is missing; None: used as it is.
+        masking: training orders of its own; None: those of the arm.
+    """
+
+    share: float | None = None
+    filled_by: str | None = None
+    masking: MaskingConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,14 @@ class Arm:
         config: configuration of the runs, except for data and seed.
         evaluation: how its runs are judged; figures that several arms have are counted on the same episodes.
         test_on: environments in the place of the level's; None: the level's.
+        sets: name of a further data set of the level -> how it is learned from.
     """
 
     name: str
     config: RunConfig
     evaluation: EvaluationConfig
     test_on: tuple[str, ...] | None = None
+    sets: Mapping[str, MoreData] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,8 @@ class Run:
         folder: where the run writes.
         unseen_episodes: how many are played on each environment of `test_on`.
         curve_episodes: how many are played at every validation while training, on seeds of the validation split; 0: none.
+        fills: name of a further data set -> how it is filled in before the run can train.
+        stage: runs of lower stages must be finished before it begins, as their models fill in its data.
     """
 
     level: Level
@@ -70,6 +92,8 @@ class Run:
     folder: Path
     unseen_episodes: int
     curve_episodes: int = 0
+    fills: Mapping[str, FillOptions] = field(default_factory=dict)
+    stage: int = 0
 
     @property
     def test_on(self) -> tuple[str, ...]:
@@ -134,12 +158,34 @@ class Study:
         # Runs are spread over the cores, one each.
         num_updates = self.updates.get(size, arm.config.training.num_updates)
         training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
+        fills = {name: self._fill(level, size, arm, seed, name) for name, one in arm.sets.items() if one.filled_by}
         data = replace(arm.config.data, path=level.data.output_dir, num_demonstrations=size)
+        if arm.sets:
+            folders = {name: fills[name].output_dir if name in fills else level.more[name].output_dir for name in arm.sets}
+            sets = [DataSetConfig(folders[name], one.share, masking=one.masking) for name, one in arm.sets.items()]
+            shares = [one.share for one in sets if one.share is not None]
+            data = replace(data, share=1 - sum(shares) if shares else None, sets=sets)
         config = replace(arm.config, data=data, training=training)
-        parts = (level.name, size_name(size), arm.name, f"seed {seed}")
-        folder = self.folder.joinpath(*map(folder_name, parts))
+        folder = self._folder(level, size, arm.name, seed)
         unseen = self.unseen_episodes or arm.evaluation.num_episodes
-        return Run(level, size, arm, seed, config, folder, unseen, self.curve_episodes)
+        stage = self._stage(arm)
+        return Run(level, size, arm, seed, config, folder, unseen, self.curve_episodes, fills, stage)
+
+    def _fill(self, level: Level, size: int | None, arm: Arm, seed: int, name: str) -> FillOptions:
+        """How a further data set is filled in for an arm. If it was made from another one, that one is the truth."""
+        filler = arm.sets[name].filled_by
+        assert filler is not None
+        folder, lossy = self._folder(level, size, filler, seed), level.more[name]
+        checkpoint = folder / "checkpoints" / "best.pt"
+        return FillOptions(str(checkpoint), lossy.output_dir, str(folder / "filled" / folder_name(name)), truth=lossy.recorded)
+
+    def _folder(self, level: Level, size: int | None, arm: str, seed: int) -> Path:
+        return self.folder.joinpath(*map(folder_name, (level.name, size_name(size), arm, f"seed {seed}")))
+
+    def _stage(self, arm: Arm) -> int:
+        by_name = {one.name: one for one in self.arms}
+        fillers = [by_name[one.filled_by] for one in arm.sets.values() if one.filled_by]
+        return max((1 + self._stage(filler) for filler in fillers), default=0)
 
 
 def size_name(size: int | None) -> str:

@@ -1,14 +1,17 @@
 """Reads a study from a YAML file with these keys:
 
 base: changes to the default configuration that all arms share
-levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here], seeds: [0]}}
+levels: {NAME: {env: ID, data: FOLDER, num_episodes: 2000, ..., test_on: [ID, ...], arms: [those trained here], seeds: [0],
+    more: {SET: {data: FOLDER, num_episodes: 4000, policy: random, ...}}}}   # other data of the level's environment, or with
+    # `recorded: FOLDER` what was made from another data set; that one is the truth where a model fills in what is missing
 sizes: [200, 2000]      # demonstrations; null is all of them, and the default
 updates: 4000           # of every run, or {200: 500, 2000: 4000} by size; left out, base.training.num_epochs counts
 seeds: [0, 1, 2]
 evaluation: settings of `anyorder evaluate`
 unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
 curve_episodes: 50      # at every validation while training, for the success curve; left out, none
-arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's}
+arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's;
+    sets: {SET: {share: 0.7, filled_by: ARM, masking: {...}}} for what else it learns from: that arm's model fills in first}
 comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}, or {TITLE: [LEVEL: ARM, LEVEL: ARM, ...]}
     across levels
 quick: changes to the study for a first look
@@ -31,7 +34,8 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.files import read_yaml
 from anyorder.options import instantiated, parser
 from anyorder.parsing import brief
-from anyorder.studies.study import Arm, Level, Study, folder_name
+from anyorder.studies.further_data import check_sets
+from anyorder.studies.study import Arm, Level, MoreData, Study, folder_name
 from anyorder.trust import check_trust, trusts_code
 
 REQUIRED = ("levels", "seeds", "arms", "comparisons")
@@ -116,7 +120,20 @@ def _level(name: str, spec: Any, where: str) -> Level:
         named = " and ".join(sorted(missing)).replace("output_dir", "data")
         raise AnyOrderError(f"{where} must have env and data; {named} is missing")
     seeds = _seeds(options.pop("seeds"), f"{where}.seeds") if "seeds" in options else None
-    return Level(name, CollectOptions(**_typed(level_parser(), options, where).as_dict()), test_on, arms, seeds)
+    more = _check_mapping(options.pop("more", {}), f"{where}.more")
+    further = {title: _further(own, options["env"], f"{where}.more.{title}") for title, own in more.items()}
+    return Level(name, CollectOptions(**_typed(level_parser(), options, where).as_dict()), test_on, arms, seeds, further)
+
+
+def _further(spec: Any, env: str, where: str) -> CollectOptions:
+    """How a further data set of a level is collected: of the level's environment, for training alone."""
+    options = dict(_check_mapping(spec, where))
+    if "data" not in options:
+        raise AnyOrderError(f"{where} must have data, its folder; found {brief(options)}")
+    options["output_dir"] = options.pop("data")
+    if "recorded" not in options:
+        options = {"env": env, "num_validation": 0, "num_test": 0, **options}
+    return CollectOptions(**_typed(level_parser(), options, where).as_dict())
 
 
 def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm:
@@ -125,6 +142,8 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
     for group in MATCHED:
         _check_mapping(change.get(group, {}), f"{where}.{group}")
     test_on = _names(change.pop("test_on"), f"{where}.test_on") if "test_on" in change else None
+    sets = _check_mapping(change.pop("sets", {}), f"{where}.sets")
+    further = {title: _typed_as(MoreData, own, f"{where}.sets.{title}") for title, own in sets.items()}
     for group, keys in MATCHED.items():
         if found := [key for key in change.get(group, {}) if keys is None or key in keys]:
             raise AnyOrderError(f"{where}: arms must be matched, so none may change {group}.{found[0]}; change it in base")
@@ -137,7 +156,7 @@ def _arm(name: str, change: Any, settings: Mapping[str, Any], where: str) -> Arm
         raise AnyOrderError(f"{where}: {error}") from None
     if config.language_model is not None and config.language_model.trust_remote_code:
         check_trust(trusts_code(), f"{where} would run code that comes with a checkpoint")
-    return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"), test_on)
+    return Arm(name, config, _typed_as(EvaluationConfig, judged, f"{where}: evaluation"), test_on, further)
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:
@@ -192,6 +211,7 @@ def _check(study: Study, path: Path) -> None:
                 f"{path}: sizes must not exceed the demonstrations of a level; found {largest}, but levels.{level.name} has"
                 f" {level.data.num_episodes}; raise its num_episodes"
             )
+    check_sets(study, path)
     known = [arm.name for arm in study.arms]
     named = {f"comparison {title}": names for title, names in study.comparisons.items()}
     named |= {f"levels.{level.name}.arms": level.arms or () for level in study.levels}

@@ -52,6 +52,7 @@ def write_summary(
         "## Everything that was measured",
         HOW_SUMMARIES,
         *(part for table in results["tables"] for part in _table(table, link)),
+        *_filled(results["filled"]),
         *_efficiency(results["efficiency"], results_file.parent, path.parent, link),
         "## Failed runs\n\n" + ("\n".join(failed) or "None."),
     ]
@@ -76,6 +77,37 @@ def _table(table: Mapping[str, Any], link: str) -> list[str]:
         "### What the arms learned from, means over the seeds",
         _markdown(["arm", *EFFORT], [[in_markdown(row["arm"]), *_effort(row, link)] for row in rows]),
     ]
+
+
+def _filled(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The part on what arms filled in; none if nothing was."""
+    rows = [
+        [
+            in_markdown(entry["level"]),
+            in_markdown(entry["arm"]),
+            f"[{entry['seed']}]({entry['file']})",
+            in_markdown(entry["set"]),
+            *_part(part, entry),
+        ]
+        for entry in entries
+        for part in entry["parts"]
+    ]
+    return ["## What was filled in", _markdown(["level", "by", "seed", "data", "part", *FILLED], rows)] if rows else []
+
+
+FILLED = ("filled", "still absent", "expected accuracy", "true accuracy", "calibration error")
+
+
+def _part(part: Mapping[str, Any], entry: Mapping[str, Any]) -> list[str]:
+    right, error = part["right"], part["calibration_error"]
+    cells = [
+        f"{part['num_filled']:,}",
+        f"{part['num_absent']:,}",
+        "none" if part["expected_accuracy"] is None else f"{part['expected_accuracy']:.1%}",
+        "unknown" if right is None else f"{right['rate']:.1%} [{100 * right['low']:.1f}, {100 * right['high']:.1f}]",
+        "unknown" if error is None else f"{error:.1%}",
+    ]
+    return [part["part"], *(f"[{cell}]({entry['file']})" for cell in cells)]
 
 
 def _efficiency(entries: Sequence[Mapping[str, Any]], folder: Path, parent: Path, link: str) -> list[str]:
