@@ -115,3 +115,14 @@ def test_the_general_model_on_grids_is_that_of_the_files(row):
     for cell, name, path in zip(line.strip("| ").split(" | ")[1:], ("specialist", "general"), paths, strict=True):
         found = lookup(json.loads((GRIDS.with_suffix("") / f"{name}_{kind}.json").read_text()), path)
         assert cell == in_words({"rate": found.get("rate", found.get("value")), "low": found["low"], "high": found["high"]})
+
+
+def test_the_page_of_evaluation_shows_what_more_context_gains():
+    found = json.loads((ROOT / "docs" / "results" / "more_shown" / "metrics.json").read_text())["more_shown"]
+    lines = (ROOT / "docs" / "evaluation.md").read_text().splitlines()
+    for title, cells in {
+        "shown of the rest": [format(entry["shown"], ".0%") for entry in found],
+        "nats per hidden element": [format(entry["nats"]["value"], ".3f") for entry in found],
+    }.items():
+        assert f"| {' | '.join([title, *cells])} |" in lines
+    assert all(entry["gain"]["low"] > 0 for entry in found[1:])

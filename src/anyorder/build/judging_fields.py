@@ -14,7 +14,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.field_evaluation import FieldEvaluation
 from anyorder.evaluation.field_findings import FieldFindings
-from anyorder.pictures.field_evaluation_pictures import write_field_picture
+from anyorder.pictures.field_evaluation_pictures import write_field_pictures
 from anyorder.types import as_recorded
 
 
@@ -53,7 +53,7 @@ def judge_fields(
     )
     findings = evaluation.run(folder)
     if config.pictures:
-        write_field_picture(evaluation, folder)
+        write_field_pictures(evaluation, findings, folder)
     return findings, loaded.header
 
 

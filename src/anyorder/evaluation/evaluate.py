@@ -25,6 +25,7 @@ from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
 from anyorder.evaluation.modes import Filtering, Mode, StepByStep, WholeTrajectory
+from anyorder.evaluation.more_shown import ShownScore, more_shown
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
 from anyorder.evaluation.robustness import RobustnessAgent, compare, robustness_arms
 from anyorder.evaluation.sights import Sights
@@ -34,12 +35,13 @@ from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseD
 from anyorder.models.contract import GridModel
 from anyorder.terminal import progress_bars
 
-METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints")
+METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints", "more_shown")
 METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals", "waypoints"),
 }
-"""Names that stand for several metrics. ``dynamics``, ``goals`` and ``waypoints`` ask what only some models are trained for."""
+"""Names that stand for several metrics. ``dynamics``, ``goals`` and ``waypoints`` ask what only some models are trained for,
+``more_shown`` asks the same from more and more context."""
 WAYPOINT_STEPS = 8
 """How far apart the two observations are between which ``waypoints`` asks."""
 FRAMES_PER_EPISODE = 8192
@@ -54,7 +56,7 @@ class EvaluationConfig:
         metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all`` of these; or
             ``dynamics`` (inverse and forward), ``goals`` (reaching an expert's last observation) or ``waypoints`` (what lies
             between two observations that are eight steps apart), for models trained on such orders, or ``skills``: all of
-            them, accuracy and task success.
+            them, accuracy and task success; or ``more_shown`` (the same hidden cells, from more and more of the rest).
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
         num_seen_episodes: in text environments, how many more are played on tasks of the training split.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
@@ -79,7 +81,16 @@ class EvaluationConfig:
     """
 
     metric: Literal[
-        "all", "skills", "world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints"
+        "all",
+        "skills",
+        "world_model_nll",
+        "accuracy",
+        "task_success",
+        "robustness",
+        "dynamics",
+        "goals",
+        "waypoints",
+        "more_shown",
     ] = "all"
     num_episodes: int = 500
     num_seen_episodes: int = 0
@@ -174,6 +185,8 @@ class Evaluation:
         findings, failed = GridFindings(self.env_id, {}, None, []), FailedCollector([])
         with progress_bars() as bars:
             findings = replace(findings, modes=self._modes(bars))
+            if "more_shown" in self.config.metrics:
+                findings = replace(findings, more_shown=self._more_shown(bars))
             if "goals" in self.config.metrics:
                 findings = replace(findings, goals=self._goals(bars, failed))
             if self.config.plays:
@@ -216,6 +229,11 @@ class Evaluation:
         if "waypoints" in self.config.metrics:
             asked["waypoints"] = StepByStep(Window(Between(), WAYPOINT_STEPS + 1))
         return asked
+
+    def _more_shown(self, bars: Progress) -> list[ShownScore]:
+        advance = advance_bar(bars, "showing more and more", len(self.test))
+        budget = Budget(self.config.frames_per_batch, "frames")
+        return more_shown(self.model, self.test, budget, self.config.seed, on_batch=advance)
 
     def _goals(self, bars: Progress, failed: FailedCollector) -> GoalScore | None:
         config = self.config

@@ -28,6 +28,7 @@ from anyorder.evaluation.field_goal_reaching import FieldGoalScore, reach_field_
 from anyorder.evaluation.field_modes import FieldFiltering, FieldForesight, FieldMode, FieldsStepByStep, WholeFields
 from anyorder.evaluation.field_scores import FieldScores
 from anyorder.evaluation.field_scoring import score_fields
+from anyorder.evaluation.more_shown import ShownScore, more_shown
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 from anyorder.evaluation.robustness import RobustnessArm, robustness_arms
 from anyorder.files import write_result
@@ -79,6 +80,8 @@ class FieldEvaluation:
         self.model.eval()
         with progress_bars() as bars:
             findings = FieldFindings(self.env_id, self._modes(bars))
+            if "more_shown" in self.config.metrics:
+                findings = replace(findings, more_shown=self._more_shown(bars))
             if "goals" in self.config.metrics and self.plays and has_expert(self.env_id):
                 findings = replace(findings, goals=self._goals(bars, failed))
             if self.config.plays and self.plays:
@@ -133,6 +136,11 @@ class FieldEvaluation:
         if "waypoints" in metrics:
             asked[None]["waypoints"] = FieldsStepByStep(Window(Between(), WAYPOINT_STEPS + 1))
         return asked
+
+    def _more_shown(self, bars: Progress) -> list[ShownScore]:
+        data = EncodedFieldData(self.test, self.model.spec, self.model.config.max_frames)
+        advance, budget = advance_bar(bars, "showing more and more", len(data)), Budget(self.config.frames_per_batch, "frames")
+        return more_shown(self.model, data, budget, self.config.seed, on_batch=advance)
 
     def _goals(self, bars: Progress, failed: FailedCollector) -> FieldGoalScore | None:
         config = self.config

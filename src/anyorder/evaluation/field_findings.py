@@ -23,9 +23,10 @@ from anyorder.evaluation.field_tables import (
     played_table,
 )
 from anyorder.evaluation.findings import as_plain
+from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode
 from anyorder.evaluation.stored import read_evaluation
-from anyorder.evaluation.tables import failure_table
+from anyorder.evaluation.tables import failure_table, shown_table
 from anyorder.restoring import restored
 
 
@@ -40,6 +41,7 @@ class FieldFindings:
         demonstrations: those of the training split.
         robustness: one score per kind of corruption and strength.
         goals: reaching the last observations of an expert.
+        more_shown: the same questions from more and more context.
         failures: the episodes that the environment broke off.
     """
 
@@ -49,6 +51,7 @@ class FieldFindings:
     demonstrations: PlayedScore | None = None
     robustness: list[FieldRobustness] = field(default_factory=list)
     goals: FieldGoalScore | None = None
+    more_shown: list[ShownScore] = field(default_factory=list)
     failures: list[FailedEpisode] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +68,8 @@ class FieldFindings:
             shown.append(field_robustness_table(self.robustness))
         if self.goals:
             shown.append(field_goal_table(self.goals))
+        if self.more_shown:
+            shown.append(shown_table(self.more_shown))
         if {"accuracy", "dynamics", "waypoints", "world_model_nll"} & set(metrics):
             shown.append(category_table(self.modes))
             shown.append(number_error_table(self.modes))
@@ -75,7 +80,7 @@ class FieldFindings:
         return [table for table in shown if table.rows]
 
 
-OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "goals", "failures")
+OTHER_FINDINGS = ("task_success", "demonstrations", "robustness", "goals", "more_shown", "failures")
 
 
 def read_field_findings(path: Path) -> tuple[FieldFindings, EvaluationConfig]:

@@ -13,6 +13,7 @@ from anyorder.acting.rollout import finished
 from anyorder.data.manifest import Failure
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode, success
 from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.evaluation.statistics import Proportion
@@ -24,6 +25,7 @@ from anyorder.evaluation.tables import (
     nll_table,
     position_table,
     robustness_table,
+    shown_table,
     task_table,
 )
 from anyorder.types import Trajectory
@@ -88,6 +90,7 @@ class GridFindings:
         task_success: the episodes played on clean views.
         robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.
+        more_shown: the same questions from more and more context.
         failures: the episodes that the environment broke off.
     """
 
@@ -96,6 +99,7 @@ class GridFindings:
     task_success: TaskScore | None
     robustness: list[RobustnessScore]
     goals: GoalScore | None = None
+    more_shown: list[ShownScore] = field(default_factory=list)
     failures: list[FailedEpisode] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -107,6 +111,7 @@ class GridFindings:
                 **({"task_success": self.task_success} if self.task_success else {}),
                 **({"robustness": self.robustness} if self.robustness else {}),
                 **({"goals": self.goals} if self.goals else {}),
+                **({"more_shown": self.more_shown} if self.more_shown else {}),
                 **({"failures": self.failures} if self.failures else {}),
             }
         )
@@ -127,6 +132,8 @@ class GridFindings:
             shown.append(robustness_table(self.robustness))
         if self.goals:
             shown.append(goal_table(self.goals))
+        if self.more_shown:
+            shown.append(shown_table(self.more_shown))
         if self.failures:
             shown.append(failure_table(self.failures))
         return shown

@@ -11,6 +11,7 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode
 from anyorder.evaluation.robustness import RobustnessScore
 from anyorder.files import read_result
@@ -18,7 +19,7 @@ from anyorder.parsing import brief
 from anyorder.restoring import restored
 
 FoundT = TypeVar("FoundT")
-NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "failures")
+NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "more_shown", "failures")
 
 
 def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
@@ -60,5 +61,6 @@ def findings_from(content: Mapping[str, Any]) -> GridFindings:
         task_success=restored(TaskScore | None, content.get("task_success")),
         robustness=restored(list[RobustnessScore], content.get("robustness", [])),
         goals=restored(GoalScore | None, content.get("goals")),
+        more_shown=restored(list[ShownScore], content.get("more_shown", [])),
         failures=restored(list[FailedEpisode], content.get("failures", [])),
     )

@@ -9,6 +9,7 @@ from rich.table import Table
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import GroupScore, Scores
+from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode, count_failures
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
@@ -91,6 +92,18 @@ def goal_table(score: GoalScore) -> Table:
     table = titled_table("Goals reached, mission untold", *columns)
     lengths = f"{score.mean_length:.1f}", f"{score.expert_length:.1f}"
     table.add_row(f"{score.success.count:,}", str(score.success), str(score.seen), *lengths)
+    return table
+
+
+def shown_table(scores: Sequence[ShownScore]) -> Table:
+    """The same questions from more and more context."""
+    columns = ("shown of the rest", "nats per hidden element", "gained by showing more", "")
+    table = titled_table(
+        f"The same {scores[0].count:,} hidden elements, from more and more of the rest", *columns, right=columns
+    )
+    for score in scores:
+        gain = "" if score.gain is None else score.gain.words()
+        table.add_row(f"{score.shown:.0%}", score.nats.words(), gain, "harms" if score.harms else "")
     return table
 
 

@@ -10,6 +10,7 @@ from anyorder.evaluation.evaluate import Evaluation
 from anyorder.evaluation.findings import GridFindings
 from anyorder.files import replacing
 from anyorder.pictures.films import episode_film
+from anyorder.pictures.more_shown_plot import write_more_shown
 from anyorder.pictures.reconstruction import reconstruction_picture
 from anyorder.pictures.reliability_plot import write_reliability
 from anyorder.seeding import stream
@@ -18,7 +19,8 @@ PICTURED_FRAMES = 8
 
 
 def write_pictures(evaluation: Evaluation, findings: GridFindings, folder: Path) -> None:
-    """Draw what was found: ``reliability.png`` and ``.svg`` of what was scored, ``reconstruction.png`` of hidden cells, and
+    """Draw what was found: ``reliability.png`` and ``.svg`` of what was scored, ``reconstruction.png`` of hidden cells,
+    ``more_shown.png`` and ``.svg`` of the same questions from more and more context, and
     ``episodes.gif`` and ``.mp4`` where episodes were played.
 
     Raises:
@@ -26,6 +28,8 @@ def write_pictures(evaluation: Evaluation, findings: GridFindings, folder: Path)
     """
     if findings.modes:
         write_reliability(folder, {name: scores.calibration for name, scores in findings.modes.items()})
+    if findings.more_shown:
+        write_more_shown(folder, findings.more_shown)
     if "smoothing" in findings.modes:
         _write_reconstruction(evaluation, folder / "reconstruction.png")
     if evaluation.config.plays and evaluation.config.num_gif_episodes:
