@@ -8,7 +8,7 @@ import torch
 
 from anyorder.cli import main
 from anyorder.elements.batch import Budget
-from anyorder.evaluation.more_shown import SHARES, more_shown
+from anyorder.evaluation.more_shown import SHOWN_SHARES, more_shown
 from anyorder.masking.order import Role
 from anyorder.pictures.more_shown_plot import more_shown_figure
 
@@ -37,9 +37,9 @@ def scores(encoded, vocabulary, sure):
 
 def test_the_same_is_asked_from_more_and_more(encoded, vocabulary):
     model, found = scores(encoded, vocabulary, lambda share: 5 * share)
-    assert [score.shown for score in found] == list(SHARES) and len({score.count for score in found}) == 1
-    for first in range(0, len(model.orders), len(SHARES)):
-        orders = model.orders[first : first + len(SHARES)]
+    assert [score.shown for score in found] == list(SHOWN_SHARES) and len({score.count for score in found}) == 1
+    for first in range(0, len(model.orders), len(SHOWN_SHARES)):
+        orders = model.orders[first : first + len(SHOWN_SHARES)]
         assert all(torch.equal(order.targets, orders[0].targets) for order in orders)
         shown = [order.roles == Role.CONTEXT for order in orders]
         assert all(bool((more | ~fewer).all()) for fewer, more in pairwise(shown)), "what fewer show, more show, too"
@@ -57,7 +57,7 @@ def test_the_plot_shows_every_share(encoded, vocabulary):
     _, found = scores(encoded, vocabulary, lambda share: 5 * share)
     (axes,) = more_shown_figure(found).axes
     points = axes.lines[0].get_xydata()
-    assert points[:, 0].tolist() == list(SHARES)
+    assert points[:, 0].tolist() == list(SHOWN_SHARES)
     assert points[:, 1].tolist() == [score.nats.value for score in found]
 
 
@@ -75,6 +75,6 @@ def test_a_trained_checkpoint_answers_no_worse_from_more(what, tmp_path):
     main(["evaluate", "--checkpoint", checkpoint, "--metric", "more_shown", "--output_dir", str(out)])
     assert (out / "more_shown.png").exists()
     found = json.loads((out / "metrics.json").read_text())["more_shown"]
-    assert [entry["shown"] for entry in found] == list(SHARES)
+    assert [entry["shown"] for entry in found] == list(SHOWN_SHARES)
     assert all(entry["gain"]["high"] >= 0 for entry in found[1:]), "no share of context does harm"
     assert found[-1]["nats"]["value"] < 0.9 * found[0]["nats"]["value"]

@@ -29,7 +29,7 @@ from anyorder.seeding import stream
 
 ASKED = 0.1
 """Share of the cells that is asked about."""
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+SHOWN_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """Of the other cells, those that are shown; what a smaller share shows, a larger one shows, too."""
 
 
@@ -61,7 +61,7 @@ def more_shown(
     data: EncodedData[LayoutT],
     budget: Budget,
     seed: int,
-    shares: Sequence[float] = SHARES,
+    shares: Sequence[float] = SHOWN_SHARES,
     on_batch: Callable[[int], None] = lambda num_trajectories: None,
 ) -> list[ShownScore]:
     """Ask a split's hidden cells with each share of the others visible, in ascending order of the shares.
