@@ -67,6 +67,7 @@ def _judge_grids(
         env_id=env_id or header["env_id"],
         config=config,
         sights=Sights.of(test, model.max_frames) if config.scores else None,
+        instructed=(test, sorted({one.mission for one in train} - {""})),
     )
     findings = evaluation.run(folder)
     if config.pictures:

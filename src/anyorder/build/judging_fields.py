@@ -38,6 +38,10 @@ def judge_fields(
         raise AnyOrderError(
             f"acting {config.acting} is for models of grids; found the general model {checkpoint}; leave it out"
         )
+    if config.metric == "missions":
+        raise AnyOrderError(
+            f"missions are asked of models of grids; found the general model {checkpoint}; choose another metric"
+        )
     loaded = load_element_checkpoint(checkpoint)
     path, trained_on = data_folder(loaded.header, data, str(checkpoint)), training_data(loaded.header, str(checkpoint))
     used = DataConfig(str(path), trained_on.num_demonstrations if data is None else None)

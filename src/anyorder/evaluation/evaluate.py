@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from anyorder.evaluation.bot import bot_length
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
+from anyorder.evaluation.mission_scores import MissionScore, score_missions
 from anyorder.evaluation.modes import Filtering, Mode, StepByStep, WholeTrajectory
 from anyorder.evaluation.more_shown import ShownScore, more_shown
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
@@ -34,14 +35,25 @@ from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
 from anyorder.models.contract import GridModel
 from anyorder.terminal import progress_bars
+from anyorder.types import Trajectory
 
-METRICS = ("world_model_nll", "accuracy", "task_success", "robustness", "dynamics", "goals", "waypoints", "more_shown")
+METRICS = (
+    "world_model_nll",
+    "accuracy",
+    "task_success",
+    "robustness",
+    "dynamics",
+    "goals",
+    "waypoints",
+    "more_shown",
+    "missions",
+)
 METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals", "waypoints"),
 }
 """Names that stand for several metrics. ``dynamics``, ``goals`` and ``waypoints`` ask what only some models are trained for,
-``more_shown`` asks the same from more and more context."""
+``more_shown`` asks the same from more and more context, ``missions`` which instruction an episode followed."""
 WAYPOINT_STEPS = 8
 """How far apart the two observations are between which ``waypoints`` asks."""
 FRAMES_PER_EPISODE = 8192
@@ -56,7 +68,8 @@ class EvaluationConfig:
         metric: one of ``world_model_nll``, ``accuracy``, ``task_success``, ``robustness``, or ``all`` of these; or
             ``dynamics`` (inverse and forward), ``goals`` (reaching an expert's last observation) or ``waypoints`` (what lies
             between two observations that are eight steps apart), for models trained on such orders, or ``skills``: all of
-            them, accuracy and task success; or ``more_shown`` (the same hidden cells, from more and more of the rest).
+            them, accuracy and task success; or ``more_shown`` (the same hidden cells, from more and more of the rest), or
+            ``missions`` (which instruction an episode followed; for levels of BabyAI).
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
         num_seen_episodes: in text environments, how many more are played on tasks of the training split.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
@@ -91,6 +104,7 @@ class EvaluationConfig:
         "goals",
         "waypoints",
         "more_shown",
+        "missions",
     ] = "all"
     num_episodes: int = 500
     num_seen_episodes: int = 0
@@ -163,6 +177,7 @@ class Evaluation:
         env_id: where episodes are played.
         config: what is judged.
         sights: of the test split, to tell what is knowable; None where its episodes cannot be played again.
+        instructed: episodes whose missions are asked for, and the missions that there are to choose among.
     """
 
     model: GridModel
@@ -171,6 +186,7 @@ class Evaluation:
     env_id: str
     config: EvaluationConfig
     sights: Sights | None = None
+    instructed: tuple[Sequence[Trajectory], Sequence[str]] = ((), ())
 
     def run(self, folder: Path) -> GridFindings:
         """Evaluate the model. This writes ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json``
@@ -187,6 +203,8 @@ class Evaluation:
             findings = replace(findings, modes=self._modes(bars))
             if "more_shown" in self.config.metrics:
                 findings = replace(findings, more_shown=self._more_shown(bars))
+            if "missions" in self.config.metrics:
+                findings = replace(findings, missions=self._missions(bars))
             if "goals" in self.config.metrics:
                 findings = replace(findings, goals=self._goals(bars, failed))
             if self.config.plays:
@@ -234,6 +252,10 @@ class Evaluation:
         advance = advance_bar(bars, "showing more and more", len(self.test))
         budget = Budget(self.config.frames_per_batch, "frames")
         return more_shown(self.model, self.test, budget, self.config.seed, on_batch=advance)
+
+    def _missions(self, bars: Progress) -> MissionScore:
+        episodes, missions = self.instructed
+        return score_missions(self.model, episodes, missions, advance_bar(bars, "ranking missions", len(episodes)))
 
     def _goals(self, bars: Progress, failed: FailedCollector) -> GoalScore | None:
         config = self.config

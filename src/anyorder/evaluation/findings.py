@@ -13,6 +13,7 @@ from anyorder.acting.rollout import finished
 from anyorder.data.manifest import Failure
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.mission_scores import MissionScore
 from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode, success
 from anyorder.evaluation.robustness import RobustnessScore
@@ -22,6 +23,7 @@ from anyorder.evaluation.tables import (
     calibration_table,
     failure_table,
     goal_table,
+    mission_table,
     nll_table,
     position_table,
     robustness_table,
@@ -91,6 +93,7 @@ class GridFindings:
         robustness: one score per kind of corruption, strength and form.
         goals: reaching the last observations of an expert.
         more_shown: the same questions from more and more context.
+        missions: which instruction an episode followed.
         failures: the episodes that the environment broke off.
     """
 
@@ -100,6 +103,7 @@ class GridFindings:
     robustness: list[RobustnessScore]
     goals: GoalScore | None = None
     more_shown: list[ShownScore] = field(default_factory=list)
+    missions: MissionScore | None = None
     failures: list[FailedEpisode] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,6 +116,7 @@ class GridFindings:
                 **({"robustness": self.robustness} if self.robustness else {}),
                 **({"goals": self.goals} if self.goals else {}),
                 **({"more_shown": self.more_shown} if self.more_shown else {}),
+                **({"missions": self.missions} if self.missions else {}),
                 **({"failures": self.failures} if self.failures else {}),
             }
         )
@@ -134,6 +139,8 @@ class GridFindings:
             shown.append(goal_table(self.goals))
         if self.more_shown:
             shown.append(shown_table(self.more_shown))
+        if self.missions:
+            shown.append(mission_table(self.missions))
         if self.failures:
             shown.append(failure_table(self.failures))
         return shown

@@ -11,6 +11,7 @@ from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import Scores
+from anyorder.evaluation.mission_scores import MissionScore
 from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode
 from anyorder.evaluation.robustness import RobustnessScore
@@ -19,7 +20,7 @@ from anyorder.parsing import brief
 from anyorder.restoring import restored
 
 FoundT = TypeVar("FoundT")
-NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "more_shown", "failures")
+NOT_MODES = ("config", "env_id", "task_success", "robustness", "goals", "more_shown", "missions", "failures")
 
 
 def read_findings(path: Path) -> tuple[GridFindings, EvaluationConfig]:
@@ -62,5 +63,6 @@ def findings_from(content: Mapping[str, Any]) -> GridFindings:
         robustness=restored(list[RobustnessScore], content.get("robustness", [])),
         goals=restored(GoalScore | None, content.get("goals")),
         more_shown=restored(list[ShownScore], content.get("more_shown", [])),
+        missions=restored(MissionScore | None, content.get("missions")),
         failures=restored(list[FailedEpisode], content.get("failures", [])),
     )

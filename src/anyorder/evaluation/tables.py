@@ -9,6 +9,7 @@ from rich.table import Table
 from anyorder.evaluation.calibration import NUM_BINS
 from anyorder.evaluation.goal_reaching import GoalScore
 from anyorder.evaluation.likelihood import GroupScore, Scores
+from anyorder.evaluation.mission_scores import MissionScore
 from anyorder.evaluation.more_shown import ShownScore
 from anyorder.evaluation.outcomes import FailedEpisode, count_failures
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
@@ -104,6 +105,22 @@ def shown_table(scores: Sequence[ShownScore]) -> Table:
     for score in scores:
         gain = "" if score.gain is None else score.gain.words()
         table.add_row(f"{score.shown:.0%}", score.nats.words(), gain, "harms" if score.harms else "")
+    return table
+
+
+def mission_table(score: MissionScore) -> Table:
+    """Which instruction an episode followed."""
+    table = titled_table(
+        f"Which of {score.num_missions:,} instructions an episode followed, of {score.first.count:,} episodes with success",
+        "the most probable one is the true one",
+        "it fits the episode",
+        "the true one is among as many as fit",
+        "instructions that fit, mean",
+        "probability of the true one, mean",
+        "chance",
+    )
+    shares = map(str, (score.first, score.first_fits, score.among_fitting))
+    table.add_row(*shares, f"{score.mean_fitting:.1f}", f"{score.mean_probability:.1%}", f"{score.chance:.1%}")
     return table
 
 
