@@ -66,6 +66,29 @@ def roll_out_texts(
     return [results[number] for number in range(len(seeds))]
 
 
+def replay_text(env_id: str, seed: int, actions: Sequence[str]) -> PlayedText | Failure:
+    """Play an episode again. Some worlds show other details when a task is loaded anew.
+
+    Args:
+        env_id: a text environment, or several, joined by ``+``.
+        seed: of the episode.
+        actions: that were done.
+
+    Raises:
+        AnyOrderError: when the environment cannot be made.
+    """
+    level = level_of(env_id, seed)
+    try:
+        episode = TextEpisode(make_text_environment(level), level, seed)
+        for action in actions:
+            if episode.over:
+                break
+            episode.step(action)
+        return episode.trajectory()
+    except EpisodeFailed as failed:
+        return Failure(seed, failed.reason)
+
+
 def text_agent_source(agent: TextAgent, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
     """An episode source for `anyorder.data.collect`: the agent plays the seeds, ``batch`` at a time."""
     return in_batches(partial(roll_out_texts, agent, env_id), batch)

@@ -16,7 +16,7 @@ from anyorder.options import add_trust_option, parse, parser
 from anyorder.terminal import progress_bars
 
 if TYPE_CHECKING:
-    from anyorder.report.field_run import AnyRun
+    from anyorder.report.any_run import AnyRun
 
 
 def report_parser() -> ArgumentParser:
@@ -41,7 +41,7 @@ def report_command(arguments: Sequence[str]) -> None:
     allow_named_modules(chosen)
     import torch  # these imports take seconds
 
-    from anyorder.report.field_run import read_any_run
+    from anyorder.report.any_run import read_any_run
 
     torch.set_num_threads(1)
     runs = [read_any_run(Path(folder)) for folder in chosen.runs]

@@ -73,7 +73,7 @@ class _Outcomes:
     success: list[bool | None]
     length: list[int]
     reward: list[float] | None = None
-    actions: list[list[int]] | None = None
+    actions: list[list[int | str]] | None = None
 
 
 def mcnemar(won: int, lost: int) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
+from torch import Tensor
 
 from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_history import TextHistory
@@ -110,7 +111,16 @@ def choice_scores(
 
 def _chosen(agent: TextAgent, episode: PlayedText) -> list[str | None]:
     """At each step of a demonstration, the most probable action; None where it is not known what is admissible."""
-    found: list[str | None] = [None] * len(episode)
+    return [
+        None if found is None else admissible[int(found.argmax())]
+        for found, admissible in zip(choices_along(agent, episode), episode.admissible)
+    ]
+
+
+def choices_along(agent: TextAgent, episode: PlayedText) -> list[Tensor | None]:
+    """At each step of an episode, given its past, the log-probability of each admissible action (see
+    `TextAgent.log_probabilities`); None where it is not known what is admissible."""
+    found: list[Tensor | None] = [None] * len(episode)
     waiting: list[tuple[int, TextHistory]] = []
     history = agent.start(episode.mission)
     for step, view in enumerate(_views(episode)):
@@ -120,7 +130,7 @@ def _chosen(agent: TextAgent, episode: PlayedText) -> list[str | None]:
     for start in range(0, len(waiting), HISTORIES_AT_ONCE):
         steps, histories = zip(*waiting[start : start + HISTORIES_AT_ONCE])
         for step, probabilities in zip(steps, agent.log_probabilities(histories)):
-            found[step] = episode.admissible[step][int(probabilities.argmax())]
+            found[step] = probabilities
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from anyorder.evaluation.statistics import Estimate, Proportion, success_difference
-from anyorder.report.field_run import AnyRun
+from anyorder.report.any_run import AnyRun
 from anyorder.report.figures import curve_figures
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points

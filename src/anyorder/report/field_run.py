@@ -1,18 +1,20 @@
-"""The folder of a run on data of any environment, read once; and runs of either kind."""
+"""The folder of a run on data of any environment, read once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from anyorder.build.elements import holds_fields, load_element_checkpoint
+from anyorder.build.elements import load_element_checkpoint
 from anyorder.evaluation.field_findings import FieldFindings, read_field_findings
 from anyorder.models.element.element_transformer import ElementTransformer
-from anyorder.report.run import BEST, ReportedRun, RunRecord, best_checkpoint, read_run
+from anyorder.report.run import BEST, RunRecord
 from anyorder.training.journal import METRICS_FILE
 
 
 class FieldRun(RunRecord[ElementTransformer, FieldFindings]):
     """A run whose model is the general one."""
+
+    PLACE = "environment"
 
     @property
     def has_test(self) -> bool:
@@ -36,17 +38,7 @@ class FieldRun(RunRecord[ElementTransformer, FieldFindings]):
         return sentences
 
 
-AnyRun = ReportedRun | FieldRun
-
-
-def read_any_run(folder: Path) -> AnyRun:
-    """Read a run's folder, whatever it was trained on.
-
-    Raises:
-        AnyOrderError: when there is no run, its checkpoint is missing or damaged, or what was written about it is damaged.
-    """
-    checkpoint = best_checkpoint(Path(folder))
-    if not holds_fields(checkpoint):
-        return read_run(folder)
+def read_field_run(folder: Path, checkpoint: Path) -> FieldRun:
+    """Read a run's folder; raises an AnyOrderError when something in it is damaged."""
     loaded = load_element_checkpoint(checkpoint)
-    return FieldRun.of(Path(folder), loaded.model, loaded.header, read_field_findings)
+    return FieldRun.of(folder, loaded.model, loaded.header, read_field_findings)

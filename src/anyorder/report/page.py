@@ -9,18 +9,20 @@ from typing import Any
 
 from anyorder.pages.atlas import atlas
 from anyorder.pages.page import Page, asset
+from anyorder.report.any_run import AnyRun
 from anyorder.report.comparison import comparison, names_of
-from anyorder.report.field_run import AnyRun, FieldRun
+from anyorder.report.field_run import FieldRun
 from anyorder.report.field_sections import field_parts
 from anyorder.report.run import ReportedRun
 from anyorder.report.sections import curves, films, findings, headlines, learned_from, num_film_parts, player, section
+from anyorder.report.text_sections import text_parts
 
 REPORT_ASSETS = files("anyorder.report") / "assets"
 
 
 def num_parts(runs: Sequence[AnyRun]) -> int:
     """How often `report_page` calls ``on_part``."""
-    return sum(1 if isinstance(run, FieldRun) else num_film_parts(run) for run in runs)
+    return sum(num_film_parts(run) if isinstance(run, ReportedRun) else 1 for run in runs)
 
 
 def report_page(runs: Sequence[AnyRun], num_shown: int, on_part: Callable[[], None] = lambda: None) -> str:
@@ -41,8 +43,8 @@ def report_page(runs: Sequence[AnyRun], num_shown: int, on_part: Callable[[], No
         parts.append(section("compared", "Side by side", comparison(runs)))
     for number, (run, name) in enumerate(zip(runs, names_of(runs))):
         salt = f" · {name}" if len(runs) > 1 else ""
-        if isinstance(run, FieldRun):
-            contents = field_parts(run, salt, num_shown)
+        if not isinstance(run, ReportedRun):
+            contents = field_parts(run, salt, num_shown) if isinstance(run, FieldRun) else text_parts(run, salt, num_shown)
             on_part()
         else:
             found = films(run, num_shown, on_part)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from anyorder.build.checkpoints import is_of_conversations, load_model
+from anyorder.build.checkpoints import load_model
 from anyorder.build.headers import data_folder
 from anyorder.build.runs import CONFIG_FILE
 from anyorder.data.manifest import Manifest, read_manifest
@@ -30,6 +30,8 @@ class RunRecord(Generic[ModelT, FindingsT]):
     """What a folder of ``anyorder train`` holds.
 
     Attributes:
+        PLACE: what its environment is called.
+        BATCH: what a batch counts, a format of settings of training.
         name: of the folder.
         folder: where it is.
         model: that of the best checkpoint, in evaluation mode.
@@ -42,6 +44,9 @@ class RunRecord(Generic[ModelT, FindingsT]):
         judged_by: settings of its evaluation; the defaults if it was not evaluated.
         outcomes: of the episodes that the evaluation played, see `anyorder.evaluation.outcomes`; empty if there were none.
     """
+
+    PLACE: ClassVar[str] = "level"
+    BATCH: ClassVar[str] = "{frames_per_batch} frames a batch"
 
     name: str
     folder: Path
@@ -147,7 +152,7 @@ def best_checkpoint(folder: Path) -> Path:
     """The checkpoint of a run: the folder of a language model, or the file of another one.
 
     Raises:
-        AnyOrderError: when there is no run, no checkpoint, or one that has no page.
+        AnyOrderError: when there is no run, or no checkpoint.
     """
     if not (folder / CONFIG_FILE).is_file():
         raise AnyOrderError(
@@ -155,11 +160,6 @@ def best_checkpoint(folder: Path) -> Path:
         )
     of_language_model = folder / BEST.with_suffix("")
     if of_language_model.is_dir():
-        if is_of_conversations(of_language_model):  # before the model, which may be large, is loaded
-            raise AnyOrderError(
-                f"a run must be trained on grids to have a page; found one trained on conversations in {folder}; its tables are"
-                f" in {folder / 'report' / 'report.md'} after `anyorder evaluate`"
-            )
         return of_language_model
     if (folder / BEST).is_file():
         return folder / BEST

@@ -12,8 +12,9 @@ from rich.table import Table
 from anyorder.data.storage import read_split
 from anyorder.evaluation.findings import GridFindings
 from anyorder.evaluation.statistics import Proportion
+from anyorder.report.any_run import AnyRun
 from anyorder.report.episodes import NUM_PARTS, episode_groups
-from anyorder.report.field_run import AnyRun, FieldRun
+from anyorder.report.field_run import FieldRun
 from anyorder.report.figures import accuracy_figures, curve_figures, reliability_figures, robustness_figures
 from anyorder.report.run import ReportedRun
 from anyorder.report.tables import html_table
@@ -58,11 +59,11 @@ def learned_from(run: AnyRun) -> str:
     mixture = ", ".join(f"{name} {_weight(share)}" for name, share in masking["mixture"].items())
     size = sum(parameter.numel() for parameter in run.model.parameters())
     pairs = [
-        ("environment" if isinstance(run, FieldRun) else "level", run.env_id, ""),
+        (run.PLACE, run.env_id, ""),
         *_data_facts(run),
         ("mixture of orders", mixture, f"hidden share asked for: {masking['mask_prob']}"),
         ("model", f"{size:,} parameters", _shape(run)),
-        ("training", f"{run.num_updates:,} updates", f"{training['frames_per_batch']} frames a batch, seed {training['seed']}"),
+        ("training", f"{run.num_updates:,} updates", f"{run.BATCH.format(**training)}, seed {training['seed']}"),
     ]
     warnings = "".join(f'<p class="warning">{_code(sentence)}</p>' for sentence in run.missing())
     text = yaml.safe_dump(run.config, sort_keys=False)
