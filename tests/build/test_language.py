@@ -435,11 +435,14 @@ def test_a_report_plays_what_the_model_can_read(tmp_path):
     assert f"reads {lengths[-1]} views at once" in " ".join(run.missing())
 
 
-def test_conversations_have_no_page(chats, tmp_path, capsys):
+def test_imported_conversations_have_a_page_and_can_be_asked(chats, tmp_path, capsys):
     train(chats, tmp_path / "run", architecture=BERT)
-    with pytest.raises(SystemExit):
-        main(["report", str(tmp_path / "run")])
-    assert "found one trained on conversations" in capsys.readouterr().err
+    main(["report", str(tmp_path / "run"), "--num_shown", "1"])
+    page = (tmp_path / "run" / "report" / "report.html").read_text()
+    assert "It was not evaluated" in page and page.count('class="talk"') == 1 and "Episodes of its agent" not in page
+    checkpoint = str(tmp_path / "run" / "checkpoints" / "best.pt")
+    main(["query", "--checkpoint", checkpoint, "--query", "next_action", "--step", "0"])
+    assert "word for word" in capsys.readouterr().out
 
 
 def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_path, capsys):
@@ -447,7 +450,6 @@ def test_what_asks_about_grids_refuses_conversations_in_one_sentence(chats, tmp_
     checkpoint = ["--checkpoint", str(tmp_path / "run" / "checkpoints" / "best.pt")]
     capsys.readouterr()
     for command in (
-        ["query", "--query", "next_action", "--step", "0"],
         ["imagine"],
         ["playground"],
     ):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 
 import pytest
@@ -70,6 +71,32 @@ def test_a_world_of_ones_own_from_the_commands(tmp_path, capsys, monkeypatch):
     more = ["--num_episodes", "3", "--num_validation", "0", "--num_test", "0", "--output_dir", str(tmp_path / "played")]
     main(["collect", "--env", env_id, "--policy", "checkpoint", "--checkpoint", checkpoint, *more])
     assert [one.seed for one in read_played_split(tmp_path / "played", "train")] == [0, 1, 2]
+
+
+def test_a_conversation_is_asked_about(tmp_path, capsys):
+    *_, checkpoint = run("toy_worlds:ToyRow-v0", tmp_path, True)
+    episode = read_played_split(tmp_path / "data", "test")[1]
+
+    def ask(*options):
+        capsys.readouterr()
+        asked = ["--checkpoint", checkpoint, "--episode", "1", "--output", str(tmp_path / "answer.json"), *options]
+        main(["query", *asked])
+        return capsys.readouterr().out, json.loads((tmp_path / "answer.json").read_text())
+
+    shown, answer = ask("--query", "next_action", "--step", "1")
+    (turn,) = answer["turns"]
+    assert (turn["part"], turn["step"], turn["truth"]) == ("action", 1, episode.actions[1]) and 0 < turn["probability"] <= 1
+    shares = re.findall(r"(wait|go back|take lamp|go on) +│ +([\d.]+)%", shown)
+    assert {action for action, _ in shares} == {"wait", "go back", "take lamp", "go on"}, "what could be done there"
+    assert sum(float(share) for _, share in shares) == pytest.approx(100, abs=0.3)
+    shown, answer = ask("--query", "infill", "--start", "0", "--stop", "1", "--num_samples", "3", "--temperature", "1")
+    assert "Samples by log-likelihood" in shown
+    assert all({turn["part"] for turn in sample["turns"]} <= {"action", "observation"} for sample in answer["samples"])
+    _, answer = ask("--query", "mission")
+    assert [one["mission"] for one in answer["missions"]] == ["Take the lamp."] and answer["missions"][0]["probability"] == 1
+    with pytest.raises(SystemExit):
+        ask("--query", "next_action", "--step", "1", "--picture", str(tmp_path / "picture.png"))
+    assert "found a conversation; leave out --picture" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not installed")

@@ -1,4 +1,4 @@
-"""What ``anyorder query`` can ask about: a trajectory in a grid, or one of any environment."""
+"""What ``anyorder query`` can ask about: a trajectory in a grid, one of any environment, or a conversation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.table import Table
 
-from anyorder.build.checkpoints import load_model
+from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
 from anyorder.build.headers import data_folder
+from anyorder.commands.subject import AskedTrajectory, Subject
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Batch, EncodedTrajectories
 from anyorder.elements.fields import FieldLayout, collate_fields, cut_fields, encode_fields
@@ -36,80 +37,19 @@ from anyorder.types import Trajectory
 PICTURE_SERIES, PICTURE_DPI = 12, 130
 
 
-class AskedTrajectory(Protocol):
-    """One trajectory, the model that is asked about it, and how its answers are shown."""
-
-    @property
-    def model(self) -> Any: ...
-
-    @property
-    def batch(self) -> Batch[Any]:
-        """Of this trajectory alone."""
-
-    @property
-    def title(self) -> str:
-        """A line about the trajectory."""
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """The same as plain values."""
-
-    def read(self, order: Order, decoded: Decoded) -> Any:
-        """The answer in words, with ``to_json``."""
-
-    def tables(self, answer: Any) -> Iterator[Table]: ...
-
-    def samples_table(self, samples: Sequence[RankedSample[Any]], truth: float | None) -> Table: ...
-
-    def draw(self, order: Order, decoded: Decoded, path: Path) -> None:
-        """Write a PNG file."""
-
-    def missions(self) -> list[RankedMission]:
-        """The missions of the training split, the most probable first.
-
-        Raises:
-            AnyOrderError: where there are none to tell apart.
-        """
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a user asks about.
-
-    Attributes:
-        checkpoint: of a model.
-        data: data set folder; None: the one it was trained on.
-        split: of the data set.
-        episode: number of the trajectory in the split.
-        part: of a trajectory that is longer than the model reads, see `anyorder.elements.fields.cut_fields`.
-    """
-
-    checkpoint: Path
-    data: str | None
-    split: str
-    episode: int
-    part: int
-
-    def pick(self, split: Sequence[Any]) -> Any:
-        """The trajectory."""
-        if not 0 <= self.episode < len(split):
-            allowed = f"between 0 and {len(split) - 1} in the split {self.split}"
-            raise AnyOrderError(f"--episode must lie {allowed}; found {self.episode}")
-        return split[self.episode]
-
-    def check_part(self, num_parts: int) -> None:
-        """Raise an AnyOrderError if the trajectory has no such part."""
-        if not 0 <= self.part < num_parts:
-            raise AnyOrderError(f"--part must lie between 0 and {num_parts - 1} in this trajectory; found {self.part}")
-
-
 def subject_of(chosen: Subject) -> AskedTrajectory:
     """The trajectory and the model that a user means.
 
     Raises:
         AnyOrderError: where there is no such trajectory, or the checkpoint holds no model of trajectories.
     """
-    return _asked_fields(chosen) if holds_fields(chosen.checkpoint) else _asked_grid(chosen)
+    if holds_fields(chosen.checkpoint):
+        return _asked_fields(chosen)
+    if is_of_conversations(chosen.checkpoint):
+        from anyorder.commands.asked_text import asked_text  # the import of transformers takes seconds
+
+        return asked_text(chosen)
+    return _asked_grid(chosen)
 
 
 @dataclass(frozen=True, eq=False)

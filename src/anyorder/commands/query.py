@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentParser
 
-from anyorder.commands.asked import AskedTrajectory, Subject, subject_of
+from anyorder.commands.asked import subject_of
+from anyorder.commands.subject import AskedTrajectory, Subject
 from anyorder.errors import AnyOrderError
 from anyorder.files import read_json, replacing, write_json
 from anyorder.inference.chain_rule import log_likelihood

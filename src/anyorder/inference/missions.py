@@ -8,7 +8,7 @@ Legend: M missions, F frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -62,6 +62,15 @@ def rank_missions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -
     for first in range(0, len(asked), size):
         part = Batch(*collate(asked[first : first + size], *model.view))
         found += ChainInOnePass()(model, part, imitate(part.layout)).total.tolist()
+    return _ranked(missions, found)
+
+
+def ranked_by(likelihood: Callable[[str], float], missions: Sequence[str]) -> list[RankedMission]:
+    """The missions, the most probable first; ``likelihood`` gives the log-likelihood of what was done under each, in nats."""
+    return _ranked(missions, [likelihood(mission) for mission in missions])
+
+
+def _ranked(missions: Sequence[str], found: Sequence[float]) -> list[RankedMission]:
     shares = torch.tensor(found, dtype=torch.float64).softmax(dim=0).tolist()
     ranked = [RankedMission(*one) for one in zip(missions, found, shares, strict=True)]
     return sorted(ranked, key=lambda one: -one.log_likelihood)

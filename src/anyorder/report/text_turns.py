@@ -5,10 +5,9 @@ Legend: E elements, K targets, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
-import torch
 from torch import Tensor
 
 from anyorder.acting.text_agent import TextAgent
@@ -16,19 +15,19 @@ from anyorder.acting.text_rollout import replay_text
 from anyorder.build.language import ConversationModel
 from anyorder.config import DataConfig
 from anyorder.elements.batch import Batch
-from anyorder.elements.layout import Kind, Layout
+from anyorder.elements.layout import Layout
 from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.text_acting import choices_along
 from anyorder.evaluation.texts import text_orders
-from anyorder.inference.decoding import ask
+from anyorder.inference.decoding import SinglePass
+from anyorder.inference.text_answers import PART_OF_KIND, TurnAnswer, read_text_answer, turns_of
 from anyorder.masking.strategies import answerable
 from anyorder.report.text_run import TextRun
 from anyorder.report.trajectories import spread
 from anyorder.seeding import stream
 
 CANDIDATES_SHOWN = 5
-_PARTS = {Kind.MISSION: "mission", Kind.OBSERVATION: "observation", Kind.ACTION: "action"}
 TURNS_LEGEND = (
     '<p class="legend"><span><i class="key-hidden"></i>hidden</span><span><i class="key-right"></i>rebuilt right</span><span>'
     '<i class="key-wrong"></i>rebuilt wrong</span></p>'
@@ -55,35 +54,21 @@ def hidden_conversations(run: TextRun, num_shown: int) -> str:
 def _rebuilt(conversations: ConversationModel, batch: Batch[Layout], rate: float, seed: int, number: int) -> str:
     model, codec = conversations.model, conversations.reader.codec
     order = text_orders(rate)["infilling"](batch.layout, stream(seed, "report", number))
-    with torch.no_grad():
-        sure, said = ask(model, batch, order).softmax(dim=-1).max(dim=-1)
-    values, certain = batch.values[0].clone(), torch.zeros(batch.values.shape[1])
-    values[order.targets[0]], certain[order.targets[0]] = said, sure
+    decoded = SinglePass()(model, batch, order, stream(seed, "report", number))
+    said = {(turn.part, turn.step): turn for turn in read_text_answer(codec, batch, order, decoded).turns}
     items = []
-    for kind, inside in _turns(batch.layout):
-        truth = codec.decode(batch.values[0][inside].tolist())
-        if not order.targets[0][inside].any():
-            items.append(_turn(_PARTS[kind], truth))
-            continue
-        answer, right = codec.decode(values[inside].tolist()), bool((values == batch.values[0])[inside].all())
-        items.append(_turn(_PARTS[kind], truth, _answer(answer, right, float(certain[inside].log().mean().exp()))))
+    for kind, inside in turns_of(batch.layout):
+        part, step = PART_OF_KIND[kind], int(batch.layout.step[0][inside][0])
+        answer = _answer(said[part, step]) if (part, step) in said else ""
+        items.append(_turn(part, codec.decode(batch.values[0][inside].tolist()), answer))
     title = f"{batch.layout.missions[0] or 'without a mission'} · {len(items)} turns"
     return _folded(title, items)
 
 
-def _turns(layout: Layout) -> Iterator[tuple[Kind, Tensor]]:
-    """The kind of each turn, and bool ``[E]``: its elements; without the marks around it, where it may be asked about."""
-    for unit in layout.unit[0].unique_consecutive().tolist():
-        own = layout.present[0] & (layout.unit[0] == unit)
-        inside = own & layout.askable[0]
-        if own.any() and (kind := Kind(int(layout.kind[0][own][0]))) in _PARTS:
-            yield kind, inside if inside.any() else own
-
-
-def _answer(words: str, right: bool, sure: float) -> str:
-    verdict = "right" if right else "wrong"
-    shown = escape(words) if words else "<em>nothing</em>"
-    return f'<p class="answer {verdict}"><span class="label">said, {verdict}, {sure:.0%} sure a token</span>{shown}</p>'
+def _answer(turn: TurnAnswer) -> str:
+    verdict, sure = "right" if turn.right else "wrong", turn.probability ** (1 / turn.num_tokens)
+    words = escape(turn.answer) if turn.answer else "<em>nothing</em>"
+    return f'<p class="answer {verdict}"><span class="label">said, {verdict}, {sure:.0%} sure a token</span>{words}</p>'
 
 
 def played_episodes(run: TextRun, num_shown: int) -> str:
