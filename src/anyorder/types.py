@@ -34,7 +34,7 @@ class Trajectory:
         absent: name of an array (`GRID_ARRAYS`) -> bool in its shape, True where a value was not recorded; what the array holds
             there means nothing. A mission that was not recorded is empty.
         filled: name of an array -> float32 in its shape: where a model filled a value in, the probability that it is right,
-            above 0; 0 where the value was recorded.
+            above 0; 0 where the value was recorded. `FILLED_MISSION` -> float32 ``[1]``: the same of a mission.
 
     Raises:
         ValueError: its message names the shape or dtype that was expected and the one that was found.
@@ -72,7 +72,9 @@ class Trajectory:
             if array.dtype != dtype:
                 raise ValueError(f"{name} must have dtype {np.dtype(dtype)}; found {array.dtype}")
             array.flags.writeable = False
-        _check_gaps({name: getattr(self, name) for name in GRID_ARRAYS}, self.absent, self.filled)
+        recorded = {name: getattr(self, name) for name in GRID_ARRAYS}
+        said = {FILLED_MISSION: np.zeros(1)} if self.mission and FILLED_MISSION not in self.absent else {}
+        _check_gaps(recorded | said, self.absent, self.filled)
         for name in ("absent", "filled"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
@@ -91,6 +93,8 @@ class Trajectory:
         return bool(self.terminated and self.rewards[-1] > 0)
 
 
+FILLED_MISSION = "mission"
+"""Key of `Trajectory.filled` for an instruction that a model filled in."""
 GRID_ARRAYS = ("observations", "directions", "actions")
 """Arrays of a `Trajectory` of which a part may be absent or filled in."""
 
@@ -269,7 +273,14 @@ def as_recorded(episode: TrajectoryT) -> TrajectoryT:
     """The episode as it was recorded: what a model filled in is absent, so that nobody takes it for the truth."""
     if not episode.filled:
         return episode
+    if isinstance(episode, Trajectory) and FILLED_MISSION in episode.filled:
+        episode = replace(episode, mission="", filled=without_mission(episode.filled))
     filled = {name: sure > 0 for name, sure in episode.filled.items()}
     absent = {name: where | filled[name] if name in filled else where for name, where in episode.absent.items()}
     absent = {**filled, **absent}
     return replace(episode, absent=absent, filled={})
+
+
+def without_mission(filled: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What is said of arrays alone, of `Trajectory.filled`."""
+    return {name: sure for name, sure in filled.items() if name != FILLED_MISSION}

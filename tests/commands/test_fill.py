@@ -16,11 +16,13 @@ from anyorder.data.collect import CollectSpec, collect
 from anyorder.data.field_storage import read_field_split
 from anyorder.data.manifest import MANIFEST, read_manifest
 from anyorder.data.storage import read_split
+from anyorder.elements.grid_fields import fields_of_grid
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.filling_scores import fill_scores
 from anyorder.files import read_result
 from anyorder.inference.grid_gaps import GridTable
 from anyorder.training import checkpoint
+from anyorder.types import as_recorded
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,27 @@ def test_it_goes_on_where_it_was_interrupted(options, monkeypatch):
     manifest = json.loads((filling.Path(options.output_dir) / MANIFEST).read_text())
     fill(options)
     assert done == [25] and json.loads((filling.Path(options.output_dir) / MANIFEST).read_text()) == manifest
+
+
+def test_missions_are_filled_in_by_what_was_done(place, tmp_path):
+    lost = CollectOptions(recorded=str(place / "truth"), without=["missions", "actions"], output_dir=str(tmp_path / "lost"))
+    run_collect(lost)
+    given = FillOptions(str(place / "model.pt"), lost.output_dir, str(tmp_path / "new"), 0.0, str(place / "truth"))
+    action, mission = fill(given)
+    assert (action.part, mission.part, mission.num_filled, mission.num_absent) == ("action", "mission", 31, 0)
+    assert mission.right.rate == 1 and mission.expected_accuracy == 1, "there is one to choose from"
+    found, truth = read_split(tmp_path / "new", "train"), read_split(place / "truth", "train")
+    assert [one.mission for one in found] == [one.mission for one in truth]
+    assert all(one.filled["mission"].tolist() == [1.0] and (one.filled["actions"] > 0).all() for one in found)
+    again = as_recorded(found[0])
+    assert again.mission == "" and not again.filled and set(again.absent) == {"actions"}, "never taken for the truth"
+    assert fields_of_grid(found[0]).mission == truth[0].mission
+    strict = FillOptions(str(place / "model.pt"), lost.output_dir, str(tmp_path / "strict"), 1.0)
+    *_, mission = fill(strict)
+    assert mission.num_filled == 0 and mission.num_absent == 31, "nothing tells a mission where actions stay absent"
+    config = RunConfig(data=DataConfig(str(tmp_path / "new")), model=ModelConfig(width=16, num_layers=1, num_heads=2))
+    batch = training_job(config, tmp_path / "run", resume=False).train.batch([0])
+    assert batch.layout.missions == (truth[0].mission,) and batch.layout.filled.any()
 
 
 def test_without_a_truth_nothing_is_said_about_it(options):

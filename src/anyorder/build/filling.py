@@ -19,13 +19,14 @@ from anyorder.data.rewriting import rewrite
 from anyorder.data.storage import read_split
 from anyorder.elements.grid_fields import fields_of_grid
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.filling_scores import FillScore, fill_scores
+from anyorder.evaluation.filling_scores import FillScore, fill_scores, mission_fill_score
 from anyorder.files import sha256, write_result
 from anyorder.inference.calibrating import filled_in, fitted_temperatures
 from anyorder.inference.field_gaps import FieldTable, GridInFields
 from anyorder.inference.filling import Table
 from anyorder.inference.grid_gaps import GridTable
-from anyorder.types import FieldTrajectory, Trajectory, as_recorded
+from anyorder.inference.lost_missions import MissionFiller
+from anyorder.types import FILLED_MISSION, FieldTrajectory, Trajectory, as_recorded
 
 FILL_FILE = "fill.json"
 FILLED_AT_ONCE = 100
@@ -75,22 +76,27 @@ def fill(options: FillOptions) -> list[FillScore]:
     manifest = read_manifest(source)
     table, header = _table(checkpoint, manifest.content, source)
     splits = [name for name, split in manifest.splits.items() if split.num_episodes]
-    gaps = _gaps(table, source, splits)
-    temperatures = _temperatures(options, table, gaps, training_data(header, str(checkpoint)).path)
+    trained_on = training_data(header, str(checkpoint)).path
+    filler = _mission_filler(options, table, source, splits, trained_on)
+    gaps = _gaps(table, source, splits, filler)
+    temperatures = _temperatures(options, table, gaps, trained_on)
     truth = {} if options.truth is None else _truth(Path(options.truth), splits)
 
     def change(name: str, episodes: Sequence[Any], advance: Callable[[int], None]) -> list[Any]:
         found: list[Any] = []
         for first in range(0, len(episodes), FILLED_AT_ONCE):
             some = episodes[first : first + FILLED_AT_ONCE]
-            found += filled_in(table, some, temperatures, options.threshold)
+            completed = filled_in(table, some, temperatures, options.threshold)
+            found += completed if filler is None else [filler(one, options.threshold) for one in completed]
             advance(len(some))
         return found
 
     by_name = {table.names[number]: value for number, value in temperatures.items()}
+    by_name |= {} if filler is None else {FILLED_MISSION: filler.temperature}
     record = {"checkpoint": sha256(checkpoint), "threshold": options.threshold, "temperatures": by_name}
     rewrite(source, folder, {"filled": record}, change, "filling in")
     scores = fill_scores(table, _pairs(folder, splits, truth))
+    scores += [] if filler is None else [mission_fill_score(_pairs(folder, splits, truth))]
     write_result(folder / FILL_FILE, {"temperatures": by_name, "parts": [score.to_json() for score in scores]})
     return scores
 
@@ -120,7 +126,24 @@ def _read(folder: Path, split: str) -> list[Any]:
     return read_split(folder, split) if manifest.content == "grid" else read_field_split(folder, split)
 
 
-def _gaps(table: Table[Any], source: Path, splits: Sequence[str]) -> list[np.ndarray]:
+def _mission_filler(
+    options: FillOptions, table: Table[Any], source: Path, splits: Sequence[str], trained_on: str
+) -> MissionFiller | None:
+    """What fills missions in; None where none is missing, the model is not one that ranks missions, or there are none to choose
+    among."""
+    if not isinstance(table, GridTable) or all(one.mission for split in splits for one in _read(source, split)):
+        return None
+    if not (Path(trained_on) / MANIFEST).exists():
+        say(f"missions stay absent: {trained_on}, whose missions there are to choose among, is not there any more")
+        return None
+    missions = sorted({one.mission for one in _read(Path(trained_on), "train")} - {""})
+    if not missions:
+        return None
+    filler, known = MissionFiller(table.model, missions), _validation(options, trained_on)
+    return filler.calibrated(known[: options.num_calibration])
+
+
+def _gaps(table: Table[Any], source: Path, splits: Sequence[str], filler: MissionFiller | None) -> list[np.ndarray]:
     """What is missing of each trajectory of which something is.
 
     Raises:
@@ -132,27 +155,29 @@ def _gaps(table: Table[Any], source: Path, splits: Sequence[str]) -> list[np.nda
             silent += not one.mission
             missing = table.missing(one)
             found += [missing] if missing.any() else []
-    if silent:
-        say(f"{silent:,} episodes have no mission and stay without: models are never asked for missions")
-    if not found:
+    if silent and filler is None:
+        say(f"{silent:,} episodes have no mission and stay without: this model cannot tell missions")
+    if not found and filler is None:
         raise AnyOrderError(f"{source} must have absent actions or observations to fill in; found none; nothing is to be done")
     return found
 
 
 def _temperatures(options: FillOptions, table: Table[Any], gaps: list[np.ndarray], trained_on: str) -> dict[int, float]:
+    if options.num_calibration == 0 or not gaps:
+        return {}
+    episodes = _validation(options, trained_on)[: options.num_calibration]
+    return fitted_temperatures(table, episodes, gaps) if episodes else {}
+
+
+def _validation(options: FillOptions, trained_on: str) -> list[Any]:
+    """The recorded episodes that make probabilities true; none where there are none, which a line on stderr says."""
     folder = Path(options.calibrate_on or trained_on)
-    if options.num_calibration == 0:
-        return {}
-    there = (folder / MANIFEST).exists()
-    if not there or "validation" not in read_manifest(folder).splits:
-        if options.calibrate_on is not None:
-            raise AnyOrderError(f"calibrate_on must be a data set with a validation split; found none in {folder}")
-        say(
-            f"{folder} has no validation split, so the probabilities stay as the model gives them; name one with --calibrate_on"
-        )
-        return {}
-    episodes = [as_recorded(one) for one in _read(folder, "validation")][: options.num_calibration]
-    return fitted_temperatures(table, episodes, gaps)
+    if (folder / MANIFEST).exists() and "validation" in read_manifest(folder).splits:
+        return [as_recorded(one) for one in _read(folder, "validation")]
+    if options.calibrate_on is not None:
+        raise AnyOrderError(f"calibrate_on must be a data set with a validation split; found none in {folder}")
+    say(f"{folder} has no validation split, so the probabilities stay as the model gives them; name one with --calibrate_on")
+    return []
 
 
 def _truth(folder: Path, splits: Sequence[str]) -> dict[tuple[str, int], Any]:

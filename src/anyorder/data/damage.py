@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from anyorder.errors import AnyOrderError
-from anyorder.types import FieldTrajectory, Trajectory, TrajectoryT
+from anyorder.types import FieldTrajectory, Trajectory, TrajectoryT, without_mission
 
 MOST_IN_CELL = 4
 """Arrays of so many numbers at most for each place of a plane are planes of cells, as of `anyorder.elements.fitting`."""
@@ -121,7 +121,7 @@ def _without(episode: TrajectoryT, lost: Mapping[str, np.ndarray]) -> Trajectory
 
 def _without_mission(episode: TrajectoryT) -> TrajectoryT:
     if isinstance(episode, Trajectory):
-        return replace(episode, mission="")
+        return replace(episode, mission="", filled=without_mission(episode.filled))
     texts = {path: array for path, array in episode.observations.items() if _instructs(episode, array)}
     absent = {**episode.absent, **{path: np.ones(array.shape, np.bool_) for path, array in texts.items()}}
     empty = {path: np.zeros_like(array) for path, array in texts.items()}

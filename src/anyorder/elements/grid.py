@@ -24,7 +24,7 @@ from torch import Tensor
 from anyorder.elements.contents import Contents, contents_of
 from anyorder.elements.layout import Kind, Layout, part_slices
 from anyorder.errors import AnyOrderError
-from anyorder.types import Trajectory
+from anyorder.types import Trajectory, without_mission
 
 
 class Attribute(IntEnum):
@@ -308,7 +308,7 @@ def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:
     frames[:, -3] = trajectory.directions
     frames[:-1, -2] = returns
     frames[:-1, -1] = trajectory.actions
-    filled = {name: probability > 0 for name, probability in trajectory.filled.items()}
+    filled = {name: probability > 0 for name, probability in without_mission(trajectory.filled).items()}
     return Encoded(
         trajectory.mission,
         torch.tensor(vocabulary.encode_mission(trajectory.mission), dtype=torch.int64),

@@ -15,7 +15,7 @@ from anyorder.config import SpecConfig
 from anyorder.elements.fitting import fit_spec
 from anyorder.elements.spec import Spec
 from anyorder.envs.minigrid import NUM_ACTIONS, NUM_DIRECTIONS
-from anyorder.types import FieldTrajectory, Trajectory
+from anyorder.types import FieldTrajectory, Trajectory, without_mission
 
 GRID_NAMES = {"image/0": "object", "image/1": "color", "image/2": "state"}
 
@@ -44,7 +44,7 @@ def fields_of_grid(trajectory: Trajectory) -> FieldTrajectory:
         trajectory.mission,
         trajectory.success,
         {GRID_PATHS[name]: where for name, where in trajectory.absent.items()},
-        {GRID_PATHS[name]: probability for name, probability in trajectory.filled.items()},
+        {GRID_PATHS[name]: probability for name, probability in without_mission(trajectory.filled).items()},
     )
 
 

@@ -16,7 +16,7 @@ from anyorder.evaluation.statistics import Proportion
 from anyorder.inference.bin_answers import NEAR_TRUTH
 from anyorder.inference.filling import Table
 from anyorder.terminal import titled_table
-from anyorder.types import TrajectoryT
+from anyorder.types import FILLED_MISSION, Trajectory, TrajectoryT
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,24 @@ def fill_scores(table: Table[TrajectoryT], pairs: Iterable[tuple[TrajectoryT, Tr
             if judged.any():
                 found.confidence.add(torch.from_numpy(sure[:, own][judged]), torch.from_numpy(right[:, own][judged]))
     return [counts[number].score(table.names[number]) for number in sorted(counts)]
+
+
+def mission_fill_score(pairs: Iterable[tuple[Trajectory, Any]]) -> FillScore:
+    """The score of the missions that a model filled in, and of those that stay absent; ``pairs`` as in `fill_scores`."""
+    counts = _Counts()
+    for one, truth in pairs:
+        sure = one.filled.get(FILLED_MISSION)
+        counts.absent += not one.mission
+        if sure is None:
+            continue
+        counts.filled += 1
+        counts.sure += float(sure[0])
+        if truth is not None and truth.mission:
+            right = one.mission == truth.mission
+            counts.known += 1
+            counts.right += right
+            counts.confidence.add(torch.tensor([float(sure[0])]), torch.tensor([right]))
+    return counts.score(FILLED_MISSION)
 
 
 def fill_table(scores: Iterable[FillScore]) -> Printed:

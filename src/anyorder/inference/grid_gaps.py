@@ -18,7 +18,7 @@ from anyorder.elements.grid import AFTER_CELLS, Attribute, Encoded, GridLayout, 
 from anyorder.elements.layout import part_slices
 from anyorder.inference.filling import GapPiece, cut_gaps
 from anyorder.models.contract import GridModel
-from anyorder.types import Trajectory
+from anyorder.types import Trajectory, without_mission
 
 
 class GridTable:
@@ -55,7 +55,7 @@ class GridTable:
     def marks(self, episode: Trajectory) -> np.ndarray:
         """See `Table`."""
         table = np.zeros((len(episode) + 1, len(self.part)), np.float32)
-        for name, sure in episode.filled.items():
+        for name, sure in without_mission(episode.filled).items():
             if name == "observations":
                 table[:, :-AFTER_CELLS] = sure.reshape(len(table), -1)
             elif name == "directions":
