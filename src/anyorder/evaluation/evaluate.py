@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rich.progress import Progress
 
@@ -37,7 +37,9 @@ from anyorder.models.contract import GridModel
 from anyorder.terminal import progress_bars
 from anyorder.types import Trajectory
 
-METRICS = (
+MetricName = Literal[
+    "all",
+    "skills",
     "world_model_nll",
     "accuracy",
     "task_success",
@@ -47,13 +49,14 @@ METRICS = (
     "waypoints",
     "more_shown",
     "missions",
-)
+]
 METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals", "waypoints"),
 }
 """Names that stand for several metrics. ``dynamics``, ``goals`` and ``waypoints`` ask what only some models are trained for,
 ``more_shown`` asks the same from more and more context, ``missions`` which instruction an episode followed."""
+METRICS = tuple(name for name in get_args(MetricName) if name not in METRIC_GROUPS)
 WAYPOINT_STEPS = 8
 """How far apart the two observations are between which ``waypoints`` asks."""
 FRAMES_PER_EPISODE = 8192
@@ -93,19 +96,7 @@ class EvaluationConfig:
             other environments than grids.
     """
 
-    metric: Literal[
-        "all",
-        "skills",
-        "world_model_nll",
-        "accuracy",
-        "task_success",
-        "robustness",
-        "dynamics",
-        "goals",
-        "waypoints",
-        "more_shown",
-        "missions",
-    ] = "all"
+    metric: MetricName = "all"
     num_episodes: int = 500
     num_seen_episodes: int = 0
     first_seed: int = FIRST_SEED
