@@ -29,11 +29,12 @@ def test_an_episode_that_stops_before_the_goal_fulfils_nothing():
     assert fulfilled(env, episode.seed, episode.actions, [episode.mission]) == [episode.mission]
 
 
-def test_the_article_must_be_the_one_that_the_level_would_use():
+def test_the_article_makes_no_difference():
     (episode,) = ExpertSource("BabyAI-GoToLocal-v0", num_processes=1)(range(3, 4))
     other = episode.mission.replace(" the ", " a ") if " the " in episode.mission else episode.mission.replace(" a ", " the ")
     env = minigrid.make_env("BabyAI-GoToLocal-v0")
-    assert fulfilled(env, episode.seed, episode.actions, [other]) == []
+    assert fulfilled(env, episode.seed, episode.actions, [other, episode.mission]) == [other, episode.mission]
+    assert fulfilled(env, episode.seed, episode.actions, ["go to the purple box on your left"]) == []
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ class MissionScore:
 
     Attributes:
         num_missions: how many instructions there were to choose among: all of the training split.
-        mean_fitting: how many of them an episode fulfils, on average: what was done cannot tell these apart.
+        mean_fitting: how many of them an episode fulfils, on average, "a ball" and "the ball" among them: what was done cannot
+            tell these apart.
         first: share of the episodes whose true mission is the most probable one.
         among_fitting: share whose true mission is among as many most probable ones as fit the episode.
         first_fits: share whose most probable mission fits.
