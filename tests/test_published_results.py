@@ -126,3 +126,13 @@ def test_the_page_of_evaluation_shows_what_more_context_gains():
     }.items():
         assert f"| {' | '.join([title, *cells])} |" in lines
     assert all(entry["gain"]["low"] > 0 for entry in found[1:])
+
+
+def test_the_table_of_all_environments_says_what_its_pages_say():
+    page = ROOT / "docs" / "results" / "any_environment.md"
+    rows = [line.strip("| ").split(" | ") for line in page.read_text().splitlines() if re.search(r"\(\w+\.md\) \|$", line)]
+    assert len(rows) == 12
+    for *_, any_order, imitation, _seeds, link in rows:
+        (name,) = re.findall(r"\((\w+\.md)\)", link)
+        told = page.with_name(name).read_text()
+        assert any_order in told and imitation in told
