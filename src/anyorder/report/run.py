@@ -82,6 +82,7 @@ class RunRecord(Generic[ModelT, FindingsT]):
         model: ModelT,
         header: Mapping[str, Any],
         read_stored: Callable[[Path], tuple[FindingsT, EvaluationConfig]],
+        **others: Any,
     ) -> RecordT:
         """What is there of a run.
 
@@ -90,6 +91,7 @@ class RunRecord(Generic[ModelT, FindingsT]):
             model: that of its best checkpoint.
             header: of that checkpoint.
             read_stored: from the file of an evaluation to its findings and settings.
+            others: attributes that only this kind of run has.
         """
         report = folder / "report"
         metrics, findings, judged_by = {}, None, EvaluationConfig()
@@ -108,6 +110,7 @@ class RunRecord(Generic[ModelT, FindingsT]):
             metrics=metrics,
             judged_by=judged_by,
             outcomes=outcomes_in(report / OUTCOMES_FILE),
+            **others,
         )
 
 

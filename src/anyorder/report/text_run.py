@@ -38,7 +38,7 @@ class TextRun(RunRecord[nn.Module, TextFindings]):
     PLACE = "task"
     BATCH = "{tokens_per_batch} tokens a batch"
 
-    conversations: ConversationModel | None = None
+    conversations: ConversationModel
 
     @property
     def has_test(self) -> bool:
@@ -63,8 +63,7 @@ class TextRun(RunRecord[nn.Module, TextFindings]):
 def read_text_run(folder: Path, checkpoint: Path) -> TextRun:
     """Read a run's folder; raises an AnyOrderError when something in it is damaged."""
     loaded, header = load_conversation_model(checkpoint)
-    record = TextRun.of(folder, loaded.model, header, _read_text_findings)
-    return TextRun(**{**vars(record), "conversations": loaded})
+    return TextRun.of(folder, loaded.model, header, _read_text_findings, conversations=loaded)
 
 
 def _read_text_findings(path: Path) -> tuple[TextFindings, EvaluationConfig]:

@@ -40,7 +40,7 @@ def hidden_conversations(run: TextRun, num_shown: int) -> str:
     Raises:
         AnyOrderError: when the data set is damaged.
     """
-    if not run.has_test or run.conversations is None:
+    if not run.has_test:
         return ""
     reader, rate = run.conversations.reader, run.judged_by.cell_rate
     test, strategy = reader.read(DataConfig(str(run.data)), "test"), text_orders(rate)["infilling"]
@@ -74,7 +74,7 @@ def _answer(turn: TurnAnswer) -> str:
 def played_episodes(run: TextRun, num_shown: int) -> str:
     """Solved and failed episodes of the evaluation, played again: at each step what was seen, and the admissible actions with
     their probabilities. A sentence where the environment cannot be made."""
-    if not run.outcomes or run.conversations is None:
+    if not run.outcomes:
         return ""
     reader, judged = run.conversations.reader, run.judged_by
     agent = TextAgent(
