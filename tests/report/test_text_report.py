@@ -24,7 +24,15 @@ ARCHITECTURE = {
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
+def allowed():
+    """The module of the world may be imported while the fixtures of this file run, and not by whatever runs afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANYORDER_ENV_MODULES", "")
+        yield ["--env_module", "toy_worlds"]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory, allowed):
     """The folder of a run, trained for a moment and evaluated on four tasks."""
     folder = tmp_path_factory.mktemp("texts")
     data, run = str(folder / "data"), folder / "a run"
@@ -33,16 +41,13 @@ def run_folder(tmp_path_factory):
     model = ["--language_model.architecture", json.dumps(ARCHITECTURE), "--masking.mixture", "{next_action: 1.0}"]
     few = ["--training.num_updates", "4", "--training.num_processes", "1", "--training.num_threads", "1"]
     main(["train", "--data.path", data, "--output_dir", str(run), *model, *few, "--training.tokens_per_batch", "512"])
-    checkpoint = str(run / "checkpoints" / "best.pt")
-    main(["evaluate", "--checkpoint", checkpoint, "--num_episodes", "4", "--env_module", "toy_worlds"])
+    main(["evaluate", "--checkpoint", str(run / "checkpoints" / "best.pt"), "--num_episodes", "4", *allowed])
     return run
 
 
 @pytest.fixture(scope="module")
-def page(run_folder):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANYORDER_ENV_MODULES", "")
-        main(["report", str(run_folder), "--num_shown", "2", "--env_module", "toy_worlds"])
+def page(run_folder, allowed):
+    main(["report", str(run_folder), "--num_shown", "2", *allowed])
     return (run_folder / "report" / "report.html").read_text()
 
 
