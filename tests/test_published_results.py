@@ -136,3 +136,15 @@ def test_the_table_of_all_environments_says_what_its_pages_say():
         (name,) = re.findall(r"\((\w+\.md)\)", link)
         told = page.with_name(name).read_text()
         assert any_order in told and imitation in told
+
+
+def test_the_page_of_any_order_says_what_the_study_of_films_found():
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    found = json.loads((ROOT / "docs" / "results" / "films" / "full" / "results.json").read_text())
+    for table in found["tables"]:
+        scores = {row["arm"]: row["scores"]["task success"]["text"] for row in table["rows"]}
+        assert all(scores[arm] in page for arm in ("imitation", "any order", "imitation of labels", "any order, filled"))
+        for title, arm in (("Against imitation", "any order"), ("Filled in against labelled", "any order, filled")):
+            (compared,) = (one for one in table["comparisons"] if one["title"] == title)
+            (row,) = (one for one in compared["rows"] if one["arm"] == arm)
+            assert row["differences"]["task success"]["text"] in page
