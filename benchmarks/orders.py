@@ -16,7 +16,7 @@ import torch
 from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import Budget, EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary, object_elements
 from anyorder.elements.layout import Kind
 from anyorder.masking.schedules import AntitheticRate, Rate
 from anyorder.masking.strategies import (
@@ -90,7 +90,7 @@ def median_seconds(action: Callable[[int], None], repeats: int) -> float:
 def seconds_per_update(data: EncodedTrajectories, vocabulary: GridVocabulary, index: list[int]) -> float:
     """Median seconds of one update of the default model, the drawing of its order included."""
     model = GridTransformer(ModelConfig(), vocabulary, data.view)
-    optimizer, weighting = make_optimizer(model, TrainingConfig()), Weighting("kind", 3.0)
+    optimizer, weighting = make_optimizer(model, TrainingConfig()), Weighting("kind", 3.0, objects=object_elements)
     batch = data.batch(index)
 
     def update(number: int) -> None:

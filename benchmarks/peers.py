@@ -198,7 +198,7 @@ class Side:
         self.strategy = strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
         self.optimizer = make_optimizer(model, self.config)  # type: ignore[arg-type]
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.weighting = Weighting(self.config.balance, self.config.object_weight)
+        self.weighting = Weighting(self.config.balance, self.config.object_weight, objects=object_elements)
 
     def train(self, data: EncodedTrajectories, seconds: float, seed: int) -> int:
         """Train for so many CPU seconds; returns the number of frames."""

@@ -16,7 +16,7 @@ from anyorder.build.runs import strategy_schedule
 from anyorder.config import MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import Budget, EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary, object_elements
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
@@ -40,7 +40,7 @@ class Training:
         self.model = GridTransformer(ModelConfig(), vocabulary, data.view)
         self.optimizer = make_optimizer(self.model, config)
         self.strategy = strategy_schedule(masking)(0.0)
-        self.weighting = Weighting(config.balance, config.object_weight)
+        self.weighting = Weighting(config.balance, config.object_weight, objects=object_elements)
 
     def update(self, index: list[int], number: int) -> float:
         """Seconds of one update."""

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import NUM_VALUES, Attribute, Encoded, GridVocabulary, collate
+from anyorder.elements.grid import NUM_VALUES, Attribute, Encoded, GridVocabulary, collate, object_elements
 from anyorder.elements.layout import Kind
 from anyorder.masking.order import imitate, reconstruct
 from anyorder.masking.schedules import Rate
@@ -36,13 +36,13 @@ def test_knowing_nothing_costs_the_log_of_the_number_of_values(make_batch, make_
     batch, model = make_batch([4, 2]), make_model()
     order = reconstruct(batch.layout, (batch.layout.attribute == attribute) & batch.layout.present)
     logits = torch.where(model(batch.values, batch.layout, order).isfinite(), 0.0, -torch.inf)
-    loss = Weighting(balance, 5.0).sums(logits, batch.values, batch.layout, order).mean()
+    loss = Weighting(balance, 5.0, objects=object_elements).sums(logits, batch.values, batch.layout, order).mean()
     assert float(loss) == pytest.approx(math.log(NUM_VALUES[attribute]), abs=1e-5)
 
 
 @pytest.mark.parametrize("balance", BALANCES)
 def test_parts_of_an_update_combine_to_the_whole(make_trajectory, make_batch, make_model, balance):
-    batch, model, weighting = make_batch([4, 1, 3]), make_model(), Weighting(balance, 3.0)
+    batch, model, weighting = make_batch([4, 1, 3]), make_model(), Weighting(balance, 3.0, objects=object_elements)
     order = half_hidden(batch.layout)
     whole = weighting.sums(model(batch.values, batch.layout, order), batch.values, batch.layout, order)
     total, combined = weighting.weigh(batch.values, batch.layout, order).total(order), 0.0
@@ -92,10 +92,11 @@ def test_object_weight_by_hand(make_batch):
     shape = batch.layout.grid
     shape.cells(batch.values)[0, :, 0, 0] = torch.tensor([2, 6])
     order = reconstruct(batch.layout, batch.layout.attribute == Attribute.COLOR)
-    sums = Weighting("target", 5.0).sums(logits_with_nll([1.0, 2.0], batch, order), batch.values, batch.layout, order)
+    weighting = Weighting("target", 5.0, objects=object_elements)
+    sums = weighting.sums(logits_with_nll([1.0, 2.0], batch, order), batch.values, batch.layout, order)
     assert float(sums.mean()) == pytest.approx((1 * 1 + 5 * 2) / 6, rel=1e-5)
     order = reconstruct(batch.layout, batch.layout.of_kind(Kind.ACTION) | (batch.layout.attribute == Attribute.DIRECTION))
-    weights = Weighting("target", 5.0).weigh(batch.values, batch.layout, order).weight
+    weights = weighting.weigh(batch.values, batch.layout, order).weight
     assert weights[order.targets].tolist() == [1.0, 1.0, 1.0]
 
 
@@ -111,7 +112,7 @@ def test_the_strategy_next_action_is_supervised_fine_tuning(trajectories, vocabu
 
     order = NextAction()(batch.layout, torch.Generator())
     logits = model(batch.values, batch.layout, order)
-    ours = Weighting(balance, 5.0).sums(logits, batch.values, batch.layout, order).mean()
+    ours = Weighting(balance, 5.0, objects=object_elements).sums(logits, batch.values, batch.layout, order).mean()
     ours.backward()
     gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 

@@ -16,7 +16,7 @@ from strategy_settings import RATE, SETTINGS, built
 
 from anyorder.config import ModelConfig, TrainingConfig
 from anyorder.elements.batch import Budget, EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import GridVocabulary, object_elements
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order
 from anyorder.masking.schedules import Rate
@@ -53,7 +53,7 @@ def small_job(data, folder, strategy_at=mixture, resume=False, **settings):
     settings = {"num_epochs": 3, "num_validations": 3, "checkpoint_seconds": 1e9, **settings}
     torch.manual_seed(0)
     model = GridTransformer(ModelConfig(width=16, num_layers=2, num_heads=2), vocabulary(), (3, 3))
-    weighting, config = Weighting("kind", 5.0), TrainingConfig(**settings)
+    weighting, config = Weighting("kind", 5.0, objects=object_elements), TrainingConfig(**settings)
     return Job(model, data, data, BUDGET, strategy_at, weighting, config, folder, OneFile(folder, {"words": 5}), resume)
 
 

@@ -13,6 +13,7 @@ from anyorder.build.conversations import ConversationReader
 from anyorder.build.headers import check_origin, language_model_config, vocabulary_and_view, vocabulary_header
 from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.build.splits import validation_split, whole_grids
+from anyorder.build.weighting import weighting_of_grids
 from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -131,7 +132,7 @@ def _on_grids(
         validation=validation_split(path, lambda: encoded(read("validation"))),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategy_at,
-        weighting=Weighting(config.training.balance, config.training.object_weight, config.data.filled_weight),
+        weighting=weighting_of_grids(config),
         config=config.training,
         folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),
@@ -167,7 +168,7 @@ def _on_conversations(
         validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
         strategy_at=strategy_at,
-        weighting=Weighting(config.training.balance, object_weight=1.0),
+        weighting=Weighting(config.training.balance),
         config=config.training,
         folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),

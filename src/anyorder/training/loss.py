@@ -5,14 +5,14 @@ Legend: B trajectories, E elements, K targets, V vocabulary, G groups of targets
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyorder.elements.grid import object_elements
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 
@@ -82,25 +82,29 @@ class TargetWeights:
 @dataclass(frozen=True)
 class Weighting:
     """How targets are weighted; see `anyorder.config.TrainingConfig` for ``balance`` and ``object_weight``, and
-    `anyorder.config.DataConfig` for ``filled_weight``."""
+    `anyorder.config.DataConfig` for ``filled_weight``.
+
+    Attributes:
+        objects: from the values and the layout of a batch to bool ``[B, E]``, the elements that have ``object_weight``; None
+            where nothing is an object.
+    """
 
     balance: Literal["kind", "field", "target", "rate"] = "kind"
     object_weight: float = 1.0
     filled_weight: float = 1.0
+    objects: Callable[[Tensor, Any], Tensor] | None = None
 
-    def weigh(self, values: Tensor, layout: Layout, order: Order, objects: Tensor | None = None) -> TargetWeights:
+    def weigh(self, values: Tensor, layout: Layout, order: Order) -> TargetWeights:
         """The weights of one batch.
 
         Args:
             values: int64 ``[B, E]``, true values.
             layout: the batch's layout.
             order: an order drawn for this layout.
-            objects: `object_elements` of the batch; None computes them where they are needed.
         """
         weight = torch.ones(values.shape, device=values.device)
-        if self.object_weight != 1.0:
-            objects = object_elements(values, layout) if objects is None else objects
-            weight = weight.masked_fill(objects, self.object_weight)
+        if self.objects is not None and self.object_weight != 1.0:
+            weight = weight.masked_fill(self.objects(values, layout), self.object_weight)
         if layout.filled is not None:
             weight = torch.where(layout.filled, weight * self.filled_weight, weight)
         if self.balance == "rate":

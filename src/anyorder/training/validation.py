@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.fields import FieldLayout
-from anyorder.elements.grid import GridLayout, object_elements
 from anyorder.elements.layout import Kind, LayoutT
 from anyorder.inference.bin_answers import density_offsets
 from anyorder.masking.strategies import Strategy
@@ -38,7 +37,7 @@ def validate(
     seed: int,
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
-    ``return_accuracy``, and for grids ``object_accuracy`` (elements of cells that hold an object). An accuracy without targets
+    ``return_accuracy``, and where there are objects ``object_accuracy`` (`Weighting.objects`). An accuracy without targets
     is left out. For data of any environment ``observation_nats`` (of numbers, see
     `anyorder.inference.bin_answers.density_nats`) says what the accuracy of bins does not. Orders depend on the seed alone. The
     model is in training mode afterwards."""
@@ -53,9 +52,10 @@ def validate(
         order = strategy(batch.layout, stream(seed, "validation", number)).to(device)
         batch = batch.to(device)
         logits = model(batch.values, batch.layout, order)
-        of_grids = isinstance(batch.layout, GridLayout)
-        objects = object_elements(batch.values, batch.layout) if of_grids else torch.zeros_like(order.targets)
-        sums.append(weighting.weigh(batch.values, batch.layout, order, objects).sums(logits, batch.values, order))
+        objects = torch.zeros_like(order.targets)
+        if weighting.objects is not None:
+            objects = weighting.objects(batch.values, batch.layout)
+        sums.append(weighting.sums(logits, batch.values, batch.layout, order))
         correct = logits.argmax(dim=-1) == batch.values[order.targets]
         kind = batch.layout.kind[order.targets]
         if isinstance(batch.layout, FieldLayout):
