@@ -7,6 +7,16 @@ from anyorder.envs.telling import text_space
 
 ROOMS = ("cellar", "kitchen", "garden", "attic", "tower")
 WORLD = "toy_worlds:ToyRow-v0"
+ARCHITECTURE = {
+    "model_type": "bert",
+    "vocab_size": 320,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 200,
+}
+"""Of a language model that learns from it in a moment."""
 
 
 class RowOfRooms(gym.Env):

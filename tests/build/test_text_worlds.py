@@ -6,22 +6,13 @@ import re
 import shutil
 
 import pytest
-import toy_worlds  # noqa: F401  (registers its environments)
+from toy_worlds import ARCHITECTURE
 
 from anyorder.cli import main
 from anyorder.data.text_storage import read_played_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
 
-ARCHITECTURE = {
-    "model_type": "bert",
-    "vocab_size": 320,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 200,
-}
 MISSING = [f"the package {name}" for name in ["textworld_express"] if importlib.util.find_spec(name) is None]
 MISSING += ["Java"] if shutil.which("java") is None else []
 

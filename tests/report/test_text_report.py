@@ -5,22 +5,11 @@ import re
 
 import numpy as np
 import pytest
-import toy_worlds  # noqa: F401  (registers its environments)
+from toy_worlds import ARCHITECTURE, WORLD
 
 from anyorder.cli import main
 from anyorder.report.any_run import read_any_run
 from anyorder.training.journal import read_metrics
-
-WORLD = "toy_worlds:ToyRow-v0"
-ARCHITECTURE = {
-    "model_type": "bert",
-    "vocab_size": 320,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 200,
-}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from anyorder.evaluation.more_shown import ShownScore
-from anyorder.files import replacing
+from anyorder.pictures.plots import write_plot
 
 LINE = "#1f4e79"
 SHOWN_FONTS: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 9, "svg.hashsalt": "more shown", "svg.fonttype": "none"}
@@ -19,11 +19,7 @@ SHOWN_FONTS: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 9, "svg.hashsal
 def write_more_shown(folder: Path, scores: Sequence[ShownScore]) -> None:
     """Write ``more_shown.png`` and ``more_shown.svg``."""
     with rc_context(SHOWN_FONTS):
-        figure = more_shown_figure(scores)
-        with replacing(folder / "more_shown.png") as temporary:
-            figure.savefig(temporary, format="png", dpi=200)
-        with replacing(folder / "more_shown.svg") as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        write_plot(more_shown_figure(scores), folder, "more_shown")
 
 
 def more_shown_figure(scores: Sequence[ShownScore]) -> Figure:

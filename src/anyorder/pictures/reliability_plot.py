@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.statistics import Proportion
-from anyorder.files import replacing
+from anyorder.pictures.plots import write_plot
 
 COLUMNS, PANEL_INCHES = 2, (3.3, 3.1)
 MODEL, IDEAL = "#1f4e79", "0.45"
@@ -24,11 +24,7 @@ RELIABILITY_FONTS: dict[Any, Any] = {"font.size": 8, "axes.titlesize": 9, "svg.h
 def write_reliability(folder: Path, calibrations: Mapping[str, Calibration]) -> None:
     """Write ``reliability.png`` and ``reliability.svg``: one panel per mode."""
     with rc_context(RELIABILITY_FONTS):
-        figure = reliability_figure(calibrations)
-        with replacing(folder / "reliability.png") as temporary:
-            figure.savefig(temporary, format="png", dpi=200)
-        with replacing(folder / "reliability.svg") as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        write_plot(reliability_figure(calibrations), folder, "reliability")
 
 
 def reliability_figure(calibrations: Mapping[str, Calibration]) -> Figure:

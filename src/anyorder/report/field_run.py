@@ -7,8 +7,7 @@ from pathlib import Path
 from anyorder.build.elements import load_element_checkpoint
 from anyorder.evaluation.field_findings import FieldFindings, read_field_findings
 from anyorder.models.element.element_transformer import ElementTransformer
-from anyorder.report.run import BEST, RunRecord
-from anyorder.training.journal import METRICS_FILE
+from anyorder.report.run import RunRecord
 
 
 class FieldRun(RunRecord[ElementTransformer, FieldFindings]):
@@ -16,26 +15,16 @@ class FieldRun(RunRecord[ElementTransformer, FieldFindings]):
 
     PLACE = "environment"
 
-    @property
-    def has_test(self) -> bool:
-        """Whether test trajectories can be shown."""
-        return self.manifest is not None and "test" in self.manifest.splits
-
     def missing(self) -> list[str]:
         """What the page cannot show, and the command that would change it; a sentence each."""
-        sentences = []
-        if self.findings is None:
-            checkpoint = self.folder / BEST.with_suffix(".pt")
-            sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
-        elif self.findings.failures and self.findings.task_success is None:
+        sentences = self.not_evaluated()
+        if self.findings is not None and self.findings.task_success is None and self.findings.failures:
             sentences.append(f"Its episodes failed: {self.findings.failures[0].reason}.")
-        elif self.findings.task_success is None:
+        elif self.findings is not None and self.findings.task_success is None:
             sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
         if not self.has_test:
             sentences.append(f"Its data set {self.data} is not there any more, or has no test split: no test trajectories.")
-        if not self.records:
-            sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
-        return sentences
+        return sentences + self.without_curves()
 
 
 def read_field_run(folder: Path, checkpoint: Path) -> FieldRun:

@@ -75,6 +75,21 @@ class RunRecord(Generic[ModelT, FindingsT]):
         """Where its agent acts."""
         return self.findings.env_id if self.findings else self.env_id
 
+    @property
+    def has_test(self) -> bool:
+        """Whether test trajectories can be shown."""
+        return self.manifest is not None and "test" in self.manifest.splits
+
+    def not_evaluated(self) -> list[str]:
+        """The sentence that says so, if it was not evaluated."""
+        checkpoint = self.folder / BEST.with_suffix(".pt")
+        said = f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics."
+        return [said] if self.findings is None else []
+
+    def without_curves(self) -> list[str]:
+        """The sentence that says so, if there are no records of its training."""
+        return [] if self.records else [f"It has no {METRICS_FILE}, so there are no curves."]
+
     @classmethod
     def of(
         cls: type[RecordT],
@@ -123,11 +138,8 @@ class ReportedRun(RunRecord[GridModel, GridFindings]):
 
     def missing(self) -> list[str]:
         """What the page cannot show, and the command that would change it; a sentence each."""
-        checkpoint = self.folder / BEST.with_suffix(".pt")
-        sentences = []
-        if self.findings is None:
-            sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
-        elif self.findings.task_success is None:
+        sentences = self.not_evaluated()
+        if self.findings is not None and self.findings.task_success is None:
             sentences.append("Its evaluation played no episodes: ask for `--metric all` or `--metric task_success`.")
         if self.manifest is None:
             sentences.append(f"Its data set {self.data} is not there any more, so no test trajectories are shown.")
@@ -135,9 +147,7 @@ class ReportedRun(RunRecord[GridModel, GridFindings]):
             sentences.append(f"Its data set {self.data} has no test split, so no test trajectories are shown.")
         if self.model.max_frames is not None:
             sentences.append(f"Its model reads {self.model.max_frames} views at once, so longer episodes are not shown.")
-        if not self.records:
-            sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
-        return sentences
+        return sentences + self.without_curves()
 
 
 def read_run(folder: Path) -> ReportedRun:

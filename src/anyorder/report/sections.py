@@ -199,7 +199,7 @@ def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda
         AnyOrderError: when the environment cannot be made or the data set is damaged.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    if _has_test(run):
+    if run.has_test:
         test, asked = read_split(run.data, "test"), run.judged_by
         for trajectory in test:  # the folder may hold other data than in training
             run.model.check(trajectory.observations.shape[1:3], len(trajectory.mission.split()))
@@ -211,11 +211,7 @@ def films(run: ReportedRun, num_shown: int, on_part: Callable[[], None] = lambda
 
 def num_film_parts(run: ReportedRun) -> int:
     """How often `films` calls ``on_part``."""
-    return NUM_PARTS + (len(asked_modes(run.judged_by.cell_rate)) if _has_test(run) else 0)
-
-
-def _has_test(run: ReportedRun) -> bool:
-    return run.manifest is not None and "test" in run.manifest.splits
+    return NUM_PARTS + (len(asked_modes(run.judged_by.cell_rate)) if run.has_test else 0)
 
 
 def player(name: str) -> str:

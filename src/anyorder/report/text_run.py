@@ -16,9 +16,8 @@ from anyorder.evaluation.stored import read_evaluation
 from anyorder.evaluation.text_acting import ChoiceScore, TextTaskScore
 from anyorder.evaluation.texts import TextFindings, TokenScore
 from anyorder.files import read_result
-from anyorder.report.run import BEST, RunRecord
+from anyorder.report.run import RunRecord
 from anyorder.restoring import restored
-from anyorder.training.journal import METRICS_FILE
 
 if TYPE_CHECKING:
     from anyorder.build.language import ConversationModel  # the import of transformers takes seconds
@@ -40,24 +39,12 @@ class TextRun(RunRecord[nn.Module, TextFindings]):
 
     conversations: ConversationModel
 
-    @property
-    def has_test(self) -> bool:
-        """Whether test conversations can be shown."""
-        return self.manifest is not None and "test" in self.manifest.splits
-
     def missing(self) -> list[str]:
         """What the page cannot show, and the command that would change it; a sentence each."""
-        sentences = []
-        if self.findings is None:
-            checkpoint = self.folder / BEST.with_suffix("")
-            sentences.append(f"It was not evaluated: run `anyorder evaluate --checkpoint {checkpoint}` for its metrics.")
+        sentences = self.not_evaluated()
         if not self.has_test:
-            sentences.append(
-                f"Its data set {self.data} is not there any more, or has no test split: no conversations are shown."
-            )
-        if not self.records:
-            sentences.append(f"It has no {METRICS_FILE}, so there are no curves.")
-        return sentences
+            sentences.append(f"Its data set {self.data} is not there any more, or has no test split: no conversations shown.")
+        return sentences + self.without_curves()
 
 
 def read_text_run(folder: Path, checkpoint: Path) -> TextRun:
