@@ -30,7 +30,7 @@ from anyorder.masking.order import Order
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
-from anyorder.training.trainer import make_optimizer
+from anyorder.training.optimizers import make_optimizer
 
 MIXTURE: dict[str, float | dict[str, Any]] = {"cell": 0.3, "next_step": 0.7}
 MTM_MASK_RATIOS = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0]
@@ -111,7 +111,7 @@ class Ours:
         batch = self.data.batch(index)
         order = self.strategy(batch.layout, stream(0, "order", number))
         logits = self.model(batch.values, batch.layout, order)
-        loss = Weighting(self.config.balance).sums(logits, batch.values, batch.layout, order).mean()
+        loss = Weighting("kind").sums(logits, batch.values, batch.layout, order).mean()
         loss.backward()
         return loss.detach()
 

@@ -42,7 +42,7 @@ from anyorder.masking.strategies import (
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
-from anyorder.training.trainer import make_optimizer
+from anyorder.training.optimizers import make_optimizer
 
 RATE = Rate(0.3, 0.3)
 REQUIRED = {"rate": RATE, "length": 2}

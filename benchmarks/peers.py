@@ -19,7 +19,7 @@ import importlib.util
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -38,11 +38,11 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
 from anyorder.masking.order import Order, Role, imitate
 from anyorder.models.grid.grid_transformer import GridTransformer
-from anyorder.models.parameters import ParameterGroup
+from anyorder.models.parameters import ParameterGroup, without
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
+from anyorder.training.optimizers import make_optimizer
 from anyorder.training.plan import learning_rate_factor
-from anyorder.training.trainer import make_optimizer
 
 BUDGETS = (40.0, 90.0, 200.0)
 OUR_MIXTURE = {"cell": 0.4, "next_step": 0.6}
@@ -112,7 +112,10 @@ class Frames(nn.Module):
         return answers.gather(1, self.columns[within])
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [ParameterGroup(list(self.net.parameters()), decays=False)]
+        inner: nn.Module = self.net.transformer_encoder  # type: ignore[assignment]
+        hidden = [parameter for parameter in inner.parameters() if parameter.ndim == 2]
+        others = without(self.net.parameters(), hidden)
+        return [ParameterGroup(hidden, decays=False, is_hidden=True), ParameterGroup(others, decays=False)]
 
     def check(self, view: tuple[int, int], num_words: int) -> None:
         """Every mission will do."""
@@ -192,13 +195,15 @@ def published(folder: Path) -> Callable[..., nn.Module]:
 class Side:
     """A model in training."""
 
-    def __init__(self, name: str, model: nn.Module, mixture: dict[str, float], rate: float, batch: int, one_rank: bool) -> None:
-        self.name, self.model, self.one_rank = name, model, one_rank
-        self.config = TrainingConfig(learning_rate=rate, frames_per_batch=batch)
+    def __init__(
+        self, name: str, model: nn.Module, mixture: dict[str, float], rate: float, batch: int, one_rank: bool, optimizer: str
+    ) -> None:
+        self.name, self.model, self.one_rank = f"{name}, {optimizer}", model, one_rank
+        self.config = TrainingConfig(learning_rate=rate, frames_per_batch=batch, optimizer=optimizer)  # type: ignore[arg-type]
         self.strategy = strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
         self.optimizer = make_optimizer(model, self.config)  # type: ignore[arg-type]
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.weighting = Weighting(self.config.balance, self.config.object_weight, objects=object_elements)
+        self.weighting = Weighting("field", self.config.object_weight, objects=object_elements)
 
     def train(self, data: EncodedTrajectories, seconds: float, seed: int) -> int:
         """Train for so many CPU seconds; returns the number of frames."""
@@ -261,12 +266,30 @@ def success(model: nn.Module, one_rank: bool, env_id: str, episodes: int) -> Pro
     return Proportion(sum(trajectory.success for trajectory in played), episodes)
 
 
+def sides_of(
+    vocabulary: GridVocabulary,
+    view: tuple[int, int],
+    theirs: Callable[..., nn.Module] | None,
+    optimizers: Sequence[str],
+    seed: int,
+) -> Iterator[Side]:
+    """Each model with each optimizer."""
+    for optimizer in optimizers:
+        torch.manual_seed(seed)
+        rate = TrainingConfig().learning_rate
+        yield Side("ours", GridTransformer(ModelConfig(), vocabulary, view), OUR_MIXTURE, rate, OUR_BATCH, False, optimizer)
+        if theirs is not None:
+            net = theirs(Frames.num_columns(vocabulary, view), action_tanh=False, **PEER_SIZES)
+            yield Side("uniMASK", Frames(net, vocabulary, view), PEER_MIXTURE, PEER_RATE, PEER_BATCH, True, optimizer)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--unimask", type=Path, help="a checkout of uniMASK")
     options.add_argument("--seconds", type=float, nargs="+", default=BUDGETS, help="of CPU time")
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options.add_argument("--optimizers", nargs="+", choices=["muon", "adamw"], default=["muon", "adamw"])
     options.add_argument("--episodes", type=int, default=200)
     options.add_argument("--little", action="store_true", help="a second of each")
     chosen = options.parse_args()
@@ -283,20 +306,12 @@ def main() -> None:
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
     for seconds in budgets:
         for seed in chosen.seeds:
-            torch.manual_seed(seed)
-            model, rate = GridTransformer(ModelConfig(), vocabulary, data.view), TrainingConfig().learning_rate
-            sides = [Side("ours", model, OUR_MIXTURE, rate, OUR_BATCH, one_rank=False)]
-            if theirs is not None:
-                net = theirs(Frames.num_columns(vocabulary, data.view), action_tanh=False, **PEER_SIZES)
-                sides.append(
-                    Side("uniMASK", Frames(net, vocabulary, data.view), PEER_MIXTURE, PEER_RATE, PEER_BATCH, one_rank=True)
-                )
-            for side in sides:
-                rate = side.train(data, seconds, seed) / seconds
+            for side in sides_of(vocabulary, data.view, theirs, chosen.optimizers, seed):
+                frames_per_second = side.train(data, seconds, seed) / seconds
                 found = scores(side.model, validation)
                 found["success"] = success(side.model, side.one_rank, env_id, episodes)
                 shares = " | ".join(f"{100 * share.rate:.1f}%" for share in found.values())
-                print(f"| {side.name} | {seed} | {seconds:g} | {rate:,.0f} | {shares} |", flush=True)
+                print(f"| {side.name} | {seed} | {seconds:g} | {frames_per_second:,.0f} | {shares} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from anyorder.elements.grid import GridVocabulary, object_elements
 from anyorder.models.grid.grid_transformer import GridTransformer
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
-from anyorder.training.trainer import make_optimizer
+from anyorder.training.optimizers import make_optimizer
 
 MIXTURES = {
     "default": MaskingConfig().mixture,
@@ -40,7 +40,7 @@ class Training:
         self.model = GridTransformer(ModelConfig(), vocabulary, data.view)
         self.optimizer = make_optimizer(self.model, config)
         self.strategy = strategy_schedule(masking)(0.0)
-        self.weighting = Weighting(config.balance, config.object_weight, objects=object_elements)
+        self.weighting = Weighting("field", config.object_weight, objects=object_elements)
 
     def update(self, index: list[int], number: int) -> float:
         """Seconds of one update."""

@@ -14,7 +14,7 @@ import anyorder
 ROOT = Path(anyorder.__file__).parent
 BASE = {
     *("", "errors", "files", "locks", "parsing", "processes", "restoring", "seeding", "terminal", "trust", "types"),
-    *("config", "options", "cli", "__main__"),
+    *("config", "language_config", "options", "cli", "__main__"),
 }
 """Modules that lie beside the folders, under all of them. The command line finds its commands by name."""
 FLOORS = [

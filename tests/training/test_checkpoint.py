@@ -123,3 +123,14 @@ def test_a_restored_optimizer_continues_as_if_it_had_never_stopped(tmp_path):
     step(*resumed, 2)
     for ours, expected in zip(resumed[0].parameters(), straight[0].parameters()):
         assert torch.equal(ours, expected)
+
+
+def test_the_state_of_another_optimizer_is_refused():
+    model = torch.nn.Linear(3, 2)
+    adamw = torch.optim.AdamW(model.parameters())
+    model(torch.ones(1, 3)).sum().backward()
+    adamw.step()
+    tensors = training_tensors(model, adamw)
+    for others in ([model.bias, model.weight], [model.weight]):
+        with pytest.raises(ValueError, match="another optimizer"):
+            restore_training(tensors, model, torch.optim.AdamW(others))

@@ -88,7 +88,7 @@ def element_job(config: RunConfig, folder: Path, resume: bool) -> Job[FieldLayou
         validation=validation_split(path, lambda: _validation(path, spec, sizes.max_frames, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategies,
-        weighting=Weighting(config.training.balance, filled_weight=config.data.filled_weight),
+        weighting=Weighting(config.training.balance or "kind", filled_weight=config.data.filled_weight),
         config=config.training,
         folder=folder,
         store=OneFile(folder, header),

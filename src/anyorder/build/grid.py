@@ -59,7 +59,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
         validation=validation_split(path, lambda: _validation(path, model, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategies,
-        weighting=weighting_of_grids(config),
+        weighting=weighting_of_grids(config, "field"),
         config=config.training,
         folder=folder,
         store=OneFile(folder, header),

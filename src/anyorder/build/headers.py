@@ -10,10 +10,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from anyorder.config import DataConfig, ElementModelConfig, LanguageModelConfig, MaskingConfig, ModelConfig, TrainingConfig
+from anyorder.config import DataConfig, ElementModelConfig, MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.elements.contents import minigrids_contents
 from anyorder.elements.grid import NUM_VALUES, Attribute, GridVocabulary
 from anyorder.errors import AnyOrderError
+from anyorder.language_config import LanguageModelConfig
 
 ConfigT = TypeVar("ConfigT")
 

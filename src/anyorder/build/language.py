@@ -14,7 +14,7 @@ from anyorder.build.headers import check_origin, language_model_config, vocabula
 from anyorder.build.pretrained import Pretrained, pretrained
 from anyorder.build.splits import validation_split, whole_grids
 from anyorder.build.weighting import weighting_of_grids
-from anyorder.config import DataConfig, LanguageModelConfig, RunConfig
+from anyorder.config import DataConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.data.text_storage import read_text_split
@@ -23,6 +23,7 @@ from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.form import LLADA2, PLAIN
 from anyorder.errors import AnyOrderError
+from anyorder.language_config import LanguageModelConfig
 from anyorder.masking.strategies import Strategy
 from anyorder.models.grid_text.grid_as_text import GridAsText
 from anyorder.models.grid_text.grid_form import frame_positions
@@ -168,7 +169,7 @@ def _on_conversations(
         validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
         strategy_at=strategy_at,
-        weighting=Weighting(config.training.balance),
+        weighting=Weighting(config.training.balance or "kind"),
         config=config.training,
         folder=folder,
         store=CheckpointFolder(folder, header, inner.tokenizer),
@@ -189,13 +190,14 @@ def _grid_model(
     config: LanguageModelConfig, inner: Pretrained, vocabulary: GridVocabulary, view: tuple[int, int]
 ) -> GridAsText:
     text = GridText(inner.codec, config.longest_run)
-    masked = MaskedLanguageModel(inner.model, inner.codec.mask_id, answers=text.tokens.answers)
+    masked = MaskedLanguageModel(inner.model, inner.codec.mask_id, answers=text.tokens.answers, is_new=config.begins_new)
     return GridAsText(masked, text, vocabulary, view, config.max_frames)
 
 
 def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> ConversationModel:
     codec, architecture = inner.codec, inner.model.config
-    model = MaskedLanguageModel(inner.model, codec.mask_id, None if codec.pad_id == codec.end_id else codec.pad_id)
+    pad = None if codec.pad_id == codec.end_id else codec.pad_id
+    model = MaskedLanguageModel(inner.model, codec.mask_id, pad, is_new=config.begins_new)
     form = CHAT_FORMS[config.chat_form]
     form = replace(form, rooms={**form.rooms, **(config.rooms or {})})
     reader = ConversationReader(codec, form, config.max_tokens, architecture.max_position_embeddings, config.long_texts)

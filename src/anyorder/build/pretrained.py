@@ -27,10 +27,10 @@ from transformers import (
 )
 
 from anyorder.build.weights import check_rank, check_sizes
-from anyorder.config import AdapterConfig, LanguageModelConfig
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.tokenizers import make_tokenizer, read_tokenizer
 from anyorder.errors import AnyOrderError
+from anyorder.language_config import AdapterConfig, LanguageModelConfig
 from anyorder.models.grid_text.grid_tokens import add_grid_tokens, token_names
 from anyorder.models.language import bidirectional
 from anyorder.models.language.dream import DreamConfig

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from anyorder.config import RunConfig
+from anyorder.config import Balance, RunConfig
 from anyorder.elements.grid import object_elements
 from anyorder.training.loss import Weighting
 
 
-def weighting_of_grids(config: RunConfig) -> Weighting:
-    """How targets in grids are weighted, whatever model is trained: cells that hold an object may count more."""
+def weighting_of_grids(config: RunConfig, balance: Balance = "kind") -> Weighting:
+    """How targets in grids are weighted: cells that hold an object may count more. ``balance`` is what null means."""
     training = config.training
-    return Weighting(training.balance, training.object_weight, config.data.filled_weight, object_elements)
+    return Weighting(training.balance or balance, training.object_weight, config.data.filled_weight, object_elements)

@@ -23,7 +23,7 @@ from anyorder.build.collecting import CollectOptions
 from anyorder.build.filling import fill
 from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
-from anyorder.config import RunConfig
+from anyorder.config import RunConfig, TrainingConfig
 from anyorder.errors import AnyOrderError, Interrupted
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
@@ -137,9 +137,9 @@ def _check_folder(run: Run) -> None:
 
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """An older run used the defaults of the options that its settings do not mention."""
+    """An older run used the defaults of the options that its settings do not mention, and the only optimizer that there was."""
     defaults = {
-        "config": asdict(RunConfig()),
+        "config": asdict(RunConfig(training=TrainingConfig(optimizer="adamw"))),
         "data": asdict(CollectOptions()),
         "evaluation": asdict(EvaluationConfig()),
     }

@@ -99,12 +99,19 @@ def training_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
 
 
 def restore_training(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put `training_tensors` back into the model and the optimizer."""
+    """Put `training_tensors` back into the model and the optimizer.
+
+    Raises:
+        ValueError: for the state of another optimizer.
+    """
     model.load_state_dict(_below("model.", tensors))
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in _below("optimizer.", tensors).items():
         number, name = key.split(".", 1)
         state.setdefault(int(number), {})[name] = tensor
+    shapes = dict(enumerate(parameter.shape for group in optimizer.param_groups for parameter in group["params"]))
+    if any(entry.ndim and entry.shape != shapes.get(index) for index, kept in state.items() for entry in kept.values()):
+        raise ValueError("the state is that of another optimizer")
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

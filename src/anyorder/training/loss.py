@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from anyorder.config import Balance
 from anyorder.elements.layout import Kind, Layout
 from anyorder.masking.order import Order, Role
 
@@ -89,7 +90,7 @@ class Weighting:
             where nothing is an object.
     """
 
-    balance: Literal["kind", "field", "target", "rate"] = "kind"
+    balance: Balance = "kind"
     object_weight: float = 1.0
     filled_weight: float = 1.0
     objects: Callable[[Tensor, Any], Tensor] | None = None

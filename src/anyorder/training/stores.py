@@ -74,9 +74,10 @@ class OneFile:
             raise AnyOrderError(f"{self._state_file} is not a training state; remove it to start the run over")
         try:
             checkpoint.restore_training(saved.tensors, accelerator.unwrap_model(model), optimizer)
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             raise AnyOrderError(
-                f"{self._state_file} does not fit this model; resume with the configuration that the run was started with"
+                f"{self._state_file} does not fit this model or its optimizer; resume with the configuration, and the version"
+                " of anyorder, that the run was started with"
             ) from None
         return saved.header
 

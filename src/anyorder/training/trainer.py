@@ -31,6 +31,7 @@ from anyorder.seeding import stream
 from anyorder.training.divided import prepare
 from anyorder.training.journal import Journal
 from anyorder.training.loss import TargetWeights, Weighting
+from anyorder.training.optimizers import make_optimizer
 from anyorder.training.pauses import Pauses, Stopped, StopSignal, stop_signal
 from anyorder.training.plan import learning_rate_factor, plan_updates
 from anyorder.training.progress import TrainingProgress, training_progress
@@ -91,19 +92,6 @@ def train(job: Job[LayoutT]) -> dict[str, float]:
     assert isinstance(job.model, nn.Module)  # as `Model` says, but its type cannot
     model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
     return _Run(job, accelerator, model, optimizer).to_the_end()
-
-
-def make_optimizer(model: Model[Any], config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW over the model's parameter groups, at the peak learning rates."""
-    groups = [
-        {
-            "params": group.parameters,
-            "lr": config.learning_rate * (config.table_lr_factor if group.is_table else 1.0),
-            "weight_decay": config.weight_decay if group.decays else 0.0,
-        }
-        for group in model.parameter_groups()
-    ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
 class _Run(Generic[LayoutT]):

@@ -14,7 +14,7 @@ from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import AttributeWise, Unit
 from anyorder.models.compiling import compiled as compiled_model
-from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.models.grid.grid_transformer import GridTransformer, with_heading
 
 ORDERS = {
     "imitation": imitate,
@@ -146,6 +146,22 @@ def test_parameter_groups_hold_every_parameter_once(make_model):
     assert len(grouped) == len(set(grouped))
     assert set(grouped) == {id(parameter) for parameter in model.parameters()}
     assert all(parameter.ndim >= 2 for group in groups if group.decays for parameter in group.parameters)
+
+
+def test_weights_from_before_there_was_a_heading_get_one_that_says_nothing(make_model, make_batch):
+    model, batch = make_model(), make_batch([4])
+    order = reconstruct(batch.layout, batch.layout.attribute == Attribute.DIRECTION)
+    older = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("heading.")}
+    assert with_heading(older).keys() == model.state_dict().keys() > older.keys()
+    assert with_heading(model.state_dict()).keys() == model.state_dict().keys()
+    with torch.no_grad():
+        before = model(batch.values, batch.layout, order).clone()
+        model.load_state_dict(with_heading(older))
+        after = model(batch.values, batch.layout, order)
+        model.heading.tables.zero_()
+        silent = model(batch.values, batch.layout, order)
+    assert not torch.allclose(before.log_softmax(dim=-1), after.log_softmax(dim=-1))
+    assert torch.equal(after, silent)
 
 
 def test_misfits_are_refused_naming_both_sides(make_batch, make_model):

@@ -199,6 +199,17 @@ def test_parameter_groups_hold_every_parameter_once(wrapped):
     assert all((p.ndim >= 2) == group.decays for group in model.parameter_groups() for p in group.parameters)
 
 
+def test_muon_takes_the_matrices_of_new_models_alone():
+    def hidden(**settings):
+        groups = MaskedLanguageModel(bert(), MASK, **settings).parameter_groups()
+        assert all(group.decays for group in groups if group.is_hidden)
+        return sum(len(group.parameters) for group in groups if group.is_hidden), sum(len(g.parameters) for g in groups)
+
+    (none, every), (some, all_of_new) = hidden(), hidden(is_new=True)
+    assert none == 0 and every == all_of_new
+    assert some == 6 * bert().config.num_hidden_layers  # queries, keys, values, what comes of them, and two of the feed-forward
+
+
 def test_it_learns_an_order_by_heart():
     torch.manual_seed(0)
     model, layout = MaskedLanguageModel(bert(), MASK), text_layout(ROWS)

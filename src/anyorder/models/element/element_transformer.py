@@ -8,8 +8,6 @@ Legend: B trajectories, E elements, C cells, N forms of cells, K targets, V valu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +20,7 @@ from anyorder.models.element.blocks import TransformerLayer, rotations
 from anyorder.models.element.cells import CellGrid, cell_grid, cell_roles, gathered, ranks_differ_in_cells
 from anyorder.models.element.heads import CellHeads
 from anyorder.models.element.inputs import CellInputs
-from anyorder.models.parameters import ParameterGroup
+from anyorder.models.parameters import ParameterGroup, matrices, without
 from anyorder.models.two_copies import TwoCopies, two_copies
 
 
@@ -91,16 +89,14 @@ class ElementTransformer(nn.Module):
             )
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Matrices of the layers and heads, which decay, and the rest."""
-        matrices = [parameter for parameter in self._matrices() if parameter.requires_grad]
-        chosen = {id(parameter) for parameter in matrices}
-        others = [parameter for parameter in self.parameters() if id(parameter) not in chosen]
-        return [ParameterGroup(matrices, decays=True), ParameterGroup(others, decays=False)]
-
-    def _matrices(self) -> Iterator[nn.Parameter]:
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                yield from (parameter for parameter in module.parameters() if parameter.ndim == 2)
+        """Matrices of the layers, those of inputs and heads, which decay, too, and the rest."""
+        hidden, every = matrices(self.layers), matrices(self)
+        others = without(self.parameters(), every)
+        return [
+            ParameterGroup(hidden, decays=True, is_hidden=True),
+            ParameterGroup(without(every, hidden), decays=True),
+            ParameterGroup(others, decays=False),
+        ]
 
     @uncompiled
     def _forms(self, layout: FieldLayout, order: Order) -> tuple[CellGrid, Tensor, TwoCopies]:

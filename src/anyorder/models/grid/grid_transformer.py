@@ -3,7 +3,8 @@
 Cells remember the frames before and after through kernels learned per transition (`transport`) and think under
 the mission's influence (`mission`); registers, one per frame, attend to its cells, to the mission, to actions and
 returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
-read from registers, actions and returns from readers, which look like registers and are seen by nobody (`visibility`).
+read from registers and follow from one another (`heading`), actions and returns are read from readers, which look like
+registers and are seen by nobody (`visibility`).
 
 Legend: B trajectories, P of them with a value copy, M = B + P copies, F frames, N = M*F, C forms, S cells of a view, W mission
 words, R registers and readers, E elements, K targets, H heads, D width, V vocabulary.
@@ -20,6 +21,7 @@ from anyorder.elements.grid import Attribute, GridLayout, GridShape, GridVocabul
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.compiling import uncompiled
+from anyorder.models.grid.heading import WAYS, Heading
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.precision import lowered
@@ -28,12 +30,13 @@ from anyorder.models.grid.transport import Kernels, Transport
 from anyorder.models.grid.visibility import (
     NUM_SYMBOLS,
     SINGLES,
+    UNKNOWN_ACTION,
     Visibility,
     needs_values,
     refuse_what_cannot_be_honoured,
     visibility,
 )
-from anyorder.models.parameters import ParameterGroup
+from anyorder.models.parameters import ParameterGroup, matrices, without
 
 
 class GridTransformer(nn.Module):
@@ -65,6 +68,7 @@ class GridTransformer(nn.Module):
         self.cell_position = nn.Parameter(0.02 * torch.randn(num_cells, dim))
         self.word_position = nn.Parameter(0.02 * torch.randn(config.max_words, dim))
         self.kernels = Kernels(NUM_SYMBOLS, config.num_heads, num_cells)
+        self.heading = Heading(UNKNOWN_ACTION, dim)
         self.mission = MissionEncoder(dim)
         self.layers = nn.ModuleList(Layer(config, num_cells) for _ in range(config.num_layers))
         self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
@@ -89,12 +93,17 @@ class GridTransformer(nn.Module):
         with_values = needs_values(layout, order)
         # Trajectories that need value copies come first.
         first = with_values.argsort(descending=True, stable=True)
-        cells, registers, seen = self._rebuild(values[first], layout.rows(first), order.rows(first), int(with_values.sum()))
-        return self._answers(cells, registers, seen, layout, order, first.argsort())
+        place, num_values = first.argsort(), int(with_values.sum())
+        rebuilt = self._rebuild(values[first], layout.rows(first), order.rows(first), num_values)
+        cells, registers, directions, seen = rebuilt
+        answers = self._answers(cells, registers, seen, layout, order, place)
+        return self._turned(answers, directions, registers, seen, layout, order, place)
 
-    def _rebuild(self, values: Tensor, layout: GridLayout, order: Order, num_values: int) -> tuple[Tensor, Tensor, Visibility]:
-        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` after the last layer, and what they have seen, where the
-        first ``num_values`` trajectories have a value copy."""
+    def _rebuild(
+        self, values: Tensor, layout: GridLayout, order: Order, num_values: int
+    ) -> tuple[Tensor, Tensor, Tensor, Visibility]:
+        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` after the last layer, the symbols of directions, int64
+        ``[M, F]``, and what is seen, where the first ``num_values`` trajectories have a value copy."""
         shape = layout.grid
         seen = visibility(shape.actions(values) - self.first_action, layout, order, num_values)
         symbols = self._symbols(values, layout, order, num_values)
@@ -108,7 +117,7 @@ class GridTransformer(nn.Module):
             cells, registers = layer(cells, registers, lasting, mission, links, look, seen)
         cells = lowered(self.cell_norm(cells))
         read = self.last_reader(self.register_norm(registers), cells, lasting, look, seen)
-        return cells, registers + read, seen
+        return cells, registers + read, shape.directions(symbols), seen
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
         """Raise a ValueError for ranks that differ within an observation, and for a mission with targets or a rank above 0."""
@@ -117,9 +126,10 @@ class GridTransformer(nn.Module):
     def parameter_groups(self) -> list[ParameterGroup]:
         """The tables learn faster than the rest; only matrices decay."""
         tables = [parameter for name, parameter in self.named_parameters() if "tables" in name]
-        known = {id(parameter) for parameter in tables}
-        rest = [parameter for parameter in self.parameters() if id(parameter) not in known]
+        hidden = matrices(nn.ModuleList([self.mission, self.layers, self.last_reader]))
+        rest = without(self.parameters(), tables + hidden)
         return [
+            ParameterGroup(hidden, decays=True, is_hidden=True),
             ParameterGroup([p for p in rest if p.ndim >= 2], decays=True),
             ParameterGroup([p for p in rest if p.ndim < 2], decays=False),
             ParameterGroup(tables, decays=False, is_table=True),
@@ -179,10 +189,43 @@ class GridTransformer(nn.Module):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return logits.masked_fill_(~self.allowed[attribute], -torch.inf)
 
+    def _turned(
+        self,
+        answers: Tensor,
+        directions: Tensor,
+        registers: Tensor,
+        seen: Visibility,
+        layout: GridLayout,
+        order: Order,
+        place: Tensor,
+    ) -> Tensor:
+        """The answers, to which the directions that are seen (symbols, int64 ``[M, F]``) have added what they say about those
+        that are asked."""
+        row, element = order.targets.nonzero(as_tuple=True)
+        asked = (layout.attribute[row, element] == Attribute.DIRECTION).nonzero()[:, 0]
+        if not len(asked):  # a gradient of zero: other processes may have one and wait for it
+            return answers + sum(parameter.sum() for parameter in self.heading.parameters()) * 0.0
+        shape, first = layout.grid, self.vocabulary.offsets[Attribute.DIRECTION]
+        shown = directions - first
+        shown = shown.masked_fill(shown >= WAYS, -1)
+        said = self.heading(shown, _of_copies(registers, seen).view(*shown.shape, -1), seen.sources, seen.symbols)
+        step = (element[asked] - shape.num_words) // shape.per_frame
+        answers[asked, first : first + WAYS] += said[place[row[asked]], step].to(answers.dtype)
+        return answers
+
     def _first_register(self, shape: GridShape, seen: Visibility) -> Tensor:
         """int64 ``[3]``: which register or reader answers for the direction, the return and the action of step 0."""
         answers = {a: seen.num_registers + number * shape.num_frames for number, a in enumerate(seen.readers)}
         return torch.tensor([0, answers.get(Attribute.RETURN, 0), answers.get(Attribute.ACTION, 0)], device=seen.keys.device)
+
+
+def with_heading(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights from before there was a heading, with one that says nothing; others as they are."""
+    embedding = tensors.get("embedding.weight")
+    if embedding is None or embedding.ndim != 2 or any(name.startswith("heading.") for name in tensors):
+        return tensors
+    silent = Heading(UNKNOWN_ACTION, embedding.shape[1]).state_dict()
+    return {**tensors, **{f"heading.{name}": torch.zeros_like(tensor) for name, tensor in silent.items()}}
 
 
 def _in_forms(of_frames: Tensor, seen: Visibility) -> list[Tensor]:

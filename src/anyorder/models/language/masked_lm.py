@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from anyorder.elements.layout import Layout
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
-from anyorder.models.parameters import ParameterGroup
+from anyorder.models.parameters import ParameterGroup, matrices, without
 from anyorder.models.two_copies import two_copies
 
 
@@ -35,6 +35,8 @@ class MaskedLanguageModel(nn.Module):
         pad_token_id: if given, never a prediction either. Leave it out where the pad token is also the end of text.
         answers: the range of tokens that can be asked for; None: all. The head computes the logits of these alone, if it is
             a plain linear layer; if not, the attribute of this name is None.
+        is_new: True if the weights are random ones; Muon may take the matrices of such a model alone, since what AdamW has
+            trained before does not go on well with it (Liu et al. 2025, section 3.5).
 
     Raises:
         AnyOrderError: for a model that is causal or does not honour attention masks or position ids.
@@ -49,13 +51,14 @@ class MaskedLanguageModel(nn.Module):
         mask_token_id: int,
         pad_token_id: int | None = None,
         answers: range | None = None,
+        is_new: bool = False,
     ) -> None:
         super().__init__()
         never = [token for token in (mask_token_id, pad_token_id) if token is not None]
         vocab_size = model.config.vocab_size
         if not all(0 <= token < vocab_size for token in never):
             raise ValueError(f"token ids must lie in 0..{vocab_size - 1}; found {never}; resize the embeddings first")
-        self.model, self.mask_token_id, self.answers = model, mask_token_id, None
+        self.model, self.mask_token_id, self.answers, self.is_new = model, mask_token_id, None, is_new
         self.answers_next = getattr(model, "answers_next", False)
         # For wrapping layers one by one where a model is divided among processes.
         self._no_split_modules = model._no_split_modules
@@ -133,11 +136,14 @@ class MaskedLanguageModel(nn.Module):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Only matrices decay."""
-        parameters = list(self.parameters())
-        return [
-            ParameterGroup([p for p in parameters if p.ndim >= 2], decays=True),
-            ParameterGroup([p for p in parameters if p.ndim < 2], decays=False),
+        hidden = matrices(self.model.base_model) if self.is_new else []
+        rest = without(self.parameters(), hidden)
+        groups = [
+            ParameterGroup(hidden, decays=True, is_hidden=True),
+            ParameterGroup([p for p in rest if p.ndim >= 2], decays=True),
+            ParameterGroup([p for p in rest if p.ndim < 2], decays=False),
         ]
+        return groups if hidden else groups[1:]
 
     def _masks(self, attention: Tensor, positions: Tensor) -> Tensor | dict[str, Tensor]:
         """Additive masks ``[B, 1, N, N]``; where some layers are local, one mask for each type of layer.
