@@ -111,8 +111,9 @@ def test_our_side_of_the_comparison_with_unimask(tmp_path):
     command = [sys.executable, BENCHMARKS / "peers.py", "--data", tmp_path, "--little"]
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("| ours")]
-    assert row.count("%") == 4
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ours")]
+    assert [row.split(" | ")[0] for row in rows] == ["| ours, muon", "| ours, adamw"]
+    assert all(row.count("%") == 4 for row in rows)
     refused = subprocess.run([*command, "--unimask", tmp_path], capture_output=True, text=True)
     assert refused.returncode == 1 and refused.stderr.startswith("error: --unimask must be a checkout of uniMASK; found none")
 

@@ -138,9 +138,10 @@ def test_the_table_of_all_environments_says_what_its_pages_say():
         assert any_order in told and imitation in told
 
 
-def test_the_page_of_any_order_says_what_the_study_of_films_found():
+@pytest.mark.parametrize("study", ["films", "films_muon"])
+def test_the_page_of_any_order_says_what_the_studies_of_films_found(study):
     page = (ROOT / "docs" / "results" / "any_order.md").read_text()
-    found = json.loads((ROOT / "docs" / "results" / "films" / "full" / "results.json").read_text())
+    found = json.loads((ROOT / "docs" / "results" / study / "full" / "results.json").read_text())
     for table in found["tables"]:
         scores = {row["arm"]: row["scores"]["task success"]["text"] for row in table["rows"]}
         assert all(scores[arm] in page for arm in ("imitation", "any order", "imitation of labels", "any order, filled"))
@@ -148,3 +149,12 @@ def test_the_page_of_any_order_says_what_the_study_of_films_found():
             (compared,) = (one for one in table["comparisons"] if one["title"] == title)
             (row,) = (one for one in compared["rows"] if one["arm"] == arm)
             assert row["differences"]["task success"]["text"] in page
+
+
+def test_the_page_of_experiments_says_how_often_pickup_loc_succeeds():
+    page = (ROOT / "EXPERIMENTS.md").read_text()
+    for seed in range(3):
+        found = json.loads((ROOT / "docs" / "results" / "pickup_loc" / f"seed_{seed}.json").read_text())["task_success"]
+        share = found["success"]
+        assert share["count"] == 1000
+        assert f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]" in page

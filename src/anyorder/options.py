@@ -17,7 +17,9 @@ from anyorder.trust import TRUST_HELP, TRUST_OPTION, give_trust
 
 # A value of a configuration could name a class, which jsonargparse would import and instantiate. No setting here needs that.
 set_parsing_settings(
-    import_path_denylist=["*"], import_path_allowlist=["anyorder.config"], instantiate_subclass_spec_in_any=False
+    import_path_denylist=["*"],
+    import_path_allowlist=["anyorder.config", "anyorder.language_config"],
+    instantiate_subclass_spec_in_any=False,
 )
 
 UNKNOWN_OPTION = (
