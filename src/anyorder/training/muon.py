@@ -1,7 +1,7 @@
 """Muon (Jordan et al. 2024): steps whose singular values are all alike, for the matrices between hidden features.
 
 torch's own `torch.optim.Muon` computes one matrix after the other, in bfloat16. A small model has dozens of small matrices,
-so that is a tenth of an update, and many times that on processors without bfloat16; here matrices of one shape are computed
+so that is a tenth of an update, and many times that on processors without bfloat16; here matrices of one size are computed
 together, in their own precision. A test holds the two to the same steps.
 """
 
@@ -41,8 +41,8 @@ class Muon(Optimizer):
         """Update every matrix that has a gradient."""
         loss = closure() if closure is not None else None
         for group in self.param_groups:
-            matrices = sorted((p for p in group["params"] if p.grad is not None), key=_shape)
-            for _, alike in groupby(matrices, key=_shape):
+            matrices = sorted((p for p in group["params"] if p.grad is not None), key=_sides)
+            for _, alike in groupby(matrices, key=_sides):
                 self._step_alike(list(alike), group["lr"], group["weight_decay"], group["momentum"])
         return loss
 
@@ -54,27 +54,31 @@ class Muon(Optimizer):
                 state[BUFFER] = torch.zeros_like(gradient)
         buffers = [state[BUFFER] for state in states]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
-        ahead = torch.stack(gradients).lerp_(torch.stack(buffers), momentum)
+        ahead = torch._foreach_lerp(gradients, buffers, momentum)
+        steps = orthogonalised(torch.stack([_wide(step) for step in ahead])).unbind()
         size = 0.2 * math.sqrt(max(matrices[0].shape))
         torch._foreach_mul_(matrices, 1 - rate * weight_decay)
-        torch._foreach_add_(matrices, list(orthogonalised(ahead).unbind()), alpha=-rate * size)
+        turned = [step if step.shape == matrix.shape else step.mT for matrix, step in zip(matrices, steps)]
+        torch._foreach_add_(matrices, turned, alpha=-rate * size)
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
     """The nearest (half-)orthogonal matrices, nearly: the same singular vectors, and singular values near 1.
 
     Args:
-        matrices: float ``[n, rows, columns]``.
+        matrices: float ``[n, rows, columns]``; quickest with no more rows than columns.
     """
-    tall = matrices.shape[1] > matrices.shape[2]
-    found = matrices.mT if tall else matrices
-    found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=EPSILON)
+    found = matrices / matrices.norm(dim=(1, 2), keepdim=True).clamp(min=EPSILON)
     linear, cubic, quintic = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = found @ found.mT
         found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=cubic, alpha=quintic), found, beta=linear)
-    return found.mT if tall else found
+    return found
 
 
-def _shape(matrix: Tensor) -> tuple[int, ...]:
-    return tuple(matrix.shape)
+def _sides(matrix: Tensor) -> list[int]:
+    return sorted(matrix.shape)
+
+
+def _wide(matrix: Tensor) -> Tensor:
+    return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix

@@ -46,11 +46,13 @@ class Heading(nn.Module):
             registers: ``[M, F, D]``.
             sources, symbols: see `anyorder.models.grid.visibility.Visibility`.
         """
-        seen = _seen(directions).to(registers.dtype)
-        there = registers.flatten(0, 1)[sources.clamp(min=0)]
+        num_copies, there = len(directions), registers.flatten(0, 1)[sources.clamp(min=0)]
         before = self._turns(there[0], registers, symbols[0])
         after = self._turns(registers, there[1], symbols[1]).transpose(2, 3)
-        return (_carried(seen, sources[0], before, -1) * _carried(seen, sources[1], after, 1)).log()
+        # The chains of the future run backwards beside those of the past.
+        turns, seen = torch.stack([before, after.flip(1)]), _seen(directions).to(registers.dtype)
+        carried = _carried(torch.stack([seen, seen.flip(1)]), torch.stack([sources[0], sources[1].flip(1)]), turns)
+        return (carried[:num_copies] * carried[num_copies:].flip(1)).log()
 
     def _turns(self, earlier: Tensor, later: Tensor, symbols: Tensor) -> Tensor:
         """``[M, F, 4, 4]``: how probable each later direction is after each earlier one."""
@@ -69,22 +71,22 @@ def _seen(directions: Tensor) -> Tensor:
     return shown.masked_fill_((directions < 0)[..., None], 1 / WAYS)
 
 
-def _carried(seen: Tensor, sources: Tensor, turns: Tensor, step: int) -> Tensor:
-    """``[M, F, 4]``: what arrives at each frame from one side; uniform where nothing does.
+def _carried(seen: Tensor, sources: Tensor, turns: Tensor) -> Tensor:
+    """``[2*M, F, 4]``: what arrives at each frame of the chains of the past, then of the future; uniform where nothing does.
 
     Args:
-        seen: of `_seen`.
-        sources: int64 ``[M, F]``, the frame that each receives from, below M*F, or negative.
-        turns: ``[M, F, 4, 4]``, from the direction there to the direction here.
-        step: -1 from the past, 1 from the future.
+        seen: ``[2, M, F, 4]``, of `_seen`, senders first.
+        sources: int64 ``[2, M, F]``, the frame that each receives from, below M*F, or negative.
+        turns: ``[2, M, F, 4, 4]``, from the direction there to the direction here.
     """
-    num_frames = sources.shape[1]
-    senders, receives = sources.div(num_frames, rounding_mode="floor").clamp(min=0), (sources >= 0)[..., None]
-    belief = uniform = torch.full_like(seen[:, 0], 1 / WAYS)
-    arrived = [uniform] * num_frames
-    for frame in range(num_frames)[::-step]:
-        moved = torch.einsum("mi,mij->mj", belief[senders[:, frame]], turns[:, frame])
-        arrived[frame] = torch.where(receives[:, frame], moved / moved.sum(dim=1, keepdim=True), uniform)
-        belief = arrived[frame] * seen[:, frame]
+    num_copies, num_frames = sources.shape[1:]
+    senders = sources.div(num_frames, rounding_mode="floor").clamp(min=0)
+    senders = torch.stack([senders[0], senders[1] + num_copies]).flatten(0, 1)
+    turns = torch.where((sources >= 0)[..., None, None], turns, 1 / WAYS).flatten(0, 1)
+    seen, arrived = seen.flatten(0, 1), []
+    belief = torch.full_like(seen[:, 0], 1 / WAYS)
+    for frame in range(num_frames):
+        arrived.append(torch.bmm(belief[senders[:, frame], None], turns[:, frame])[:, 0])
+        belief = arrived[-1] * seen[:, frame]
         belief = belief / belief.sum(dim=1, keepdim=True)
     return torch.stack(arrived, dim=1)
