@@ -87,6 +87,17 @@ def test_hidden_matrices_learn_by_muon_and_all_else_by_adamw(network):
     assert losses[-1] < losses[0] / 3
 
 
+def test_groups_of_as_many_parameters_are_told_apart(network):
+    first, second, head = network.hidden[0].weight, network.hidden[2].weight, network.head.weight
+    network.parameter_groups = lambda: [
+        ParameterGroup([first, second], decays=True, is_hidden=True),
+        ParameterGroup([head, network.embedding.weight], decays=True),
+    ]
+    muon, adamw = make_optimizer(network, TrainingConfig()).param_groups
+    assert [id(p) for p in muon["params"]] == [id(first), id(second)]
+    assert [id(p) for p in adamw["params"]] == [id(head), id(network.embedding.weight)]
+
+
 def test_adamw_is_one_setting_away(network):
     assert type(make_optimizer(network, TrainingConfig(optimizer="adamw"))) is torch.optim.AdamW
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ParameterGroup:
     """Parameters that are treated alike.
 

@@ -17,17 +17,19 @@ from anyorder.training.muon import Muon
 def make_optimizer(model: Model[Any], config: TrainingConfig) -> Optimizer:
     """An optimizer over the model's parameter groups, at the peak learning rates."""
     groups = model.parameter_groups()
-    chosen = [group for group in groups if config.optimizer == "muon" and group.is_hidden and _is_whole(group)]
-    others = [_settings(group, config) for group in groups if group not in chosen]
-    adamw = AdamW(others, betas=(0.9, 0.98), fused=True)
-    if not chosen:
-        return adamw
-    return Together([Muon([_settings(group, config, config.matrix_lr_factor) for group in chosen]), adamw])
+    if config.optimizer == "adamw" or not any(map(_suits_muon, groups)):
+        return _adamw(groups, config)
+    muon = Muon([_settings(group, config, config.matrix_lr_factor) for group in groups if _suits_muon(group)])
+    return Together([muon, _adamw([group for group in groups if not _suits_muon(group)], config)])
 
 
-def _is_whole(group: ParameterGroup) -> bool:
+def _adamw(groups: list[ParameterGroup], config: TrainingConfig) -> AdamW:
+    return AdamW([_settings(group, config) for group in groups], betas=(0.9, 0.98), fused=True)
+
+
+def _suits_muon(group: ParameterGroup) -> bool:
     """Muon needs whole matrices; of a divided model each process has a share of them."""
-    return not any(isinstance(parameter, DTensor) for parameter in group.parameters)
+    return group.is_hidden and not any(isinstance(parameter, DTensor) for parameter in group.parameters)
 
 
 def _settings(group: ParameterGroup, config: TrainingConfig, factor: float = 1.0) -> dict[str, Any]:
