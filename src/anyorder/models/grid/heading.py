@@ -82,11 +82,12 @@ def _carried(seen: Tensor, sources: Tensor, turns: Tensor) -> Tensor:
     num_copies, num_frames = sources.shape[1:]
     senders = sources.div(num_frames, rounding_mode="floor").clamp(min=0)
     senders = torch.stack([senders[0], senders[1] + num_copies]).flatten(0, 1)
-    turns = torch.where((sources >= 0)[..., None, None], turns, 1 / WAYS).flatten(0, 1)
-    seen, arrived = seen.flatten(0, 1), []
+    receives = (sources >= 0)[..., None].flatten(0, 1)
+    turns, seen, arrived = turns.flatten(0, 1), seen.flatten(0, 1), []
     belief = torch.full_like(seen[:, 0], 1 / WAYS)
     for frame in range(num_frames):
-        arrived.append(torch.bmm(belief[senders[:, frame], None], turns[:, frame])[:, 0])
+        moved = torch.bmm(belief[senders[:, frame], None], turns[:, frame])[:, 0]
+        arrived.append(torch.where(receives[:, frame], moved, 1 / WAYS))  # exactly, whatever was not received
         belief = arrived[-1] * seen[:, frame]
         belief = belief / belief.sum(dim=1, keepdim=True)
     return torch.stack(arrived, dim=1)
