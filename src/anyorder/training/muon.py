@@ -1,8 +1,8 @@
 """Muon (Jordan et al. 2024): steps whose singular values are all alike, for the matrices between hidden features.
 
 torch's own `torch.optim.Muon` computes one matrix after the other, in bfloat16. A small model has dozens of small matrices,
-so that is a tenth of an update, and many times that on processors without bfloat16; here matrices of one size are computed
-together, in their own precision. A test holds the two to the same steps.
+so that is a tenth of an update, and more where bfloat16 is slow; here matrices of one size are computed together, in their
+own precision. A test holds the two to the same steps.
 """
 
 from __future__ import annotations
