@@ -36,7 +36,7 @@ class MaskedLanguageModel(nn.Module):
         answers: the range of tokens that can be asked for; None: all. The head computes the logits of these alone, if it is
             a plain linear layer; if not, the attribute of this name is None.
         is_new: True if the weights are random ones; Muon may take the matrices of such a model alone, since what AdamW has
-            trained before does not go on well with it (Liu et al. 2025, section 3.5).
+            trained before does not go on well with it (Liu et al. 2025, arXiv:2502.16982).
 
     Raises:
         AnyOrderError: for a model that is causal or does not honour attention masks or position ids.
