@@ -26,7 +26,8 @@ BUFFER = "momentum_buffer"
 class Muon(Optimizer):
     """Orthogonalised momentum with decoupled weight decay.
 
-    Steps are as large as AdamW's of the same learning rate (0.2 times the root of the larger side, Liu et al. 2025, arXiv:2502.16982).
+    Steps are as large as AdamW's of the same learning rate: 0.2 times the root of the larger side (Liu et al. 2025,
+    arXiv:2502.16982).
 
     Args:
         groups: parameter groups with ``params``, ``lr`` and ``weight_decay``; every parameter is a matrix.
