@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from types import GenericAlias
 from typing import Any
 
@@ -23,7 +24,7 @@ set_parsing_settings(
 )
 
 UNKNOWN_OPTION = (
-    r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.]+)"
+    r"(?:unrecognized arguments:|does not accept option|No action for key|Option(?=.* is not accepted)) '?-*([\w.-]+)"
 )
 """How jsonargparse says that there is no such option."""
 
@@ -97,13 +98,20 @@ def _explain(message: str, options: ArgumentParser, arguments: Sequence[str]) ->
         group, key = unknown.groups()
         message = f"unknown key {group}.{key}; allowed in {group}: {', '.join(_keys(options, group))}"
     elif unknown := re.search(UNKNOWN_OPTION, message):
-        message = f"unknown option {unknown[1]}; allowed: {', '.join(_keys(options, unknown[1].rpartition('.')[0]))}"
+        message = f"unknown option {unknown[1]}; {_meant(unknown[1], options)}"
     elif bad := re.search(r'Parser key "([\w.]+)"', message):
         message = message.replace(bad[0] + ":", f"{bad[1]}:")
         unknown = bad
     key = unknown.groups()[-1] if unknown else ""
     from_command_line = key and any(key in argument for argument in arguments)
     return message if from_command_line or not where else f"{where}: {message}"
+
+
+def _meant(unknown: str, options: ArgumentParser) -> str:
+    """The option that a user may have meant, and all that there are."""
+    close = get_close_matches(unknown.replace("-", "_"), [action.dest for action in options._actions], n=1)
+    guess = f"did you mean {close[0]}? " if close else ""
+    return f"{guess}allowed: {', '.join(_keys(options, unknown.rpartition('.')[0]))}"
 
 
 def _keys(options: ArgumentParser, group: str) -> list[str]:

@@ -43,6 +43,7 @@ def sentence(stderr):
         (["collect", "--env", "BabyAI-GoToRedBal-v0"], ["no environment", "did you mean BabyAI-GoToRedBall-v0"]),
         (["collect", "--policy", "oracle"], ["no policy 'oracle'", "bot, noisy_bot, random"]),
         (["collect", "--policy", "checkpoint"], ["--checkpoint FILE"]),
+        (["collect", "--num-episodes", "3"], ["unknown option num-episodes; did you mean num_episodes? allowed: env"]),
         (["collect", "--episodes", "3"], ["unknown option episodes", "num_episodes", "output_dir"]),
         (["collect", "--num_episodes", "many"], ["num_episodes", "int", "many"]),
         (["train", "--config", "nowhere.yaml"], ["config", "nowhere.yaml"]),

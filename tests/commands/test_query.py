@@ -172,7 +172,7 @@ def test_any_roles_from_a_file(ask, batch, tmp_path):
         (["--query", "next_action", "--step", 0, "--rate", 0.3], ["no option --rate", "it has --step"]),
         (["--query", "next_action", "--step", 0, "--episode", 6], ["--episode must lie between 0 and 5", "found 6"]),
         (["--query", "next_action", "--step", 0, "--split", "exam"], ["no split 'exam'", "train, validation, test"]),
-        (["--query", "next_action", "--step", 0, "--decoder", "beam"], ["single, confidence, unit, ranks", "found beam"]),
+        (["--query", "next_action", "--step", 0, "--decoder", "beam"], ["single, confidence, unit, cell, ranks", "found beam"]),
         (["--query", "next_action", "--step", 0, "--num_samples", 3], ["--temperature 1"]),
         (["--query", "next_action", "--step", 0, "--top_p", 0], ["top_p must lie in (0, 1]"]),
         (["--query", "future", "--step", 0, "--autoregressive", "true", "--decoder", "unit"], ["--decoder must be ranks"]),

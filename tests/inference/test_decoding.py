@@ -7,16 +7,16 @@ import torch
 from exact_joint import ExactJoint
 
 from anyorder.elements.layout import Kind
-from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit, choose, nucleus
+from anyorder.inference.decoding import AlongRanks, ByConfidence, GroupByGroup, SinglePass, choose, nucleus
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.queries import FutureQuery, InfillQuery, NextActionQuery, RandomHiddenCellsQuery
 
 EVERY = [
     SinglePass(),
     ByConfidence(4),
-    UnitByUnit("time"),
-    UnitByUnit("reverse"),
-    UnitByUnit("random", ByConfidence(2)),
+    GroupByGroup("unit", "time"),
+    GroupByGroup("unit", "reverse"),
+    GroupByGroup("unit", "random", ByConfidence(2)),
     AlongRanks(),
     SinglePass(1.0, 0.9),
     ByConfidence(3, temperature=1.0),
@@ -87,7 +87,9 @@ def test_other_seeds_sample_something_else(model, batch):
     assert not torch.equal(first.values, second.values)
 
 
-@pytest.mark.parametrize("decoder", [SinglePass(), ByConfidence(3), UnitByUnit("time"), UnitByUnit("reverse"), AlongRanks()])
+@pytest.mark.parametrize(
+    "decoder", [SinglePass(), ByConfidence(3), GroupByGroup("unit", "time"), GroupByGroup("unit", "reverse"), AlongRanks()]
+)
 def test_neighbours_in_a_batch_change_nothing(model, batch, decoder):
     order = RandomHiddenCellsQuery(0.3)(batch.layout)  # other numbers of targets in other lengths
     together = decoder(model, batch, order, generator())
@@ -99,7 +101,12 @@ def test_neighbours_in_a_batch_change_nothing(model, batch, decoder):
 
 
 @pytest.mark.parametrize(
-    "decoder", [UnitByUnit("random", SinglePass(1.0)), UnitByUnit("time", SinglePass(1.0)), ByConfidence(3, temperature=1.0)]
+    "decoder",
+    [
+        GroupByGroup("unit", "random", SinglePass(1.0)),
+        GroupByGroup("unit", "time", SinglePass(1.0)),
+        ByConfidence(3, temperature=1.0),
+    ],
 )
 def test_what_was_decided_is_seen_by_what_is_decided_later(copies, decoder):
     batch, order = copies
@@ -117,7 +124,7 @@ def test_along_ranks_feeds_values_back_too(copies):
     assert bool((together == together[:, :1]).all()) and len(together.unique()) == 7
 
 
-@pytest.mark.parametrize("decoder", [UnitByUnit("random", SinglePass(1.0)), AlongRanks(1.0)])
+@pytest.mark.parametrize("decoder", [GroupByGroup("unit", "random", SinglePass(1.0)), AlongRanks(1.0)])
 def test_samples_have_the_joint_distribution(make_batch, decoder):
     batch = make_batch([2]).rows(torch.zeros(4_000, dtype=torch.int64))
     joint = torch.rand(7, 7, generator=generator()) ** 4
@@ -165,7 +172,7 @@ def test_one_pass_by_confidence_is_a_single_pass(model, batch):
 def test_units_come_in_their_sequence(copies, sequence, expected):
     batch, order = copies  # units 3, 6 and 9 are the actions
     model = ExactJoint(torch.rand(7, 7, 7, generator=generator()))
-    UnitByUnit(sequence)(model, batch, order, generator())
+    GroupByGroup("unit", sequence)(model, batch, order, generator())
     assert [int((roles[0] == Role.TARGET).nonzero()) for roles in model.passes] == expected
     for number, roles in enumerate(model.passes):
         assert [int(roles[0, unit]) for unit in expected[:number]] == [Role.CONTEXT] * number
@@ -175,7 +182,7 @@ def test_units_come_in_their_sequence(copies, sequence, expected):
 def test_random_sequences_differ_between_trajectories_and_are_uniform(copies):
     batch, order = copies
     model = ExactJoint(torch.rand(7, 7, 7, generator=generator()))
-    UnitByUnit("random")(model, batch, order, generator())
+    GroupByGroup("unit", "random")(model, batch, order, generator())
     first, second, _ = ((roles == Role.TARGET).float().argmax(dim=1) for roles in model.passes)
     counts = torch.bincount(3 * first + second, minlength=9)
     assert counts[[0, 4, 8]].sum() == 0 and counts[[1, 2, 3, 5, 6, 7]].min() > 400 / 6 - 4 * 8
@@ -194,7 +201,7 @@ def test_along_ranks_is_the_training_order_with_chosen_values(model, batch):
     assert len(order.ranks[order.targets].unique()) == 4
 
 
-@pytest.mark.parametrize("decoder", [SinglePass(), ByConfidence(2), UnitByUnit()])
+@pytest.mark.parametrize("decoder", [SinglePass(), ByConfidence(2), GroupByGroup()])
 def test_targets_of_several_ranks_are_refused(model, batch, decoder):
     with pytest.raises(ValueError, match="decode with AlongRanks"):
         decoder(model, batch, imitate(batch.layout), generator())
@@ -226,10 +233,10 @@ def test_temperature_and_top_p_shape_what_is_drawn():
         SinglePass(1.0, 0.0),
         SinglePass(1.0, 1.5),
         ByConfidence(0),
-        UnitByUnit("sideways"),
-        UnitByUnit([1, 1]),
-        UnitByUnit([2]),
-        UnitByUnit([99]),
+        GroupByGroup("unit", "sideways"),
+        GroupByGroup("unit", [1, 1]),
+        GroupByGroup("unit", [2]),
+        GroupByGroup("unit", [99]),
     ],
 )
 def test_impossible_settings_are_said(model, batch, decoder):

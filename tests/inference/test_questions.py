@@ -3,7 +3,7 @@
 import pytest
 
 from anyorder.errors import AnyOrderError
-from anyorder.inference.decoding import AlongRanks, ByConfidence, SinglePass, UnitByUnit
+from anyorder.inference.decoding import AlongRanks, ByConfidence, GroupByGroup, SinglePass
 from anyorder.inference.questions import DECODERS, DecoderChoice, decoder_of, options_of, query_of
 from anyorder.masking.queries import QUERIES, FutureQuery, HiddenCellsQuery, InverseDynamicsQuery, RandomHiddenCellsQuery
 
@@ -49,7 +49,7 @@ def test_the_decoder_fits_the_order(layout):
     assert decoder_of(DecoderChoice(), plain) == SinglePass() and decoder_of(DecoderChoice(), ranked) == AlongRanks()
     choice = DecoderChoice("confidence", num_passes=3, temperature=0.5, top_p=0.9)
     assert decoder_of(choice, plain) == ByConfidence(3, 0.5, 0.9)
-    assert decoder_of(DecoderChoice("unit", unit_order="reverse"), plain) == UnitByUnit("reverse", SinglePass())
+    assert decoder_of(DecoderChoice("unit", unit_order="reverse"), plain) == GroupByGroup("unit", "reverse", SinglePass())
     for name in DECODERS:
         decoder_of(DecoderChoice(name), plain)
 
@@ -57,7 +57,7 @@ def test_the_decoder_fits_the_order(layout):
 @pytest.mark.parametrize(
     ("name", "autoregressive", "said"),
     [
-        ("beam", False, "--decoder must be one of single, confidence, unit, ranks; found beam"),
+        ("beam", False, "--decoder must be one of single, confidence, unit, cell, ranks; found beam"),
         ("single", True, "--decoder must be ranks, since the targets of this query have several; found single"),
     ],
 )

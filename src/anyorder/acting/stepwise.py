@@ -23,6 +23,7 @@ from anyorder.acting.policy import History, ModelPolicy, SampledPolicy
 from anyorder.elements.grid import AFTER_CELLS, Attribute
 from anyorder.models.contract import GridModel
 from anyorder.models.grid.grid_transformer import GridTransformer, Layer
+from anyorder.models.grid.guesses import mixed
 from anyorder.models.grid.registers import Reader
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
 
@@ -87,13 +88,15 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         cells, registers, arrival = self._embed_new_frames(histories)
         present = memories.next_frames([history.memory.row for history in histories])
         present.remember_actions(*self._last_actions(histories))
-        mission = memories.mission[present.rows]
-        kernels = kernels.index_select(0, arrival)  # the last one, of first frames, is zero
+        mission, hidden = memories.mission[present.rows], (arrival == UNKNOWN_ACTION).nonzero()[:, 0]
+        through = kernels.index_select(0, arrival)  # the last one, of first frames, is zero
         for number, layer in enumerate(self._layers):
             normed = layer.cell_norm(cells)
             registers = registers + present.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)
-            arrived = present.transport(number, layer.transport, normed, kernels)
+            if len(hidden):
+                through[hidden] = mixed(present.guess(number, layer.guess, registers[:, 0], hidden), kernels)
+            arrived = present.transport(number, layer.transport, normed, registers[:, 0], through)
             cells = cells + arrived + layer.tell(registers[:, :1])
             cells = cells + layer.cell_think(cells, mission)
         cells = model.cell_norm(cells)

@@ -12,7 +12,8 @@ from anyorder.build.headers import check_origin, grid_model_config, is_of_fields
 from anyorder.build.shapes import has_shapes
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import GridModel
-from anyorder.models.grid.grid_transformer import GridTransformer, with_heading
+from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.models.grid.older_weights import completed
 from anyorder.training import checkpoint
 from anyorder.training.digests import check_finite
 
@@ -61,7 +62,7 @@ def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
     config, where = grid_model_config(saved.header, str(path)), str(path)
     check_origin(saved.header, where)
     vocabulary, view = vocabulary_and_view(saved.header, where)
-    tensors = with_heading(saved.tensors)
+    tensors = completed(saved.tensors)
     if not has_shapes(lambda: GridTransformer(config, vocabulary, view), config.num_layers, tensors):
         raise AnyOrderError(
             f"{path} was made by another version of the model, or its tensors are not those of its header; train it again"

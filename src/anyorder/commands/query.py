@@ -57,7 +57,7 @@ def query_parser() -> ArgumentParser:
     )
     add("--decoder", type=str | None, help="; ".join(f"{name}: {text}" for name, text in DECODERS.items()))
     add("--num_passes", type=int, default=8, help="number of passes of the decoder confidence")
-    add("--unit_order", type=str, default="time", help="order of the decoder unit: time, reverse or random")
+    add("--unit_order", type=str, default="time", help="order of the decoders unit and cell: time, reverse or random")
     add("--temperature", type=float, default=0.0, help="0: the most probable value; above 0: values are drawn")
     add("--top_p", type=float, default=1.0, help="draw from the most probable values only, up to this share")
     add("--num_samples", type=int, default=1, help="draw so many answers and rank them by log-likelihood")
@@ -114,7 +114,7 @@ def _ask(chosen: Any, subject: AskedTrajectory, order: Order) -> dict[str, Any]:
     """Print the answer; returns it as plain values."""
     decoder, screen, model, batch = _decoder(chosen, order), console(), subject.model, subject.batch
     generator = stream(chosen.seed, "query")
-    truth = float(log_likelihood(model, batch, order, chain_of(order)).total) if chosen.likelihood else None
+    truth = float(log_likelihood(model, batch, order, chain_of(order, decoder)).total) if chosen.likelihood else None
     asked = {
         "query": chosen.query or "roles",
         "split": chosen.split,

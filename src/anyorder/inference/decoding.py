@@ -2,7 +2,7 @@
 
 No decoder reads the true value of a target: what a later pass sees in its place is what was decided before.
 
-Legend: B trajectories, E elements, K targets, V vocabulary, N units.
+Legend: B trajectories, E elements, K targets, V vocabulary.
 """
 
 from __future__ import annotations
@@ -107,23 +107,24 @@ class ByConfidence:
 
 
 @dataclass(frozen=True)
-class UnitByUnit:
-    """One unit (a whole observation or action) after the other: units already decided are CONTEXT, those still to come are
-    HIDDEN.
+class GroupByGroup:
+    """One unit (a whole observation or action), cell or element after the other: groups already decided are CONTEXT, those
+    still to come are HIDDEN.
 
     Attributes:
-        order: ``time``, ``reverse``, ``random`` (each trajectory has its own permutation), or a permutation of unit
-            numbers (`Layout.unit`): a sequence for all trajectories, or int64 ``[B, N]``.
-        decoder: chooses the values of one unit.
+        group: what is decided at once: a ``unit``, a ``cell`` or an ``element``.
+        sequence: of the groups: ``time``, ``reverse``, ``random`` or numbers; see `anyorder.masking.rounds.rounds`.
+        decoder: chooses the values of one group.
     """
 
-    order: str | Sequence[int] | Tensor = "time"
+    group: str = "unit"
+    sequence: str | Sequence[int] | Tensor = "time"
     decoder: Decoder = field(default_factory=SinglePass)
 
     def __call__(self, model: Model[LayoutT], batch: Batch[LayoutT], order: Order, generator: torch.Generator) -> Decoded:
         require_one_rank(order)
         batch, order = _without_answers(batch, order)
-        turn = rounds(batch.layout, order.targets, "unit", self.order, generator)
+        turn = rounds(batch.layout, order.targets, self.group, self.sequence, generator)
         values, probability = batch.values.clone(), torch.ones(order.roles.shape)
         for number in range(int(turn.max()) + 1):
             rows = (turn == number).any(dim=1).nonzero()[:, 0]

@@ -14,7 +14,7 @@ import torch
 from anyorder.elements.batch import Batch
 from anyorder.elements.layout import LayoutT
 from anyorder.inference.chain_rule import Chain, ChainByRounds, ChainInOnePass, log_likelihood
-from anyorder.inference.decoding import Decoded, Decoder
+from anyorder.inference.decoding import Decoded, Decoder, GroupByGroup
 from anyorder.masking.order import Order
 from anyorder.masking.rounds import rounds_of_ranks
 from anyorder.models.contract import Model
@@ -39,10 +39,12 @@ class RankedSample(Generic[AnswerT]):
     num_drawn: int
 
 
-def chain_of(order: Order) -> Chain:
-    """The chain that fits an order: along the ranks where its targets have several, otherwise unit by unit in the order of
-    time."""
-    return ChainInOnePass() if bool((rounds_of_ranks(order) > 0).any()) else ChainByRounds("unit", "time")
+def chain_of(order: Order, decoder: Decoder) -> Chain:
+    """The chain that fits an order: along the ranks where its targets have several, otherwise by the groups that the decoder
+    decides one after the other (units, if it decides none) in the order of time."""
+    if bool((rounds_of_ranks(order) > 0).any()):
+        return ChainInOnePass()
+    return ChainByRounds(decoder.group if isinstance(decoder, GroupByGroup) else "unit", "time")
 
 
 def ranked_samples(
@@ -71,7 +73,7 @@ def ranked_samples(
     first = torch.tensor([int((which == number).nonzero()[0]) for number in range(len(counts))])
     orders = orders.rows(first)
     different = Batch(decoded.values[first], many.layout.rows(first).without_details(orders.targets))
-    likelihood = log_likelihood(model, different, orders, chain_of(order)).total
+    likelihood = log_likelihood(model, different, orders, chain_of(order, decoder)).total
     samples = []
     for number in likelihood.argsort(descending=True).tolist():
         row = first[number : number + 1]

@@ -7,7 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from anyorder.errors import AnyOrderError
-from anyorder.inference.decoding import AlongRanks, ByConfidence, Decoder, SinglePass, UnitByUnit
+from anyorder.inference.decoding import AlongRanks, ByConfidence, Decoder, GroupByGroup, SinglePass
 from anyorder.masking.order import Order
 from anyorder.masking.queries import QUERIES, Query
 from anyorder.masking.rounds import rounds_of_ranks
@@ -30,6 +30,7 @@ DECODERS: dict[str, str] = {
     "single": "one pass (the default)",
     "confidence": "the surest first",
     "unit": "one observation or action after the other",
+    "cell": "one cell after the other",
     "ranks": "along the ranks of the query (the default if it has several)",
 }
 UNIT_ORDERS = ("time", "reverse", "random")
@@ -73,7 +74,7 @@ class DecoderChoice:
     Attributes:
         name: a key of `DECODERS`; None: ``ranks`` for an order of several ranks, otherwise ``single``.
         num_passes: number of passes of ``confidence``.
-        unit_order: order of the units of ``unit``: time, reverse or random.
+        unit_order: order of the units of ``unit``, and of the cells of ``cell``: time, reverse or random.
         temperature, top_p: how values are drawn, see `anyorder.inference.decoding.SinglePass`.
     """
 
@@ -100,7 +101,8 @@ def decoder_of(choice: DecoderChoice, order: Order, dashes: str = "") -> Decoder
     decoders: dict[str, Decoder] = {
         "single": SinglePass(**drawn),
         "confidence": ByConfidence(choice.num_passes, **drawn),
-        "unit": UnitByUnit(choice.unit_order, SinglePass(**drawn)),
+        "unit": GroupByGroup("unit", choice.unit_order, SinglePass(**drawn)),
+        "cell": GroupByGroup("cell", choice.unit_order, SinglePass(**drawn)),
         "ranks": AlongRanks(**drawn),
     }
     return decoders[name]

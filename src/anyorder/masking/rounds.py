@@ -37,7 +37,7 @@ def rounds(
     Raises:
         ValueError: for an unknown group or sequence, and for numbers that are out of range, repeated or missing.
     """
-    number, num_groups = _numbers(layout, group)
+    number, num_groups = group_numbers(layout, group)
     place = _places(len(asked), num_groups, sequence, generator)
     open_ = torch.zeros(len(asked), num_groups, dtype=torch.bool).scatter_reduce(1, number, asked, reduce="amax")
     if bool((open_ & (place == num_groups)).any()):
@@ -63,8 +63,12 @@ def in_round(order: Order, turn: Tensor, number: int) -> Order:
     return Order(roles.masked_fill(turn > number, Role.HIDDEN), order.ranks)
 
 
-def _numbers(layout: Layout, group: str) -> tuple[Tensor, int]:
-    """int64 ``[B, E]``, the group of each element, and how many there are."""
+def group_numbers(layout: Layout, group: str) -> tuple[Tensor, int]:
+    """int64 ``[B, E]``, the group of each element, and how many there are.
+
+    Raises:
+        ValueError: for an unknown group.
+    """
     if group == "unit":
         return layout.unit, layout.num_units
     if group == "cell":

@@ -35,6 +35,21 @@ def test_each_trajectory_has_as_many_ranks_as_units(tiny, tell):
         assert sorted(ranks) == list(range(1, 2 * num_actions + 2))
 
 
+@pytest.mark.parametrize(("group", "number"), [("cell", 3 * 2 + 2), ("element", 3 * 4 + 2)])
+def test_cells_and_elements_have_ranks_of_their_own(tiny, group, number):
+    layout = tiny([2])
+    order = Permutation(group)(layout, torch.Generator().manual_seed(0))
+    assert order.ranks[order.targets].unique().tolist() == list(range(1, number + 1))
+    assert not torch.equal(order.ranks, Permutation(group)(layout, torch.Generator().manual_seed(1)).ranks)
+    groups = layout.cell if group == "cell" else torch.arange(layout.shape[1])[None]
+    assert len(set(zip(groups[order.targets].tolist(), order.ranks[order.targets].tolist()))) == number
+
+
+def test_an_unknown_group_is_refused():
+    with pytest.raises(ValueError, match="one of element, cell, unit; found 'room'"):
+        Permutation("room")
+
+
 def test_blocks_are_ranked_one_after_another(tiny):
     """Five observations in blocks of two steps: ranks 1, 1, 2, 2, 3; an action has the rank of its step."""
     layout = tiny([4])

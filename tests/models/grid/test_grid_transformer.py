@@ -14,7 +14,8 @@ from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import AttributeWise, Unit
 from anyorder.models.compiling import compiled as compiled_model
-from anyorder.models.grid.grid_transformer import GridTransformer, with_heading
+from anyorder.models.grid.grid_transformer import GridTransformer
+from anyorder.models.grid.older_weights import completed
 
 ORDERS = {
     "imitation": imitate,
@@ -148,19 +149,22 @@ def test_parameter_groups_hold_every_parameter_once(make_model):
     assert all(parameter.ndim >= 2 for group in groups if group.decays for parameter in group.parameters)
 
 
-def test_weights_from_before_there_was_a_heading_get_one_that_says_nothing(make_model, make_batch):
+def test_older_weights_get_a_heading_that_says_nothing_and_layers_that_guess_nothing(make_model, make_batch):
     model, batch = make_model(), make_batch([4])
-    order = reconstruct(batch.layout, batch.layout.attribute == Attribute.DIRECTION)
-    older = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("heading.")}
-    assert with_heading(older).keys() == model.state_dict().keys() > older.keys()
-    assert with_heading(model.state_dict()).keys() == model.state_dict().keys()
+    lacking = {name: tensor for name, tensor in model.state_dict().items() if "heading." not in name and ".guess." not in name}
+    assert completed(lacking).keys() == model.state_dict().keys() > lacking.keys()
+    whole = completed(model.state_dict())
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in model.state_dict().items())
+    order = reconstruct(batch.layout, (batch.layout.step >= 0) & (batch.layout.step % 2 == 1))
     with torch.no_grad():
-        before = model(batch.values, batch.layout, order).clone()
-        model.load_state_dict(with_heading(older))
-        after = model(batch.values, batch.layout, order)
+        before = model(batch.values, batch.layout, order).log_softmax(dim=-1)
+        model.load_state_dict(completed(lacking))
+        after = model(batch.values, batch.layout, order).log_softmax(dim=-1)
         model.heading.tables.zero_()
-        silent = model(batch.values, batch.layout, order)
-    assert not torch.allclose(before.log_softmax(dim=-1), after.log_softmax(dim=-1))
+        for layer in model.layers:
+            layer.guess.compare.weight.normal_()
+        silent = model(batch.values, batch.layout, order).log_softmax(dim=-1)
+    assert not torch.allclose(before, after)
     assert torch.equal(after, silent)
 
 

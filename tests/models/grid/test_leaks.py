@@ -33,13 +33,16 @@ def with_returns(order, layout):
     return order
 
 
-def random_order(layout, num_ranks, seed):
-    """Any role for any element and any rank for any unit, within what the grid model promises to honour."""
+def random_order(layout, num_ranks, seed, within=False):
+    """Any role for any element and any rank for any unit (``within``: for any element of an observation), within what the grid
+    model promises to honour."""
     generator = torch.Generator().manual_seed(seed)
     roles = torch.randint(4, layout.shape, generator=generator, dtype=torch.uint8)
     ranks = torch.randint(num_ranks, (len(roles), layout.num_units), generator=generator, dtype=torch.int32)
     ranks[:, 0] = 0
     ranks = ranks.gather(1, layout.unit)
+    own = torch.randint(num_ranks, layout.shape, generator=generator, dtype=torch.int32)
+    ranks = torch.where(layout.of_kind(Kind.OBSERVATION) & within, own, ranks)
     roles[layout.of_kind(Kind.MISSION) & (roles == Role.TARGET)] = Role.HIDDEN
     roles[:, layout.kind[0] == Kind.ACTION] = torch.where(
         torch.rand(len(roles), 1, generator=generator) < 0.5, Role.TARGET, roles[:, layout.kind[0] == Kind.ACTION]
@@ -49,10 +52,10 @@ def random_order(layout, num_ranks, seed):
 
 
 @settings(max_examples=40, deadline=None)
-@given(num_ranks=st.integers(1, 6), seed=st.integers(0, 2**30))
-def test_no_order_lets_a_prediction_feel_what_it_may_not_see(make_batch, make_model, other_values, num_ranks, seed):
+@given(num_ranks=st.integers(1, 6), seed=st.integers(0, 2**30), within=st.booleans())
+def test_no_order_lets_a_prediction_feel_what_it_may_not_see(make_batch, make_model, other_values, num_ranks, seed, within):
     batch, model = make_batch(LENGTHS, view=(2, 2)), make_model((2, 2))
-    order = random_order(batch.layout, num_ranks, seed)
+    order = random_order(batch.layout, num_ranks, seed, within)
     own_rank = order.ranks[order.targets]
     for role in Role:
         for rank in range(num_ranks):

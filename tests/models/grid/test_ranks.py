@@ -5,7 +5,9 @@ import torch
 from torch.nn import functional
 
 from anyorder.elements.layout import Kind
-from anyorder.masking.order import Order, Role, imitate, in_turn, reconstruct
+from anyorder.inference.chain_rule import log_likelihood
+from anyorder.masking.order import Order, Role, imitate, in_turn, reconstruct, sees_value
+from anyorder.masking.strategies import Only, Permutation
 
 
 def permuted(layout):
@@ -23,6 +25,21 @@ def in_blocks(layout):
     return Order(order.roles, (layout.step // 2 + 1).clamp(min=0).int())
 
 
+def cells_permuted(layout):
+    """Every cell asked for, in an order of its own: observations hold as many ranks as cells."""
+    return Permutation("cell")(layout, torch.Generator().manual_seed(2))
+
+
+def some_elements_ranked(layout):
+    """Any role and any rank for the elements of some observations."""
+    generator = torch.Generator().manual_seed(3)
+    order = in_blocks(layout)
+    roles = torch.randint(4, layout.shape, generator=generator, dtype=torch.uint8)
+    ranks = torch.randint(4, layout.shape, generator=generator, dtype=torch.int32)
+    mixed = layout.of_kind(Kind.OBSERVATION) & (layout.step % 2 == 0)
+    return Order(torch.where(mixed, roles, order.roles), torch.where(mixed, ranks, order.ranks))
+
+
 ORDERS = {
     "next action": imitate,
     "next observation": lambda layout: in_turn(reconstruct(layout, layout.of_kind(Kind.OBSERVATION)), layout),
@@ -34,6 +51,58 @@ ORDERS = {
     "blocks": in_blocks,
     "any order": lambda layout: Order(in_blocks(layout).roles, torch.zeros(layout.shape).int()),
 }
+
+
+RANKED_WITHIN = {"cells permuted": cells_permuted, "elements ranked": some_elements_ranked}
+
+
+@pytest.mark.parametrize("name", RANKED_WITHIN)
+def test_ranks_within_an_observation_are_what_each_rank_sees_in_a_pass_of_its_own(make_batch, make_model, name):
+    """A permutation of cells is cell by cell decoding: what is lower is shown, what is higher does not exist."""
+    batch, model = make_batch([3, 1, 2], view=(2, 2)), make_model((2, 2))
+    order = RANKED_WITHIN[name](batch.layout)
+    with torch.no_grad():
+        logits = model(batch.values, batch.layout, order)
+        for rank in order.ranks[order.targets].unique().tolist():
+            asked = order.targets & (order.ranks == rank)
+            seen = sees_value(order.roles, order.ranks, torch.tensor(rank))
+            symbols = (order.roles == Role.HIDDEN) & (order.ranks <= rank)
+            roles = torch.full_like(order.roles, int(Role.DROPPED)).masked_fill(symbols, int(Role.HIDDEN))
+            roles = roles.masked_fill(seen, int(Role.CONTEXT)).masked_fill(asked, int(Role.TARGET))
+            single = Order(roles, torch.zeros_like(order.ranks))
+            torch.testing.assert_close(logits[asked[order.targets]], model(batch.values, batch.layout, single))
+
+
+def test_the_joint_probability_of_a_view_is_the_chain_along_its_cells(make_batch, make_model):
+    batch, model = make_batch([2], view=(2, 2)), make_model((2, 2))
+    view = Only(Permutation("cell"), kinds=(Kind.OBSERVATION,), steps=(1, 1))
+    order = view(batch.layout, torch.Generator().manual_seed(0))
+    found = log_likelihood(model, batch, order)
+    by_hand = torch.zeros((), dtype=torch.float64)
+    for rank in order.ranks[order.targets].unique().tolist():
+        asked = order.targets & (order.ranks == rank)
+        shown = sees_value(order.roles, order.ranks, torch.tensor(rank))
+        roles = torch.full_like(order.roles, int(Role.DROPPED)).masked_fill(shown, int(Role.CONTEXT))
+        single = Order(roles.masked_fill(asked, int(Role.TARGET)), torch.zeros_like(order.ranks))
+        by_hand += log_likelihood(model, batch, single).total[0]
+    assert order.ranks[order.targets].unique().numel() == 5  # four squares and a direction
+    torch.testing.assert_close(found.total[0], by_hand)
+
+
+def test_trajectories_with_and_without_such_observations_share_a_batch(make_batch, make_model):
+    batch, model = make_batch([2, 3, 1], view=(2, 2)), make_model((2, 2))
+    apart, plain = cells_permuted(batch.layout), imitate(batch.layout)
+    mixed = Order(
+        *(
+            torch.cat([plain_one[:1], one[1:2], plain_one[2:]])
+            for plain_one, one in ((plain.roles, apart.roles), (plain.ranks, apart.ranks))
+        )
+    )
+    logits, rows = model(batch.values, batch.layout, mixed), mixed.targets.nonzero()[:, 0]
+    for row in range(3):
+        index = torch.tensor([row])
+        alone_there = model(batch.values[index], batch.layout.rows(index), mixed.rows(index))
+        torch.testing.assert_close(logits[rows == row], alone_there)
 
 
 def alone(order, layout, rank):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from anyorder.models.grid.guesses import Guess, mixed
 from anyorder.models.grid.memory import link, recall
 from anyorder.models.grid.transport import Kernels, Transport
 
@@ -22,7 +23,7 @@ def random_links(share, seed=0, from_silent=True, future=slice(0, M), echo=False
         seed: of all draws.
         from_silent: whether the first copies are received from, or their last ones in their place.
         future: the copies that receive from the future.
-        echo: whether the first copies receive what the last ones do.
+        echo: whether the first copies receive what the last ones do, through known transitions.
     """
     generator = torch.Generator().manual_seed(seed)
     kernels = torch.rand(2, A + 1, H, S, S, generator=generator, dtype=torch.double)
@@ -39,12 +40,14 @@ def random_links(share, seed=0, from_silent=True, future=slice(0, M), echo=False
     has_future[future] = True
     allowed[1] &= has_future[:, None]
     if echo:
+        symbols.clamp_(max=A - 2)
         allowed[0, :SILENT], symbols[0, :SILENT] = allowed[0, -SILENT:], symbols[0, -SILENT:]
     return kernels, torch.where(allowed, sources, -1), symbols
 
 
-def frame_by_frame(transport, cells, absent, kernels, sources, symbols):
-    """What `Transport` says, one frame after the other, following the numbers of the frames received from."""
+def frame_by_frame(transport, cells, absent, kernels, sources, symbols, guesses=((), ())):
+    """What `Transport` says, one frame after the other, following the numbers of the frames received from; ``guesses`` are the
+    kernels of hidden transitions by the number of the receiving frame."""
     own, *given = transport.values(cells).masked_fill(absent[..., None], 0).chunk(3, dim=-1)
     gates = transport.gates(cells).sigmoid().masked_fill(absent[..., None], 0).chunk(2, dim=-1)
     together = [_by_head(own, transport.own_tables.softmax(dim=-1))]
@@ -54,7 +57,8 @@ def frame_by_frame(transport, cells, absent, kernels, sources, symbols):
             for copy in range(M):
                 number, sender = copy * F + step, int(sources[d, copy, step])
                 there = sender >= 0
-                came = _by_head(memory[sender], kernels[d, symbols[d, copy, step]]) if there else 0 * given[d][number]
+                kernel = guesses[d][number] if number in guesses[d] else kernels[d, symbols[d, copy, step]]
+                came = _by_head(memory[sender], kernel) if there else 0 * given[d][number]
                 gate = gates[d][number].repeat_interleave(D, dim=-1)
                 arrived[number], memory[number] = came, gate * given[d][number] + (1 - gate) * came
         together.append(torch.stack([arrived[number] for number in range(M * F)]))
@@ -103,6 +107,52 @@ def test_what_arrives_and_its_gradient_are_those_of_frame_by_frame(share, from_s
     wanted[1][:, -1] = 0  # where nothing is received the kernel is a constant
     for ours, theirs in zip(gradients, wanted):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("from_silent", "future"), [(True, slice(0, M)), (False, slice(1, 3)), (False, slice(0, 0))])
+def test_each_hidden_transition_has_a_kernel_of_its_own(from_silent, future):
+    torch.manual_seed(0)
+    kernels, sources, symbols = random_links(0.8, from_silent=from_silent, future=future)
+    symbols[:, :, 2] = A - 1
+    transport = Transport(WIDTH, H, S).double()
+    cells, weights = (torch.randn(M * F, S, WIDTH, dtype=torch.double) for _ in range(2))
+    links = link(kernels, sources, symbols, SILENT)
+    own = [torch.rand(len(chains.hidden), H, S, S, dtype=torch.double) for chains in (links.past, links.future)]
+    assert len(own[0]) > M
+    for chains, kernel, receiving, sending in (
+        (links.past, symbols[0], links.past.later, links.past.earlier),
+        (links.future, symbols[1], links.future.earlier, links.future.later),
+    ):
+        assert (kernel.flatten()[receiving] == A - 1).all()
+        assert torch.equal(sources[0 if chains is links.past else 1].flatten()[receiving], sending)
+
+    def answered(arrive):
+        leaves = [tensor.clone().requires_grad_() for tensor in (cells, kernels, *own)]
+        return (found := arrive(*leaves)), torch.autograd.grad((found * weights).sum(), leaves, materialize_grads=True)
+
+    def in_one(cells, kernels, *own):
+        return transport(cells, None, link(kernels, sources, symbols, SILENT).guessed(*own))
+
+    def one_by_one(cells, kernels, past, future):
+        nobody = torch.zeros(M * F, S, dtype=torch.bool)
+        by_number = dict(zip(links.past.later.tolist(), past)), dict(zip(links.future.earlier.tolist(), future))
+        return frame_by_frame(transport, cells, nobody, kernels, sources, symbols, by_number)
+
+    found, gradients = answered(in_one)
+    expected, wanted = answered(one_by_one)
+    torch.testing.assert_close(found, expected)
+    wanted[1][:, -1] = 0
+    for ours, theirs in zip(gradients, wanted):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_what_is_guessed_is_a_mixture_of_the_kernels():
+    kernels = torch.rand(A + 1, H, S, S)
+    assert torch.equal(mixed(torch.eye(A)[2:3], kernels), kernels[2:3])
+    torch.testing.assert_close(mixed(torch.full((2, A), 1 / A), kernels), kernels[:A].mean(dim=0).expand(2, -1, -1, -1))
+    guess = Guess(A, WIDTH)
+    guess.guess_nothing()
+    assert torch.equal(mixed(guess(*torch.randn(2, 3, WIDTH)), kernels), kernels[A - 1].expand(3, -1, -1, -1))
 
 
 def one_trajectory(frames):
@@ -167,3 +217,6 @@ def test_what_nobody_reads_is_not_computed():
     echoing = links(from_silent=False, future=slice(0, 0), echo=True)
     assert echoing.past.copies == echoing.past.writers == slice(SILENT, M) and echoing.past.senders is None
     assert echoing.num_echoes == SILENT and not ranked.num_echoes
+    kernels, sources, symbols = random_links(1.0, from_silent=False, future=slice(0, 0), echo=True)
+    symbols[0, [0, -SILENT], 1] = A - 1
+    assert not link(kernels, sources, symbols, SILENT).num_echoes, "two copies may guess a hidden transition differently"

@@ -3,22 +3,12 @@
 import pytest
 import torch
 
-from anyorder.elements.grid import Attribute
 from anyorder.elements.layout import Kind
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 
 
 def ask(model, batch, order):
     return model(batch.values, batch.layout, order)
-
-
-def test_several_ranks_in_one_observation_are_refused(make_batch, make_model):
-    batch, model = make_batch([3]), make_model()
-    order = imitate(batch.layout)
-    one = (batch.layout.attribute == Attribute.DIRECTION) & (batch.layout.step == 1)
-    order.ranks[one] = 2
-    with pytest.raises(ValueError, match="one rank for all elements of an observation"):
-        ask(model, batch, order)
 
 
 def test_mission_targets_are_refused(make_batch, make_model):

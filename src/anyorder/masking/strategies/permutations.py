@@ -1,6 +1,6 @@
-"""Targets in a random order or block by block: units one after another, or blocks of steps at a time.
+"""Targets in a random order or block by block: groups one after another, or blocks of steps at a time.
 
-Legend: B trajectories, E elements, G units, K blocks.
+Legend: B trajectories, E elements, G groups, K blocks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from anyorder.elements.layout import Layout
 from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.rounds import ROUND_GROUPS, group_numbers
 from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies.base import ask_for, episode, random_places, until_some
 
@@ -19,15 +20,27 @@ from anyorder.masking.strategies.base import ask_for, episode, random_places, un
 @dataclass(frozen=True)
 class Permutation:
     """Any-order autoregression (XLNet, Yang et al., 2019; Hoogeboom et al., 2022): every observation and action is a
-    target; the trajectory's units are ranked 1, 2, ... in a uniformly random order, so each is predicted from the
-    mission and the true values of the units ranked before it. Missions are context of rank 0, returns are dropped."""
+    target; the trajectory's groups are ranked 1, 2, ... in a uniformly random order, so each is predicted from the
+    mission and the true values of the groups ranked before it. Missions are context of rank 0, returns are dropped.
+
+    Attributes:
+        group: what has one rank: a ``unit`` (a whole observation or action), a ``cell`` or an ``element``. The grid model
+            reads a trajectory once for each rank where an observation has several.
+    """
+
+    group: str = "unit"
+
+    def __post_init__(self) -> None:
+        if self.group not in ROUND_GROUPS:
+            raise ValueError(f"the group of a permutation must be one of {', '.join(ROUND_GROUPS)}; found {self.group!r}")
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         asked = episode(layout)
         order = ask_for(layout, asked)
-        units = torch.zeros(layout.shape[0], layout.num_units, dtype=torch.bool)
-        units = units.scatter_reduce(1, layout.unit, asked, reduce="amax")
-        ranks = 1 + random_places(units, generator).gather(1, layout.unit)
+        number, num_groups = group_numbers(layout, self.group)
+        ranked = torch.zeros(layout.shape[0], num_groups, dtype=torch.bool)
+        ranked = ranked.scatter_reduce(1, number, asked, reduce="amax")
+        ranks = 1 + random_places(ranked, generator).gather(1, number)
         return Order(order.roles, torch.where(asked, ranks, 0).to(torch.int32))
 
 

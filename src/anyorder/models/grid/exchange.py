@@ -44,7 +44,8 @@ def exchange(
         merge: weight ``[D, 3*D]`` and bias ``[D]`` of what arrives from the frame itself, the past and the future.
         links: of the batch.
     """
-    return cast(Tensor, _Exchange.apply(cells, *give, own_kernel, *merge, links.tables, absent, links))
+    tables = links.past_tables, links.future_tables
+    return cast(Tensor, _Exchange.apply(cells, *give, own_kernel, *merge, *tables, absent, links))
 
 
 class _Exchange(torch.autograd.Function):
@@ -57,7 +58,8 @@ class _Exchange(torch.autograd.Function):
         own_kernel: Tensor,
         merge: Tensor,
         merge_bias: Tensor,
-        tables: Tensor,
+        past_tables: Tensor,
+        future_tables: Tensor,
         absent: Tensor | None,
         links: Links,
     ) -> Tensor:
@@ -114,8 +116,9 @@ class _Exchange(torch.autograd.Function):
             torch.bmm(to_given.mT, group.each(weight[group.rows]), out=to_cells[group.frames])
             to_weight[group.rows] += torch.bmm(to_given, cells[group.frames]).sum(dim=0)
             to_bias[group.rows] += to_given.sum(dim=(0, 2))
-        to_tables = torch.stack([to_past_tables, to_future_tables])
-        return to_cells, to_weight, to_bias, to_kernel, to_merge, gradient.sum(dim=(0, 1)), to_tables, None, None
+        to_merge_bias = gradient.sum(dim=(0, 1))
+        to_tables = to_past_tables, to_future_tables
+        return to_cells, to_weight, to_bias, to_kernel, to_merge, to_merge_bias, *to_tables, None, None
 
 
 @dataclass(frozen=True)

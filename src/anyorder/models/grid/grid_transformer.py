@@ -21,10 +21,12 @@ from anyorder.elements.grid import Attribute, GridLayout, GridShape, GridVocabul
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.compiling import uncompiled
+from anyorder.models.grid.guesses import Guess, guessed
 from anyorder.models.grid.heading import WAYS, Heading
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.precision import lowered
+from anyorder.models.grid.ranks_apart import ranked_within, readings
 from anyorder.models.grid.registers import Looks, Reader, looks
 from anyorder.models.grid.transport import Kernels, Transport
 from anyorder.models.grid.visibility import (
@@ -90,6 +92,11 @@ class GridTransformer(nn.Module):
         """
         shape = layout.grid
         self.check((shape.columns, shape.rows), shape.num_words)
+        apart = ranked_within(shape, order)
+        if bool(apart.any()):
+            self.check_order(layout, order)
+            read = readings(order, apart)
+            return self(values[read.trajectory], layout.rows(read.trajectory), read.order)[read.place]
         with_values = needs_values(layout, order)
         # Trajectories that need value copies come first.
         first = with_values.argsort(descending=True, stable=True)
@@ -111,16 +118,17 @@ class GridTransformer(nn.Module):
         mission = seen.copies(self.mission(words, seen.words))
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
         cells, registers = self._first(shape, symbols, seen)
-        links = link(self.kernels(), seen.sources, seen.symbols, num_values)
+        kernels = self.kernels()
+        links = link(kernels, seen.sources, seen.symbols, num_values)
         look = looks(seen)
         for layer in self.layers:
-            cells, registers = layer(cells, registers, lasting, mission, links, look, seen)
+            cells, registers = layer(cells, registers, lasting, mission, kernels, links, look, seen)
         cells = lowered(self.cell_norm(cells))
         read = self.last_reader(self.register_norm(registers), cells, lasting, look, seen)
         return cells, registers + read, shape.directions(symbols), seen
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
-        """Raise a ValueError for ranks that differ within an observation, and for a mission with targets or a rank above 0."""
+        """Raise a ValueError for a mission with targets or a rank above 0."""
         refuse_what_cannot_be_honoured(layout, order)
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -219,15 +227,6 @@ class GridTransformer(nn.Module):
         return torch.tensor([0, answers.get(Attribute.RETURN, 0), answers.get(Attribute.ACTION, 0)], device=seen.keys.device)
 
 
-def with_heading(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights from before there was a heading, with one that says nothing; others as they are."""
-    embedding = tensors.get("embedding.weight")
-    if embedding is None or embedding.ndim != 2 or any(name.startswith("heading.") for name in tensors):
-        return tensors
-    silent = Heading(UNKNOWN_ACTION, embedding.shape[1]).state_dict()
-    return {**tensors, **{f"heading.{name}": torch.zeros_like(tensor) for name, tensor in silent.items()}}
-
-
 def _in_forms(of_frames: Tensor, seen: Visibility) -> list[Tensor]:
     """C times ``[B, F, D]`` from ``[M, F, D]``: for each form that of every trajectory, zero where there is no value copy."""
     if not seen.num_values:
@@ -246,8 +245,8 @@ def _of_copies(registers: Tensor, seen: Visibility) -> Tensor:
 
 
 class Layer(nn.Module):
-    """One round: registers and readers read and think, then cells exchange values, listen to their frame's register and
-    think."""
+    """One round: registers and readers read, think and guess what happened between frames, then cells exchange values, listen
+    to their frame's register and think."""
 
     def __init__(self, config: ModelConfig, num_cells: int) -> None:
         super().__init__()
@@ -255,6 +254,7 @@ class Layer(nn.Module):
         self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.reader = Reader(dim, config.num_heads)
         self.register_think = _feed_forward(dim, config.register_expansion)
+        self.guess = Guess(NUM_SYMBOLS, dim)
         self.transport = Transport(dim, config.num_heads, num_cells)
         self.tell = nn.Linear(dim, dim)
         self.cell_think = ModulatedFeedForward(dim, config.cell_expansion)
@@ -265,15 +265,18 @@ class Layer(nn.Module):
         registers: Tensor,
         lasting: Tensor,
         mission: Tensor,
+        kernels: Tensor,
         links: Links,
         look: Looks,
         seen: Visibility,
     ) -> tuple[Tensor, Tensor]:
-        """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round."""
+        """``cells [N, S, D]`` and ``registers [B, R, D]`` after the round; ``kernels`` is ``[2, A + 1, H, S, S]``."""
         normed = lowered(self.cell_norm(cells))
         registers = registers + self.reader(self.register_norm(registers), normed, lasting, look, seen)
         registers = registers + self.register_think(registers)
-        cells = cells + self.transport(normed, seen.absent, links) + self.tell(_of_copies(registers, seen))[:, None]
+        of_frames = _of_copies(registers, seen)
+        links = guessed(self.guess, of_frames, kernels, links)
+        cells = cells + self.transport(normed, seen.absent, links) + self.tell(of_frames)[:, None]
         return cells + self.cell_think(cells, mission), registers
 
 

@@ -9,13 +9,13 @@ after frame. Copies that receive nothing from the future, as when everything is 
 that send to nobody write no memory.
 
 Legend: M copies of trajectories (one per form), F frames, N = M*F frames, X chains of a direction, W of them that write,
-S cells, H heads, d features of a head, A transition symbols.
+G hidden transitions, S cells, H heads, d features of a head, A transition symbols ("unknown" is the last).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,21 +32,28 @@ class Chains:
         step: from a frame to the one that it receives from: -1 in chains of the past, 1 in those of the future.
         copies: those that have a chain.
         writers: those of them that write a memory.
-        num_kernels: A + 1.
-        kernels: ``[F, X, H, S, S]``, the kernel through which each frame receives; no gradient flows through this copy.
+        kernel: int64 ``[F, X]``, which of the A + 1 + G tables each frame receives through.
+        num_shared: A + 1, the tables that several frames may use; each of the G has one of its own.
         senders: int64 ``[F, X]``, which of the W memories each frame receives; None if chains receive from themselves.
-        alike: int64, the numbers, below F*X, of the frames that receive something, ordered by kernel.
-        uses: for each kernel that is used, its number and how many of ``alike`` use it.
+        alike: int64, the numbers, below F*X, of the frames that receive through a shared table, ordered by table.
+        uses: for each shared table that is used, its number and how many of ``alike`` use it.
+        hidden: int64 ``[G]``, the numbers, below F*X, of the frames that receive through a hidden transition.
+        earlier, later: int64 ``[G]``, the numbers, below N, of the frames before and after it.
+        kernels: ``[F, X, H, S, S]``, the kernel through which each frame receives; no gradient flows through this copy.
     """
 
     step: int
     copies: slice
     writers: slice
-    num_kernels: int
-    kernels: Tensor
+    kernel: Tensor
+    num_shared: int
     senders: Tensor | None
     alike: Tensor
     uses: list[tuple[int, int]]
+    hidden: Tensor
+    earlier: Tensor
+    later: Tensor
+    kernels: Tensor
 
     @property
     def writing(self) -> slice:
@@ -60,8 +67,13 @@ class Chains:
 
     def order(self) -> list[int]:
         """The frames, senders first."""
-        frames = list(range(len(self.kernels)))
+        frames = list(range(len(self.kernel)))
         return frames if self.step < 0 else frames[::-1]
+
+    def through(self, tables: Tensor) -> Chains:
+        """The same chains through these tables, ``[A + 1 + G, H, S, S]``."""
+        kernels = lowered(tables.detach()).index_select(0, self.kernel.flatten())
+        return replace(self, kernels=kernels.unflatten(0, self.kernel.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +82,7 @@ class Links:
 
     Attributes:
         num_frames: F.
-        tables: ``[2, A + 1, H, S, S]``, every kernel, for the past and for the future.
+        past_tables, future_tables: ``[A + 1 + G, H, S, S]``, every kernel of a direction.
         past: chains, of all M copies but the echoes.
         future: chains.
         num_echoes: so many of the first copies have no chain of the past, since they receive what as many of the last ones do:
@@ -78,15 +90,24 @@ class Links:
     """
 
     num_frames: int
-    tables: Tensor
+    past_tables: Tensor
+    future_tables: Tensor
     past: Chains
     future: Chains
     num_echoes: int
 
+    def guessed(self, past: Tensor, future: Tensor) -> Links:
+        """The same links through these kernels of the hidden transitions, ``[G, H, S, S]`` for each direction."""
+        shared = self.past.num_shared
+        past_tables = torch.cat([self.past_tables[:shared], past])
+        future_tables = torch.cat([self.future_tables[:shared], future])
+        chains = self.past.through(past_tables), self.future.through(future_tables)
+        return Links(self.num_frames, past_tables, future_tables, *chains, self.num_echoes)
+
 
 @uncompiled  # as many rounds as there are frames, another number in every batch
 def link(kernels: Tensor, sources: Tensor, symbols: Tensor, num_silent: int) -> Links:
-    """The links of a batch.
+    """The links of a batch. Hidden transitions have the kernel of the symbol "unknown", until they are `Links.guessed`.
 
     Args:
         kernels: ``[2, A + 1, H, S, S]``; the last of the A + 1 is zero.
@@ -98,35 +119,47 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor, num_silent: int) -> 
     num_copies, num_frames = sources.shape[1:]
     senders = sources.div(num_frames, rounding_mode="floor")
     silent = 0 if bool(((senders >= 0) & (senders < num_silent)).any()) else num_silent
-    symbols = symbols.masked_fill(sources < 0, kernels.shape[1] - 1)
+    nothing = kernels.shape[1] - 1
+    symbols = symbols.masked_fill(sources < 0, nothing)
     alike = all(torch.equal(of[0, :silent], of[0, num_copies - silent :]) for of in (senders, symbols))
-    echoes = silent if alike else 0
+    # The frames of two copies do not guess alike.
+    echoes = silent if alike and not bool((symbols[0, :silent] == nothing - 1).any()) else 0
     future = _with_a_future(senders[1])
-    tables = lowered(kernels.detach())
-    return Links(
-        num_frames,
-        kernels,
-        past=_chains(-1, slice(echoes, num_copies), slice(silent, num_copies), tables[0], senders[0], symbols[0]),
-        future=_chains(1, future, future, tables[1], senders[1], symbols[1]),
-        num_echoes=echoes,
-    )
+    of_past, of_future = (slice(echoes, num_copies), slice(silent, num_copies)), (future, future)
+    past_chains = _chains(-1, *of_past, len(kernels[0]), sources[0], symbols[0])
+    future_chains = _chains(1, *of_future, len(kernels[1]), sources[1], symbols[1])
+    tables = [
+        torch.cat([own, own[nothing - 1 : nothing].expand(len(chains.hidden), -1, -1, -1)])
+        for own, chains in zip(kernels, (past_chains, future_chains))
+    ]
+    chains = past_chains.through(tables[0]), future_chains.through(tables[1])
+    return Links(num_frames, *tables, *chains, num_echoes=echoes)
 
 
-def _chains(step: int, copies: slice, writers: slice, tables: Tensor, senders: Tensor, symbols: Tensor) -> Chains:
-    senders, kernel = senders[copies].t(), symbols[copies].t().flatten()
-    receiving = (kernel < len(tables) - 1).nonzero()[:, 0]
+def _chains(step: int, copies: slice, writers: slice, num_shared: int, sources: Tensor, symbols: Tensor) -> Chains:
+    """The chains of one direction, without their kernels; ``sources`` and ``symbols`` are int64 ``[M, F]``."""
+    num_frames, unknown = sources.shape[1], num_shared - 2
+    frames = torch.arange(sources.numel(), device=sources.device).view_as(sources)
+    own, sources, kernel = frames[copies].t(), sources[copies].t(), symbols[copies].t().flatten()
+    senders = sources.div(num_frames, rounding_mode="floor")
+    hidden, receiving = (kernel == unknown).nonzero()[:, 0], (kernel < unknown).nonzero()[:, 0]
     used = kernel[receiving]
-    own = torch.arange(copies.start, copies.stop, device=senders.device)
-    from_themselves = copies == writers and bool(((senders == own) | (senders < 0)).all())
+    kernel[hidden] = num_shared + torch.arange(len(hidden), device=kernel.device)
+    from_themselves = copies == writers and bool(((senders == own // num_frames) | (senders < 0)).all())
+    ends = own.flatten()[hidden], sources.flatten()[hidden]
     return Chains(
         step,
         copies,
         writers,
-        len(tables),
-        tables.index_select(0, kernel).unflatten(0, senders.shape),
+        kernel.view(senders.shape),
+        num_shared,
         None if from_themselves else (senders - writers.start).clamp(min=0),
         alike=receiving[used.argsort()],
         uses=[(number, uses) for number, uses in enumerate(used.bincount().tolist()) if uses],
+        hidden=hidden,
+        earlier=ends[step < 0],
+        later=ends[step > 0],
+        kernels=symbols.new_empty(0),
     )
 
 
@@ -168,7 +201,7 @@ def recall(chains: Chains, given: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 def recall_backward(
     chains: Chains, given: Sequence[Tensor], found: Sequence[Tensor], to_arrived: Tensor
 ) -> tuple[list[Tensor], Tensor]:
-    """The gradients of what was given to `recall`, and of the kernels, ``[A + 1, H, S, S]``.
+    """The gradients of what was given to `recall`, and of the tables, ``[A + 1 + G, H, S, S]``.
 
     Args:
         chains: of one direction.
@@ -196,15 +229,18 @@ def _flat(*tensors: Tensor) -> Iterable[Tensor]:
 
 
 def _to_tables(chains: Chains, to_arrived: Tensor, sent: Tensor) -> Tensor:
-    """The gradient ``[A + 1, H, S, S]`` of the kernels, from that of what arrived and what had been sent."""
-    num_chains, width = to_arrived.shape[1], to_arrived.shape[3]
+    """The gradient ``[A + 1 + G, H, S, S]`` of the tables, from that of what arrived and what had been sent."""
+    num_chains, width, shared = to_arrived.shape[1], to_arrived.shape[3], chains.num_shared
     after = _by_head(to_arrived, chains.alike)
     before = _by_head(sent, chains.alike + chains.step * num_chains)
-    gradient, first = sent.new_zeros(chains.num_kernels, *chains.kernels.shape[2:]), 0
+    gradient, first = sent.new_zeros(shared + len(chains.hidden), *chains.kernels.shape[2:]), 0
     for number, uses in chains.uses:
         of_kernel = slice(first * width, (first + uses) * width)
         gradient[number] = torch.bmm(after[:, of_kernel].mT, before[:, of_kernel])
         first += uses
+    if len(chains.hidden):
+        there = sent.flatten(0, 1).index_select(0, chains.hidden + chains.step * num_chains)
+        torch.matmul(to_arrived.flatten(0, 1).index_select(0, chains.hidden).mT, there, out=gradient[shared:])
     return gradient
 
 

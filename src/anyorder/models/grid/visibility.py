@@ -260,9 +260,6 @@ def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
 def refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
     """Raise a ValueError that says why, for an order that the grid model cannot honour."""
     shape = layout.grid
-    ranks, exist = shape.observations(order.ranks), shape.observations(layout.present)
-    if bool((ranks.masked_fill(~exist, -1).amax(dim=-1) > ranks.masked_fill(~exist, NEVER).amin(dim=-1)).any()):
-        raise ValueError("the grid model needs one rank for all elements of an observation; found several in one")
     words = shape.words(order.roles)
     if bool((words == Role.TARGET).any()):
         raise ValueError("the grid model cannot rebuild mission words; make them context, hidden or dropped")
