@@ -124,16 +124,12 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor, num_silent: int) -> 
     alike = all(torch.equal(of[0, :silent], of[0, num_copies - silent :]) for of in (senders, symbols))
     # The frames of two copies do not guess alike.
     echoes = silent if alike and not bool((symbols[0, :silent] == nothing - 1).any()) else 0
-    future = _with_a_future(senders[1])
-    of_past, of_future = (slice(echoes, num_copies), slice(silent, num_copies)), (future, future)
-    past_chains = _chains(-1, *of_past, len(kernels[0]), sources[0], symbols[0])
-    future_chains = _chains(1, *of_future, len(kernels[1]), sources[1], symbols[1])
-    tables = [
-        torch.cat([own, own[nothing - 1 : nothing].expand(len(chains.hidden), -1, -1, -1)])
-        for own, chains in zip(kernels, (past_chains, future_chains))
-    ]
-    chains = past_chains.through(tables[0]), future_chains.through(tables[1])
-    return Links(num_frames, *tables, *chains, num_echoes=echoes)
+    some = _with_a_future(senders[1])
+    of_past, of_future = (slice(echoes, num_copies), slice(silent, num_copies)), (some, some)
+    past = _chains(-1, *of_past, len(kernels[0]), sources[0], symbols[0])
+    future = _chains(1, *of_future, len(kernels[1]), sources[1], symbols[1])
+    unknown = (own[nothing - 1 : nothing].expand(len(one.hidden), -1, -1, -1) for own, one in zip(kernels, (past, future)))
+    return Links(num_frames, kernels[0], kernels[1], past, future, num_echoes=echoes).guessed(*unknown)
 
 
 def _chains(step: int, copies: slice, writers: slice, num_shared: int, sources: Tensor, symbols: Tensor) -> Chains:
