@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyorder.models.grid.guesses import Guess
 from anyorder.models.grid.registers import MAX_STEPS_APART, Reader
 from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS
@@ -62,7 +61,7 @@ class Memories:
 
     Attributes:
         cells: ``[L, R, H, d, S]``, what the cells of the last frame remember at each layer.
-        registers: ``[L, R, D]``, the last frame's register at each layer.
+        registers, views: ``[L, R, D]`` and ``[L, R, S, D]``, the last frame's register and its cells at each layer.
         keys_values: ``[L + 1, 2, R, H, P, d]``, for every reader of the model.
         unknown: bool ``[R, P]``; True for actions that nothing attends to.
         mission: ``[R, D]``, what modulates the cells.
@@ -73,6 +72,7 @@ class Memories:
         (width,), size = like.shape, len(like) // num_heads
         self.cells = like.new_zeros(num_layers, FIRST_ROWS, num_heads, size, num_cells)
         self.registers = like.new_zeros(num_layers, FIRST_ROWS, width)
+        self.views = like.new_zeros(num_layers, FIRST_ROWS, num_cells, width)
         self.keys_values = like.new_zeros(num_layers + 1, 2, FIRST_ROWS, num_heads, FIRST_PLACES, size)
         self.unknown = torch.zeros(FIRST_ROWS, FIRST_PLACES, dtype=torch.bool, device=like.device)
         self.mission = like.new_zeros(FIRST_ROWS, width)
@@ -119,7 +119,7 @@ class Memories:
         return row
 
     def _copy(self, source: int, target: int) -> None:
-        of_layers = ((self.cells, 1), (self.registers, 1), (self.keys_values, 2))
+        of_layers = ((self.cells, 1), (self.registers, 1), (self.views, 1), (self.keys_values, 2))
         for tensor, rows in (*of_layers, (self.unknown, 0), (self.mission, 0), (self.logits, 0)):
             tensor.select(rows, target).copy_(tensor.select(rows, source))
 
@@ -128,7 +128,8 @@ class Memories:
         if places > self.unknown.shape[1]:
             rows = _room(0, num_rows)  # the longer the episodes are, the fewer go on
         if (rows, places) != self.unknown.shape:
-            self.cells, self.registers = (_resized(tensor, {1: rows}) for tensor in (self.cells, self.registers))
+            of_frames = self.cells, self.registers, self.views
+            self.cells, self.registers, self.views = (_resized(tensor, {1: rows}) for tensor in of_frames)
             self.keys_values = _resized(self.keys_values, {2: rows, 4: places})
             self.unknown = _resized(self.unknown, {0: rows, 1: places})
             self.mission, self.logits = (_resized(tensor, {0: rows}) for tensor in (self.mission, self.logits))
@@ -204,15 +205,19 @@ class NextFrames:
         columns = torch.cat([reader.time_bias, of_word, torch.full_like(of_word, -torch.inf)], dim=1)
         return columns[:, self._columns].transpose(0, 1)[:, :, None]
 
-    def guess(self, number: int, guess: Guess, registers: Tensor, hidden: Tensor) -> Tensor:
-        """``[G, A]``: what may have led to those new frames (registers ``[N, D]``) that ``hidden``, int64 ``[G]``, names."""
-        before = self._memories.registers[number, self.rows[hidden]]
-        return guess(before, registers[hidden])
+    def before(self, number: int, which: Tensor) -> tuple[Tensor, Tensor]:
+        """``[G, D]`` and ``[G, S, D]``: register and cells, at a layer, of the frames before ``which`` of the new ones (int64
+        ``[G]``)."""
+        rows = self.rows[which]
+        return self._memories.registers[number, rows], self._memories.views[number, rows]
 
-    def transport(self, number: int, transport: Transport, cells: Tensor, registers: Tensor, kernels: Tensor) -> Tensor:
+    def keep(self, number: int, registers: Tensor, cells: Tensor) -> None:
+        """Keep registers ``[N, D]`` and cells ``[N, S, D]`` of the new frames at a layer, for `before` of the next ones."""
+        self._memories.registers[number, self._where], self._memories.views[number, self._where] = registers, cells
+
+    def transport(self, number: int, transport: Transport, cells: Tensor, kernels: Tensor) -> Tensor:
         """``[N, S, D]``: what arrived from the frame itself and the memory of the past; see `Transport.forward`.
-        ``kernels`` is ``[N, H, S, S]``, zero for a first frame; ``registers``, ``[N, D]``, are kept."""
-        self._memories.registers[number, self.rows] = registers
+        ``kernels`` is ``[N, H, S, S]``, zero for a first frame."""
         memory = self._memories.cells[number]
         found, memory[self._where] = transport.step(cells, memory[self._where] @ kernels.transpose(2, 3))
         return found

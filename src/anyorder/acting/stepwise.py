@@ -95,8 +95,11 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
             registers = registers + present.read(number, layer.reader, layer.register_norm(registers), normed)
             registers = registers + layer.register_think(registers)
             if len(hidden):
-                through[hidden] = mixed(present.guess(number, layer.guess, registers[:, 0], hidden), kernels)
-            arrived = present.transport(number, layer.transport, normed, registers[:, 0], through)
+                register, view = present.before(number, hidden)
+                ways = layer.guess((register, registers[hidden, 0]), (view, normed[hidden]), kernels)
+                through[hidden] = mixed(ways, kernels)
+            present.keep(number, registers[:, 0], normed)
+            arrived = present.transport(number, layer.transport, normed, through)
             cells = cells + arrived + layer.tell(registers[:, :1])
             cells = cells + layer.cell_think(cells, mission)
         cells = model.cell_norm(cells)

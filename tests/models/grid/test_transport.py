@@ -150,9 +150,23 @@ def test_what_is_guessed_is_a_mixture_of_the_kernels():
     kernels = torch.rand(A + 1, H, S, S)
     assert torch.equal(mixed(torch.eye(A)[2:3], kernels), kernels[2:3])
     torch.testing.assert_close(mixed(torch.full((2, A), 1 / A), kernels), kernels[:A].mean(dim=0).expand(2, -1, -1, -1))
-    guess = Guess(A, WIDTH)
+    guess, ends = Guess(A, WIDTH, H), (torch.randn(2, 3, WIDTH).unbind(), torch.randn(2, 3, S, WIDTH).unbind())
     guess.guess_nothing()
-    assert torch.equal(mixed(guess(*torch.randn(2, 3, WIDTH)), kernels), kernels[A - 1].expand(3, -1, -1, -1))
+    assert torch.equal(mixed(guess(*ends, kernels), kernels), kernels[A - 1].expand(3, -1, -1, -1))
+
+
+def test_a_transition_is_recognised_by_what_it_makes_of_a_view():
+    """Its kernel moves all cells by one, and so does the later view."""
+    kernels = torch.eye(S).expand(A + 1, H, S, S).clone()
+    kernels[3] = torch.eye(S).roll(1, dims=0)
+    guess = Guess(A, WIDTH, H)
+    torch.nn.init.eye_(guess.appearance.weight)
+    torch.nn.init.zeros_(guess.appearance.bias)
+    before = 5 * torch.randn(1, S, WIDTH, generator=torch.Generator().manual_seed(0))
+    none = torch.zeros(1, WIDTH), torch.zeros(1, WIDTH)
+    moved = guess(none, (before, before.roll(1, dims=1)), kernels)
+    assert moved[0].argmax() == 3 and moved[0, 3] > 0.9
+    assert guess(none, (before, before), kernels)[0, 3] < 0.01
 
 
 def one_trajectory(frames):

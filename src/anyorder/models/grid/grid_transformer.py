@@ -254,7 +254,7 @@ class Layer(nn.Module):
         self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.reader = Reader(dim, config.num_heads)
         self.register_think = _feed_forward(dim, config.register_expansion)
-        self.guess = Guess(NUM_SYMBOLS, dim)
+        self.guess = Guess(NUM_SYMBOLS, dim, config.num_heads)
         self.transport = Transport(dim, config.num_heads, num_cells)
         self.tell = nn.Linear(dim, dim)
         self.cell_think = ModulatedFeedForward(dim, config.cell_expansion)
@@ -275,7 +275,7 @@ class Layer(nn.Module):
         registers = registers + self.reader(self.register_norm(registers), normed, lasting, look, seen)
         registers = registers + self.register_think(registers)
         of_frames = _of_copies(registers, seen)
-        links = guessed(self.guess, of_frames, kernels, links)
+        links = guessed(self.guess, of_frames, normed, kernels, links)
         cells = cells + self.transport(normed, seen.absent, links) + self.tell(of_frames)[:, None]
         return cells + self.cell_think(cells, mission), registers
 

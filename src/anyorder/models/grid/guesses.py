@@ -16,48 +16,61 @@ from torch import Tensor, nn
 from anyorder.models.compiling import uncompiled
 from anyorder.models.grid.memory import Links
 
+Ends = tuple[Tensor, Tensor]
+"""Of the frames before and after a transition."""
 CERTAINLY_NOT = -30.0
 """A logit so low that nothing of its symbol is left."""
 
 
 class Guess(nn.Module):
-    """From the registers of two neighbouring frames to the transition between them.
+    """From two neighbouring frames to the transition between them. What the earlier view becomes through a transition's kernel
+    is compared with the later view, and the registers say what else speaks for it.
 
     Args:
         num_symbols: A.
-        width: D.
+        width: D, divisible by ``num_heads``.
+        num_heads: H.
     """
 
-    def __init__(self, num_symbols: int, width: int) -> None:
+    def __init__(self, num_symbols: int, width: int, num_heads: int) -> None:
         super().__init__()
+        self.num_heads = num_heads
+        self.appearance = nn.Linear(width, width)
         self.compare = nn.Linear(2 * width, width)
         self.weigh = nn.Linear(width, num_symbols)
 
-    def forward(self, earlier: Tensor, later: Tensor) -> Tensor:
+    def forward(self, registers: Ends, cells: Ends, kernels: Tensor) -> Tensor:
         """``[G, A]``, with a sum of 1: how much each transition takes part.
 
         Args:
-            earlier, later: ``[G, D]``, registers of the frames before and after.
+            registers: ``[G, D]``, of the frames before and after.
+            cells: ``[G, S, D]``, of these frames.
+            kernels: ``[A + 1, H, S, S]``, by which the later one receives from the earlier one; the last is of no transition.
         """
-        compared = nn.functional.gelu(self.compare(torch.cat([earlier, later], dim=-1)))
-        return self.weigh(compared).softmax(dim=-1)
+        compared = nn.functional.gelu(self.compare(torch.cat(registers, dim=-1)))
+        before, after = (self.appearance(of_frames).unflatten(-1, (self.num_heads, -1)) for of_frames in cells)
+        alike = torch.einsum("gihd,gjhd->ghij", after, before) * self.appearance.out_features**-0.5
+        agreement = alike.flatten(1) @ kernels[: self.weigh.out_features].flatten(1).t().to(alike.dtype)
+        return (self.weigh(compared) + agreement).softmax(dim=-1)
 
     @torch.no_grad()
     def guess_nothing(self) -> None:
         """Leave "unknown" its own kernel, whatever is seen."""
-        nn.init.zeros_(self.weigh.weight)
+        for unused in (self.weigh.weight, self.appearance.weight, self.appearance.bias):
+            nn.init.zeros_(unused)
         nn.init.constant_(self.weigh.bias, CERTAINLY_NOT)
         self.weigh.bias[-1] = 0.0
 
 
 @uncompiled  # another number of hidden transitions in every batch
-def guessed(guess: Guess, registers: Tensor, kernels: Tensor, links: Links) -> Links:
-    """The links of a batch whose hidden transitions are guessed from the registers ``[N, D]`` of its frames; ``kernels`` is
-    ``[2, A + 1, H, S, S]``."""
+def guessed(guess: Guess, registers: Tensor, cells: Tensor, kernels: Tensor, links: Links) -> Links:
+    """The links of a batch, with hidden transitions guessed from registers ``[N, D]`` and cells ``[N, S, D]`` of its frames;
+    ``kernels`` is ``[2, A + 1, H, S, S]``."""
     chains = links.past, links.future
     if not any(len(one.hidden) for one in chains):  # a gradient of zero: other processes may have one and wait for it
         return replace(links, past_tables=links.past_tables + sum(parameter.sum() for parameter in guess.parameters()) * 0.0)
-    ways = [guess(registers[one.earlier], registers[one.later]) for one in chains]
+    past = kernels[0]
+    ways = [guess(*((of[one.earlier], of[one.later]) for of in (registers, cells)), past) for one in chains]
     return links.guessed(*(mixed(weights, of_direction) for weights, of_direction in zip(ways, kernels)))
 
 
