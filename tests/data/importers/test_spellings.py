@@ -7,7 +7,7 @@ import pytest
 from chat_files import read_chats, spoken, turns_of, write_chats
 
 from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.formats import LEARNED
+from anyorder.data.importers.flags import LEARNED
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
 from anyorder.errors import AnyOrderError
 
