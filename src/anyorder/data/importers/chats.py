@@ -64,7 +64,9 @@ class ImportSpec:
 
 
 def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
-    """Import chat files, or folders of them, into a new data set folder. The same files and spec give the same data set, byte for byte.
+    """Import chat files, or folders of them, into a new data set folder.
+
+    The same files and spec give the same data set, byte for byte.
 
     Trajectories of one task never lie in two splits; see `task_of`. What a user should know about the import stands in the
     manifest's spec as ``notes``, and which keys were not understood as ``kept_keys``, if there are any.

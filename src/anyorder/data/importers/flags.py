@@ -56,8 +56,8 @@ def with_flags_of_line(keys: Keys, turns: list[Any]) -> list[Any]:
         flags = keys.left.pop(key)
         if len(flags) != len(turns) or not all(isinstance(turn, dict) for turn in turns):
             raise BadLine(
-                f"expected one flag for each of the {len(turns)} turns as {key} of the line, found {len(flags)}; a list of flags"
-                " for tokens is of no use here, leave it out"
+                f"expected one flag for each of the {len(turns)} turns as {key} of the line, found {len(flags)}; leave a list"
+                " of flags for tokens out"
             )
         turns = [turn if turn.get(key) is not None else {**turn, key: flag} for turn, flag in zip(turns, flags)]
     return turns

@@ -77,8 +77,8 @@ def _tools(keys: Keys) -> list[Message]:
     offered = []
     for key in keys.find(TOOLS_KEYS):
         tools = parsed_if_json(keys.left[key])
+        del keys.left[key]
         if tools:
-            del keys.left[key]
             text = tools if isinstance(tools, str) else written_json(tools)
             offered.append(Message("system", f"Tools: {text}", None, {}))
     return offered
@@ -142,6 +142,7 @@ def _reasoning(keys: Keys, said: Sequence[Piece], where: str) -> list[Piece]:
     found: list[Piece] = []
     for key in keys.find(REASONING_KEYS):
         text = keys.left.pop(key)
-        repeated = isinstance(text, str) and any(text.strip() in piece.text for piece in said)
-        found += [] if repeated else [piece for piece in thought(text, where) if piece not in found]
+        repeated = isinstance(text, str) and any(piece.text.lstrip().startswith(text.strip()) for piece in said)
+        before = [piece.text for piece in found]
+        found += [] if repeated else [piece for piece in thought(text, where) if piece.text not in before]
     return found

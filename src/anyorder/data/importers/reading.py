@@ -75,20 +75,19 @@ def read_chat(
     found: list[Conversation | WrongLine] = []
     for number, row in rows_of(path):
         numbers.append(number)
-        found.append(_or_wrong(name, number, lambda row=row: conversation_of(_known(row), format_name, own_roles)))
+        found.append(_or_wrong(name, number, conversation_of, row, format_name, own_roles))
     lengths = iter(mission_lengths([one for one in found if isinstance(one, Conversation)]))
     for number, one in zip(numbers, found):
         if isinstance(one, WrongLine):
             yield one
         else:
-            source, length = f"{name}:{number}", next(lengths)
-            yield _or_wrong(name, number, lambda one=one, source=source, length=length: trajectory(one, source, length))
+            yield _or_wrong(name, number, trajectory, one, f"{name}:{number}", next(lengths))
 
 
-def _or_wrong(file: str, number: int, read: Callable[[], ReadT]) -> ReadT | WrongLine:
-    """What is read from a line, or what is wrong with it."""
+def _or_wrong(file: str, number: int, read: Callable[..., ReadT], found: Any, *how: Any) -> ReadT | WrongLine:
+    """What is read from what was found in a line, or what is wrong with it."""
     try:
-        return read()
+        return read(_known(found), *how)
     except BadLine as error:
         return WrongLine(file, number, str(error))
     except RecursionError:

@@ -69,7 +69,10 @@ def detect(line: Any) -> str:
             if turns is not None:
                 says_loss = any(isinstance(turn, dict) and "loss" in turn for turn in turns)
                 return "agentgym" if says_loss and name == "sharegpt" else name
-    raise BadLine(f"expected a list of turns under the key messages or conversations, found {_held(line)}")
+    raise BadLine(
+        "expected a list of turns under the key messages or conversations, a prompt and an answer, a text that marks its"
+        f" speakers, or a trajectory of actions and observations, found {_held(line)}"
+    )
 
 
 def _listed(names: tuple[str, ...]) -> Shape:
@@ -192,10 +195,9 @@ def _held(line: dict[str, Any]) -> str:
     keys = Keys(line)
     found = ", ".join(f"{key} ({_kind(value)})" for key, value in list(line.items())[:12]) or "no key"
     if keys.find(["chosen"]) and keys.find(["rejected"]):
-        return (
-            f"{found}: a preference between two answers; keep the one to learn, as with `jq -c '{{prompt, answer: .chosen}}'`"
-        )
-    if keys.find(ROLE_KEYS):
+        to = "{messages: .chosen}" if isinstance(line.get("chosen"), list) else "{prompt, answer: .chosen}"
+        return f"{found}: a preference between two answers; keep the one to learn, as with `jq -c '{to}'`"
+    if any(Keys(one).find(ROLE_KEYS) for one in (line, *line.values()) if isinstance(one, dict)):
         return f"{found}: one turn alone; put the turns of each conversation together, as with `jq -c -s '{{messages: .}}'`"
     return found
 

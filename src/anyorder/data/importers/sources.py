@@ -35,7 +35,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_KEYS = ("data", "rows", "train", "examples", "samples", "trajectories", "episodes")
 """Plain names of the one key under which a file of a single JSON object may hold its rows."""
 LFS_POINTER = b"version https://git-lfs"
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, pa.ArrowInvalid)
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
+"""What readers raise for a damaged file, beside errors of the operating system's kind without its number."""
 
 _OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -105,10 +106,10 @@ def rows_of(path: Path) -> Iterator[tuple[int, Any]]:
         else:
             with _opened(path, start) as file:
                 yield from _json_rows(file)
-    except DAMAGED as error:
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise AnyOrderError(f"could not read {path}: {explained(error)}") from None
         raise AnyOrderError(f"{path} is damaged or cut off ({_first_line(error)}); copy or download it again") from None
-    except OSError as error:
-        raise AnyOrderError(f"could not read {path}: {explained(error)}") from None
 
 
 def _search(folder: Path, root: Path) -> tuple[list[ChatFile], list[str]]:
@@ -150,8 +151,7 @@ def _named_by_state(folder: Path) -> set[str] | None:
 
 def _opened(path: Path, start: bytes) -> BinaryIO:
     opener = next((opener for magic, opener in _OPENERS.items() if start.startswith(magic)), None)
-    opened: BinaryIO = opener(path) if opener else open(path, "rb")
-    return opened
+    return opener(path) if opener else path.open("rb")
 
 
 def _json_rows(file: BinaryIO) -> Iterator[tuple[int, Any]]:
@@ -246,7 +246,8 @@ def _parsed(text: bytes) -> Any:
 
 
 def _not_json(error: Exception) -> str:
-    return f"expected a JSON object, found what is not JSON ({_first_line(error)})"
+    place = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else _first_line(error)
+    return f"expected a JSON object, found what is not JSON ({place})"
 
 
 def _first_line(error: BaseException) -> str:

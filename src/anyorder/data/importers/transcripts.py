@@ -12,7 +12,8 @@ MARKS = (
     re.compile(rf"<\|im_start\|>(?P<role>[^\n<]+)\n(?P<text>.*?)(?:{_END}|(?=<\|im_start\|>))", re.DOTALL),
     re.compile(rf"<\|start_header_id\|>(?P<role>.+?)<\|end_header_id\|>(?P<text>.*?){_END}", re.DOTALL),
     re.compile(
-        r"<\|start\|>(?P<role>\w[\w.]*)(?: to=(?P<recipient>[\w.]+))?(?:<\|channel\|>(?P<channel>\w+)(?: to=(?P<to>[\w.]+))?[^<]*)?"
+        r"<\|start\|>(?P<role>\w[\w.]*)(?: to=(?P<recipient>[\w.]+))?"
+        r"(?:<\|channel\|>(?P<channel>\w+)(?: to=(?P<to>[\w.]+))?[^<]*)?"
         rf"(?:<\|constrain\|>[^<]*)?<\|message\|>(?P<text>.*?){_END}",
         re.DOTALL,
     ),
@@ -23,7 +24,7 @@ MARKS = (
 NAMES = r"SYSTEM|USER|HUMAN|ASSISTANT|AI|GPT|FUNCTION RESPONSE|FUNCTION CALL|TOOL RESPONSE|TOOL|OBSERVATION"
 NAMED = {
     "plain": re.compile(rf"^[ \t]*(?P<role>{NAMES}|{NAMES.title()}):", re.MULTILINE),
-    "headed": re.compile(r"^[ \t]*###[ \t]*(?P<role>[A-Za-z]+(?: [A-Za-z]+)?)[ \t]*:", re.MULTILINE),
+    "headed": re.compile(r"###[ \t]*(?P<role>[A-Za-z]+(?: [A-Za-z]+)?)[ \t]*:"),
 }
 """How names stand before what is said: ``USER:`` as in Glaive's files, or ``### Human:``."""
 NO_TEXT = re.compile(r"<\|(?:begin_of_text|endoftext|startoftext|end_of_text)\|>|<s>|</s>|<bos>|<eos>")
@@ -40,12 +41,14 @@ def turns_of_text(text: str) -> list[Any] | None:
             turns = [{"role": "system", "content": before}] if before else []
             turns += [_marked(one) for one in found]
             return _without_open_end(turns)
-    for names in NAMED.values():
+    for way, names in NAMED.items():
         found = [one for one in names.finditer(text) if role_of(one["role"], {})]
-        if len(found) > 1 and not text[: found[0].start()].strip():
+        before = NO_TEXT.sub("", text[: found[0].start()]).strip() if found else ""
+        if len(found) > 1 and not (before and way == "plain"):  # a name in the middle of a text may be anything
+            system = [{"role": "system", "content": before}] if before else []
             ends = [*(one.start() for one in found[1:]), len(text)]
             said = [NO_TEXT.sub("", text[one.end() : end]).strip() for one, end in zip(found, ends)]
-            return _without_open_end([{"role": one["role"], "content": words} for one, words in zip(found, said)])
+            return _without_open_end([*system, *({"role": one["role"], "content": words} for one, words in zip(found, said))])
     return None
 
 

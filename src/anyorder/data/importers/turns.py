@@ -5,9 +5,9 @@
 | `{"role": ..., "content": ...}`, by any names | itself |
 | `["a question", "an answer"]`, `{"instruction": ..., "output": ...}` | a turn of the user and one of the agent |
 | `{"human": ..., "assistant": ...}` | a turn of each |
-| `{"thought": ..., "action": ..., "observation": ...}` | a turn of the agent and one of the environment, in the order of their keys |
+| `{"thought": ..., "action": ..., "observation": ...}` | a turn of the agent and one of the tool, in the order of the keys |
 | `{"type": "function_call", ...}` and the like (OpenAI's Responses) | a turn of the agent, or of the tool |
-| `{"type": "human", "data": {...}}`, `{"lc": 1, "id": [..., "HumanMessage"], "kwargs": {...}}` (LangChain) | a turn of the human |
+| `{"type": "human", "data": {...}}`, `{"id": [..., "HumanMessage"], "kwargs": {...}}` (LangChain) | a turn of the user |
 | `{"source": "agent", "action": "run", "args": {...}}` (OpenHands) | a turn that calls a tool, or that says a message |
 | `{"channel": "analysis", ...}` (Harmony) | a turn in which the agent thinks |
 """
@@ -107,12 +107,14 @@ def _unwrapped(turn: dict[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
         if role_of(inner.get("role"), own):
             return {**outer, **inner}
         if role_of(kind, own):
-            return {**{key: value for key, value in outer.items() if key != "type"}, **inner, "role": kind}
+            return {key: value for key, value in {**outer, **inner}.items() if key != "type"} | {"role": kind}
     if turn.get("source") in ("user", "agent", "environment") and not keys.find(ROLE_KEYS):
         return _of_event(turn)
-    if keys.find(ROLE_KEYS) or not isinstance(kind, str):
+    if not isinstance(kind, str):
         return turn
     others = {key: value for key, value in turn.items() if key != "type"}
+    if keys.find(ROLE_KEYS):
+        return others if kind == "message" or role_of(kind, own) else turn
     if plain(kind) in RESULT_TYPES:
         return {"role": "tool", "content": [turn]}
     if plain(kind) in CALL_TYPES | THOUGHT_TYPES:
@@ -136,10 +138,16 @@ def _of_event(event: dict[str, Any]) -> dict[str, Any]:
 
 def _of_two_speakers(keys: Keys, own: Mapping[str, str]) -> list[dict[str, Any]] | None:
     """The turns of an entry without a speaker: a step of an episode, a pair, or an object whose keys are speakers."""
-    turns = _of_step(keys) if keys.find(ACTION_KEYS) else pair(keys) or _of_named(keys, own)
-    if turns:
+    turns = _of_step(keys) if keys.find(ACTION_KEYS) else _of_pair(keys) or _of_named(keys, own)
+    if turns:  # what else the entry says, such as a flag, is about what the agent does
         turns[-1 if turns[-1]["role"] == "assistant" else 0] |= keys.left
     return turns
+
+
+def _of_pair(keys: Keys) -> list[dict[str, Any]] | None:
+    turns = pair(keys)
+    system = keys.take(["system"]) if turns else None
+    return [{"role": "system", "content": system}, *turns] if turns and system else turns
 
 
 def _of_step(keys: Keys) -> list[dict[str, Any]]:
