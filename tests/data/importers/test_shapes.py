@@ -211,6 +211,8 @@ def test_pairs_and_texts(tmp_path, line, texts):
 
 
 REFUSED = [
+    ({"steps": ["Peel it.", "Eat it."]}, r"found steps \(a list\)"),
+    ({"text": "<|im_start|>user\na<|im_end|> lost <|im_start|>assistant\nb<|im_end|>"}, r"found text \(a text\)"),
     (
         {"prompt": "p", "chosen": "a", "rejected": "b"},
         "a preference between two answers; keep .* `jq -c '{prompt, answer: .chosen}'",

@@ -135,6 +135,7 @@ def test_a_folder_is_read_in_order_and_says_what_it_leaves_out(tmp_path):
     assert [one["file"] for one in manifest.spec["inputs"]] == names
     assert [one.source for one in read_text_split(tmp_path / "out", "train")] == [f"{name}:1" for name in names]
     (note,) = [note for note in manifest.spec["notes"] if "not read" in note]
+    assert not any("several splits" in note for note in manifest.spec["notes"])
     assert ".git, .gitattributes, README.md, dataset_infos.json" in note and manifest.env_id == "clone"
 
 
@@ -188,6 +189,13 @@ def test_a_folder_without_conversations_is_refused(tmp_path):
     (folder / "a.csv").write_text("a,b")
     with pytest.raises(AnyOrderError, match="must hold conversations in files of .*; found a.csv; name the files"):
         import_chats([folder], tmp_path / "data", WHOLE)
+
+
+def test_splits_of_other_people_are_not_mixed_in_silence(tmp_path):
+    for name in ("train", "test"):
+        pq.write_table(table_of(LINES), tmp_path / f"{name}-00000-of-00001.parquet")
+    manifest = import_chats([tmp_path], tmp_path / "out", WHOLE)
+    assert any(note.startswith("files of several splits (train, test)") for note in manifest.spec["notes"])
 
 
 def test_a_wrong_line_among_others_keeps_its_number(tmp_path):

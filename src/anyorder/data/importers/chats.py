@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -91,6 +92,7 @@ def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
     for one in files:
         found, ignored = chat_files(one)
         notes += [_on_ignored(one, ignored)] if ignored else []
+        notes += _on_splits_of_files(found)
         for file in found:
             name = format_of(file.path, file.name) if spec.format == "auto" else spec.format
             before = sum(map(len, splits.values()))
@@ -129,6 +131,18 @@ def _on_ignored(folder: Path, ignored: Sequence[str]) -> str:
     return f"{folder} holds files that were not read, since their names are not those of conversations: " + (
         f"{', '.join(ignored[:10])}{more}"
     )
+
+
+def _on_splits_of_files(files: Sequence[ChatFile]) -> list[str]:
+    """A sentence about files that were several splits where they come from."""
+    words = {word for file in files for word in re.findall(r"[a-z]+", file.name.lower())}
+    names = [name for name in ("train", "training", "validation", "valid", "val", "dev", "test", "eval") if name in words]
+    if len(names) < 2:
+        return []
+    return [
+        f"files of several splits ({', '.join(names)}) are imported together, and divided anew by their tasks; to keep a split"
+        " out, name the files of the others"
+    ]
 
 
 def _read_into(splits: dict[str, list[TextTrajectory]], file: ChatFile, name: str, spec: ImportSpec) -> list[WrongLine]:

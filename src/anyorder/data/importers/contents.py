@@ -76,7 +76,7 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
 def thought(content: Any, where: str) -> list[Piece]:
     """Reasoning that stands beside a content, as pieces; none for an empty one."""
     pieces = content_pieces(content, where)
-    if all(piece.kind == "thought" for piece in pieces):
+    if all(piece.kind == "thought" or not piece.text for piece in pieces):
         return pieces
     text = joined(pieces)
     return [_thought(text)] if text else []

@@ -19,7 +19,7 @@ from typing import Any
 from anyorder.data.importers.speakers import ROLE_KEYS, role_of
 from anyorder.data.importers.transcripts import turns_of_text
 from anyorder.data.importers.turns import ANSWER_KEYS, PROMPT_KEYS, is_step, pair
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json
+from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain
 
 TURN_KEYS = {
     "openai": ("messages", "contents"),
@@ -30,6 +30,8 @@ TURN_KEYS = {
     "steps": ("history", "trajectory", "traj", "steps", "events", "episode", "interactions", "rollout", "data"),
 }
 """Format -> the plain names of the key that holds a line's list of turns."""
+NO_TEXTS_ALONE = ("trajectory", "traj", "steps", "events", "episode", "interactions", "rollout")
+"""Keys of lists whose texts, if they hold nothing else, are not said by user and agent in alternation."""
 TEXT_KEYS_OF_LINES = ("text", "chat", "conversation", "conversations", "dialogue", "dialog", "transcript", "chatml", "messages")
 Shape = Callable[[Keys], "list[Any] | None"]
 """Takes a line's turns, with the keys that hold them; None for a line of another shape."""
@@ -79,7 +81,10 @@ def _listed(names: tuple[str, ...]) -> Shape:
     def take(keys: Keys) -> list[Any] | None:
         for key in keys.find(names):
             turns = parsed_if_json(keys.left[key])
-            if isinstance(turns, list) and (not turns or isinstance(turns[0], (dict, list, str))):
+            may_be_texts = plain(key) not in NO_TEXTS_ALONE
+            if isinstance(turns, list) and (
+                not turns or isinstance(turns[0], (dict, list, str) if may_be_texts else (dict, list))
+            ):
                 del keys.left[key]
                 return [*_task_of_steps(keys, turns), *turns, *_last_answer(keys, turns)]
         return None

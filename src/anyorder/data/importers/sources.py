@@ -192,7 +192,7 @@ def _whole_rows(first: list[tuple[int, bytes]], lines: Iterator[tuple[int, bytes
             yield numbered[0][0], _parsed(numbered[0][1])
         return
     rows = values[0] if len(values) == 1 else values
-    yield from enumerate(_rows_within(rows), start=1)
+    yield from enumerate(map(_row, _rows_within(rows)), start=1)
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -240,9 +240,14 @@ def _parsed(text: bytes) -> Any:
         return error
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         return BadLine(_not_json(error))
-    if not isinstance(value, (dict, list)):
-        return BadLine(f"expected a JSON object, found {type(value).__name__} ({in_few_words(value)})")
-    return value
+    return _row(value)
+
+
+def _row(value: Any) -> Any:
+    """A JSON value that may be a row, or a `BadLine`."""
+    if isinstance(value, (dict, list)):
+        return value
+    return BadLine(f"expected a JSON object, found {type(value).__name__} ({in_few_words(value)})")
 
 
 def _not_json(error: Exception) -> str:

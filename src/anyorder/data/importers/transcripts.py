@@ -36,7 +36,7 @@ def turns_of_text(text: str) -> list[Any] | None:
     What stands before the first mark is the system's."""
     for marks in MARKS:
         found = list(marks.finditer(text))
-        if len(found) > 1:
+        if len(found) > 1 and not _between(text, found):
             before = NO_TEXT.sub("", text[: found[0].start()]).strip()
             turns = [{"role": "system", "content": before}] if before else []
             turns += [_marked(one) for one in found]
@@ -50,6 +50,12 @@ def turns_of_text(text: str) -> list[Any] | None:
             said = [NO_TEXT.sub("", text[one.end() : end]).strip() for one, end in zip(found, ends)]
             return _without_open_end([*system, *({"role": one["role"], "content": words} for one, words in zip(found, said))])
     return None
+
+
+def _between(text: str, found: list[re.Match[str]]) -> str:
+    """What stands between and after turns, and belongs to none."""
+    starts = [*(one.start() for one in found[1:]), len(text)]
+    return "".join(NO_TEXT.sub("", text[one.end() : start]).strip() for one, start in zip(found, starts))
 
 
 def _marked(found: re.Match[str]) -> dict[str, Any]:

@@ -130,8 +130,10 @@ def _of_event(event: dict[str, Any]) -> dict[str, Any]:
     arguments = dict(event["args"]) if _is_object(event.get("args")) else {}
     thought = arguments.pop("thought", None)
     role = "system" if event["action"] == "system" else {"agent": "assistant"}.get(event["source"], event["source"])
+    summary = event.get("message")
     if event["action"] in ("message", "system"):
-        return {**others, "role": role, "content": arguments.pop("content", event.get("message")), **arguments}
+        return {**others, "role": role, "content": arguments.pop("content", summary), **arguments}
+    others |= {} if summary is None else {"event.message": summary}  # for people: the agent has not said it
     call = {"name": event["action"], "arguments": arguments}
     return {**others, "role": role, "thought": thought, "tool_calls": [call]}
 
