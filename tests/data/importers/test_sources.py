@@ -191,6 +191,17 @@ def test_a_folder_without_conversations_is_refused(tmp_path):
         import_chats([folder], tmp_path / "data", WHOLE)
 
 
+def test_what_repeats_in_a_folder_is_seen_across_its_files(tmp_path):
+    """One conversation in each file, as agents write them; the acknowledgement is no action."""
+    for number in range(8):
+        line = spoken("You are a robot.", "Verstanden.", f"Task {number}", f"take {number}", "ok", "done")
+        (tmp_path / f"{number}.traj").write_text(json.dumps(line, indent=1))
+    manifest = import_chats([tmp_path], tmp_path / "out", WHOLE)
+    found = read_text_split(tmp_path / "out", "train")
+    assert [turn.part for turn in found[0].turns[:4]] == ["mission", "mission", "observation", "action"]
+    assert len(found) == 8 and {one["num_trajectories"] for one in manifest.spec["inputs"]} == {1}
+
+
 def test_splits_of_other_people_are_not_mixed_in_silence(tmp_path):
     for name in ("train", "test"):
         pq.write_table(table_of(LINES), tmp_path / f"{name}-00000-of-00001.parquet")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from anyorder.data.importers.kept import kept_keys
-from anyorder.data.importers.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.reading import WrongLine, format_of, read_together
 from anyorder.data.importers.shapes import FORMATS
 from anyorder.data.importers.shares import check_shares, split_by_share
 from anyorder.data.importers.sources import ChatFile, chat_files
@@ -93,12 +94,13 @@ def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
         found, ignored = chat_files(one)
         notes += [_on_ignored(one, ignored)] if ignored else []
         notes += _on_splits_of_files(found)
-        for file in found:
-            name = format_of(file.path, file.name) if spec.format == "auto" else spec.format
-            before = sum(map(len, splits.values()))
-            wrong += _read_into(splits, file, name, spec)
-            num = sum(map(len, splits.values())) - before
-            inputs.append({"file": file.name, "format": name, "sha256": sha256(file.path), "num_trajectories": num})
+        formats = [(file, format_of(file.path, file.name) if spec.format == "auto" else spec.format) for file in found]
+        counts, left_out = _read_into(splits, one.name, formats, spec)
+        wrong += left_out
+        inputs += [
+            {"file": file.name, "format": name, "sha256": sha256(file.path), "num_trajectories": counts[file.name]}
+            for file, name in formats
+        ]
     if not any(splits.values()):
         first = f" (the first: {wrong[0]})" if wrong else ""
         raise AnyOrderError(f"expected conversations in {', '.join(map(str, files))}, found no valid one{first}")
@@ -145,27 +147,32 @@ def _on_splits_of_files(files: Sequence[ChatFile]) -> list[str]:
     ]
 
 
-def _read_into(splits: dict[str, list[TextTrajectory]], file: ChatFile, name: str, spec: ImportSpec) -> list[WrongLine]:
-    """Read a file into the splits; returns its wrong lines.
+def _read_into(
+    splits: dict[str, list[TextTrajectory]], label: str, files: Sequence[tuple[ChatFile, str]], spec: ImportSpec
+) -> tuple[Counter[str], list[WrongLine]]:
+    """Read the files of one input into the splits; returns how many trajectories each file has, and the wrong lines.
 
     Raises:
         AnyOrderError: for the first wrong line, unless wrong lines are skipped.
     """
+    counts: Counter[str] = Counter()
     wrong: list[WrongLine] = []
-    for found in tracked(read_chat(file.path, name, file.name, spec.roles), file.name):
-        line = found if isinstance(found, WrongLine) else _keep(splits, file, found, spec)
+    for found in tracked(read_together(files, spec.roles), label):
+        line = found if isinstance(found, WrongLine) else _keep(splits, counts, found, spec)
         if line and not spec.skip_bad_lines:
             raise AnyOrderError(f"{line}; correct it, or leave such lines out with --skip_bad_lines true")
         wrong += [line] if line else []
-    return wrong
+    return counts, wrong
 
 
 def _keep(
-    splits: dict[str, list[TextTrajectory]], file: ChatFile, trajectory: TextTrajectory, spec: ImportSpec
+    splits: dict[str, list[TextTrajectory]], counts: Counter[str], trajectory: TextTrajectory, spec: ImportSpec
 ) -> WrongLine | None:
-    """Add a trajectory to its split; returns what is wrong with its line if it names no task."""
+    """Add a trajectory to its split, and count it; returns what is wrong with its line if it names no task."""
+    file, _, number = trajectory.source.rpartition(":")
     try:
         splits[split_of(trajectory, spec)].append(trajectory)
-        return None
     except BadLine as error:
-        return WrongLine(file.name, int(trajectory.source.rpartition(":")[2]), str(error))
+        return WrongLine(file, int(number), str(error))
+    counts[file] += 1
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from anyorder.data.importers.formats import conversation_of
 from anyorder.data.importers.message import Conversation
 from anyorder.data.importers.openings import mission_lengths
 from anyorder.data.importers.shapes import FORMATS, detect
-from anyorder.data.importers.sources import row_place, rows_of
+from anyorder.data.importers.sources import ChatFile, row_place, rows_of
 from anyorder.data.importers.values import BadLine
 from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory
@@ -49,35 +49,39 @@ def format_of(path: Path, name: str | None = None) -> str:
         AnyOrderError: if no line has a known format.
     """
     name = path.name if name is None else name
-    problem = f"{name}: expected JSON objects, one a line, or rows of a table, found none"
-    for position, (number, row) in enumerate(rows_of(path)):
+    problems = []
+    for number, row in rows_of(path):
         try:
             return detect(_known(row))
         except (BadLine, RecursionError) as error:
-            problem = str(WrongLine(name, number, str(error))) if position == 0 else problem
+            problems.append(str(WrongLine(name, number, str(error))))
+    problem = problems[0] if problems else f"{name}: expected JSON objects, one a line, or rows of a table, found none"
     raise AnyOrderError(f"{problem}; name the format, one of {', '.join(FORMATS)}, or correct it")
 
 
-def read_chat(
-    path: Path, format_name: str, name: str | None = None, own_roles: Mapping[str, str] | None = None
+def read_chat(path: Path, format_name: str, own_roles: Mapping[str, str] | None = None) -> Iterator[TextTrajectory | WrongLine]:
+    """The trajectory of each line of one file, or what is wrong with the line; see `read_together`."""
+    return read_together([(ChatFile(path, path.name), format_name)], own_roles)
+
+
+def read_together(
+    files: Iterable[tuple[ChatFile, str]], own_roles: Mapping[str, str] | None = None
 ) -> Iterator[TextTrajectory | WrongLine]:
-    """The trajectory of each line that is not blank, in order, or what is wrong with the line. The whole file is read before
-    the first one comes: what repeats in the file decides what is the mission of a conversation.
+    """The trajectory of each line that is not blank, in order, or what is wrong with the line. All files are read before
+    the first one comes: what repeats in them decides what is the mission of a conversation.
 
     Args:
-        path: the file.
-        format_name: one of `FORMATS`.
-        name: how messages and trajectories name the file, if not as itself.
+        files: each with its format, one of `FORMATS`.
         own_roles: as of `conversation_of`.
     """
-    name = path.name if name is None else name
-    numbers: list[int] = []
+    places: list[tuple[str, int]] = []
     found: list[Conversation | WrongLine] = []
-    for number, row in rows_of(path):
-        numbers.append(number)
-        found.append(_or_wrong(name, number, conversation_of, row, format_name, own_roles))
+    for file, format_name in files:
+        for number, row in rows_of(file.path):
+            places.append((file.name, number))
+            found.append(_or_wrong(file.name, number, conversation_of, row, format_name, own_roles))
     lengths = iter(mission_lengths([one for one in found if isinstance(one, Conversation)]))
-    for number, one in zip(numbers, found):
+    for (name, number), one in zip(places, found):
         if isinstance(one, WrongLine):
             yield one
         else:
