@@ -21,9 +21,9 @@ MARKS = (
     re.compile(rf"<\|(?P<role>system|user|assistant|tool|observation)\|>(?P<text>.*?)(?:{_END}|(?=<\|\w+\|>))", re.DOTALL),
 )
 """How templates of chats mark turns: ChatML, Llama 3, Harmony, Gemma, Zephyr and Phi."""
-NAMES = r"SYSTEM|USER|HUMAN|ASSISTANT|AI|GPT|FUNCTION RESPONSE|FUNCTION CALL|TOOL RESPONSE|TOOL|OBSERVATION"
-NAMED = {
-    "plain": re.compile(rf"^[ \t]*(?P<role>{NAMES}|{NAMES.title()}):", re.MULTILINE),
+SPOKEN_NAMES = r"SYSTEM|USER|HUMAN|ASSISTANT|AI|GPT|FUNCTION RESPONSE|FUNCTION CALL|TOOL RESPONSE|TOOL|OBSERVATION"
+NAMED_SPEAKERS = {
+    "plain": re.compile(rf"^[ \t]*(?P<role>{SPOKEN_NAMES}|{SPOKEN_NAMES.title()}):", re.MULTILINE),
     "headed": re.compile(r"###[ \t]*(?P<role>[A-Za-z]+(?: [A-Za-z]+)?)[ \t]*:"),
 }
 """How names stand before what is said: ``USER:`` as in Glaive's files, or ``### Human:``."""
@@ -41,7 +41,7 @@ def turns_of_text(text: str) -> list[Any] | None:
             turns = [{"role": "system", "content": before}] if before else []
             turns += [_marked(one) for one in found]
             return _without_open_end(turns)
-    for way, names in NAMED.items():
+    for way, names in NAMED_SPEAKERS.items():
         found = [one for one in names.finditer(text) if role_of(one["role"], {})]
         before = NO_TEXT.sub("", text[: found[0].start()]).strip() if found else ""
         if len(found) > 1 and not (before and way == "plain"):  # a name in the middle of a text may be anything
