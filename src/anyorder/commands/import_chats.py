@@ -139,11 +139,14 @@ def _show_kept_keys(spec: Mapping[str, Any]) -> None:
     """Which keys of conversations were not understood, if there are any."""
     if not (kept := spec.get("kept_keys")):
         return
-    table = titled_table("Keys that are kept beside the text, neither shown to a model nor obeyed", "key", "where", "how many")
+    table = titled_table("Keys not understood", "key", "where", "how many")
     for one in kept:
         table.add_row(one["key"], one["where"], f"{one['count']:,}")
     console().print(table)
-    print("If one of them excludes turns from learning, rename it to loss, with false for these turns.")
+    print(
+        "They are kept beside the text, neither shown to a model nor obeyed; if one excludes turns from learning, rename it to"
+        " loss, with false for these turns."
+    )
 
 
 def _left_out(spec: Mapping[str, Any]) -> str:

@@ -154,6 +154,10 @@ WRONG = {
         {"conversations": [{"from": "gpt", "value": "a"}, "hi"]},
         "expected turn 1 to be a JSON object, found 'hi'",
     ),
+    "a list of turns in the list": (
+        {"conversations": [[{"from": "human"}] * 2]},
+        "expected turn 0 to be a JSON object, found a list",
+    ),
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
     "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected content or tool_calls in turn 0, found neither"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from chat_files import read_chats, spoken, turns_of, write_chats
 
 from anyorder.data.importers.chats import ImportSpec, import_chats
@@ -69,6 +70,14 @@ def test_an_unknown_speaker_is_named_with_the_option_that_helps(tmp_path):
     assert manifest.spec["roles"] == roles
     with pytest.raises(AnyOrderError, match="roles must be among system, user, assistant, tool; found 'judge' for 'critic'"):
         ImportSpec(roles={"critic": "judge"})
+
+
+@pytest.mark.parametrize(("name", "option"), [("critic", "critic"), (0, '"0"'), ("a: b", '"a: b"')])
+def test_the_option_can_be_given_as_it_is_shown(tmp_path, name, option):
+    line = {"messages": [{"role": name, "content": "a"}]}
+    (found,) = read_chats(tmp_path, line)
+    assert f"--roles '{{{option}: assistant}}'" in found.reason
+    assert yaml.safe_load(f"{{{option}: assistant}}") == {str(name): "assistant"}
 
 
 def test_what_the_user_says_goes_before_what_is_known(tmp_path):

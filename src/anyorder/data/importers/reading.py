@@ -56,7 +56,7 @@ def format_of(path: Path, name: str | None = None) -> str:
         except (BadLine, RecursionError) as error:
             problems.append(str(WrongLine(name, number, str(error))))
     problem = problems[0] if problems else f"{name}: expected JSON objects, one a line, or rows of a table, found none"
-    raise AnyOrderError(f"{problem}; name the format, one of {', '.join(FORMATS)}, or correct it")
+    raise AnyOrderError(f"{problem}; name the format, one of {', '.join(FORMATS)}, correct it, or leave the file out")
 
 
 def read_chat(path: Path, format_name: str, own_roles: Mapping[str, str] | None = None) -> Iterator[TextTrajectory | WrongLine]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, plain
+from anyorder.data.importers.values import BadLine, Keys, in_few_words, plain, written_json
 
 SPEAKERS = {
     "system": ("system", "sys", "developer", "systemprompt"),
@@ -70,8 +70,10 @@ def take_role(keys: Keys, where: str, own: Mapping[str, str]) -> tuple[str, str]
         others = ", ".join(keys.left) or "no key"
         raise BadLine(f"expected a speaker such as user or assistant as 'role' of {where}, found {others}")
     if role is None:
+        simple = isinstance(name, str) and re.fullmatch(r"[A-Za-z][\w ]*", name)
+        option = name if simple else written_json(str(name))
         raise BadLine(
             f"expected a speaker such as {', '.join(SPEAKERS)} as {key!r} of {where}, found {in_few_words(name)}; say which of"
-            f" these four it is, as in --roles '{{{name}: assistant}}'"
+            f" these four it is, as in --roles '{{{option}: assistant}}'"
         )
     return role, plain(str(name))

@@ -56,7 +56,7 @@ def plain_turns(turn: Any, number: int, own: Mapping[str, str]) -> list[dict[str
     """
     if isinstance(turn, str):
         return [{"role": ("user", "assistant")[number % 2], "content": turn}]
-    if isinstance(turn, list) and len(turn) == 2:
+    if isinstance(turn, list) and len(turn) == 2 and all(one is None or isinstance(one, str) for one in turn):
         said = zip(("user", "assistant"), turn)
         return [{"role": role, "content": one} for role, one in said if one is not None]
     if not isinstance(turn, dict):
