@@ -211,6 +211,7 @@ def test_pairs_and_texts(tmp_path, line, texts):
 
 
 REFUSED = [
+    ({"input": 3, "output": [{"type": "message", "role": "assistant", "content": "a"}]}, r"found input \(3\), output"),
     ({"steps": ["Peel it.", "Eat it."]}, r"found steps \(a list\)"),
     ({"text": "<|im_start|>user\na<|im_end|> lost <|im_start|>assistant\nb<|im_end|>"}, r"found text \(a text\)"),
     (

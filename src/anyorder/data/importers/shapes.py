@@ -93,12 +93,17 @@ def _listed(names: tuple[str, ...]) -> Shape:
 
 
 def _responses(keys: Keys) -> list[Any] | None:
-    given = next((key for key in keys.find(["input"])), None)
-    if given is None or (not isinstance(keys.left[given], list) and not isinstance(keys.left.get("output"), list)):
+    given = next(iter(keys.find(["input"])), None)
+    if given is None:
         return None
-    before = keys.left.pop(given)
-    after = keys.left.pop("output") if isinstance(keys.left.get("output"), list) else []
-    return [*([{"role": "user", "content": before}] if isinstance(before, str) else before), *after]
+    before, after = keys.left[given], keys.left.get("output")
+    if not (isinstance(before, list) or (isinstance(before, str) and isinstance(after, list))):
+        return None
+    del keys.left[given]
+    if isinstance(after, list):
+        del keys.left["output"]
+    first = [{"role": "user", "content": before}] if isinstance(before, str) else before
+    return [*first, *(after if isinstance(after, list) else [])]
 
 
 def _pairs(keys: Keys) -> list[Any] | None:
