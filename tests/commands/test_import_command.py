@@ -43,3 +43,26 @@ def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, capsys, arguments
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and message in said and said.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_with_its_own_speakers_and_keys(tmp_path, capsys):
+    folder = tmp_path / "chats"
+    folder.mkdir()
+    line = {"messages": [{"role": "user", "content": "task"}, {"role": "expert", "content": "answer", "mood": 1}], "site": "x"}
+    (folder / "a.jsonl").write_text(json.dumps(line))
+    (folder / "README.md").write_text("Chats.")
+    command = ["import", "--input", str(folder), "--output_dir", str(tmp_path / "data"), "--validation", "0", "--test", "0"]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "--roles '{expert: assistant}'" in capsys.readouterr().err
+    main([*command, "--roles", "{expert: assistant}"])
+    out, err = capsys.readouterr()
+    table = [[cell.strip() for cell in row.split("\u2502")[1:-1]] for row in out.splitlines() if row.startswith("\u2502")]
+    assert table == [["site", "line", "1"], ["mood", "turn", "1"]] and "rename it to loss" in out
+    assert "README.md" in err
+
+
+def test_empty_splits_are_said(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text((json.dumps(LINE) + "\n") * 3)
+    main(["import", "--input", str(tmp_path / "a.jsonl"), "--output_dir", str(tmp_path / "data")])
+    assert "all 3 conversations have one task" in capsys.readouterr().err

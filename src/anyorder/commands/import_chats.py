@@ -17,6 +17,7 @@ from anyorder.data.importers.recording import Partition, Recording, import_recor
 from anyorder.data.manifest import Manifest
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse, parser
+from anyorder.terminal import console, titled_table
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,19 @@ class ImportOptions:
     """What to import, and where to.
 
     Attributes:
-        input: minari:NAMESPACE/NAME-v0 or lerobot:FOLDER, or the folder of one of these; or chat files with one JSON object
-            per line, or one array of them: a name, or a list [a.jsonl, b.json].
+        input: minari:NAMESPACE/NAME-v0 or lerobot:FOLDER, or the folder of one of these; or conversations in files of JSON
+            Lines, JSON, Parquet or Arrow, compressed or not, or folders of such files: a name, or a list [a.jsonl, b].
         output_dir: folder of the new data set.
-        format: of conversations: sharegpt (also ETO), agentgym, openai; or auto, which looks at each file's first line.
+        format: of conversations: openai, sharegpt (also ETO), agentgym, responses, pairs, steps, text; or auto, which looks
+            at each file's first line.
         validation: share of the tasks, or of the episodes, for validation.
         test: share of the tasks, or of the episodes, for testing.
         seed: of the split.
         skip_bad_lines: of conversations: leave out lines that are wrong, and list them in the manifest.
         task_key: of conversations: field of a line that names its task, such as info.task_id; attempts at one task never
             lie in two splits.
+        roles: of conversations: what a speaker is whose name is not known, one of system, user, assistant and tool, such as
+            {expert: assistant}.
     """
 
     input: str | list[str]
@@ -44,11 +48,12 @@ class ImportOptions:
     seed: int = 0
     skip_bad_lines: bool = False
     task_key: str | None = None
+    roles: dict[str, str] | None = None
 
 
 READERS = {"minari": "minari_sets:read_minari", "lerobot": "lerobot:read_lerobot"}
 """Format of recorded episodes -> what reads them, under `anyorder.data.importers`."""
-OF_CONVERSATIONS = ("format", "skip_bad_lines", "task_key")
+OF_CONVERSATIONS = ("format", "skip_bad_lines", "task_key", "roles")
 
 
 def import_parser() -> ArgumentParser:
@@ -85,13 +90,15 @@ def run_import(options: ImportOptions, config: SpecConfig | None = None) -> Mani
         print(f"fields: {', '.join(manifest.fields.names)}")
         for name, reason in manifest.fields.left_out.items():
             print(f"left out: {name} ({reason})")
+    _show_kept_keys(manifest.spec)
     for note in manifest.spec.get("notes", []):
         print(f"note: {note}", file=sys.stderr)
     return manifest
 
 
 def _format_of_recording(name: str) -> str | None:
-    """The format of recorded episodes that an input names, by its beginning or by what its folder holds; None for a file."""
+    """The format of recorded episodes that an input names, by its beginning or by what its folder holds; None for
+    conversations."""
     start, _, rest = name.partition(":")
     if rest and start in READERS:
         return start
@@ -102,10 +109,7 @@ def _format_of_recording(name: str) -> str | None:
         return "lerobot"
     if any((part / "metadata.json").is_file() for part in (folder, folder / "data")):
         return "minari"
-    raise AnyOrderError(
-        f"the folder {name} must be a data set of Minari (with metadata.json) or LeRobot (with meta/info.json); found neither;"
-        " name files of conversations, or write arrays with anyorder.data.arrays.write_arrays"
-    )
+    return None
 
 
 def _recorded(inputs: Sequence[str], options: ImportOptions, config: SpecConfig) -> Manifest:
@@ -129,6 +133,20 @@ def _recorded(inputs: Sequence[str], options: ImportOptions, config: SpecConfig)
 def _chats(inputs: Sequence[str], options: ImportOptions) -> Manifest:
     settings = {field.name: getattr(options, field.name) for field in fields(ImportSpec)}
     return import_chats([Path(file) for file in inputs], Path(options.output_dir), ImportSpec(**settings))
+
+
+def _show_kept_keys(spec: Mapping[str, Any]) -> None:
+    """Which keys of conversations were not understood, if there are any."""
+    if not (kept := spec.get("kept_keys")):
+        return
+    table = titled_table("Keys not understood", "key", "where", "how many")
+    for one in kept:
+        table.add_row(one["key"], one["where"], f"{one['count']:,}")
+    console().print(table)
+    print(
+        "They are kept beside the text, neither shown to a model nor obeyed; if one excludes turns from learning, rename it to"
+        " loss, with false for these turns."
+    )
 
 
 def _left_out(spec: Mapping[str, Any]) -> str:

@@ -147,10 +147,17 @@ def turns(*texts):
 WRONG = {
     "not JSON": ('{"conversations": [', "expected a JSON object, found what is not JSON"),
     "no object": ("3", "expected a JSON object, found int"),
-    "an array": ("[{}]", "found list; a list of turns becomes such an object with `jq"),
+    "a turn without a speaker": ("[{}]", "expected a speaker such as user or assistant as 'role' of turn 0, found no key"),
     "other keys": ({"text": "hello"}, "expected a list of turns as conversations, found nothing"),
     "no turns": ({"conversations": []}, "found a list, empty"),
-    "a turn that is none": ({"conversations": ["hi"]}, "expected turn 0 to be a JSON object, found 'hi'"),
+    "a turn that is none": (
+        {"conversations": [{"from": "gpt", "value": "a"}, "hi"]},
+        "expected turn 1 to be a JSON object, found 'hi'",
+    ),
+    "a list of turns in the list": (
+        {"conversations": [[{"from": "human"}] * 2]},
+        "expected turn 0 to be a JSON object, found a list",
+    ),
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
     "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected content or tool_calls in turn 0, found neither"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
@@ -197,7 +204,7 @@ def test_a_file_of_no_format_and_options_that_are_wrong_are_refused(tmp_path):
         import_chats([file_of(tmp_path, {"text": "a"})], tmp_path / "data", ImportSpec())
     with pytest.raises(AnyOrderError, match="could not read .*nothing.jsonl: No such file"):
         import_chats([tmp_path / "nothing.jsonl"], tmp_path / "data", ImportSpec())
-    with pytest.raises(AnyOrderError, match="format must be one of auto, sharegpt, agentgym, openai; found 'csv'"):
+    with pytest.raises(AnyOrderError, match="format must be one of auto, openai, sharegpt, .*, text; found 'csv'"):
         ImportSpec(format="csv")
     with pytest.raises(AnyOrderError, match="shares with a sum below 1"):
         ImportSpec(validation=0.6, test=0.4)

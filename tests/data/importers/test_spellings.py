@@ -7,7 +7,7 @@ import pytest
 from chat_files import read_chats, spoken, turns_of, write_chats
 
 from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.formats import LEARNED
+from anyorder.data.importers.flags import LEARNED
 from anyorder.data.importers.reading import WrongLine, format_of, read_chat
 from anyorder.errors import AnyOrderError
 
@@ -176,13 +176,20 @@ def test_a_flag_without_a_clear_meaning_is_a_wrong_line(tmp_path, keys, reason):
     assert isinstance(found, WrongLine) and reason in found.reason
 
 
-def test_unknown_keys_of_turns_are_counted_and_named(tmp_path):
-    line = spoken("Hi", "Yes", "Well?", "No")
+def test_unknown_keys_are_counted_where_they_stand(tmp_path):
+    line = spoken("Hi", "Yes", "Well?", "No") | {"source": "x"}
     for number, key in ((1, "learn_me"), (3, "learn_me"), (2, "mood"), (3, "name")):
         line["messages"][number][key] = "x"
+    line["messages"][0]["content"] = [
+        {"type": "text", "text": "Hi", "cache_control": {}},
+        {"type": "text", "text": "!", "at": 1},
+    ]
     manifest = import_chats([write_chats(tmp_path / "a.jsonl", line, line)], tmp_path / "data", ImportSpec())
-    (note,) = [note for note in manifest.spec["notes"] if "keys of turns" in note]
-    assert "learn_me (4), mood (2);" in note and "name" not in note.replace("rename", "")
+    found = [(one["where"], one["key"], one["count"]) for one in manifest.spec["kept_keys"]]
+    assert found == [
+        *(("line", "source", 2), ("turn", "learn_me", 4), ("turn", "mood", 2)),
+        *(("block", "at", 2), ("block", "cache_control", 2)),
+    ]
 
 
 RESULTS = {"p": "10", "r": "30", "o": "-5"}

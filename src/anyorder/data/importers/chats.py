@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from anyorder.data.importers.formats import FORMATS
-from anyorder.data.importers.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.kept import kept_keys
+from anyorder.data.importers.reading import WrongLine, format_of, read_together
+from anyorder.data.importers.shapes import FORMATS
 from anyorder.data.importers.shares import check_shares, split_by_share
+from anyorder.data.importers.sources import ChatFile, chat_files
+from anyorder.data.importers.speakers import SPEAKERS
 from anyorder.data.importers.tasks import notes_on, task_of
 from anyorder.data.importers.values import BadLine
 from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
@@ -35,6 +40,7 @@ class ImportSpec:
         skip_bad_lines: True leaves wrong lines out and lists them in the manifest; False stops at the first wrong line.
         task_key: the path of the field of a line that names its task, such as ``info.task_id``; None: the text before the
             agent's first action tells tasks apart.
+        roles: name of a speaker -> what it is, one of `SPEAKERS`; for names that are not known, or mean something else.
     """
 
     format: str = "auto"
@@ -43,10 +49,14 @@ class ImportSpec:
     seed: int = 0
     skip_bad_lines: bool = False
     task_key: str | None = None
+    roles: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.format not in ("auto", *FORMATS):
             raise AnyOrderError(f"the format must be one of auto, {', '.join(FORMATS)}; found {self.format!r}")
+        for name, role in (self.roles or {}).items():
+            if role not in SPEAKERS:
+                raise AnyOrderError(f"the roles must be among {', '.join(SPEAKERS)}; found {role!r} for {name!r}")
         check_shares(self.validation, self.test)
 
     @property
@@ -56,13 +66,15 @@ class ImportSpec:
 
 
 def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
-    """Import chat files into a new data set folder. The same files and spec give the same data set, byte for byte.
+    """Import chat files, or folders of them, into a new data set folder.
+
+    The same files and spec give the same data set, byte for byte.
 
     Trajectories of one task never lie in two splits; see `task_of`. What a user should know about the import stands in the
-    manifest's spec as ``notes``, if there is anything.
+    manifest's spec as ``notes``, and which keys were not understood as ``kept_keys``, if there are any.
 
     Args:
-        files: the files to import, in order.
+        files: the files and folders to import, in order.
         folder: where the data set goes; made if it does not exist.
         spec: how to import.
 
@@ -77,19 +89,26 @@ def import_chats(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manif
 def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
     refuse_existing(folder)
     splits: dict[str, list[TextTrajectory]] = {name: [] for name in SPLIT_OFFSETS}
-    inputs, wrong = [], []
-    for file in files:
-        name = format_of(file) if spec.format == "auto" else spec.format
-        before = sum(map(len, splits.values()))
-        wrong += _read_into(splits, file, name, spec)
-        num = sum(map(len, splits.values())) - before
-        inputs.append({"file": file.name, "format": name, "sha256": sha256(file), "num_trajectories": num})
+    inputs, wrong, notes = [], [], []
+    for one in files:
+        found, ignored = chat_files(one)
+        notes += [_on_ignored(one, ignored)] if ignored else []
+        notes += _on_splits_of_files(found)
+        formats = [(file, format_of(file.path, file.name) if spec.format == "auto" else spec.format) for file in found]
+        counts, left_out = _read_into(splits, one.name, formats, spec)
+        wrong += left_out
+        inputs += [
+            {"file": file.name, "format": name, "sha256": sha256(file.path), "num_trajectories": counts[file.name]}
+            for file, name in formats
+        ]
     if not any(splits.values()):
         first = f" (the first: {wrong[0]})" if wrong else ""
         raise AnyOrderError(f"expected conversations in {', '.join(map(str, files))}, found no valid one{first}")
-    settings = {name: value for name, value in asdict(spec).items() if name != "task_key" or value is not None}
+    settings = {name: value for name, value in asdict(spec).items() if name not in ("task_key", "roles") or value is not None}
     content = {**settings, "inputs": inputs, "skipped_lines": [asdict(line) for line in wrong]}
-    if notes := notes_on(splits, spec.shares, spec.task_key):
+    if kept := kept_keys(trajectory for split in splits.values() for trajectory in split):
+        content["kept_keys"] = kept
+    if notes := [*notes, *notes_on(splits, spec.shares, spec.task_key)]:
         content["notes"] = notes
     source = ", ".join(file.name for file in files)
     versions = {"anyorder": version("anyorder")}
@@ -109,27 +128,51 @@ def split_of(trajectory: TextTrajectory, spec: ImportSpec) -> str:
     return split_by_share(task_of(trajectory, spec.task_key), spec.seed, spec.validation, spec.test)
 
 
-def _read_into(splits: dict[str, list[TextTrajectory]], file: Path, name: str, spec: ImportSpec) -> list[WrongLine]:
-    """Read a file into the splits; returns its wrong lines.
+def _on_ignored(folder: Path, ignored: Sequence[str]) -> str:
+    more = f" and {len(ignored) - 10:,} more" if len(ignored) > 10 else ""
+    return f"{folder} holds files that were not read, since their names are not those of conversations: " + (
+        f"{', '.join(ignored[:10])}{more}"
+    )
+
+
+def _on_splits_of_files(files: Sequence[ChatFile]) -> list[str]:
+    """A sentence about files that were several splits where they come from."""
+    words = {word for file in files for word in re.findall(r"[a-z]+", file.name.lower())}
+    names = [name for name in ("train", "training", "validation", "valid", "val", "dev", "test", "eval") if name in words]
+    if len(names) < 2:
+        return []
+    return [
+        f"files of several splits ({', '.join(names)}) are imported together, and divided anew by their tasks; to keep a split"
+        " out, name the files of the others"
+    ]
+
+
+def _read_into(
+    splits: dict[str, list[TextTrajectory]], label: str, files: Sequence[tuple[ChatFile, str]], spec: ImportSpec
+) -> tuple[Counter[str], list[WrongLine]]:
+    """Read the files of one input into the splits; returns how many trajectories each file has, and the wrong lines.
 
     Raises:
         AnyOrderError: for the first wrong line, unless wrong lines are skipped.
     """
+    counts: Counter[str] = Counter()
     wrong: list[WrongLine] = []
-    for found in tracked(read_chat(file, name), file.name):
-        line = found if isinstance(found, WrongLine) else _keep(splits, file, found, spec)
+    for found in tracked(read_together(files, spec.roles), label):
+        line = found if isinstance(found, WrongLine) else _keep(splits, counts, found, spec)
         if line and not spec.skip_bad_lines:
             raise AnyOrderError(f"{line}; correct it, or leave such lines out with --skip_bad_lines true")
         wrong += [line] if line else []
-    return wrong
+    return counts, wrong
 
 
 def _keep(
-    splits: dict[str, list[TextTrajectory]], file: Path, trajectory: TextTrajectory, spec: ImportSpec
+    splits: dict[str, list[TextTrajectory]], counts: Counter[str], trajectory: TextTrajectory, spec: ImportSpec
 ) -> WrongLine | None:
-    """Add a trajectory to its split; returns what is wrong with its line if it names no task."""
+    """Add a trajectory to its split, and count it; returns what is wrong with its line if it names no task."""
+    file, _, number = trajectory.source.rpartition(":")
     try:
         splits[split_of(trajectory, spec)].append(trajectory)
-        return None
     except BadLine as error:
-        return WrongLine(file.name, int(trajectory.source.rpartition(":")[2]), str(error))
+        return WrongLine(file, int(number), str(error))
+    counts[file] += 1
+    return None

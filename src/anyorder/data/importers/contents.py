@@ -10,15 +10,26 @@ from typing import Any, Literal
 
 from anyorder.data.importers.values import BadLine, Keys, in_few_words, parse_json, parsed_if_json, plain, written_json
 
-TEXT_TYPES = {"text", "inputtext", "outputtext"}
-THOUGHT_TYPES = {"thinking", "reasoning"}
-CALL_TYPES = {"tooluse", "toolcall", "functioncall"}
-RESULT_TYPES = {"toolresult", "toolresponse", "functionresponse"}
+TEXT_TYPES = {"text", "inputtext", "outputtext", "summarytext", "markdown"}
+THOUGHT_TYPES = {"thinking", "reasoning", "thought", "reasoningtext", "reasoning.text", "reasoning.summary", "think"}
+UNREADABLE_TYPES = {"redactedthinking", "reasoning.encrypted"}
+"""Thoughts that were taken away: they are kept beside the text."""
+CALL_TYPES = {"tooluse", "toolcall", "functioncall", "servertooluse", "mcptooluse", "mcpcall", "customtoolcall"}
+RESULT_TYPES = {
+    *("toolresult", "toolresponse", "functionresponse", "functioncalloutput", "customtoolcalloutput", "toolcalloutput"),
+    *("toolcallresult", "functionresult", "mcptoolresult", "toolmessage"),
+}
+REASONING_KEYS = (
+    *("reasoningcontent", "reasoning", "thinking", "thinkingcontent", "thought", "thoughts", "thoughtprocess", "rationale"),
+    *("analysis", "chainofthought", "cot", "scratchpad", "innermonologue", "thinkingblocks", "reasoningdetails"),
+    *("reasoningtext", "think"),
+)
+"""Plain names of what the agent thinks, beside what it says."""
 TEXT_KEYS = ("text", "value", "content")
-THOUGHT_KEYS = ("thinking", "reasoning", *TEXT_KEYS)
-ARGUMENT_KEYS = ("arguments", "input", "args", "parameters")
-NAME_KEYS = ("name", "toolname")
-CALL_ID_KEYS = ("id", "tooluseid", "toolcallid", "callid")
+THOUGHT_KEYS = ("thinking", "reasoning", *TEXT_KEYS, "summary")
+ARGUMENT_KEYS = ("arguments", "input", "args", "parameters", "params", "kwargs", "toolinput")
+NAME_KEYS = ("name", "toolname", "functionname", "apiname", "tool")
+CALL_ID_KEYS = ("callid", "tooluseid", "toolcallid", "id")
 RESULT_ID_KEYS = ("tooluseid", "toolcallid", "callid", "id")
 RESULT_KEYS = ("content", "output", "result", "response")
 
@@ -32,7 +43,7 @@ class Piece:
         text: what is said; a thought stands between ``<think>`` and ``</think>``, a call is JSON between ``<tool_call>`` and
             ``</tool_call>``.
         id: of the call, or of the call whose result this is; None where the file gives none.
-        name: of the tool that is called.
+        name: of the tool that is called, or that answers.
         others: keys of the piece that are not part of the text.
     """
 
@@ -54,7 +65,7 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
         return []
     if isinstance(content, str):
         return [Piece("text", content)]
-    content = [_typed(one) for one in content] if isinstance(content, list) else content
+    content = [_typed(one) for one in content] if isinstance(content, list) else _typed(content)
     if isinstance(content, list) and (not content or any(_is_block(one) or isinstance(one, str) for one in content)):
         return [_block(one, where) for one in content] or [Piece("text", "")]
     if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *_KNOWN_TYPES):
@@ -63,8 +74,11 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
 
 
 def thought(content: Any, where: str) -> list[Piece]:
-    """Reasoning that stands beside a content, as a piece; none for an empty one."""
-    text = joined(content_pieces(content, where))
+    """Reasoning that stands beside a content, as pieces; none for an empty one."""
+    pieces = content_pieces(content, where)
+    if all(piece.kind == "thought" or not piece.text for piece in pieces):
+        return pieces
+    text = joined(pieces)
     return [_thought(text)] if text else []
 
 
@@ -88,6 +102,17 @@ def call(content: Any, where: str) -> Piece:
     keys.take(["type", "index"])
     others = keys.others() | (inner.others() if inner is not keys else {})
     return Piece("call", f"<tool_call>\n{text}\n</tool_call>", _text_or_none(number), name, others)
+
+
+def is_call(value: Any) -> bool:
+    """True for an object that names a tool and has arguments for it."""
+    if not isinstance(value, dict):
+        return False
+    keys = Keys(value)
+    function = next((value[key] for key in keys.find(["function"]) if isinstance(value[key], dict)), None)
+    inner = keys if function is None else Keys(function)
+    named = any(isinstance(inner.left[key], str) for key in inner.find(NAME_KEYS))
+    return named and (function is not None or bool(inner.find(ARGUMENT_KEYS)))
 
 
 def calls(content: Any, where: str) -> list[Piece]:
@@ -116,7 +141,12 @@ def _block(block: Any, where: str) -> Piece:
         return Piece("text", block)
     kind, keys = _type(block), Keys(block if isinstance(block, dict) else {})
     keys.take(["type"])
-    if kind in ("", *TEXT_TYPES):
+    if keys.left.get("thought") is True and kind in ("", *TEXT_TYPES):  # as Gemini marks what it thinks
+        keys.take(["thought"])
+        piece = _thought(_inner_text(keys, TEXT_KEYS, block, where))
+    elif kind in UNREADABLE_TYPES:
+        return Piece("text", "", others=keys.others())
+    elif kind in ("", *TEXT_TYPES):
         piece = Piece("text", _inner_text(keys, TEXT_KEYS, block, where))
     elif kind == "refusal":
         piece = Piece("text", _inner_text(keys, ["refusal", *TEXT_KEYS], block, where))
@@ -125,8 +155,8 @@ def _block(block: Any, where: str) -> Piece:
     elif kind in CALL_TYPES:
         return call(block, where)
     elif kind in RESULT_TYPES:
-        number = _text_or_none(keys.take(RESULT_ID_KEYS))
-        piece = Piece("result", joined(content_pieces(keys.take(RESULT_KEYS), where)), number)
+        number, name = _text_or_none(keys.take(RESULT_ID_KEYS)), _text_or_none(keys.take(NAME_KEYS))
+        piece = Piece("result", joined(content_pieces(keys.take(RESULT_KEYS), where)), number, name)
     else:
         raise BadLine(
             f"expected blocks of text, thinking, tool_use or tool_result as content of {where}, found"
@@ -136,18 +166,20 @@ def _block(block: Any, where: str) -> Piece:
 
 
 def _inner_text(keys: Keys, names: Sequence[str], block: Any, where: str) -> str:
-    value = keys.take(names)
+    given = sorted(keys.find(names), key=lambda key: keys.left[key] == [])  # what is empty comes last
+    value = keys.left.pop(given[0]) if given else None
     value = Keys(value).take(TEXT_KEYS) if isinstance(value, dict) else value
+    value = joined(content_pieces(value, where)) if isinstance(value, list) else value
     if not isinstance(value, str):
         raise BadLine(f"expected a text in each block of the content of {where}, found {in_few_words(value or block)}")
     return value
 
 
 def _thought(text: str) -> Piece:
-    return Piece("thought", f"<think>\n{text}\n</think>")
+    return Piece("thought", f"<think>\n{text}\n</think>" if text else "")
 
 
-_KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *CALL_TYPES, *RESULT_TYPES}
+_KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *UNREADABLE_TYPES, *CALL_TYPES, *RESULT_TYPES}
 _NAMED_BY_KEY = {*CALL_TYPES, *RESULT_TYPES, "inlinedata", "filedata"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anyorder.data.importers.formats import Conversation, Message
+from anyorder.data.importers.message import Conversation, Message
 from anyorder.data.importers.values import BadLine, written_json
 from anyorder.types import TextTrajectory, Turn
 
@@ -71,4 +71,4 @@ def _join(messages: Sequence[Message]) -> Turn:
     first = messages[0].role
     lines = [message.text if message.role == first else f"{message.role}: {message.text}" for message in messages]
     part = "action" if _is_agent(messages[0]) else "observation"
-    return Turn(part, first, "\n".join(lines), _is_asked(messages[0]))
+    return Turn(part, first, "\n".join(line for line in lines if line), _is_asked(messages[0]))

@@ -1,12 +1,6 @@
-"""Formats of chat files, which have one JSON object per line or in one array, and how to read such a line.
+"""From a line of a chat file to a conversation, whatever the line's shape.
 
-| format | key of the turns |
-|---|---|
-| `sharegpt` (also in ETO) | `conversations` |
-| `agentgym` | the same; turns say with `loss` whether they are to be learned |
-| `openai` | `messages`, or `contents` (Gemini) |
-
-All formats share the rest, since files mix their keys: a turn has a role, a content and perhaps tool calls, reasoning, a
+All formats share what a turn is, since files mix their keys: it has a speaker, a content and perhaps tool calls, reasoning, a
 refusal and a flag that includes it in learning; the line may have a system prompt and tools. Case, hyphens and underscores
 in keys and roles make no difference.
 """
@@ -14,107 +8,58 @@ in keys and roles make no difference.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from anyorder.data.importers.contents import Piece, call, calls, content_pieces, joined, thought
+from anyorder.data.importers.contents import (
+    NAME_KEYS,
+    REASONING_KEYS,
+    RESULT_ID_KEYS,
+    Piece,
+    call,
+    calls,
+    content_pieces,
+    joined,
+    thought,
+)
+from anyorder.data.importers.flags import take_asked, with_flags_of_line
+from anyorder.data.importers.message import Conversation, Message
+from anyorder.data.importers.results import in_order_of_calls
+from anyorder.data.importers.shapes import turns_of_line
+from anyorder.data.importers.speakers import take_role
+from anyorder.data.importers.turns import CONTENT_KEYS, plain_turns
 from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
 
-
-@dataclass(frozen=True)
-class Message:
-    """A turn as it is written in a file.
-
-    Attributes:
-        role: system, user, assistant or tool.
-        text: what is said.
-        asked: False if the file excludes the turn from learning, True if it includes it, None if it says neither.
-        others: all other keys of the turn.
-        calls: for each call of a tool, its id if the file gives one, and the tool's name.
-        answers: the id of the call whose result this is.
-    """
-
-    role: str
-    text: str
-    asked: bool | None
-    others: dict[str, Any]
-    calls: tuple[tuple[str | None, str | None], ...] = ()
-    answers: str | None = None
+SYSTEM_KEYS = ("system", "systemprompt", "systeminstruction", "systemmessage", "instructions", "preprompt")
+TOOLS_KEYS = ("tools", "functions", "availabletools", "toolschemas", "tooldefinitions", "functiondefinitions", "apis")
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """The content of a line.
-
-    Attributes:
-        messages: the turns, in order.
-        others: all other keys of the line.
-    """
-
-    messages: tuple[Message, ...]
-    others: dict[str, Any]
-
-
-SPEAKERS = {
-    "system": ("system", "developer"),
-    "user": ("human", "user"),
-    "assistant": ("gpt", "chatgpt", "assistant", "model", "ai", "bot", "chatbot", "agent", "functioncall", "toolcall"),
-    "tool": (
-        *("tool", "function", "observation", "environment", "env", "ipython"),
-        *("functionresponse", "toolresponse", "functionresult", "toolresult", "functionoutput", "tooloutput"),
-    ),
-}
-"""Role of a turn -> the plain names that files give to a speaker."""
-ROLES = {name: role for role, names in SPEAKERS.items() for name in names}
-LEARNED = (
-    *("loss", "weight", "lossweight", "lossmask", "train", "training", "trainable", "trainonturn"),
-    *("learn", "learnable", "learned"),
-)
-"""Plain names of flags that are true, or 1, for turns that are to be learned."""
-UNCLEAR_FLAGS = ("mask", "masked")
-"""Plain names of flags that are true for what is learned in some files and for what is left out in others."""
-ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
-SYSTEM_KEYS = ("system", "systemprompt", "systeminstruction")
-REASONING_KEYS = ("reasoningcontent", "reasoning", "thinking")
-TURN_KEYS = {"openai": ("messages", "contents"), "sharegpt": ("conversations", "conversation", "dialog", "dialogue")}
-FORMATS = {"sharegpt": TURN_KEYS["sharegpt"], "agentgym": TURN_KEYS["sharegpt"], "openai": TURN_KEYS["openai"]}
-"""Format -> the plain names of the key that holds a line's turns."""
-
-
-def conversation_of(line: Mapping[str, Any], format_name: str) -> Conversation:
+def conversation_of(line: Any, format_name: str, own_roles: Mapping[str, str] | None = None) -> Conversation:
     """The conversation in a line. The tools on offer, and then the line's system prompt, become its first system turns.
 
     Args:
-        line: a JSON object.
-        format_name: one of `FORMATS`.
+        line: a JSON object, or a list of turns.
+        format_name: one of `anyorder.data.importers.shapes.FORMATS`.
+        own_roles: name of a speaker -> its role, for names that are not known, or mean something else.
 
     Raises:
         BadLine: for a line that holds no conversation.
     """
-    keys = Keys(line)
-    found = keys.find(FORMATS[format_name])
-    turns = keys.left.pop(found[0]) if found else None
-    if not isinstance(turns, list) or not turns:
-        raise BadLine(f"expected a list of turns as {FORMATS[format_name][0]}, found {in_few_words(turns)}")
-    messages = [message for number, turn in enumerate(turns) for message in _messages(turn, f"turn {number}")]
+    own = {plain(str(name)): role for name, role in (own_roles or {}).items()}
+    turns, keys = turns_of_line(line, format_name)
+    if strange := [
+        number for number, turn in enumerate(turns) if isinstance(turn, str) and not isinstance(turns[number - 1], str)
+    ]:
+        raise BadLine(f"expected turn {strange[0]} to be a JSON object, found {in_few_words(turns[strange[0]])}")
+    turns = with_flags_of_line(keys, turns)
+    messages = [
+        message
+        for number, turn in enumerate(turns)
+        for one in plain_turns(turn, number, own)
+        for message in _messages(one, f"turn {number}", own)
+    ]
     instructions = [*_tools(keys), *_system(keys, messages)]
-    return Conversation((*instructions, *_in_order_of_calls(messages)), keys.left)
-
-
-def detect(line: Mapping[str, Any]) -> str:
-    """The format of a file, from its first line.
-
-    Raises:
-        BadLine: if no format has such a line.
-    """
-    keys = Keys(line)
-    for name, names in TURN_KEYS.items():
-        for key in keys.find(names):
-            turns = line[key]
-            says_loss = isinstance(turns, list) and any(isinstance(turn, dict) and "loss" in turn for turn in turns)
-            return "agentgym" if says_loss and name == "sharegpt" else name
-    raise BadLine(f"expected a list of turns under the key messages or conversations, found {', '.join(line) or 'no key'}")
+    return Conversation((*instructions, *in_order_of_calls(messages)), keys.left)
 
 
 def _system(keys: Keys, messages: Sequence[Message]) -> list[Message]:
@@ -123,52 +68,57 @@ def _system(keys: Keys, messages: Sequence[Message]) -> list[Message]:
     content = keys.left.pop(found[0]) if found else None
     content = Keys(content).take(CONTENT_KEYS) if isinstance(content, dict) else content
     text = joined(content_pieces(content, "the line's system prompt"))
-    repeated = messages[0].role == "system" and messages[0].text == text
+    repeated = any(message.role == "system" and message.text == text for message in messages[:1])
     return [Message("system", text, None, {})] if text and not repeated else []
 
 
 def _tools(keys: Keys) -> list[Message]:
     """The tools on offer, for each key that names some."""
     offered = []
-    for name in ("tools", "functions"):
-        for key in keys.find([name]):
-            tools = parsed_if_json(keys.left[key])
-            if tools:
-                del keys.left[key]
-                offered.append(
-                    Message("system", f"Tools: {tools if isinstance(tools, str) else written_json(tools)}", None, {})
-                )
+    for key in keys.find(TOOLS_KEYS):
+        tools = parsed_if_json(keys.left[key])
+        del keys.left[key]
+        if tools:
+            text = tools if isinstance(tools, str) else written_json(tools)
+            offered.append(Message("system", f"Tools: {text}", None, {}))
     return offered
 
 
-def _messages(turn: Any, where: str) -> Iterator[Message]:
+def _messages(turn: dict[str, Any], where: str, own: Mapping[str, str]) -> Iterator[Message]:
     """The messages of a turn: one, or several where it holds results of tools."""
-    if not isinstance(turn, dict):
-        raise BadLine(f"expected {where} to be a JSON object, found {in_few_words(turn)}")
     keys = Keys(turn)
-    role, offered = _role(keys, where), []
-    if role == "system":
-        offered = _tools(keys)
-    pieces = content_pieces(keys.take(CONTENT_KEYS), where)
+    role, _ = take_role(keys, where, own)
+    offered = _tools(keys) if role == "system" else []
+    content = keys.take(CONTENT_KEYS)
+    pieces = content_pieces(_results(content) if role == "tool" else content, where)
     if role == "assistant":
-        pieces = [*_reasoning(keys, where), *pieces, *content_pieces(keys.take(["refusal"]), where)]
-        pieces += calls(keys.take(["toolcalls"]), where)
+        pieces = [*_reasoning(keys, pieces, where), *pieces, *content_pieces(keys.take(["refusal"]), where)]
+        pieces += calls(keys.take(["toolcalls", "toolcall", "functioncalls"]), where)
         legacy = keys.take(["functioncall"])
         pieces += [call(legacy, where)] if legacy else []
     if not pieces:
-        raise BadLine(f"expected content or tool_calls in {where}, found neither")
-    asked, answers = _asked(keys, where), keys.find(["toolcallid"])
-    others = keys.left
+        raise BadLine(f"expected content or tool_calls in {where}, found neither; write an empty text if it says nothing")
+    asked, answers = take_asked(keys, where, role), keys.find(RESULT_ID_KEYS[:3])
+    others = keys.others()
     yield from offered
     for is_result, group in groupby(pieces, key=lambda piece: piece.kind == "result"):
         for part in [[piece] for piece in group] if is_result else [list(group)]:
             said = _said(part, others)
-            if is_result:
-                yield Message("tool", part[0].text, asked, said, answers=part[0].id)
-            else:
-                number = others[answers[0]] if answers else None
-                made = tuple((piece.id, piece.name) for piece in part if piece.kind == "call")
-                yield Message(role, joined(part), asked, said, made, number if isinstance(number, str) else None)
+            made = tuple((piece.id, piece.name) for piece in part if piece.kind == "call")
+            number = part[0].id if is_result else None
+            number = others[answers[0]] if number is None and answers else number
+            name = part[0].name if is_result else None
+            name = name or next((keys.left[key] for key in keys.find(NAME_KEYS)), None)
+            identity = [one if isinstance(one, str) else None for one in (number, name)]
+            yield Message("tool" if is_result else role, joined(part), asked, said, made, *identity)
+
+
+def _results(content: Any) -> Any:
+    """The content of a tool's turn, where results that name their calls are blocks that say so."""
+    given = content if isinstance(content, list) else [content]
+    if not all(isinstance(one, dict) and "type" not in one and Keys(one).find(RESULT_ID_KEYS[:3]) for one in given):
+        return content
+    return [{**one, "type": "tool_result"} for one in given]
 
 
 def _said(pieces: Sequence[Piece], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,73 +131,18 @@ def _said(pieces: Sequence[Piece], others: Mapping[str, Any]) -> dict[str, Any]:
         found["tool_call_ids"] = ids
     if pieces[0].kind == "result" and pieces[0].id is not None:
         found["tool_call_id"] = pieces[0].id
+    if pieces[0].kind == "result" and pieces[0].name is not None:
+        found["name"] = pieces[0].name
     return found
 
 
-def _role(keys: Keys, where: str) -> str:
-    found = keys.find(ROLE_KEYS)
-    key = found[0] if found else ROLE_KEYS[0]
-    role = keys.left.pop(key, None)
-    if not isinstance(role, str) or plain(role) not in ROLES:
-        raise BadLine(f"expected one of {', '.join(ROLES)} as {key!r} of {where}, found {in_few_words(role)}")
-    return ROLES[plain(role)]
-
-
-def _reasoning(keys: Keys, where: str) -> list[Piece]:
-    """What the agent thinks before it speaks; a text that stands under two keys counts once."""
+def _reasoning(keys: Keys, said: Sequence[Piece], where: str) -> list[Piece]:
+    """What the agent thinks before it speaks. A text that stands under two keys counts once, and so does one that is
+    repeated in what the agent says."""
     found: list[Piece] = []
     for key in keys.find(REASONING_KEYS):
-        found += [piece for piece in thought(keys.left.pop(key), where) if piece not in found]
+        text = keys.left.pop(key)
+        repeated = isinstance(text, str) and any(piece.text.lstrip().startswith(text.strip()) for piece in said)
+        before = [piece.text for piece in found]
+        found += [] if repeated else [piece for piece in thought(text, where) if piece.text not in before]
     return found
-
-
-def _asked(keys: Keys, where: str) -> bool | None:
-    """What a turn's flags say about learning it, None where they say nothing; takes them.
-
-    Raises:
-        BadLine: for a value that is not a truth value, flags that contradict one another, and a flag without a clear meaning.
-    """
-    keys.drop_nulls(LEARNED)
-    said: dict[str, bool] = {}
-    for key in keys.find(LEARNED):
-        value = keys.left.pop(key)
-        if not isinstance(value, (bool, int, float)) or value not in (0, 1):
-            raise BadLine(f"expected true, false, 1, 0 or null as {key} of {where}, found {in_few_words(value)}")
-        said[key] = bool(value)
-    if len(set(said.values())) > 1:
-        raise BadLine(f"expected flags that agree about learning {where}, found {said}; leave one of them out")
-    if unclear := keys.find(UNCLEAR_FLAGS):
-        raise BadLine(
-            f"expected a flag such as loss (true for what is learned), found {unclear[0]} in {where}, which means that in"
-            " some files and the opposite in others; rename it to loss and make it false where a turn is not to be learned"
-        )
-    return next(iter(said.values()), None)
-
-
-def _in_order_of_calls(messages: Sequence[Message]) -> list[Message]:
-    """The messages, where the results of one turn's calls follow in the order of the calls. Where several calls have not one
-    result each, the name of its tool stands before each result."""
-    found: list[Message] = []
-    start = 0
-    while start < len(messages):
-        end = start + 1
-        while end < len(messages) and messages[end].role == "tool":
-            end += 1
-        found += [messages[start], *_matched(messages[start].calls, messages[start + 1 : end])]
-        start = end
-    return found
-
-
-def _matched(made: Sequence[tuple[str | None, str | None]], results: Sequence[Message]) -> list[Message]:
-    ids = [number for number, _ in made]
-    if len(made) < 2 or not results or any(result.answers not in ids for result in results):
-        return list(results)
-    if sorted(ids, key=str) == sorted((result.answers for result in results), key=str):
-        return sorted(results, key=lambda result: ids.index(result.answers))
-    names = dict(made)
-    named = [_with_name(result, names[result.answers]) for result in results]
-    return sorted(named, key=lambda result: ids.index(result.answers))
-
-
-def _with_name(result: Message, name: str | None) -> Message:
-    return Message(result.role, f"{name}: {result.text}", result.asked, result.others, result.calls, result.answers)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anyorder.data.importers.formats import Conversation, Message
+from anyorder.data.importers.message import Conversation, Message
 
 FEWEST = 5
 """Fewer conversations with one opening do not show that it repeats."""
@@ -34,7 +34,7 @@ class _Answer:
 
 
 def mission_lengths(conversations: Sequence[Conversation]) -> list[int]:
-    """For each conversation of a file, how many of its messages are the mission.
+    """For each of the conversations that are read together, how many of its messages are the mission.
 
     These are the system's turns at the beginning, the agent's greeting, the first user turn, and the agent's acknowledgement
     of what the user said until then. A greeting or acknowledgement is a turn of the agent that does not depend on the task,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from anyorder.data.importers.values import BadLine, in_few_words, written_json
@@ -15,8 +15,6 @@ Splits = Mapping[str, Sequence[TextTrajectory]]
 """Name of a split -> its trajectories."""
 
 ID_LIKE = re.compile(r"(^|[^a-z])(id|ids|idx|index|uid|uuid|task|problem|question|instance|scenario|episode|seed)([^a-z]|$)")
-QUIET_TURN_KEYS = {"name", "id", "tool_call_id", "tool_call_ids", "toolCallId"}
-"""Keys of turns that are kept with the trajectory and say nothing about learning."""
 
 
 def task_of(trajectory: TextTrajectory, task_key: str | None = None) -> str:
@@ -49,9 +47,7 @@ def notes_on(splits: Splits, shares: Mapping[str, float], task_key: str | None) 
         shares: name of a split -> the share of the tasks that was asked for.
         task_key: as of `task_of`.
     """
-    every = [trajectory for split in splits.values() for trajectory in split]
-    notes = [_on_turn_keys(every)] if every else []
-    notes += [_on_splits(splits, shares, task_key), _on_task_fields(splits) if task_key is None else ""]
+    notes = [_on_splits(splits, shares, task_key), _on_task_fields(splits) if task_key is None else ""]
     return [note for note in notes if note]
 
 
@@ -62,21 +58,6 @@ def _field(trajectory: TextTrajectory, task_key: str) -> str:
     if found is None or found == "":
         raise BadLine(f"expected the field {task_key} that --task_key names, found {in_few_words(found)}")
     return found if isinstance(found, str) else written_json(found)
-
-
-def _on_turn_keys(trajectories: Iterable[TextTrajectory]) -> str:
-    """Which keys of turns are not part of what is learned, and how often they occur."""
-    counts: Counter[str] = Counter()
-    for trajectory in trajectories:
-        for others in json.loads(trajectory.others).get("turns", {}).values():
-            counts.update(key for key, value in others.items() if value is not None and key not in QUIET_TURN_KEYS)
-    if not counts:
-        return ""
-    listed = ", ".join(f"{key} ({number:,})" for key, number in sorted(counts.items()))
-    return (
-        f"these keys of turns are kept beside the text, but neither shown to a model nor obeyed: {listed}; if one excludes"
-        " turns from learning, rename it to loss"
-    )
 
 
 def _on_splits(splits: Splits, shares: Mapping[str, float], task_key: str | None) -> str:
