@@ -2,7 +2,7 @@
 
 import json
 
-from anyorder.data.importers.reading import format_of, read_chat
+from anyorder.data.importers.chats.reading import format_of, read_chat
 
 
 def write_chats(path, *lines):

@@ -23,7 +23,7 @@ from anyorder.build.runs import training_job
 from anyorder.commands.query import read_roles
 from anyorder.commands.train import train_parser
 from anyorder.config import RunConfig
-from anyorder.data.importers.chats import ImportSpec, import_chats
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
 from anyorder.data.manifest import MANIFEST, Manifest, Split, write_manifest
 from anyorder.data.storage import GRID_SCHEMA, read_split, write_rows, write_shard
 from anyorder.data.text_storage import TEXT_SCHEMA, read_text_split, write_text_shard

@@ -188,6 +188,7 @@ def test_every_strategy_can_be_written_with_all_of_its_fields(name):
         "cases": {"go": "past"},
         "otherwise": "future",
         "known": "episode",
+        "group": "cell",
     }
     hints = get_type_hints(cls)
     assert is_dataclass(cls) and all(field.name in hints for field in fields(cls))
@@ -197,7 +198,7 @@ def test_every_strategy_can_be_written_with_all_of_its_fields(name):
         value = getattr(made, field.name)
         if hints[field.name] is Rate:
             assert value == fixed(0.25)
-        elif hints[field.name] in (int, bool):
+        elif hints[field.name] in (int, bool, str):
             assert value == written[field.name] and type(value) is hints[field.name]
         elif hints[field.name] is strategies.KnownReturns:
             assert value is strategies.KnownReturns.EPISODE

@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from anyorder.config import SpecConfig
-from anyorder.data.importers.chats import ImportSpec, import_chats
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
 from anyorder.data.importers.recording import Partition, Recording, import_recording
 from anyorder.data.manifest import Manifest
 from anyorder.errors import AnyOrderError

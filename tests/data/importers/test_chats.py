@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from anyorder.data.importers.chats import ImportSpec, import_chats, split_of, task_of
-from anyorder.data.importers.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats, split_of, task_of
+from anyorder.data.importers.chats.reading import WrongLine, format_of, read_chat
 from anyorder.data.manifest import MANIFEST, read_manifest
 from anyorder.data.storage import read_split
 from anyorder.data.text_storage import read_text_split

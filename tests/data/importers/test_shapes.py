@@ -5,7 +5,7 @@ import json
 import pytest
 from chat_files import read_chats, turns_of
 
-from anyorder.data.importers.reading import WrongLine, format_of
+from anyorder.data.importers.chats.reading import WrongLine, format_of
 from anyorder.errors import AnyOrderError
 
 ARGUMENTS = {"fruit": "plum"}

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from chat_files import spoken, turns_of, write_chats
 
-from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.reading import WrongLine, format_of, read_chat
-from anyorder.data.importers.sources import chat_files
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
+from anyorder.data.importers.chats.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.chats.sources import chat_files
 from anyorder.data.text_storage import read_text_split
 from anyorder.errors import AnyOrderError
 

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from chat_files import read_chats, spoken, turns_of, write_chats
 
-from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.flags import EXCLUDED
-from anyorder.data.importers.reading import WrongLine
-from anyorder.data.importers.speakers import SPEAKERS, role_of
+from anyorder.data.importers.chats.flags import EXCLUDED
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
+from anyorder.data.importers.chats.reading import WrongLine
+from anyorder.data.importers.chats.speakers import SPEAKERS, role_of
 from anyorder.data.text_storage import read_text_split
 from anyorder.errors import AnyOrderError
 

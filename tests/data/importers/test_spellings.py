@@ -6,9 +6,9 @@ from itertools import product
 import pytest
 from chat_files import read_chats, spoken, turns_of, write_chats
 
-from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.flags import LEARNED
-from anyorder.data.importers.reading import WrongLine, format_of, read_chat
+from anyorder.data.importers.chats.flags import LEARNED
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
+from anyorder.data.importers.chats.reading import WrongLine, format_of, read_chat
 from anyorder.errors import AnyOrderError
 
 CALL = '<tool_call>\n{"name": "weigh", "arguments": {"fruit": "plum"}}\n</tool_call>'
@@ -241,7 +241,7 @@ def test_what_python_cannot_read_in_arguments_is_a_wrong_line(tmp_path, argument
 
 
 def test_no_shard_is_left_without_a_manifest(tmp_path, monkeypatch):
-    from anyorder.data.importers import chats
+    from anyorder.data.importers.chats import importing as chats
 
     def fail(*arguments):
         raise AnyOrderError("the disk is full")

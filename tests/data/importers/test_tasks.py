@@ -6,8 +6,8 @@ import random
 import pytest
 from chat_files import read_chats, spoken, write_chats
 
-from anyorder.data.importers.chats import ImportSpec, import_chats
-from anyorder.data.importers.tasks import task_of
+from anyorder.data.importers.chats.importing import ImportSpec, import_chats
+from anyorder.data.importers.chats.tasks import task_of
 from anyorder.data.text_storage import read_text_split
 from anyorder.errors import AnyOrderError
 

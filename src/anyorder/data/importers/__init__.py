@@ -1,1 +1,1 @@
-"""Conversations as people have them, as data sets of text trajectories."""
+"""Readers of what others recorded, one for each kind of file."""

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anyorder.data.importers.values import BadLine, in_few_words, written_json
+from anyorder.data.importers.chats.values import BadLine, in_few_words, written_json
 from anyorder.types import TextTrajectory
 
 Splits = Mapping[str, Sequence[TextTrajectory]]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from anyorder.data.importers.conversation import trajectory
-from anyorder.data.importers.formats import conversation_of
-from anyorder.data.importers.message import Conversation
-from anyorder.data.importers.openings import mission_lengths
-from anyorder.data.importers.shapes import FORMATS, detect
-from anyorder.data.importers.sources import ChatFile, row_place, rows_of
-from anyorder.data.importers.values import BadLine
+from anyorder.data.importers.chats.conversation import trajectory
+from anyorder.data.importers.chats.formats import conversation_of
+from anyorder.data.importers.chats.message import Conversation
+from anyorder.data.importers.chats.openings import mission_lengths
+from anyorder.data.importers.chats.shapes import FORMATS, detect
+from anyorder.data.importers.chats.sources import ChatFile, row_place, rows_of
+from anyorder.data.importers.chats.values import BadLine
 from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from anyorder.data.importers.speakers import ROLE_KEYS, role_of
-from anyorder.data.importers.transcripts import turns_of_text
-from anyorder.data.importers.turns import ANSWER_KEYS, PROMPT_KEYS, is_step, pair
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain
+from anyorder.data.importers.chats.speakers import ROLE_KEYS, role_of
+from anyorder.data.importers.chats.transcripts import turns_of_text
+from anyorder.data.importers.chats.turns import ANSWER_KEYS, PROMPT_KEYS, is_step, pair
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parsed_if_json, plain
 
 TURN_KEYS = {
     "openai": ("messages", "contents"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyorder.data.importers.values import BadLine, Keys, in_few_words
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words
 
 LEARNED = (
     *("loss", "weight", "lossweight", "lossmask", "train", "training", "trainable", "trainonturn", "istrainable"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anyorder.data.importers.message import Conversation, Message
-from anyorder.data.importers.values import BadLine, written_json
+from anyorder.data.importers.chats.message import Conversation, Message
+from anyorder.data.importers.chats.values import BadLine, written_json
 from anyorder.types import TextTrajectory, Turn
 
 SPEAKER = {"action": "assistant", "observation": "user"}

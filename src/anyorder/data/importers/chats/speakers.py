@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, plain, written_json
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, plain, written_json
 
 SPEAKERS = {
     "system": ("system", "sys", "developer", "systemprompt"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from anyorder.data.importers.speakers import role_of
+from anyorder.data.importers.chats.speakers import role_of
 
 _END = r"(?:<\|(?:end|eot_id|eom_id|im_end|endoftext|call|return)\|>|</s>|<end_of_turn>|\Z)"
 MARKS = (

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parse_json, parsed_if_json, plain, written_json
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parse_json, parsed_if_json, plain, written_json
 
 TEXT_TYPES = {"text", "inputtext", "outputtext", "summarytext", "markdown"}
 THOUGHT_TYPES = {"thinking", "reasoning", "thought", "reasoningtext", "reasoning.text", "reasoning.summary", "think"}

@@ -20,9 +20,9 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from anyorder.data.importers.arrow_rows import ARROW_FILE, ARROW_STREAM, PARQUET, table_rows
-from anyorder.data.importers.speakers import ROLE_KEYS, role_of
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parse_json
+from anyorder.data.importers.chats.arrow_rows import ARROW_FILE, ARROW_STREAM, PARQUET, table_rows
+from anyorder.data.importers.chats.speakers import ROLE_KEYS, role_of
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parse_json
 from anyorder.errors import AnyOrderError
 from anyorder.files import explained
 

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from anyorder.data.importers.kept import kept_keys
-from anyorder.data.importers.reading import WrongLine, format_of, read_together
-from anyorder.data.importers.shapes import FORMATS
+from anyorder.data.importers.chats.kept import kept_keys
+from anyorder.data.importers.chats.reading import WrongLine, format_of, read_together
+from anyorder.data.importers.chats.shapes import FORMATS
+from anyorder.data.importers.chats.sources import ChatFile, chat_files
+from anyorder.data.importers.chats.speakers import SPEAKERS
+from anyorder.data.importers.chats.tasks import notes_on, task_of
+from anyorder.data.importers.chats.values import BadLine
 from anyorder.data.importers.shares import check_shares, split_by_share
-from anyorder.data.importers.sources import ChatFile, chat_files
-from anyorder.data.importers.speakers import SPEAKERS
-from anyorder.data.importers.tasks import notes_on, task_of
-from anyorder.data.importers.values import BadLine
 from anyorder.data.importers.writing import none_left_behind, refuse_existing, write_splits
 from anyorder.data.manifest import Manifest, write_manifest
 from anyorder.data.text_storage import write_text_shard

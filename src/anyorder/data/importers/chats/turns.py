@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from anyorder.data.importers.contents import (
+from anyorder.data.importers.chats.contents import (
     ARGUMENT_KEYS,
     CALL_TYPES,
     REASONING_KEYS,
@@ -25,8 +25,8 @@ from anyorder.data.importers.contents import (
     THOUGHT_TYPES,
     is_call,
 )
-from anyorder.data.importers.speakers import CALL_ROLES, ROLE_KEYS, ROLES, THOUGHT_ROLES, role_of
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
+from anyorder.data.importers.chats.speakers import CALL_ROLES, ROLE_KEYS, ROLES, THOUGHT_ROLES, role_of
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
 
 CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance", "contents")
 PROMPT_KEYS = (

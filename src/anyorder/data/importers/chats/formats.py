@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from anyorder.data.importers.contents import (
+from anyorder.data.importers.chats.contents import (
     NAME_KEYS,
     REASONING_KEYS,
     RESULT_ID_KEYS,
@@ -22,13 +22,13 @@ from anyorder.data.importers.contents import (
     joined,
     thought,
 )
-from anyorder.data.importers.flags import take_asked, with_flags_of_line
-from anyorder.data.importers.message import Conversation, Message
-from anyorder.data.importers.results import in_order_of_calls
-from anyorder.data.importers.shapes import turns_of_line
-from anyorder.data.importers.speakers import take_role
-from anyorder.data.importers.turns import CONTENT_KEYS, plain_turns
-from anyorder.data.importers.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
+from anyorder.data.importers.chats.flags import take_asked, with_flags_of_line
+from anyorder.data.importers.chats.message import Conversation, Message
+from anyorder.data.importers.chats.results import in_order_of_calls
+from anyorder.data.importers.chats.shapes import turns_of_line
+from anyorder.data.importers.chats.speakers import take_role
+from anyorder.data.importers.chats.turns import CONTENT_KEYS, plain_turns
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
 
 SYSTEM_KEYS = ("system", "systemprompt", "systeminstruction", "systemmessage", "instructions", "preprompt")
 TOOLS_KEYS = ("tools", "functions", "availabletools", "toolschemas", "tooldefinitions", "functiondefinitions", "apis")
@@ -39,7 +39,7 @@ def conversation_of(line: Any, format_name: str, own_roles: Mapping[str, str] | 
 
     Args:
         line: a JSON object, or a list of turns.
-        format_name: one of `anyorder.data.importers.shapes.FORMATS`.
+        format_name: one of `anyorder.data.importers.chats.shapes.FORMATS`.
         own_roles: name of a speaker -> its role, for names that are not known, or mean something else.
 
     Raises:

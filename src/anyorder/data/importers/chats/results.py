@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from anyorder.data.importers.message import Message
+from anyorder.data.importers.chats.message import Message
 
 
 def in_order_of_calls(messages: Sequence[Message]) -> list[Message]:

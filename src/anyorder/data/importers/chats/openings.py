@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anyorder.data.importers.message import Conversation, Message
+from anyorder.data.importers.chats.message import Conversation, Message
 
 FEWEST = 5
 """Fewer conversations with one opening do not show that it repeats."""
