@@ -14,7 +14,7 @@ from anyorder.elements.text.units import TextUnit, shorten
 from anyorder.envs.played_text import AGENT_ROLE, MISSION_ROLE, WORLD_ROLE
 from anyorder.envs.telling import TextView
 
-NOTHING = Tokens((), ())
+NO_TOKENS = Tokens((), ())
 ROLE_OF_PART = {"mission": MISSION_ROLE, "observation": WORLD_ROLE, "action": AGENT_ROLE}
 
 
@@ -76,7 +76,7 @@ class TextHistory:
         Raises:
             TooLong: when the mission and the last observation do not fit.
         """
-        asked = self._unit("action", NOTHING, room)
+        asked = self._unit("action", NO_TOKENS, room)
         return assemble(shorten([*self._units, asked], self._limit), self._mission, self._codec.end_id)
 
     def _observation(self, read: ReadText) -> TextUnit:

@@ -77,7 +77,8 @@ class EvaluationConfig:
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
         num_seen_episodes: in text environments, how many more are played on tasks of the training split.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
-        cell_rate: share of the cells (in conversations: the words, or the turns) hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
+        cell_rate: share of the cells (in conversations: of the words, or of the turns) hidden in ``world_model_nll``,
+            ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
             of them a probability. In other environments than grids: occlusion of each value, and sensor_noise in standard
             deviations; where this is left as it is here, both with these strengths, as far as there are numbers. In text

@@ -27,8 +27,8 @@ Context = tuple[int, ...]
 class NgramModel:
     """How probable a token is, given what kind of turn it is in, its place there, and the visible tokens just before it.
 
-    The levels are: the shares of all tokens in turns of its kind; those at its place in such turns; those after the token before
-    it, after the two before it, and so on. With n tokens seen in a context, T of them different, a level is
+    The levels are: the shares of all tokens in turns of its kind; those at its place in such turns; those after the token
+    before it, after the two before it, and so on. With n tokens seen in a context, T of them different, a level is
     ``(count + T * level below) / (n + T)``; a context that was never seen changes nothing.
 
     Args:
@@ -88,8 +88,8 @@ class NgramModel:
 
 
 def token_shares(data: EncodedData[Layout], kinds: Sequence[Kind], num_tokens: int, budget: Budget) -> dict[int, np.ndarray]:
-    """For each kind, float64 ``[V]``: each token's share among the tokens that may be asked for. Each token is counted once more
-    than it occurs, so none has probability 0."""
+    """For each kind, float64 ``[V]``: each token's share among the tokens that may be asked for. Each token is counted once
+    more than it occurs, so none has probability 0."""
     counts = {int(kind): np.ones(num_tokens) for kind in kinds}
     for index in data.in_order(budget):
         batch = data.batch(index)

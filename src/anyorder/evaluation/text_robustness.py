@@ -1,4 +1,4 @@
-"""How much of its success, its score and its speed an agent keeps when words or whole observations are lost on the way to it."""
+"""How much of its success, its score and its speed an agent keeps when words or whole observations do not reach it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from anyorder.terminal import titled_table
 PlayedTexts = Sequence[PlayedText | Failure]
 
 TEXT_FORMS: Mapping[str, Callable[[TextCorruption], TextCorruption]] = {"untold": UntoldText, "told": lambda lost: lost}
-"""``untold``: what is lost is simply not there. ``told``: mask tokens stand for it. `robustness.FORMS` has the words for both."""
+"""``untold``: what is lost is simply not there. ``told``: mask tokens stand for it."""
 
 
 @dataclass(frozen=True)
