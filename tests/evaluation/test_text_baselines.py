@@ -119,7 +119,7 @@ def test_places_begin_anew_in_each_turn_and_marks_have_none():
 def baselines(trusted=0.5):
     shares = {int(kind): np.full(23, 1 / 23) for kind in (Kind.OBSERVATION, Kind.ACTION)}
     right = torch.full((len(Kind), AGREEMENTS), trusted, dtype=torch.float64)
-    return TextBaselines(shares, NgramModel(shares), right)
+    return TextBaselines(NgramModel(shares), right)
 
 
 def test_a_copy_has_the_nats_of_a_forecaster_who_trusts_it_as_often_as_it_is_right():

@@ -5,10 +5,9 @@ Legend: K targets, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.layout import Kind, Layout
 from anyorder.evaluation.text_copies import TextCopies, copied_tokens
 from anyorder.evaluation.text_modes import TextMode
-from anyorder.evaluation.text_ngrams import NgramModel, token_shares
+from anyorder.evaluation.text_ngrams import NgramModel
 from anyorder.evaluation.text_questions import TextQuestions
 from anyorder.seeding import stream
 
@@ -43,40 +42,15 @@ class BaselineAnswers:
 
 @dataclass(frozen=True, eq=False)
 class TextBaselines:
-    """The baselines, counted on the training split.
+    """The baselines for one way of asking.
 
     Attributes:
-        shares: kind -> float64 ``[V]``, the shares of its tokens.
-        ngrams: the n-gram model.
-        copies_right: float64 ``[len(Kind), AGREEMENTS]``: how often a copy is right in this way of asking, by kind and by how
-            many tokens agree.
+        ngrams: counted on the training split; its lowest level knows the most frequent token.
+        copies_right: see `share_of_copies_right`.
     """
 
-    shares: Mapping[int, np.ndarray]
     ngrams: NgramModel
     copies_right: Tensor
-
-    @classmethod
-    def of(cls, train: EncodedData[Layout], kinds: Sequence[Kind], num_tokens: int, budget: Budget) -> TextBaselines:
-        """Counted for every way of asking; how often copies are right is still to be counted, see `asked_as`."""
-        shares = token_shares(train, kinds, num_tokens, budget)
-        even = torch.full((len(Kind), AGREEMENTS), 0.5, dtype=torch.float64)
-        return cls(shares, NgramModel(shares).fit(train, budget), even)
-
-    def asked_as(self, mode: TextMode, train: EncodedData[Layout], budget: Budget, seed: int) -> TextBaselines:
-        """The same, with the copies counted where some of the training split is asked in this way. Both counts, of right and
-        of wrong ones, are raised by one."""
-        counts = torch.ones(len(Kind) * AGREEMENTS, 2, dtype=torch.float64)
-        batches = list(train.in_order(budget))
-        for number, index in enumerate(batches[:: max(1, len(batches) // COPIES_FITTED_ON)]):
-            for found in mode(train.batch(index), stream(seed, "copies", number)):
-                questions = TextQuestions.of(found.batch, found.order)
-                copies = copied_tokens(questions)
-                place = questions.kinds[questions.asked] * AGREEMENTS + _agreement_bin(copies)
-                right = (copies.tokens == questions.values[questions.asked]).long()
-                counts.index_put_((place, right), torch.ones((), dtype=torch.float64), accumulate=True)
-        shares = counts[:, 1] / counts.sum(dim=1)
-        return TextBaselines(self.shares, self.ngrams, shares.view(len(Kind), AGREEMENTS))
 
     def answers(self, questions: TextQuestions) -> BaselineAnswers:
         """What the baselines answer; where nothing is copied, a copy answers what the n-gram model does.
@@ -88,7 +62,7 @@ class TextBaselines:
         frequent, best = torch.empty_like(truth), torch.empty_like(truth)
         share, likely, copy_likely = (torch.empty(len(truth), dtype=torch.float64) for _ in range(3))
         for context, numbers in self._by_context(questions).items():
-            of_kind, found = self.shares[context[0]], self.ngrams.distribution(*context)
+            of_kind, found = self.ngrams.shares[context[0]], self.ngrams.distribution(*context)
             frequent[numbers], best[numbers] = int(of_kind.argmax()), int(found.argmax())
             true = truth[numbers].numpy()
             share[numbers], likely[numbers] = torch.from_numpy(of_kind[true]), torch.from_numpy(found[true])
@@ -115,6 +89,28 @@ class TextBaselines:
                 found.setdefault(context, []).append(number)
                 number += 1
         return found
+
+
+def share_of_copies_right(mode: TextMode, train: EncodedData[Layout], budget: Budget, seed: int) -> Tensor:
+    """float64 ``[len(Kind), AGREEMENTS]``: how often a copy is right where some of the training split is asked in this way, by
+    kind and by how many tokens agree. The counts of right and of wrong copies are raised by one.
+
+    Args:
+        mode: the way of asking.
+        train: the training split.
+        budget: size of one batch; about `COPIES_FITTED_ON` of them are asked.
+        seed: of the random choice of what is hidden.
+    """
+    counts = torch.ones(len(Kind) * AGREEMENTS, 2, dtype=torch.float64)
+    batches = list(train.in_order(budget))
+    for number, index in enumerate(batches[:: max(1, len(batches) // COPIES_FITTED_ON)]):
+        for found in mode(train.batch(index), stream(seed, "copies", number)):
+            questions = TextQuestions.of(found.batch, found.order)
+            copies = copied_tokens(questions)
+            place = questions.kinds[questions.asked] * AGREEMENTS + _agreement_bin(copies)
+            right = (copies.tokens == questions.values[questions.asked]).long()
+            counts.index_put_((place, right), torch.ones((), dtype=torch.float64), accumulate=True)
+    return (counts[:, 1] / counts.sum(dim=1)).view(len(Kind), AGREEMENTS)
 
 
 def _agreement_bin(copies: TextCopies) -> Tensor:

@@ -37,7 +37,7 @@ class NgramModel:
     """
 
     def __init__(self, shares: Mapping[int, np.ndarray], order: int = ORDER) -> None:
-        self._shares, self._order = shares, order
+        self.shares, self._order = shares, order
         self._followers: dict[Context, Counter[int]] = defaultdict(Counter)
 
     def fit(self, data: EncodedData[Layout], budget: Budget) -> NgramModel:
@@ -47,7 +47,7 @@ class NgramModel:
             layout, rows = batch.layout, [batch.values, batch.layout.kind, places_in_turns(batch.layout)]
             for asked, values, kinds, places in zip(layout.askable, *(one.tolist() for one in rows)):
                 for at in asked.nonzero()[:, 0].tolist():
-                    if kinds[at] in self._shares:
+                    if kinds[at] in self.shares:
                         before = values[max(0, at - self._order + 1) : at]
                         self.add(kinds[at], places[at], before, values[at])
         return self
@@ -65,7 +65,7 @@ class NgramModel:
             place: in the turn, from 0.
             before: the visible tokens just before, the nearest last; no more are read than the order says.
         """
-        found = self._shares[kind].copy()
+        found = self.shares[kind].copy()
         for context in self._contexts(kind, place, before):
             if followers := self._followers.get(context):
                 total = followers.total() + len(followers)

@@ -15,8 +15,9 @@ from torch.nn import functional
 from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.layout import Kind, Layout
 from anyorder.evaluation.statistics import Proportion
-from anyorder.evaluation.text_baselines import COPIED, MOST_FREQUENT_TOKEN, NGRAM, TextBaselines
+from anyorder.evaluation.text_baselines import COPIED, MOST_FREQUENT_TOKEN, NGRAM, TextBaselines, share_of_copies_right
 from anyorder.evaluation.text_modes import TextMode, TextPass, text_modes
+from anyorder.evaluation.text_ngrams import NgramModel, token_shares
 from anyorder.evaluation.text_questions import TextQuestions
 from anyorder.evaluation.texts import TextFindings, TokenScore
 from anyorder.inference.decoding import ask
@@ -55,10 +56,10 @@ def score_texts(
         on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
     """
     model.eval()
-    baselines = TextBaselines.of(train, list(SCORED_KINDS.values()), num_tokens, budget)
+    ngrams = NgramModel(token_shares(train, list(SCORED_KINDS.values()), num_tokens, budget)).fit(train, budget)
     scores, left_out = {}, dict[str, int]()
     for way, mode in text_modes(rate).items():
-        sums = _Sums(model, baselines.asked_as(mode, train, budget, seed), end_id)
+        sums = _Sums(model, TextBaselines(ngrams, share_of_copies_right(mode, train, budget, seed)), end_id)
         for number, index in enumerate(test.in_order(budget)):
             silent = len(index) - _scored(sums, mode, test, index, stream(seed, "evaluation", way, number))
             if silent:
