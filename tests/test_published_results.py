@@ -158,3 +158,27 @@ def test_the_page_of_experiments_says_how_often_pickup_loc_succeeds():
         share = found["success"]
         assert share["count"] == 1000
         assert f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]" in page
+
+
+WORLDS = ROOT / "docs" / "results" / "text_worlds"
+
+
+def test_the_page_of_text_worlds_says_what_hidden_tokens_cost():
+    found = json.loads((WORLDS / "coin_modes.json").read_text())
+    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    for way, kinds in {name: value for name, value in found.items() if name not in ("env_id", "left_out", "sha256")}.items():
+        for kind in {"actions", "observations"} & kinds.keys():
+            score = kinds[kind]
+            shares = [score[name] for name in ("accuracy", "most_frequent", "ngram", "copy", "knowable", "right_of_knowable")]
+            nlls = [score[name] for name in ("nll_per_token", "ngram_nll_per_token", "copy_nll_per_token")]
+            cells = [f"{100 * share['rate']:.1f}%" for share in shares] + [f"{nll:.2f}" for nll in nlls]
+            assert f"| {way}, {kind} | {score['accuracy']['count']:,} | {' | '.join(cells)} |" in lines
+
+
+def test_the_page_of_text_worlds_says_what_lost_words_cost():
+    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    for one in json.loads((WORLDS / "coin_robustness.json").read_text())["robustness"]:
+        share, score, steps = one["corrupted"], one["score"]["value"], one["steps"]["value"]
+        told = f"{100 * share['rate']:.1f}% [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
+        row = f"| {one['kind']} {one['strength']:g} | {one['form']} | {told} | {score:.2f} | {steps:.1f} |"
+        assert row in lines

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shutil
+from itertools import product
 
 import pytest
 from toy_worlds import ARCHITECTURE
@@ -51,6 +52,9 @@ def check(metrics, outcomes, env_id):
     (choice,) = metrics["choices"]
     assert choice["split"] == "test" and 0 < choice["chance"] < 1 and choice["agent"]["count"] > 0
     assert metrics["next action"]["actions"]["accuracy"]["count"] > 0 and not metrics["forward"]
+    arms = {(one["kind"], one["strength"], one["form"]): one for one in metrics["robustness"]}
+    assert arms.keys() == set(product(("words", "observations"), (0.1, 0.3), ("told", "untold")))
+    assert all(one["clean"] == test["success"] and one["seeds"] == [30_000_000, 30_000_002] for one in arms.values())
 
 
 def test_a_world_of_ones_own_from_the_commands(tmp_path, capsys, monkeypatch):

@@ -55,6 +55,7 @@ def test_the_page_shows_figures_turns_and_choices(page, run_folder):
     assert page.count('class="talk"') == 2 + min(2, sum(record.outcomes["success"])) + min(
         2, sum(not won for won in record.outcomes["success"])
     )
+    assert "Success, %: words" in page and "Success, %: observations" in page and len(record.findings.robustness) == 8
     assert "You are in the cellar." in page and "Take the lamp." in page
     assert page.count("turn action hidden") + page.count("turn observation hidden") > 0
     said = re.findall(r'answer (right|wrong)"><span class="label">said, (right|wrong), (\d+)% sure', page)

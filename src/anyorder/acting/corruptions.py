@@ -161,6 +161,7 @@ CORRUPTIONS: Mapping[str, Callable[[float], Corruption]] = {
 _CORRUPTION_STREAM = 2
 
 
-def corruption_generator(seed: int) -> np.random.Generator:
-    """The generator that an episode's corruption draws from: a function of the episode's seed alone."""
-    return np.random.default_rng([seed, _CORRUPTION_STREAM])
+def corruption_generator(seed: int, *step: int) -> np.random.Generator:
+    """The generator that an episode's corruption draws from: a function of the episode's seed alone, or of the seed and a
+    step."""
+    return np.random.default_rng([seed, _CORRUPTION_STREAM, *step])

@@ -27,12 +27,12 @@ FRAMES_PER_PASS = 256
 """Observations in one forward pass when many episodes are played at once; they fit into a CPU's cache."""
 
 
-def passes(num_frames: Sequence[int]) -> Iterator[list[int]]:
+def passes(lengths: Sequence[int], most: int | None = None) -> Iterator[list[int]]:
     """Which histories go through the model together: their numbers, pass by pass, the longest first. A pass has at most
-    `FRAMES_PER_PASS` frames, padding included; a longer history is a pass of its own."""
-    longest_first = sorted(range(len(num_frames)), key=num_frames.__getitem__, reverse=True)
+    ``most`` (None: `FRAMES_PER_PASS`) frames or tokens, padding included; a longer history is a pass of its own."""
+    longest_first = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     while longest_first:
-        size = max(1, FRAMES_PER_PASS // num_frames[longest_first[0]])
+        size = max(1, (most or FRAMES_PER_PASS) // lengths[longest_first[0]])
         yield longest_first[:size]
         longest_first = longest_first[size:]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.acting.policy import TRIED_PENALTY
+from anyorder.acting.policy import TRIED_PENALTY, passes
 from anyorder.acting.text_history import TextHistory
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
@@ -41,8 +41,8 @@ class TextAgent:
         form: of the conversations that it was trained on.
         limit: how many tokens a question may have; the oldest steps of a longer one are left out.
         temperature: 1 draws actions from the model's distribution over the admissible ones, 0 takes the most probable one.
-        tried_penalty: nats that an action loses for every time that it was done, in the same episode, after exactly the same
-            observation; this leads out of loops.
+        tried_penalty: nats that an action loses for every time that it was done, in the same episode, after the same
+            observation, as far as the agent knows it; this leads out of loops.
     """
 
     model: Model[Layout]
@@ -93,10 +93,7 @@ class TextAgent:
     def _answers(self, questions: Sequence[EncodedText]) -> list[Tensor]:
         """For each question, the log-probabilities of its action's tokens, float32 ``[R, V]`` on the CPU."""
         found: dict[int, Tensor] = {}
-        longest_first = sorted(range(len(questions)), key=lambda number: len(questions[number]), reverse=True)
-        while longest_first:
-            size = max(1, TOKENS_PER_PASS // len(questions[longest_first[0]]))
-            chosen, longest_first = longest_first[:size], longest_first[size:]
+        for chosen in passes([len(question) for question in questions], TOKENS_PER_PASS):
             batch = collate_text([questions[number] for number in chosen], self.codec.pad_id)
             steps = torch.tensor([int(questions[number].places["step"].max()) for number in chosen])
             order = NextActionQuery(steps)(batch.layout)
@@ -111,9 +108,8 @@ class TextAgent:
         return torch.tensor([*ids, *[self.codec.end_id] * (room - len(ids))])
 
     def _choice(self, history: TextHistory, log_probabilities: Tensor, generator: np.random.Generator) -> str:
-        actions, view = admissible_now(history), history.view
-        assert view is not None
-        tried = np.array([history.tried[view.text, action] for action in actions])
+        actions, counts = admissible_now(history), history.tried
+        tried = np.array([counts[action] for action in actions])
         scores = log_probabilities.double().numpy() - self.tried_penalty * tried
         if not self.temperature:
             return actions[int(scores.argmax())]

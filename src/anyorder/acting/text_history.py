@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from copy import copy
 
+from anyorder.acting.text_corruptions import ReadText
+from anyorder.acting.tried_texts import TriedTexts
 from anyorder.elements.text.codec import TextCodec, Tokens
 from anyorder.elements.text.elements import EncodedText, assemble
 from anyorder.elements.text.form import ChatForm
@@ -12,6 +14,7 @@ from anyorder.elements.text.units import TextUnit, shorten
 from anyorder.envs.played_text import AGENT_ROLE, MISSION_ROLE, WORLD_ROLE
 from anyorder.envs.telling import TextView
 
+NO_TOKENS = Tokens((), ())
 ROLE_OF_PART = {"mission": MISSION_ROLE, "observation": WORLD_ROLE, "action": AGENT_ROLE}
 
 
@@ -25,8 +28,7 @@ class TextHistory:
         mission: the instruction; empty where there is none.
 
     Attributes:
-        view: what the agent sees now; None before the first observation.
-        tried: how often each (observation, action) was done.
+        view: what the environment shows now; None before the first observation. The agent reads what it can do from it.
     """
 
     def __init__(self, codec: TextCodec, form: ChatForm, limit: int, mission: str) -> None:
@@ -34,25 +36,35 @@ class TextHistory:
         self._units: list[TextUnit] = []
         self._step = 0
         self.view: TextView | None = None
-        self.tried: Counter[tuple[str, str]] = Counter()
+        self._read, self._tried = ReadText(""), TriedTexts()
         if mission:
-            self._units.append(self._unit("mission", mission))
+            self._units.append(self._unit("mission", codec.encode(mission)))
 
     def copy(self) -> TextHistory:
         """A history of the same past, which goes on by itself."""
         other = copy(self)
-        other._units, other.tried = list(self._units), Counter(self.tried)
+        other._units, other._tried = list(self._units), self._tried.copy()
         return other
 
-    def observe(self, view: TextView) -> None:
-        """Add an observation; the action before it is that of the view."""
+    @property
+    def tried(self) -> Counter[str]:
+        """How often each action was done after the present observation, as far as the agent knows it."""
+        return self._tried.after(self._read.words)
+
+    def observe(self, view: TextView, read: ReadText | None = None) -> None:
+        """Add an observation; the action before it is that of the view.
+
+        Args:
+            view: what the environment shows.
+            read: what reaches the agent of its text; None: all.
+        """
         if view.done is not None:
             assert self.view is not None, "an episode begins with an observation"
-            self.tried[self.view.text, view.done] += 1
-            self._units.append(self._unit("action", view.done))
+            self._tried.add(self._read.words, view.done)
+            self._units.append(self._unit("action", self._codec.encode(view.done)))
             self._step += 1
-        self.view = view
-        self._units.append(self._unit("observation", view.text))
+        self.view, self._read = view, read or ReadText(view.text)
+        self._units.append(self._observation(self._read))
 
     def room_of(self, action: str) -> int:
         """How many tokens the room of an action has."""
@@ -64,14 +76,24 @@ class TextHistory:
         Raises:
             TooLong: when the mission and the last observation do not fit.
         """
-        asked = self._unit("action", "", room)
+        asked = self._unit("action", NO_TOKENS, room)
         return assemble(shorten([*self._units, asked], self._limit), self._mission, self._codec.end_id)
 
-    def _unit(self, part: str, text: str, room: int | None = None) -> TextUnit:
+    def _observation(self, read: ReadText) -> TextUnit:
+        """What the agent is told that it did not receive are mask tokens; of a whole observation, as many as the smallest room
+        has."""
+        mask = self._codec.mask_id
+        if read.text is None:
+            room = self._form.rooms["observation"]
+            return self._unit("observation", Tokens((mask,) * room, (0,) * room), room)
+        tokens = self._codec.encode(read.text)
+        ids = (mask if word in read.unknown else token for token, word in zip(tokens.ids, tokens.words))
+        return self._unit("observation", Tokens(tuple(ids), tokens.words))
+
+    def _unit(self, part: str, tokens: Tokens, room: int | None = None) -> TextUnit:
         before, after = (
             self._codec.encode_marks(mark) for mark in self._form.around(ROLE_OF_PART[part], first=not self._units)
         )
-        tokens = self._codec.encode(text) if text else Tokens((), ())
         room = self._form.room(part, len(tokens)) if room is None else room
         step = -1 if part == "mission" else self._step
         return TextUnit(part, step, self._form.asks_about(part), before, tokens, room, after)

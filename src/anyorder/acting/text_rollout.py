@@ -9,7 +9,9 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 
+from anyorder.acting.corruptions import corruption_generator
 from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_corruptions import TextCorruption
 from anyorder.acting.text_history import TextHistory
 from anyorder.data.episodes import EpisodeSource, in_batches
 from anyorder.data.manifest import Failure
@@ -17,7 +19,7 @@ from anyorder.envs.episode import EpisodeFailed
 from anyorder.envs.making import make_environments
 from anyorder.envs.minigrid import level_of
 from anyorder.envs.played_text import PlayedText
-from anyorder.envs.telling import TextEpisode, is_text_env
+from anyorder.envs.telling import TextEpisode, TextView, is_text_env
 from anyorder.errors import AnyOrderError
 
 TEXT_SLOTS = 8
@@ -31,6 +33,7 @@ def roll_out_texts(
     seeds: Sequence[int],
     on_finish: Callable[[], None] = lambda: None,
     slots: int = TEXT_SLOTS,
+    corruption: TextCorruption | None = None,
 ) -> list[PlayedText | Failure]:
     """Play one episode per seed. What an agent does in an episode depends on that episode alone.
 
@@ -40,6 +43,7 @@ def roll_out_texts(
         seeds: of the episodes.
         on_finish: called once per finished episode, for progress bars.
         slots: how many episodes are played at the same time.
+        corruption: of what the agent reads; the trajectories record what the environment said. None: nothing is corrupted.
 
     Returns:
         One result per seed, in the order of the seeds.
@@ -52,7 +56,7 @@ def roll_out_texts(
     running: list[_RunningText] = []
     waiting, told = iter(enumerate(seeds)), 0
     while len(results) < len(seeds):
-        running += _begun(waiting, slots - len(running), envs, agent, env_id, results)
+        running += _begun(waiting, slots - len(running), envs, agent, env_id, results, corruption)
         actions = agent.act([one.history for one in running], [one.generator for one in running]) if running else []
         for one, action in zip(list(running), actions):
             result = one.step(action)
@@ -103,11 +107,20 @@ class _RunningText:
     episode: TextEpisode
     history: TextHistory
     generator: np.random.Generator
+    corruption: TextCorruption | None
+
+    def observe(self, view: TextView) -> None:
+        """What is shown reaches the agent, corrupted or not."""
+        if self.corruption is None:
+            self.history.observe(view)
+        else:
+            drawn = corruption_generator(self.episode.seed, len(self.episode.views))
+            self.history.observe(view, self.corruption(view.text, drawn))
 
     def step(self, action: str) -> PlayedText | Failure | None:
         """Do what the agent chose; returns the result once the episode is over."""
         try:
-            self.history.observe(self.episode.step(action))
+            self.observe(self.episode.step(action))
         except EpisodeFailed as failed:
             return Failure(self.episode.seed, failed.reason)
         return self.episode.trajectory() if self.episode.over else None
@@ -150,6 +163,7 @@ def _begun(
     agent: TextAgent,
     env_id: str,
     results: dict[int, PlayedText | Failure],
+    corruption: TextCorruption | None,
 ) -> Iterator[_RunningText]:
     """Begin so many episodes; those that fail at their reset are results already."""
     while number > 0 and (following := next(waiting, None)) is not None:
@@ -161,7 +175,8 @@ def _begun(
         except EpisodeFailed as failed:
             results[place] = Failure(seed, failed.reason)
             continue
-        history = agent.start(episode.mission)
-        history.observe(episode.views[-1])
+        drawn = np.random.default_rng([seed, _AGENT_STREAM])
+        begun = _RunningText(place, level, episode, agent.start(episode.mission), drawn, corruption)
+        begun.observe(episode.views[-1])
         number -= 1
-        yield _RunningText(place, level, episode, history, np.random.default_rng([seed, _AGENT_STREAM]))
+        yield begun

@@ -9,6 +9,7 @@ from typing import Any
 from rich.progress import Progress
 
 from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_corruptions import TEXT_CORRUPTIONS
 from anyorder.acting.text_rollout import roll_out_texts
 from anyorder.build.checkpoints import load_conversation_model
 from anyorder.build.headers import data_folder, training_data
@@ -20,8 +21,12 @@ from anyorder.envs.making import make_environments
 from anyorder.envs.telling import tasks_of
 from anyorder.evaluation.evaluate import EvaluationConfig, advance_bar
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.evaluation.robustness import RobustnessArm
 from anyorder.evaluation.text_acting import choice_scores, task_scores, text_outcomes
-from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
+from anyorder.evaluation.text_modes import text_modes
+from anyorder.evaluation.text_robustness import compare_texts, text_robustness_arms
+from anyorder.evaluation.text_scoring import score_texts
+from anyorder.evaluation.texts import TextFindings
 from anyorder.files import write_result
 from anyorder.terminal import progress_bars
 
@@ -38,7 +43,7 @@ def judge_texts(
 
     Args:
         checkpoint: the checkpoint's folder.
-        config: ``cell_rate`` is the share of hidden turns, ``seed`` decides which turns are hidden.
+        config: ``cell_rate`` is the share of hidden words and turns, ``seed`` decides which are hidden.
         folder: where the results go.
         env_id: text environment to play; None: the one that the data set comes from, if it comes from one.
         data: folder of a data set of conversations; None: the one that the checkpoint was trained on.
@@ -57,7 +62,7 @@ def judge_texts(
             findings = judge.scored(findings, bars)
         if played and "accuracy" in config.metrics:
             findings = judge.chosen(findings, bars)
-        if env_id and "task_success" in config.metrics:
+        if env_id and config.plays:
             findings = judge.played(findings, env_id, folder, bars)
     for way, number in findings.left_out.items():
         say(f"{path}, test: {number} texts have nothing that {way} asks for and do not count there")
@@ -85,7 +90,7 @@ class _Judge:
         reader, config = self.conversations.reader, self.config
         train = reader.read(DataConfig(str(self.path), self.num_demonstrations), "train")
         test = reader.read(DataConfig(str(self.path)), "test")
-        tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in text_orders(config.cell_rate)}
+        tasks = {way: bars.add_task(f"scoring {way}", total=len(test)) for way in text_modes(config.cell_rate)}
         found = score_texts(
             self.conversations.model,
             train,
@@ -93,7 +98,7 @@ class _Judge:
             env_id=findings.env_id,
             num_tokens=self.conversations.num_tokens,
             end_id=reader.codec.end_id,
-            unit_rate=config.cell_rate,
+            rate=config.cell_rate,
             seed=config.seed,
             on_batch=lambda way, size: bars.advance(tasks[way], size),
         )
@@ -106,16 +111,31 @@ class _Judge:
         return replace(findings, choices=choice_scores(self.agent, train, test, advance_bar(bars, "choosing", len(test))))
 
     def played(self, findings: TextFindings, env_id: str, folder: Path, bars: Progress) -> TextFindings:
-        """With the episodes that it plays, on unseen tasks and, if that is asked for, on those of the training split."""
-        config, most = self.config, tasks_of(make_environments(env_id))
-        numbers = {"test": config.num_episodes, "train": config.num_seen_episodes}
-        seeds = [
-            *range(config.first_seed, config.first_seed + min(numbers["test"], most["test"])),
-            *range(min(numbers["train"], most["train"])),
-        ]
-        for split, number in numbers.items():
+        """With the episodes that it plays, on unseen tasks and, if that is asked for, on those of the training split; and with
+        what it keeps of its success on the unseen ones when it does not receive all that is said."""
+        config, most, arms = self.config, tasks_of(make_environments(env_id)), self._arms()
+        unseen = range(config.first_seed, config.first_seed + min(config.num_episodes, most["test"]))
+        seeds = [*unseen, *range(min(config.num_seen_episodes, most["train"]))]
+        for split, number in (("test", config.num_episodes), ("train", config.num_seen_episodes)):
             if number > most[split]:
                 say(f"{env_id} has {most[split]} tasks in {split}; found {number} episodes, so each is played once")
-        found = roll_out_texts(self.agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)))
+        agent = self.agent
+        found = roll_out_texts(agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)))
         write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, found))
-        return replace(findings, played=task_scores(env_id, seeds, found))
+        if "task_success" in config.metrics:
+            findings = replace(findings, played=task_scores(env_id, seeds, found))
+        clean = found[: len(unseen)]
+        robustness = [
+            compare_texts(agent, clean, arm, env_id, unseen, advance_bar(bars, str(arm), len(unseen))) for arm in arms
+        ]
+        return replace(findings, robustness=robustness)
+
+    def _arms(self) -> list[RobustnessArm]:
+        """What is played with corruption. Where the configuration leaves the strengths as they are, both kinds have them."""
+        config = self.config
+        if "robustness" not in config.metrics:
+            return []
+        strengths = dict(config.robustness)
+        if strengths == EvaluationConfig().robustness:
+            strengths = dict.fromkeys(TEXT_CORRUPTIONS, strengths["occlusion"])
+        return text_robustness_arms(strengths, config.robustness_forms)

@@ -15,6 +15,7 @@ from anyorder.acting.field_corruptions import FIELD_CORRUPTIONS
 from anyorder.acting.foreseeing import WAYS_OF_ACTING
 from anyorder.acting.policy import TRIED_PENALTY, SampledPolicy
 from anyorder.acting.rollout import FIRST_SEED, failures_among, roll_out
+from anyorder.acting.text_corruptions import TEXT_CORRUPTIONS
 from anyorder.data.manifest import Failure
 from anyorder.elements.batch import Budget, EncodedData
 from anyorder.elements.grid import GridLayout
@@ -76,12 +77,15 @@ class EvaluationConfig:
         num_episodes: how many episodes are played for ``task_success``, and for each arm of ``robustness``.
         num_seen_episodes: in text environments, how many more are played on tasks of the training split.
         first_seed: environment seed of the first episode; the others follow. Data sets use seeds below 30,000,000.
-        cell_rate: share of the cells hidden in ``world_model_nll``, ``accuracy``, the picture and the film.
+        cell_rate: share of the cells (in conversations: of the words, or of the turns) hidden in ``world_model_nll``,
+            ``accuracy``, the picture and the film.
         robustness: kind of corruption (occlusion, attribute_flips, dropped_frames, repeated_actions) -> strengths, each
             of them a probability. In other environments than grids: occlusion of each value, and sensor_noise in standard
-            deviations; where this is left as it is here, both with these strengths, as far as there are numbers.
+            deviations; where this is left as it is here, both with these strengths, as far as there are numbers. In text
+            environments: words and observations, probabilities too; both where this is left as it is here.
         robustness_forms: how each corruption is played: ``untold`` (the agent takes what it sees for true), ``told`` (what was
-            corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts).
+            corrupted is hidden from it) and ``rebuilt`` (told, and it rebuilds that from the history before it acts; grids
+            alone).
         temperature: 1 draws actions from the model's own distribution, 0 takes the most probable one. Chance leads out
             of loops: as long as nothing changes, the most probable action stays the same.
         tried_penalty: nats that the log-probability of an action loses for every time the agent has taken it, in the same
@@ -139,7 +143,9 @@ class EvaluationConfig:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
         if self.reference_returns is not None and self.reference_returns[0] == self.reference_returns[1]:
             raise AnyOrderError(f"reference_returns must be two different numbers; found {list(self.reference_returns)}")
-        robustness_arms(self.robustness, self.robustness_forms, (*CORRUPTIONS, *(set(FIELD_CORRUPTIONS) - set(CORRUPTIONS))))
+        robustness_arms(
+            self.robustness, self.robustness_forms, dict.fromkeys((*CORRUPTIONS, *FIELD_CORRUPTIONS, *TEXT_CORRUPTIONS))
+        )
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from anyorder.data.manifest import Failure
+from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
 from anyorder.files import read_result
@@ -18,6 +19,8 @@ from anyorder.restoring import restored_from
 from anyorder.types import Trajectory
 
 OUTCOMES_FILE = "episodes.json"
+PlayedEpisode = Trajectory | PlayedText | Failure
+"""What became of an episode, in a grid or in words."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ def mcnemar(won: int, lost: int) -> float:
     return float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
 
 
-def success(played: Sequence[Trajectory | Failure]) -> Proportion:
-    """The share of episodes that succeeded; one that failed did not."""
-    return Proportion(sum(one.success for one in played), len(played))
+def success(played: Sequence[PlayedEpisode]) -> Proportion:
+    """The share of episodes that succeeded; one that failed did not, nor did one of which nobody says so."""
+    return Proportion(sum(bool(one.success) for one in played), len(played))
 
 
 def count_failures(failed: Sequence[FailedEpisode]) -> list[tuple[str, int, str]]:

@@ -13,7 +13,7 @@ from anyorder.acting.rollout import failures_among, roll_out
 from anyorder.acting.stepwise import quickest_policy
 from anyorder.data.manifest import Failure
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.outcomes import mcnemar, success
+from anyorder.evaluation.outcomes import PlayedEpisode, mcnemar, success
 from anyorder.evaluation.statistics import Proportion
 from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
@@ -62,15 +62,18 @@ class RobustnessArm:
 
 
 def robustness_arms(
-    strengths: Mapping[str, Sequence[float]], forms: Iterable[str], kinds: Iterable[str] = CORRUPTIONS
+    strengths: Mapping[str, Sequence[float]],
+    forms: Iterable[str],
+    kinds: Iterable[str] = CORRUPTIONS,
+    known_forms: Iterable[str] = FORMS,
 ) -> list[RobustnessArm]:
-    """One arm per kind, strength and form; ``kinds`` are those that there are.
+    """One arm per kind, strength and form; ``kinds`` and ``known_forms`` are those that there are.
 
     Raises:
         AnyOrderError: for an unknown kind or form, or an impossible strength.
     """
     forms = list(forms)
-    for what, found, known in (("kinds", strengths, list(kinds)), ("forms", forms, list(FORMS))):
+    for what, found, known in (("kinds", strengths, list(kinds)), ("forms", forms, list(known_forms))):
         if unknown := [name for name in found if name not in known]:
             raise AnyOrderError(f"the {what} of robustness must be among {', '.join(known)}; found {', '.join(unknown)}")
     planned = [RobustnessArm(kind, rate, form) for kind, rates in strengths.items() for rate in rates for form in forms]
@@ -129,9 +132,7 @@ class RobustnessScore:
     p_value: float
 
     @classmethod
-    def of(
-        cls, arm: RobustnessArm, clean: Sequence[Trajectory | Failure], corrupted: Sequence[Trajectory | Failure]
-    ) -> RobustnessScore:
+    def of(cls, arm: RobustnessArm, clean: Sequence[PlayedEpisode], corrupted: Sequence[PlayedEpisode]) -> RobustnessScore:
         """Compare two arms episode by episode; one that failed had no success.
 
         Raises:
@@ -140,8 +141,8 @@ class RobustnessScore:
         if len(clean) != len(corrupted) or not all(map(_of_one_level, clean, corrupted)):
             raise ValueError("both arms must play the same seeds of one environment with the same missions; found others")
         before, after = success(clean), success(corrupted)
-        won = sum(c.success and not t.success for t, c in zip(clean, corrupted))
-        lost = sum(t.success and not c.success for t, c in zip(clean, corrupted))
+        won = sum(bool(c.success) and not t.success for t, c in zip(clean, corrupted))
+        lost = sum(bool(t.success) and not c.success for t, c in zip(clean, corrupted))
         return cls(
             kind=arm.kind,
             strength=arm.strength,
@@ -156,7 +157,7 @@ class RobustnessScore:
         )
 
 
-def _of_one_level(one: Trajectory | Failure, other: Trajectory | Failure) -> bool:
+def _of_one_level(one: PlayedEpisode, other: PlayedEpisode) -> bool:
     if isinstance(one, Failure) or isinstance(other, Failure):
         return one.seed == other.seed
     return (one.env_id, one.seed, one.mission) == (other.env_id, other.seed, other.mission)

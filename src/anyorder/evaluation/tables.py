@@ -135,18 +135,25 @@ def failure_table(failed: Sequence[FailedEpisode]) -> Table:
 
 def robustness_table(scores: Sequence[RobustnessScore]) -> Table:
     """Success under corruption, beside the clean arm on the same seeds."""
-    columns = ("corruption", "strength", "the agent is", "clean", "corrupted", "kept", "won / lost", "p")
-    table = titled_table("Success under corruption, same seeds; p: exact McNemar test", *columns)
+    title = "Success under corruption, same seeds; p: exact McNemar test"
+    table = titled_table(title, *ROBUSTNESS_COLUMNS)
     for score in scores:
-        kept = "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}"
-        table.add_row(
-            score.kind.replace("_", " "),
-            f"{score.strength:g}",
-            FORMS[score.form].words,
-            str(score.clean),
-            str(score.corrupted),
-            kept,
-            f"{score.won} / {score.lost}",
-            f"{score.p_value:.2g}",
-        )
+        table.add_row(*robustness_cells(score))
     return table
+
+
+ROBUSTNESS_COLUMNS = ("corruption", "strength", "the agent is", "clean", "corrupted", "kept", "won / lost", "p")
+
+
+def robustness_cells(score: RobustnessScore) -> list[str]:
+    """A row of `robustness_table`."""
+    return [
+        score.kind.replace("_", " "),
+        f"{score.strength:g}",
+        FORMS[score.form].words,
+        str(score.clean),
+        str(score.corrupted),
+        "none to keep" if score.share_kept is None else f"{score.share_kept:.1%}",
+        f"{score.won} / {score.lost}",
+        f"{score.p_value:.2g}",
+    ]

@@ -1,39 +1,18 @@
-"""How well a language model rebuilds hidden turns of conversations: accuracy and NLL per token, over the targets alone.
-
-Legend: K targets, V vocabulary.
-"""
+"""What an evaluation on conversations found: accuracy and NLL of hidden tokens, episodes that were played, what was chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from rich.table import Table
-from torch import Tensor
-from torch.nn import functional
 
-from anyorder.elements.batch import Batch, Budget, EncodedData
-from anyorder.elements.layout import Kind, Layout
+from anyorder.evaluation.findings import as_plain
 from anyorder.evaluation.statistics import Proportion
 from anyorder.evaluation.text_acting import ChoiceScore, TextTaskScore, acting_json, acting_tables
-from anyorder.inference.decoding import ask
-from anyorder.masking.order import Order
-from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies import ForwardDynamics, NextAction, Strategy, Unit, answerable
-from anyorder.models.contract import Model
-from anyorder.seeding import stream
+from anyorder.evaluation.text_robustness import TextRobustness, text_robustness_table
 from anyorder.terminal import titled_table
-
-SCORED_AT_ONCE = Budget(4096, "tokens")
-SCORED_KINDS = {"actions": Kind.ACTION, "observations": Kind.OBSERVATION}
-
-
-def text_orders(unit_rate: float) -> dict[str, Strategy]:
-    """The ways of asking about the test split, by name: every action and every observation from its own past, and whole turns
-    hidden at random, with past and future visible."""
-    return {"next action": NextAction(), "forward": ForwardDynamics(), "infilling": Unit(Rate(unit_rate, unit_rate))}
 
 
 @dataclass(frozen=True)
@@ -47,12 +26,27 @@ class TokenScore:
         nll_per_token: nats, of the true tokens under the model.
         frequency_nll_per_token: nats, under the shares of tokens of that kind in the training split; each token is
             counted once more than it occurs.
+        ngram, ngram_nll_per_token: the same of `anyorder.evaluation.text_ngrams`; None in older results, as all below.
+        copy, copy_nll_per_token: the same of `anyorder.evaluation.text_copies`.
+        knowable: share of the tokens that a baseline gets right, whichever.
+        right_of_knowable: share of these that the model gets right; None also where there are none.
     """
 
     accuracy: Proportion
     most_frequent: Proportion
     nll_per_token: float
     frequency_nll_per_token: float
+    ngram: Proportion | None = None
+    ngram_nll_per_token: float | None = None
+    copy: Proportion | None = None
+    copy_nll_per_token: float | None = None
+    knowable: Proportion | None = None
+    right_of_knowable: Proportion | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number with its counts and intervals; without what older results lack."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return {name: value.to_json() if isinstance(value, Proportion) else value for name, value in known.items()}
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,7 @@ class TextFindings:
         left_out: way of asking -> how many conversations have nothing that it asks for; only ways that leave some out.
         played: how the agent did in episodes; empty where none were played.
         choices: how often it would do what the demonstrations of the test split do; empty where nobody played them.
+        robustness: one score per kind of corruption, strength and form.
     """
 
     env_id: str
@@ -73,116 +68,42 @@ class TextFindings:
     left_out: dict[str, int] = field(default_factory=dict)
     played: list[TextTaskScore] = field(default_factory=list)
     choices: list[ChoiceScore] = field(default_factory=list)
+    robustness: list[TextRobustness] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Every number with its counts and intervals."""
         left_out = {"left_out": self.left_out} if self.left_out else {}
         acting = acting_json(self.played, self.choices) if self.played or self.choices else {}
-        return {"env_id": self.env_id, **left_out, **acting} | {
-            way: {
-                name: {
-                    "accuracy": score.accuracy.to_json(),
-                    "most_frequent": score.most_frequent.to_json(),
-                    "nll_per_token": score.nll_per_token,
-                    "frequency_nll_per_token": score.frequency_nll_per_token,
-                }
-                for name, score in of_way.items()
-            }
-            for way, of_way in self.scores.items()
+        robustness = {"robustness": as_plain(self.robustness)} if self.robustness else {}
+        return {"env_id": self.env_id, **left_out, **acting, **robustness} | {
+            way: {name: score.to_json() for name, score in of_way.items()} for way, of_way in self.scores.items()
         }
 
     def tables(self, metrics: Collection[str] = ()) -> list[Table]:
         """All scores, whatever the metrics."""
-        numbers = ("tokens", "model", "most frequent token", "NLL, nats", "shares in training")
-        title = "Hidden tokens of the test split, with 95% intervals"
-        table = titled_table(title, "asked", "of", *numbers, right=numbers)
-        for way, of_way in self.scores.items():
-            for name, score in of_way.items():
-                nlls = f"{score.nll_per_token:.3f}", f"{score.frequency_nll_per_token:.3f}"
-                table.add_row(way, name, f"{score.accuracy.count:,}", str(score.accuracy), str(score.most_frequent), *nlls)
-            table.add_section()
-        return [*acting_tables(self.played, self.choices), *([table] if self.scores else [])]
+        robustness = [text_robustness_table(self.robustness)] if self.robustness else []
+        scores = [_accuracy_table(self.scores), _nll_table(self.scores)] if self.scores else []
+        return [*acting_tables(self.played, self.choices), *robustness, *scores]
 
 
-@torch.no_grad()
-def score_texts(
-    model: Model[Layout],
-    train: EncodedData[Layout],
-    test: EncodedData[Layout],
-    env_id: str,
-    num_tokens: int,
-    end_id: int,
-    unit_rate: float = 0.3,
-    budget: Budget = SCORED_AT_ONCE,
-    seed: int = 0,
-    on_batch: Callable[[str, int], None] = lambda way, size: None,
-) -> TextFindings:
-    """Score a model on a test split.
-
-    Args:
-        model: one whose values are tokens; left in evaluation mode.
-        train: the split on which the baselines are counted.
-        test: the split that is scored.
-        env_id: which task the conversations are about.
-        num_tokens: V.
-        end_id: the token that ends a turn.
-        unit_rate: share of the turns that ``infilling`` hides.
-        budget: size of one pass; what is hidden depends on it, so compare models with equal budgets.
-        seed: of the random choice of what is hidden.
-        on_batch: called with the way of asking and the number of conversations of each batch, for progress bars.
-    """
-    model.eval()
-    shares = {name: _shares(train, kind, num_tokens, budget) for name, kind in SCORED_KINDS.items()}
-    scores, left_out = {}, dict[str, int]()
-    for way, strategy in text_orders(unit_rate).items():
-        sums: dict[str, Tensor] = {}
-        for number, index in enumerate(test.in_order(budget)):
-            batch = test.batch(index)
-            asked = answerable(strategy, batch.layout).nonzero()[:, 0]
-            if len(asked) < len(index):
-                left_out[way] = left_out.get(way, 0) + len(index) - len(asked)
-                batch = batch.rows(asked)
-            if len(asked):
-                order = strategy(batch.layout, stream(seed, "evaluation", way, number))
-                _add(sums, model, batch, order, shares, end_id)
-            on_batch(way, len(index))
-        scores[way] = {name: _score(found) for name, found in sorted(sums.items())}
-    return TextFindings(env_id, scores, left_out)
+def _accuracy_table(scores: Mapping[str, Mapping[str, TokenScore]]) -> Table:
+    numbers = ("tokens", "model", "most frequent token", "n-gram", "copy", "knowable", "right of the knowable")
+    title = "Hidden tokens of the test split, with 95% intervals; knowable: a baseline is right"
+    table = titled_table(title, "asked", "of", *numbers, right=numbers)
+    for way, of_way in scores.items():
+        for name, one in of_way.items():
+            shares = one.accuracy, one.most_frequent, one.ngram, one.copy, one.knowable, one.right_of_knowable
+            table.add_row(way, name, f"{one.accuracy.count:,}", *(str(share or "-") for share in shares))
+        table.add_section()
+    return table
 
 
-def _shares(train: EncodedData[Layout], kind: Kind, num_tokens: int, budget: Budget) -> Tensor:
-    """float64 ``[V]``: log of each token's share among the tokens of a kind that may be asked for."""
-    counts = torch.ones(num_tokens, dtype=torch.float64)
-    for index in train.in_order(budget):
-        batch = train.batch(index)
-        counts += torch.bincount(batch.values[batch.layout.askable & (batch.layout.kind == kind)], minlength=num_tokens)
-    return (counts / counts.sum()).log()
-
-
-def _add(
-    sums: dict[str, Tensor],
-    model: Model[Layout],
-    batch: Batch[Layout],
-    order: Order,
-    shares: dict[str, Tensor],
-    end_id: int,
-) -> None:
-    """Add one pass to the sums, float64 ``[5]`` each: tokens, right, right by frequency, NLL, NLL by frequency."""
-    logits = ask(model, batch, order)
-    truth, kinds = batch.values[order.targets], batch.layout.kind[order.targets]
-    right = (logits.argmax(dim=-1) == truth).double()
-    nll = functional.cross_entropy(logits, truth, reduction="none").double()
-    for name, kind in SCORED_KINDS.items():
-        baseline = shares[name]
-        columns = [torch.ones_like(nll), right, (truth == int(baseline.argmax())).double(), nll, -baseline[truth]]
-        of_kind, ends = kinds == kind, truth == end_id
-        for label, chosen in ((name, of_kind & ~ends), (f"{name} ends", of_kind & ends)):
-            if chosen.any():
-                found = torch.stack([column[chosen].sum() for column in columns])
-                sums[label] = sums.get(label, torch.zeros(5, dtype=torch.float64)) + found
-
-
-def _score(sums: Tensor) -> TokenScore:
-    count, right, frequent, nll, frequency_nll = sums.tolist()
-    accuracy, most_frequent = (Proportion(int(number), int(count)) for number in (right, frequent))
-    return TokenScore(accuracy, most_frequent, nll / count, frequency_nll / count)
+def _nll_table(scores: Mapping[str, Mapping[str, TokenScore]]) -> Table:
+    numbers = ("model", "shares in training", "n-gram", "copy")
+    table = titled_table("NLL per hidden token, nats", "asked", "of", *numbers, right=numbers)
+    for way, of_way in scores.items():
+        for name, one in of_way.items():
+            nlls = one.nll_per_token, one.frequency_nll_per_token, one.ngram_nll_per_token, one.copy_nll_per_token
+            table.add_row(way, name, *("-" if nll is None else f"{nll:.3f}" for nll in nlls))
+        table.add_section()
+    return table

@@ -14,6 +14,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.evaluation.stored import read_evaluation
 from anyorder.evaluation.text_acting import ChoiceScore, TextTaskScore
+from anyorder.evaluation.text_robustness import TextRobustness
 from anyorder.evaluation.texts import TextFindings, TokenScore
 from anyorder.files import read_result
 from anyorder.report.run import RunRecord
@@ -22,7 +23,7 @@ from anyorder.restoring import restored
 if TYPE_CHECKING:
     from anyorder.build.language import ConversationModel  # the import of transformers takes seconds
 
-NOT_WAYS = ("config", "env_id", "left_out", "task_success", "choices")
+NOT_WAYS = ("config", "env_id", "left_out", "task_success", "choices", "robustness")
 """Keys of an evaluation on conversations that are no way of asking."""
 
 
@@ -71,4 +72,5 @@ def _text_findings(content: Mapping[str, Any]) -> TextFindings:
         left_out=restored(dict[str, int], content.get("left_out", {})),
         played=restored(list[TextTaskScore], content.get("task_success", [])),
         choices=restored(list[ChoiceScore], content.get("choices", [])),
+        robustness=restored(list[TextRobustness], content.get("robustness", [])),
     )

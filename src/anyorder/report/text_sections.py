@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from anyorder.report.sections import curves, facts, folded, learned_from
+from anyorder.report.figures import robustness_figures
+from anyorder.report.sections import curves, facts, folded, learned_from, plots
 from anyorder.report.text_run import TextRun
 from anyorder.report.text_turns import hidden_conversations, played_episodes
 
@@ -21,7 +22,7 @@ def text_parts(run: TextRun, salt: str, num_shown: int) -> list[tuple[str, str]]
         ("Conversations, hidden and rebuilt", hidden_conversations(run, num_shown)),
         ("Episodes of its agent", played_episodes(run, num_shown)),
         ("Training", curves(run, salt)),
-        ("Findings in detail", _details(run)),
+        ("Findings in detail", _details(run, salt)),
     ]
 
 
@@ -52,6 +53,9 @@ def _apart(words: str) -> tuple[str, str]:
     return value, interval
 
 
-def _details(run: TextRun) -> str:
+def _details(run: TextRun, salt: str) -> str:
     """Every metric that was stored, beside its baselines and with its interval."""
-    return "" if run.findings is None else "".join(folded(table, shown=True) for table in run.findings.tables())
+    if run.findings is None:
+        return ""
+    tables = "".join(folded(table, shown=True) for table in run.findings.tables())
+    return plots(robustness_figures(run.findings.robustness, salt)) + tables

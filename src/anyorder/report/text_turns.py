@@ -19,7 +19,7 @@ from anyorder.elements.layout import Layout
 from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.text_acting import choices_along
-from anyorder.evaluation.texts import text_orders
+from anyorder.evaluation.text_modes import hidden_turns
 from anyorder.inference.decoding import SinglePass
 from anyorder.inference.text_answers import PART_OF_KIND, TurnAnswer, read_text_answer, turns_of
 from anyorder.masking.strategies import answerable
@@ -43,7 +43,7 @@ def hidden_conversations(run: TextRun, num_shown: int) -> str:
     if not run.has_test:
         return ""
     reader, rate = run.conversations.reader, run.judged_by.cell_rate
-    test, strategy = reader.read(DataConfig(str(run.data)), "test"), text_orders(rate)["infilling"]
+    test, strategy = reader.read(DataConfig(str(run.data)), "test"), hidden_turns(rate)
     able = [number for number in range(len(test)) if answerable(strategy, test.batch([number]).layout).all()]
     chosen = [able[place] for place in spread([test.lengths[number] for number in able], num_shown)]
     shown = [_rebuilt(run.conversations, test.batch([number]), rate, run.judged_by.seed, number) for number in chosen]
@@ -53,7 +53,7 @@ def hidden_conversations(run: TextRun, num_shown: int) -> str:
 
 def _rebuilt(conversations: ConversationModel, batch: Batch[Layout], rate: float, seed: int, number: int) -> str:
     model, codec = conversations.model, conversations.reader.codec
-    order = text_orders(rate)["infilling"](batch.layout, stream(seed, "report", number))
+    order = hidden_turns(rate)(batch.layout, stream(seed, "report", number))
     decoded = SinglePass()(model, batch, order, stream(seed, "report", number))
     said = {(turn.part, turn.step): turn for turn in read_text_answer(codec, batch, order, decoded).turns}
     items = []
