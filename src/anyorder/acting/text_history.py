@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from copy import copy
+
+import numpy as np
 
 from anyorder.elements.text.codec import TextCodec, Tokens
 from anyorder.elements.text.elements import EncodedText, assemble
@@ -27,6 +30,7 @@ class TextHistory:
     Attributes:
         view: what the agent sees now; None before the first observation.
         tried: how often each (observation, action) was done.
+        tokens_read: how many tokens a model has read to choose the actions, in all passes; what it writes is among them.
     """
 
     def __init__(self, codec: TextCodec, form: ChatForm, limit: int, mission: str) -> None:
@@ -35,6 +39,7 @@ class TextHistory:
         self._step = 0
         self.view: TextView | None = None
         self.tried: Counter[tuple[str, str]] = Counter()
+        self.tokens_read = 0
         if mission:
             self._units.append(self._unit("mission", mission))
 
@@ -53,6 +58,16 @@ class TextHistory:
             self._step += 1
         self.view = view
         self._units.append(self._unit("observation", view.text))
+
+    def tried_here(self) -> dict[str, int]:
+        """Action -> how often it was done after exactly the last observation."""
+        assert self.view is not None, "an episode begins with an observation"
+        return {action: times for (text, action), times in self.tried.items() if text == self.view.text}
+
+    def times_tried(self, actions: Sequence[str]) -> np.ndarray:
+        """int64 ``[number of actions]``: how often each was done after exactly the last observation."""
+        tried = self.tried_here()
+        return np.array([tried.get(action, 0) for action in actions])
 
     def room_of(self, action: str) -> int:
         """How many tokens the room of an action has."""

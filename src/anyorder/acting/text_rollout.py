@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 
 import gymnasium as gym
 import numpy as np
 
-from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_costs import EpisodeBudget, EpisodeCost, MeteredEpisode
 from anyorder.acting.text_history import TextHistory
+from anyorder.acting.text_player import TextPlayer
 from anyorder.data.episodes import EpisodeSource, in_batches
 from anyorder.data.manifest import Failure
 from anyorder.envs.episode import EpisodeFailed
@@ -22,16 +24,29 @@ from anyorder.errors import AnyOrderError
 
 TEXT_SLOTS = 8
 """Episodes that are played at the same time; each has an environment of its own, which the next episode uses again."""
+NO_LIMIT = EpisodeBudget()
 _AGENT_STREAM = 3
 
 
 def roll_out_texts(
-    agent: TextAgent,
+    agent: TextPlayer,
     env_id: str,
     seeds: Sequence[int],
     on_finish: Callable[[], None] = lambda: None,
     slots: int = TEXT_SLOTS,
 ) -> list[PlayedText | Failure]:
+    """What became of each seed; see `play_texts`."""
+    return [one.result for one in play_texts(agent, env_id, seeds, on_finish, slots)]
+
+
+def play_texts(
+    agent: TextPlayer,
+    env_id: str,
+    seeds: Sequence[int],
+    on_finish: Callable[[], None] = lambda: None,
+    slots: int = TEXT_SLOTS,
+    budget: EpisodeBudget = NO_LIMIT,
+) -> list[MeteredEpisode]:
     """Play one episode per seed. What an agent does in an episode depends on that episode alone.
 
     Args:
@@ -40,22 +55,26 @@ def roll_out_texts(
         seeds: of the episodes.
         on_finish: called once per finished episode, for progress bars.
         slots: how many episodes are played at the same time.
+        budget: an episode whose decisions take more ends.
 
     Returns:
         One result per seed, in the order of the seeds.
 
     Raises:
-        AnyOrderError: for an unknown environment, one that is not played in words, or one that does not say what is admissible.
+        AnyOrderError: for an unknown environment, one that is not played in words, or one that does not say what is admissible
+            to an agent that must know it.
     """
     envs = _IdleEnvironments({})
-    results: dict[int, PlayedText | Failure] = {}
+    results: dict[int, MeteredEpisode] = {}
     running: list[_RunningText] = []
     waiting, told = iter(enumerate(seeds)), 0
     while len(results) < len(seeds):
         running += _begun(waiting, slots - len(running), envs, agent, env_id, results)
+        begun = perf_counter()
         actions = agent.act([one.history for one in running], [one.generator for one in running]) if running else []
+        seconds = (perf_counter() - begun) / max(1, len(running))
         for one, action in zip(list(running), actions):
-            result = one.step(action)
+            result = one.step(action, seconds, budget)
             if result is not None:
                 results[one.number] = result
                 running.remove(one)
@@ -89,7 +108,7 @@ def replay_text(env_id: str, seed: int, actions: Sequence[str]) -> PlayedText | 
         return Failure(seed, failed.reason)
 
 
-def text_agent_source(agent: TextAgent, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
+def text_agent_source(agent: TextPlayer, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
     """An episode source for `anyorder.data.collect`: the agent plays the seeds, ``batch`` at a time."""
     return in_batches(partial(roll_out_texts, agent, env_id), batch)
 
@@ -103,14 +122,18 @@ class _RunningText:
     episode: TextEpisode
     history: TextHistory
     generator: np.random.Generator
+    cost: EpisodeCost = field(default_factory=EpisodeCost)
 
-    def step(self, action: str) -> PlayedText | Failure | None:
-        """Do what the agent chose; returns the result once the episode is over."""
+    def step(self, action: str, seconds: float, budget: EpisodeBudget) -> MeteredEpisode | None:
+        """Do what the agent chose in so many seconds; returns the result once the episode is over."""
+        self.cost = self.cost.after(self.history.tokens_read, seconds)
         try:
             self.history.observe(self.episode.step(action))
         except EpisodeFailed as failed:
-            return Failure(self.episode.seed, failed.reason)
-        return self.episode.trajectory() if self.episode.over else None
+            return MeteredEpisode(Failure(self.episode.seed, failed.reason), self.cost)
+        if budget.is_exceeded_by(self.cost):
+            return MeteredEpisode.stopped(self.episode.trajectory(), self.cost)
+        return MeteredEpisode(self.episode.trajectory(), self.cost) if self.episode.over else None
 
 
 def make_text_environment(level: str) -> gym.Env:
@@ -147,9 +170,9 @@ def _begun(
     waiting: Iterator[tuple[int, int]],
     number: int,
     envs: _IdleEnvironments,
-    agent: TextAgent,
+    agent: TextPlayer,
     env_id: str,
-    results: dict[int, PlayedText | Failure],
+    results: dict[int, MeteredEpisode],
 ) -> Iterator[_RunningText]:
     """Begin so many episodes; those that fail at their reset are results already."""
     while number > 0 and (following := next(waiting, None)) is not None:
@@ -159,7 +182,7 @@ def _begun(
         try:
             episode = TextEpisode(env, level, seed)
         except EpisodeFailed as failed:
-            results[place] = Failure(seed, failed.reason)
+            results[place] = MeteredEpisode(Failure(seed, failed.reason), EpisodeCost())
             continue
         history = agent.start(episode.mission)
         history.observe(episode.views[-1])

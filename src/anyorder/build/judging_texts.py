@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.progress import Progress
 
 from anyorder.acting.text_agent import TextAgent
-from anyorder.acting.text_rollout import roll_out_texts
+from anyorder.acting.text_costs import EpisodeBudget
+from anyorder.acting.text_player import TextPlayer
+from anyorder.acting.text_rollout import play_texts
+from anyorder.acting.text_ways import TEXT_WAYS
 from anyorder.build.checkpoints import load_conversation_model
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.language import ConversationModel
@@ -25,6 +29,7 @@ from anyorder.evaluation.texts import TextFindings, score_texts, text_orders
 from anyorder.files import write_result
 from anyorder.terminal import progress_bars
 
+PlayerT = TypeVar("PlayerT", bound=TextPlayer)
 SCORING = ("world_model_nll", "accuracy")
 """Metrics for which hidden turns are scored."""
 
@@ -46,11 +51,12 @@ def judge_texts(
     Returns:
         The findings, and the checkpoint's header.
     """
+    way = TEXT_WAYS[config.way_of_acting(TEXT_WAYS, "a language model of conversations")]
     conversations, header = load_conversation_model(checkpoint)
     path = data_folder(header, data, str(checkpoint))
     played = has_played(path)
     env_id = env_id or (header["env_id"] if played else None)
-    judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config)
+    judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config, way)
     findings = TextFindings(env_id or header["env_id"], {})
     with progress_bars() as bars:
         if not played or set(SCORING) & set(config.metrics):
@@ -59,8 +65,8 @@ def judge_texts(
             findings = judge.chosen(findings, bars)
         if env_id and "task_success" in config.metrics:
             findings = judge.played(findings, env_id, folder, bars)
-    for way, number in findings.left_out.items():
-        say(f"{path}, test: {number} texts have nothing that {way} asks for and do not count there")
+    for asked, number in findings.left_out.items():
+        say(f"{path}, test: {number} texts have nothing that {asked} asks for and do not count there")
     write_result(folder / "metrics.json", {"config": asdict(config), **findings.to_json()} if played else findings.to_json())
     return findings, header
 
@@ -73,12 +79,12 @@ class _Judge:
     path: Path
     num_demonstrations: int | None
     config: EvaluationConfig
+    way: type[TextPlayer]
 
-    @property
-    def agent(self) -> TextAgent:
+    def agent(self, way: Callable[..., PlayerT]) -> PlayerT:
         reader, config = self.conversations.reader, self.config
         model = self.conversations.model
-        return TextAgent(model, reader.codec, reader.form, reader.limit, config.temperature, config.tried_penalty)
+        return way(model, reader.codec, reader.form, reader.limit, config.temperature, config.tried_penalty)
 
     def scored(self, findings: TextFindings, bars: Progress) -> TextFindings:
         """With the scores of hidden turns."""
@@ -103,7 +109,8 @@ class _Judge:
         """With the share of demonstrated actions that the agent would choose."""
         train = read_played_split(self.path, "train", self.num_demonstrations)
         test = read_played_split(self.path, "test")
-        return replace(findings, choices=choice_scores(self.agent, train, test, advance_bar(bars, "choosing", len(test))))
+        agent = self.agent(TextAgent)
+        return replace(findings, choices=choice_scores(agent, train, test, advance_bar(bars, "choosing", len(test))))
 
     def played(self, findings: TextFindings, env_id: str, folder: Path, bars: Progress) -> TextFindings:
         """With the episodes that it plays, on unseen tasks and, if that is asked for, on those of the training split."""
@@ -116,6 +123,7 @@ class _Judge:
         for split, number in numbers.items():
             if number > most[split]:
                 say(f"{env_id} has {most[split]} tasks in {split}; found {number} episodes, so each is played once")
-        found = roll_out_texts(self.agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)))
-        write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, found))
+        budget, advance = EpisodeBudget(config.token_budget, config.time_budget), advance_bar(bars, "playing", len(seeds))
+        found = play_texts(self.agent(self.way), env_id, seeds, advance, budget=budget)
+        write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, [one.result for one in found]))
         return replace(findings, played=task_scores(env_id, seeds, found))
