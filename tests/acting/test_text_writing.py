@@ -1,10 +1,9 @@
-"""An agent in words writes freely or within what is admissible, each episode as if it were alone, and ends when it has spent too
-much."""
+"""An agent in words writes freely or within what is admissible, each episode as if it were alone, and ends over its budget."""
 
 import numpy as np
 import pytest
 import torch
-import toy_worlds  # noqa: F401  (registers its environments)
+import toy_worlds
 from toy_conversations import byte_level
 from transformers import BertConfig, BertForMaskedLM
 

@@ -121,8 +121,7 @@ class GeneratingAgent(WritingAgent):
 class ConstrainedAgent(WritingAgent):
     """Writes only what is admissible. In each pass it proposes one of the admissible actions that agree with what is written so
     far, by its probability, as `TextAgent` does; a token is as sure as the model is of it among those that could stand at its
-    place. In one pass it is `TextAgent`. Where actions need several rooms, it writes in that of the one that `TextAgent` chooses.
-    """
+    place. In one pass it is `TextAgent`. Where actions need several rooms, it takes that of the one that `TextAgent` chooses."""
 
     def act(self, histories: Sequence[TextHistory], generators: Sequence[np.random.Generator]) -> list[str]:
         """See `TextPlayer`.
