@@ -59,8 +59,7 @@ class WritingAgent(TextPlayer):
                 values, sure = zip(*proposed)
                 return torch.cat(values), torch.cat(sure)
 
-            passes = min(self.num_passes, max(map(len, room_of)))
-            written = decode_in_rounds(batch, order, passes, guess, self.threshold).values
+            written = decode_in_rounds(batch, order, self.num_passes, guess, self.threshold).values
             found |= {number: self.codec.decode(row[room].tolist()) for number, row, room in zip(chosen, written, room_of)}
         return [found[number] for number in range(len(histories))]
 
@@ -121,7 +120,7 @@ class GeneratingAgent(WritingAgent):
 class ConstrainedAgent(WritingAgent):
     """Writes only what is admissible. In each pass it proposes one of the admissible actions that agree with what is written so
     far, by its probability, as `TextAgent` does; a token is as sure as the model is of it among those that could stand at its
-    place. In one pass it is `TextAgent`. Where actions need several rooms, it takes that of the one that `TextAgent` chooses."""
+    place. In one pass it is `TextAgent`. Where actions need several rooms, it takes that of the one `TextAgent` chooses."""
 
     def act(self, histories: Sequence[TextHistory], generators: Sequence[np.random.Generator]) -> list[str]:
         """See `TextPlayer`.
