@@ -1,8 +1,8 @@
 """Prints how many decisions a second an agent in words takes on one thread: one episode at a time, and eight at once.
 
 Run with ``python benchmarks/text_acting.py``; ``--little`` takes seconds. The model has the size of MiniLM-L6 and random
-weights, 20 actions are admissible, an action has a room of 8 tokens. The sides take turns on the same histories; figures are medians, of
-CPU time.
+weights, 20 actions are admissible, an action has a room of 8 tokens. The sides take turns on the same histories; figures are
+medians, of CPU time.
 """
 
 from __future__ import annotations
