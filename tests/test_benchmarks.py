@@ -29,6 +29,7 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
         (["collect.py", "--little"], ["GoToRedBall", "BossLevel", "collect, 2 processes"]),
         (["orders.py", "--little"], ["mixture", "next_step"]),
         (["texts.py", "--little"], ["token", "next_action", "next_step"]),
+        (["text_acting.py", "--little"], ["scoring", "generating", "constrained"]),
     ],
     ids=lambda value: value[0].removesuffix(".py") if ".py" in value[0] else "",
 )

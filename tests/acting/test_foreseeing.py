@@ -87,7 +87,7 @@ def test_a_model_of_a_grid_foresees(make_model):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"acting": "dreaming"}, "acting must be one of direct, foreseeing; found dreaming"),
+        ({"acting": "dreaming"}, "acting must be one of direct, foreseeing, scoring, generating, constrained; found dreaming"),
         ({"acting": "foreseeing"}, "robustness compares agents that act directly"),
     ],
 )

@@ -9,7 +9,7 @@ from transformers import BertConfig, BertForMaskedLM
 
 from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_policy import TextPolicy
-from anyorder.acting.text_rollout import roll_out_texts
+from anyorder.acting.text_rollout import play_texts, roll_out_texts
 from anyorder.data.manifest import Failure
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.form import ChatForm
@@ -115,9 +115,10 @@ def test_episodes_do_not_depend_on_how_many_are_played_at_once(agent):
 
 def test_an_episode_that_fails_costs_itself_alone(agent):
     seeds = range(2, 5)
-    played = roll_out_texts(agent, "ToyRowFalling-v0", seeds)
+    episodes = play_texts(agent, "ToyRowFalling-v0", seeds)
+    played = [one.result for one in episodes]
     assert played[1] == Failure(3, "OSError: the row fell down") and all(isinstance(one, PlayedText) for one in played[::2])
-    (score,) = task_scores("ToyRowFalling-v0", seeds, played)
+    (score,) = task_scores("ToyRowFalling-v0", seeds, episodes)
     assert (score.task, score.split, score.num_episodes, score.num_failed) == ("ToyRowFalling-v0", "train", 3, 1)
     assert score.success.count == 3 and score.steps.value == np.mean([len(one) for one in played[::2]])
 

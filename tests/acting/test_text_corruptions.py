@@ -8,7 +8,7 @@ from toy_conversations import byte_level
 from anyorder.acting.corruptions import corruption_generator
 from anyorder.acting.text_corruptions import LostObservations, LostWords, ReadText, UntoldText
 from anyorder.acting.text_history import TextHistory
-from anyorder.acting.text_rollout import roll_out_texts
+from anyorder.acting.text_rollout import play_texts
 from anyorder.acting.tried_texts import TriedTexts
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.form import PLAIN
@@ -88,6 +88,8 @@ class Walker:
         agent = self
 
         class Seen:
+            tokens_read = 0
+
             def observe(self, view, read=None):
                 self.text = view.text if read is None else read.text or ""
                 agent.read.append(self.text)
@@ -103,7 +105,8 @@ SEEDS = range(30_000_000, 30_000_010)
 
 def play(corruption):
     walker = Walker()
-    return roll_out_texts(walker, "ToyRow-v0", SEEDS, slots=1, corruption=corruption), walker.read
+    played = play_texts(walker, "ToyRow-v0", SEEDS, slots=1, corruption=corruption)
+    return [one.result for one in played], walker.read
 
 
 def test_a_policy_that_reads_fails_without_its_observations():

@@ -63,6 +63,15 @@ def test_a_world_of_ones_own_from_the_commands(tmp_path, capsys, monkeypatch):
     check(metrics, outcomes, env_id)
     printed = capsys.readouterr().out
     assert "Episodes played, with 95% intervals" in printed and "most frequent" in printed
+    report = tmp_path / "budget"
+    tight = ["--acting", "generating", "--token_budget", "1", "--env_module", "toy_worlds", "--output_dir", str(report)]
+    main(["evaluate", "--checkpoint", checkpoint, "--metric", "task_success", "--num_episodes", "3", *tight])
+    (score,) = json.loads((report / "metrics.json").read_text())["task_success"]
+    assert (score["num_over_budget"], score["success"]["successes"], score["steps"]["value"]) == (3, 0, 1)
+    assert score["tokens_per_decision"]["value"] > 16 and score["seconds_per_decision"]["value"] > 0
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--checkpoint", checkpoint, "--metric", "task_success", "--acting", "foreseeing"])
+    assert "acting must be scoring or generating or constrained" in capsys.readouterr().err
     more = ["--num_episodes", "3", "--num_validation", "0", "--num_test", "0", "--output_dir", str(tmp_path / "played")]
     main(["collect", "--env", env_id, "--policy", "checkpoint", "--checkpoint", checkpoint, *more])
     assert [one.seed for one in read_played_split(tmp_path / "played", "train")] == [0, 1, 2]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from anyorder.acting.text_costs import EpisodeCost, MeteredEpisode
 from anyorder.envs.played_text import PlayedText
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.findings import as_plain
@@ -13,7 +14,8 @@ from anyorder.restoring import restored
 def episode(seed, won, steps):
     texts, zeros = ("here",) * (steps + 1), (0.0,) * steps
     scores = (*zeros, float(won))
-    return PlayedText("toy", seed, "go", texts, ("wait",) * steps, zeros, scores, ((),) * (steps + 1), won, won, not won)
+    played = PlayedText("toy", seed, "go", texts, ("wait",) * steps, zeros, scores, ((),) * (steps + 1), won, won, not won)
+    return MeteredEpisode(played, EpisodeCost(steps))
 
 
 def test_arms_are_compared_task_by_task():

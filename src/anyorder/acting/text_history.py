@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from copy import copy
+
+import numpy as np
 
 from anyorder.acting.text_corruptions import ReadText
 from anyorder.acting.tried_texts import TriedTexts
@@ -29,6 +32,7 @@ class TextHistory:
 
     Attributes:
         view: what the environment shows now; None before the first observation. The agent reads what it can do from it.
+        tokens_read: how many tokens a model has read to choose the actions, in all passes; what it writes is among them.
     """
 
     def __init__(self, codec: TextCodec, form: ChatForm, limit: int, mission: str) -> None:
@@ -37,6 +41,7 @@ class TextHistory:
         self._step = 0
         self.view: TextView | None = None
         self._read, self._tried = ReadText(""), TriedTexts()
+        self.tokens_read = 0
         if mission:
             self._units.append(self._unit("mission", codec.encode(mission)))
 
@@ -65,6 +70,11 @@ class TextHistory:
             self._step += 1
         self.view, self._read = view, read or ReadText(view.text)
         self._units.append(self._observation(self._read))
+
+    def times_tried(self, actions: Sequence[str]) -> np.ndarray:
+        """int64 ``[number of actions]``: how often each was done after the present observation, see `tried`."""
+        tried = self.tried
+        return np.array([tried[action] for action in actions])
 
     def room_of(self, action: str) -> int:
         """How many tokens the room of an action has."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 
 import gymnasium as gym
 import numpy as np
 
 from anyorder.acting.corruptions import corruption_generator
-from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_corruptions import TextCorruption
+from anyorder.acting.text_costs import EpisodeBudget, EpisodeCost, MeteredEpisode
 from anyorder.acting.text_history import TextHistory
+from anyorder.acting.text_player import TextPlayer
 from anyorder.data.episodes import EpisodeSource, in_batches
 from anyorder.data.manifest import Failure
 from anyorder.envs.episode import EpisodeFailed
@@ -24,17 +26,30 @@ from anyorder.errors import AnyOrderError
 
 TEXT_SLOTS = 8
 """Episodes that are played at the same time; each has an environment of its own, which the next episode uses again."""
+NO_LIMIT = EpisodeBudget()
 _AGENT_STREAM = 3
 
 
 def roll_out_texts(
-    agent: TextAgent,
+    agent: TextPlayer,
     env_id: str,
     seeds: Sequence[int],
     on_finish: Callable[[], None] = lambda: None,
     slots: int = TEXT_SLOTS,
-    corruption: TextCorruption | None = None,
 ) -> list[PlayedText | Failure]:
+    """What became of each seed; see `play_texts`."""
+    return [one.result for one in play_texts(agent, env_id, seeds, on_finish, slots)]
+
+
+def play_texts(
+    agent: TextPlayer,
+    env_id: str,
+    seeds: Sequence[int],
+    on_finish: Callable[[], None] = lambda: None,
+    slots: int = TEXT_SLOTS,
+    budget: EpisodeBudget = NO_LIMIT,
+    corruption: TextCorruption | None = None,
+) -> list[MeteredEpisode]:
     """Play one episode per seed. What an agent does in an episode depends on that episode alone.
 
     Args:
@@ -43,23 +58,27 @@ def roll_out_texts(
         seeds: of the episodes.
         on_finish: called once per finished episode, for progress bars.
         slots: how many episodes are played at the same time.
+        budget: an episode whose decisions take more ends.
         corruption: of what the agent reads; the trajectories record what the environment said. None: nothing is corrupted.
 
     Returns:
         One result per seed, in the order of the seeds.
 
     Raises:
-        AnyOrderError: for an unknown environment, one that is not played in words, or one that does not say what is admissible.
+        AnyOrderError: for an unknown environment, one that is not played in words, or one that does not say what is admissible
+            to an agent that must know it.
     """
     envs = _IdleEnvironments({})
-    results: dict[int, PlayedText | Failure] = {}
+    results: dict[int, MeteredEpisode] = {}
     running: list[_RunningText] = []
     waiting, told = iter(enumerate(seeds)), 0
     while len(results) < len(seeds):
         running += _begun(waiting, slots - len(running), envs, agent, env_id, results, corruption)
+        begun = perf_counter()
         actions = agent.act([one.history for one in running], [one.generator for one in running]) if running else []
+        seconds = (perf_counter() - begun) / max(1, len(running))
         for one, action in zip(list(running), actions):
-            result = one.step(action)
+            result = one.step(action, seconds, budget)
             if result is not None:
                 results[one.number] = result
                 running.remove(one)
@@ -93,7 +112,7 @@ def replay_text(env_id: str, seed: int, actions: Sequence[str]) -> PlayedText | 
         return Failure(seed, failed.reason)
 
 
-def text_agent_source(agent: TextAgent, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
+def text_agent_source(agent: TextPlayer, env_id: str, batch: int = 8 * TEXT_SLOTS) -> EpisodeSource:
     """An episode source for `anyorder.data.collect`: the agent plays the seeds, ``batch`` at a time."""
     return in_batches(partial(roll_out_texts, agent, env_id), batch)
 
@@ -108,6 +127,7 @@ class _RunningText:
     history: TextHistory
     generator: np.random.Generator
     corruption: TextCorruption | None
+    cost: EpisodeCost = field(default_factory=EpisodeCost)
 
     def observe(self, view: TextView) -> None:
         """What is shown reaches the agent, corrupted or not."""
@@ -117,13 +137,16 @@ class _RunningText:
             drawn = corruption_generator(self.episode.seed, len(self.episode.views))
             self.history.observe(view, self.corruption(view.text, drawn))
 
-    def step(self, action: str) -> PlayedText | Failure | None:
-        """Do what the agent chose; returns the result once the episode is over."""
+    def step(self, action: str, seconds: float, budget: EpisodeBudget) -> MeteredEpisode | None:
+        """Do what the agent chose in so many seconds; returns the result once the episode is over."""
+        self.cost = self.cost.after(self.history.tokens_read, seconds)
         try:
             self.observe(self.episode.step(action))
         except EpisodeFailed as failed:
-            return Failure(self.episode.seed, failed.reason)
-        return self.episode.trajectory() if self.episode.over else None
+            return MeteredEpisode(Failure(self.episode.seed, failed.reason), self.cost)
+        if budget.is_exceeded_by(self.cost):
+            return MeteredEpisode.stopped(self.episode.trajectory(), self.cost)
+        return MeteredEpisode(self.episode.trajectory(), self.cost) if self.episode.over else None
 
 
 def make_text_environment(level: str) -> gym.Env:
@@ -160,9 +183,9 @@ def _begun(
     waiting: Iterator[tuple[int, int]],
     number: int,
     envs: _IdleEnvironments,
-    agent: TextAgent,
+    agent: TextPlayer,
     env_id: str,
-    results: dict[int, PlayedText | Failure],
+    results: dict[int, MeteredEpisode],
     corruption: TextCorruption | None,
 ) -> Iterator[_RunningText]:
     """Begin so many episodes; those that fail at their reset are results already."""
@@ -173,7 +196,7 @@ def _begun(
         try:
             episode = TextEpisode(env, level, seed)
         except EpisodeFailed as failed:
-            results[place] = Failure(seed, failed.reason)
+            results[place] = MeteredEpisode(Failure(seed, failed.reason), EpisodeCost())
             continue
         drawn = np.random.default_rng([seed, _AGENT_STREAM])
         begun = _RunningText(place, level, episode, agent.start(episode.mission), drawn, corruption)

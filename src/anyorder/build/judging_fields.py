@@ -34,10 +34,8 @@ def judge_fields(
     Returns:
         The findings, and the checkpoint's header.
     """
-    if config.acting != "direct":
-        raise AnyOrderError(
-            f"acting {config.acting} is for models of grids; found the general model {checkpoint}; leave it out"
-        )
+    config.way_of_acting(["direct"], f"the general model {checkpoint}")
+    config.check_no_budget(f"the general model {checkpoint}")
     if config.metric == "missions":
         raise AnyOrderError(
             f"missions are asked of models of grids; found the general model {checkpoint}; choose another metric"

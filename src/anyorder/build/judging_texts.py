@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.progress import Progress
 
 from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_corruptions import TEXT_CORRUPTIONS
-from anyorder.acting.text_rollout import roll_out_texts
+from anyorder.acting.text_costs import EpisodeBudget
+from anyorder.acting.text_player import TextPlayer
+from anyorder.acting.text_rollout import play_texts
+from anyorder.acting.text_ways import TEXT_WAYS
 from anyorder.build.checkpoints import load_conversation_model
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.language import ConversationModel
@@ -30,6 +34,7 @@ from anyorder.evaluation.texts import TextFindings
 from anyorder.files import write_result
 from anyorder.terminal import progress_bars
 
+PlayerT = TypeVar("PlayerT", bound=TextPlayer)
 SCORING = ("world_model_nll", "accuracy")
 """Metrics for which hidden turns are scored."""
 
@@ -51,11 +56,12 @@ def judge_texts(
     Returns:
         The findings, and the checkpoint's header.
     """
+    way = TEXT_WAYS[config.way_of_acting(TEXT_WAYS, "a language model of conversations")]
     conversations, header = load_conversation_model(checkpoint)
     path = data_folder(header, data, str(checkpoint))
     played = has_played(path)
     env_id = env_id or (header["env_id"] if played else None)
-    judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config)
+    judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config, way)
     findings = TextFindings(env_id or header["env_id"], {})
     with progress_bars() as bars:
         if not played or set(SCORING) & set(config.metrics):
@@ -64,8 +70,8 @@ def judge_texts(
             findings = judge.chosen(findings, bars)
         if env_id and config.plays:
             findings = judge.played(findings, env_id, folder, bars)
-    for way, number in findings.left_out.items():
-        say(f"{path}, test: {number} texts have nothing that {way} asks for and do not count there")
+    for asked, number in findings.left_out.items():
+        say(f"{path}, test: {number} texts have nothing that {asked} asks for and do not count there")
     write_result(folder / "metrics.json", {"config": asdict(config), **findings.to_json()} if played else findings.to_json())
     return findings, header
 
@@ -78,12 +84,12 @@ class _Judge:
     path: Path
     num_demonstrations: int | None
     config: EvaluationConfig
+    way: type[TextPlayer]
 
-    @property
-    def agent(self) -> TextAgent:
+    def agent(self, way: Callable[..., PlayerT]) -> PlayerT:
         reader, config = self.conversations.reader, self.config
         model = self.conversations.model
-        return TextAgent(model, reader.codec, reader.form, reader.limit, config.temperature, config.tried_penalty)
+        return way(model, reader.codec, reader.form, reader.limit, config.temperature, config.tried_penalty)
 
     def scored(self, findings: TextFindings, bars: Progress) -> TextFindings:
         """With the scores of hidden turns."""
@@ -108,7 +114,8 @@ class _Judge:
         """With the share of demonstrated actions that the agent would choose."""
         train = read_played_split(self.path, "train", self.num_demonstrations)
         test = read_played_split(self.path, "test")
-        return replace(findings, choices=choice_scores(self.agent, train, test, advance_bar(bars, "choosing", len(test))))
+        agent = self.agent(TextAgent)
+        return replace(findings, choices=choice_scores(agent, train, test, advance_bar(bars, "choosing", len(test))))
 
     def played(self, findings: TextFindings, env_id: str, folder: Path, bars: Progress) -> TextFindings:
         """With the episodes that it plays, on unseen tasks and, if that is asked for, on those of the training split; and with
@@ -119,14 +126,14 @@ class _Judge:
         for split, number in (("test", config.num_episodes), ("train", config.num_seen_episodes)):
             if number > most[split]:
                 say(f"{env_id} has {most[split]} tasks in {split}; found {number} episodes, so each is played once")
-        agent = self.agent
-        found = roll_out_texts(agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)))
-        write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, found))
+        agent, budget = self.agent(self.way), EpisodeBudget(config.token_budget, config.time_budget)
+        found = play_texts(agent, env_id, seeds, advance_bar(bars, "playing", len(seeds)), budget=budget)
+        write_result(folder / OUTCOMES_FILE, text_outcomes(seeds, [one.result for one in found]))
         if "task_success" in config.metrics:
             findings = replace(findings, played=task_scores(env_id, seeds, found))
         clean = found[: len(unseen)]
         robustness = [
-            compare_texts(agent, clean, arm, env_id, unseen, advance_bar(bars, str(arm), len(unseen))) for arm in arms
+            compare_texts(agent, clean, arm, env_id, unseen, advance_bar(bars, str(arm), len(unseen)), budget) for arm in arms
         ]
         return replace(findings, robustness=robustness)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +51,7 @@ MetricName = Literal[
     "more_shown",
     "missions",
 ]
+ActingName = Literal["direct", "foreseeing", "scoring", "generating", "constrained"]
 METRIC_GROUPS = {
     "all": ("world_model_nll", "accuracy", "task_success", "robustness"),
     "skills": ("accuracy", "task_success", "dynamics", "goals", "waypoints"),
@@ -90,8 +91,14 @@ class EvaluationConfig:
             of loops: as long as nothing changes, the most probable action stays the same.
         tried_penalty: nats that the log-probability of an action loses for every time the agent has taken it, in the same
             episode, after exactly the same observation. This leads out of loops better than chance; 0: the model alone.
-        acting: how the episodes of ``task_success`` are played: ``direct`` (the model is asked for the next action) or
-            ``foreseeing`` (it is asked what an expert would see next, and which action leads there). For grids.
+        acting: how the episodes of ``task_success`` are played; None: in the first of the ways that the kind of model knows.
+            Models of grids: ``direct`` (the model is asked for the next action) or ``foreseeing`` (it is asked what an expert
+            would see next, and which action leads there). Language models of conversations: ``scoring`` (the most probable of
+            the admissible actions), ``generating`` (free text) or ``constrained`` (text that stays admissible). The general
+            model: ``direct``.
+        token_budget: in text environments, how many tokens the model may read and write for the decisions of an episode; one
+            that takes more ends and counts as no success. None: any number.
+        time_budget: the same in seconds of wall time; of episodes that are played together, each takes an equal share.
         pictures: False writes only numbers: no reconstruction, no reliability plot, no film.
         num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
@@ -109,7 +116,9 @@ class EvaluationConfig:
     robustness_forms: list[str] = field(default_factory=lambda: ["untold", "told"])
     temperature: float = 1.0
     tried_penalty: float = TRIED_PENALTY
-    acting: Literal["direct", "foreseeing"] = "direct"
+    acting: ActingName | None = None
+    token_budget: int | None = None
+    time_budget: float | None = None
     pictures: bool = True
     num_gif_episodes: int = 3
     frames_per_batch: int = 256
@@ -132,13 +141,17 @@ class EvaluationConfig:
             raise AnyOrderError(f"temperature must be at least 0; found {self.temperature}")
         if self.tried_penalty < 0:
             raise AnyOrderError(f"tried_penalty must be at least 0; found {self.tried_penalty}")
-        if self.acting not in WAYS_OF_ACTING:
-            raise AnyOrderError(f"acting must be one of {', '.join(WAYS_OF_ACTING)}; found {self.acting}")
-        if self.acting != "direct" and "robustness" in self.metrics:
+        if self.acting not in (None, *get_args(ActingName)):
+            raise AnyOrderError(f"acting must be one of {', '.join(get_args(ActingName))}; found {self.acting}")
+        if self.acting not in (None, "direct", "scoring") and "robustness" in self.metrics:
             raise AnyOrderError(
                 f"robustness compares agents that act directly; found acting {self.acting}; choose another metric, such as"
                 " task_success"
             )
+        for name in ("token_budget", "time_budget"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise AnyOrderError(f"{name} must be above 0; found {value}; leave it out for no limit")
         if not 0 < self.cell_rate <= 1:
             raise AnyOrderError(f"cell_rate is the hidden share of the cells, above 0 and at most 1; found {self.cell_rate}")
         if self.reference_returns is not None and self.reference_returns[0] == self.reference_returns[1]:
@@ -146,6 +159,30 @@ class EvaluationConfig:
         robustness_arms(
             self.robustness, self.robustness_forms, dict.fromkeys((*CORRUPTIONS, *FIELD_CORRUPTIONS, *TEXT_CORRUPTIONS))
         )
+
+    def way_of_acting(self, ways: Iterable[str], kind: str) -> str:
+        """The way of acting of a kind of model: the one that was asked for, or else the first that it knows.
+
+        Args:
+            ways: that it knows, by name.
+            kind: of the model, for the message.
+
+        Raises:
+            AnyOrderError: for a way that it does not know.
+        """
+        known = list(ways)
+        if self.acting is None:
+            return known[0]
+        if self.acting not in known:
+            raise AnyOrderError(f"acting must be {' or '.join(known)} for {kind}; found {self.acting}; leave it out")
+        return self.acting
+
+    def check_no_budget(self, kind: str) -> None:
+        """Raise an AnyOrderError if there is a budget, which this kind of model does not heed."""
+        if self.token_budget is not None or self.time_budget is not None:
+            raise AnyOrderError(
+                f"token_budget and time_budget are for language models of conversations; found {kind}; leave them out"
+            )
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -193,8 +230,10 @@ class Evaluation:
             AnyOrderError: when the environment cannot be made or the folder cannot be written.
         """
         self.model.eval()
+        self.config.way_of_acting(WAYS_OF_ACTING, "a model of grids")  # what does not fit is refused before anything is played
+        self.config.check_no_budget("a model of grids")
         if "robustness" in self.config.metrics:
-            robustness_arms(self.config.robustness, self.config.robustness_forms)  # before anything is played
+            robustness_arms(self.config.robustness, self.config.robustness_forms)
         findings, failed = GridFindings(self.env_id, {}, None, []), FailedCollector([])
         with progress_bars() as bars:
             findings = replace(findings, modes=self._modes(bars))
@@ -284,7 +323,8 @@ class Evaluation:
     def policy(self) -> SampledPolicy[Any]:
         """The policy that plays the episodes."""
         config = self.config
-        return WAYS_OF_ACTING[config.acting](self.model, config.temperature, config.seed, config.tried_penalty)
+        way = WAYS_OF_ACTING[config.way_of_acting(WAYS_OF_ACTING, "a model of grids")]
+        return way(self.model, config.temperature, config.seed, config.tried_penalty)
 
     def cells(self) -> Cell:
         """The strategy that hides cells, for the scores and the pictures."""

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 from torch import Tensor
 
 from anyorder.acting.text_agent import TextAgent
+from anyorder.acting.text_costs import EpisodeCost, MeteredEpisode
 from anyorder.acting.text_history import TextHistory
 from anyorder.data.manifest import Failure
 from anyorder.envs.minigrid import level_of
@@ -20,7 +22,7 @@ from anyorder.envs.played_text import PlayedText
 from anyorder.envs.splits import split_of_seed
 from anyorder.envs.telling import TextView
 from anyorder.evaluation.field_acting import mean_of
-from anyorder.evaluation.statistics import Measured, Proportion
+from anyorder.evaluation.statistics import ItemSums, Measured, Proportion
 from anyorder.terminal import titled_table
 
 HISTORIES_AT_ONCE = 64
@@ -38,6 +40,9 @@ class TextTaskScore:
         success: share of the episodes that succeeded; None where the environment says nothing of success.
         score: mean of the last score; None where all failed, as also in the steps.
         steps: mean number of actions.
+        num_over_budget: how many ended because their decisions took more than they may; they count as no success.
+        tokens_per_decision: what the model read and wrote, in all passes; None without a decision, as also in the seconds.
+        seconds_per_decision: wall time; episodes that are played together share it equally.
     """
 
     task: str
@@ -47,15 +52,30 @@ class TextTaskScore:
     success: Proportion | None
     score: Measured | None
     steps: Measured | None
+    num_over_budget: int = 0
+    tokens_per_decision: Measured | None = None
+    seconds_per_decision: Measured | None = None
 
     @classmethod
-    def of(cls, task: str, split: str, played: Sequence[PlayedText | Failure]) -> TextTaskScore:
+    def of(cls, task: str, split: str, episodes: Sequence[MeteredEpisode]) -> TextTaskScore:
         """Score episodes of one task and one split."""
+        played, costs = [one.result for one in episodes], [one.cost for one in episodes]
         ended = [one for one in played if isinstance(one, PlayedText)]
         said = [one.success for one in ended if one.success is not None]
         success = Proportion(sum(said), len(played) - len(ended) + len(said)) if said else None
         score, steps = (mean_of([one.score for one in ended]), mean_of([len(one) for one in ended])) if ended else (None, None)
-        return cls(task, split, len(played), len(played) - len(ended), success, score, steps)
+        return cls(
+            *(task, split, len(played), len(played) - len(ended), success, score, steps),
+            num_over_budget=sum(one.over_budget for one in episodes),
+            tokens_per_decision=_per_decision(costs, [one.tokens for one in costs]),
+            seconds_per_decision=_per_decision(costs, [one.seconds for one in costs]),
+        )
+
+
+def _per_decision(costs: Sequence[EpisodeCost], spent: Sequence[float]) -> Measured | None:
+    """The mean over all decisions, its interval from drawing whole episodes; None where there was no decision."""
+    counts = np.array([one.decisions for one in costs], np.float64)
+    return ItemSums(len(costs), np.random.default_rng(0)).ratio(np.array(spent, np.float64), counts) if counts.any() else None
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,7 @@ class ChoiceScore:
     chance: float
 
 
-def task_scores(env_id: str, seeds: Sequence[int], played: Sequence[PlayedText | Failure]) -> list[TextTaskScore]:
+def task_scores(env_id: str, seeds: Sequence[int], played: Sequence[MeteredEpisode]) -> list[TextTaskScore]:
     """One score for each task and split.
 
     Args:
@@ -157,22 +177,30 @@ def acting_tables(played: Sequence[TextTaskScore], choices: Sequence[ChoiceScore
     """What was played and what was chosen, for people; empty where there is nothing."""
     tables = []
     if played:
-        numbers = ("episodes", "success", "score", "steps")
+        numbers = ("episodes", "over budget", "success", "score", "steps", "tokens a decision", "ms a decision")
         table = titled_table("Episodes played, with 95% intervals", "task", "split", *numbers, right=numbers)
         for one in played:
             success = str(one.success) if one.success else "-"
             score, steps = (each.words() if each else "-" for each in (one.score, one.steps))
-            table.add_row(one.task, one.split, f"{one.num_episodes:,}", success, score, steps)
+            counts = f"{one.num_episodes:,}", f"{one.num_over_budget:,}"
+            table.add_row(one.task, one.split, *counts, success, score, steps, *_costs(one))
         tables.append(table)
     if choices:
-        numbers = ("actions", "agent", "most frequent", "chance")
+        columns = ("actions", "agent", "most frequent", "chance")
         title = "Demonstrated actions that are the agent's first choice, given the past"
-        table = titled_table(title, "task", "split", *numbers, right=numbers)
+        table = titled_table(title, "task", "split", *columns, right=columns)
         for choice in choices:
             shares = str(choice.agent), str(choice.most_frequent), f"{100 * choice.chance:.1f}%"
             table.add_row(choice.task, choice.split, f"{choice.agent.count:,}", *shares)
         tables.append(table)
     return tables
+
+
+def _costs(one: TextTaskScore) -> tuple[str, str]:
+    """Tokens and milliseconds of a decision, for people."""
+    spent = one.tokens_per_decision, one.seconds_per_decision and one.seconds_per_decision.map(lambda seconds: 1000 * seconds)
+    tokens, milliseconds = (each.words("{:,.0f}".format) if each else "-" for each in spent)
+    return tokens, milliseconds
 
 
 def acting_json(played: Sequence[TextTaskScore], choices: Sequence[ChoiceScore]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from anyorder.acting.policy import passes
-from anyorder.acting.text_agent import TOKENS_PER_PASS
+from anyorder.acting.text_player import TOKENS_PER_PASS
 from anyorder.elements.batch import Batch
 from anyorder.elements.layout import Kind, Layout
 from anyorder.evaluation.modes import affordable

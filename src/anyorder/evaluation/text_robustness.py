@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from anyorder.acting.text_agent import TextAgent
 from anyorder.acting.text_corruptions import TEXT_CORRUPTIONS, TextCorruption, UntoldText
-from anyorder.acting.text_rollout import roll_out_texts
-from anyorder.data.manifest import Failure
-from anyorder.envs.played_text import PlayedText
+from anyorder.acting.text_costs import EpisodeBudget, MeteredEpisode
+from anyorder.acting.text_player import TextPlayer
+from anyorder.acting.text_rollout import NO_LIMIT, play_texts
 from anyorder.evaluation.robustness import RobustnessArm, RobustnessScore, robustness_arms
 from anyorder.evaluation.statistics import Measured
 from anyorder.evaluation.tables import ROBUSTNESS_COLUMNS, robustness_cells
 from anyorder.evaluation.text_acting import TextTaskScore
 from anyorder.terminal import titled_table
 
-PlayedTexts = Sequence[PlayedText | Failure]
+PlayedTexts = Sequence[MeteredEpisode]
 
 TEXT_FORMS: Mapping[str, Callable[[TextCorruption], TextCorruption]] = {"untold": UntoldText, "told": lambda lost: lost}
 """``untold``: what is lost is simply not there. ``told``: mask tokens stand for it."""
@@ -50,12 +49,13 @@ def text_robustness_arms(strengths: Mapping[str, Sequence[float]], forms: Sequen
 
 
 def compare_texts(
-    agent: TextAgent,
+    agent: TextPlayer,
     clean: PlayedTexts,
     arm: RobustnessArm,
     env_id: str,
     seeds: Sequence[int],
     on_finish: Callable[[], None] = lambda: None,
+    budget: EpisodeBudget = NO_LIMIT,
 ) -> TextRobustness:
     """Play the clean arm's seeds again, corrupted.
 
@@ -63,12 +63,14 @@ def compare_texts(
         agent: the one that played ``clean``.
         clean: its episodes without corruption.
         arm: the corruption, and what the agent is told about it.
-        env_id: where ``clean`` was played, see `roll_out_texts`.
+        env_id: where ``clean`` was played, see `play_texts`.
         seeds: of the episodes.
         on_finish: called once per finished episode.
+        budget: of an episode, as for ``clean``.
     """
     corruption = TEXT_FORMS[arm.form](TEXT_CORRUPTIONS[arm.kind](arm.strength))
-    return text_robustness(arm, clean, roll_out_texts(agent, env_id, seeds, on_finish, corruption=corruption))
+    played = play_texts(agent, env_id, seeds, on_finish, budget=budget, corruption=corruption)
+    return text_robustness(arm, clean, played)
 
 
 def text_robustness(arm: RobustnessArm, clean: PlayedTexts, corrupted: PlayedTexts) -> TextRobustness:
@@ -79,7 +81,7 @@ def text_robustness(arm: RobustnessArm, clean: PlayedTexts, corrupted: PlayedTex
     """
     before, after = (TextTaskScore.of("", "", played) for played in (clean, corrupted))
     return TextRobustness(
-        **vars(RobustnessScore.of(arm, clean, corrupted)),
+        **vars(RobustnessScore.of(arm, *([one.result for one in played] for played in (clean, corrupted)))),
         clean_score=before.score,
         score=after.score,
         clean_steps=before.steps,

@@ -92,18 +92,14 @@ class ByConfidence:
         if self.num_passes < 1:
             raise ValueError(f"num_passes must be at least 1; found {self.num_passes}")
         require_one_rank(order)
-        batch, order = _without_answers(batch, order)
-        values, probability, roles = batch.values, torch.ones(order.roles.shape), order.roles
-        num_targets = order.targets.sum(dim=1, keepdim=True)
-        for number in range(1, self.num_passes + 1):
-            now = Order(roles, order.ranks)
-            quota = (num_targets * number + self.num_passes - 1) // self.num_passes
-            guess = SinglePass(self.temperature, self.top_p)(model, replace(batch, values=values), now, generator)
-            decided = _most_confident(guess.probability, now.targets, quota - num_targets + now.targets.sum(1, True))
-            values = torch.where(decided, guess.values, values)
-            probability = torch.where(decided, guess.probability, probability)
-            roles = roles.masked_fill(decided, Role.CONTEXT)
-        return Decoded(values, probability, guess.logits if self.num_passes == 1 else None)
+        if self.num_passes == 1:
+            return SinglePass(self.temperature, self.top_p)(model, *_without_answers(batch, order), generator)
+        draw = partial(choose, temperature=self.temperature, top_p=self.top_p, generator=generator)
+
+        def guess(now: Batch[LayoutT], asked: Order, rows: Tensor) -> tuple[Tensor, Tensor]:
+            return decide(model, now, asked.targets, asked.roles == Role.CONTEXT, ask(model, now, asked), draw)
+
+        return decode_in_rounds(batch, order, self.num_passes, guess)
 
 
 @dataclass(frozen=True)
@@ -165,6 +161,41 @@ class AlongRanks:
             chosen, sure = decide(model, here, asked, known, logits[asked[now.targets]], draw)
             values[turn == number], probability[turn == number] = chosen, sure
         return Decoded(values, probability)
+
+
+Guess = Callable[[Batch[LayoutT], Order, Tensor], tuple[Tensor, Tensor]]
+"""From trajectories, the order that asks for what is still open in them, and their numbers in the whole batch, int64 ``[B']``,
+to a value for each target, int64 ``[K]``, and how sure it is, float32 ``[K]``."""
+
+
+def decode_in_rounds(
+    batch: Batch[LayoutT], order: Order, num_passes: int, guess: Guess[LayoutT], threshold: float = 1.0
+) -> Decoded:
+    """In each pass all open targets are guessed; the surest become CONTEXT, the rest is guessed again.
+
+    Args:
+        batch: the trajectories.
+        order: its targets have equal ranks.
+        num_passes: after pass i of n a trajectory with m targets has at least ceil(m * i / n) of them decided.
+        guess: called in each pass, for the trajectories that have open targets.
+        threshold: guesses that are surer than this are all kept.
+    """
+    batch, order = _without_answers(batch, order)
+    values, probability, roles = batch.values.clone(), torch.ones(order.roles.shape), order.roles.clone()
+    num_targets = order.targets.sum(dim=1, keepdim=True)
+    for number in range(1, num_passes + 1):
+        rows = Order(roles, order.ranks).targets.any(dim=1).nonzero()[:, 0]
+        if not len(rows):
+            break
+        now, asked = replace(batch, values=values).rows(rows), Order(roles, order.ranks).rows(rows)
+        found = _fill(now, asked.targets, *guess(now, asked, rows))
+        quota = (num_targets[rows] * number + num_passes - 1) // num_passes
+        decided = _most_confident(found.probability, asked.targets, quota - num_targets[rows] + asked.targets.sum(1, True))
+        decided |= asked.targets & (found.probability > threshold)
+        values[rows] = torch.where(decided, found.values, now.values)
+        probability[rows] = torch.where(decided, found.probability, probability[rows])
+        roles[rows] = asked.roles.masked_fill(decided, Role.CONTEXT)
+    return Decoded(values, probability)
 
 
 def require_one_rank(order: Order) -> None:
@@ -264,7 +295,7 @@ def nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     return probabilities.masked_fill(torch.zeros_like(outside).scatter_(-1, index, outside), 0.0)
 
 
-def _fill(batch: Batch[Any], targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor) -> Decoded:
+def _fill(batch: Batch[Any], targets: Tensor, chosen: Tensor, probability: Tensor, logits: Tensor | None = None) -> Decoded:
     sure = torch.ones(targets.shape).masked_scatter(targets, probability)
     return Decoded(batch.values.cpu().masked_scatter(targets, chosen), sure, logits)
 

@@ -74,11 +74,15 @@ def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory")
     """
     steps = [unit.step for unit in units if unit.asked and unit.part == "action"]
     last = max(steps or [unit.step for unit in units if unit.asked], default=units[-1].step)
+    sizes = [0] * (units[-1].step + 1)
+    for unit in units:
+        if unit.step >= 0:
+            sizes[unit.step] += len(unit)
+    length = sum(map(len, units))
     for first in range(last + 1):
-        kept = _between(units, first, units[-1].step)
-        length = sum(map(len, kept))
         if length <= limit:
-            return kept
+            return _between(units, first, units[-1].step)
+        length -= sizes[first] if first < last else 0
     raise TooLong(
         f"{source}: the mission and the last steps that are asked about must fit into {limit} tokens; found {length}"
         "; raise the limit, or leave this trajectory out"
