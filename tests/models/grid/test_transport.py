@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from anyorder.models.grid.guesses import Guess, mixed
+from anyorder.models.grid.guesses import Guesser, mixed
 from anyorder.models.grid.memory import link, recall
 from anyorder.models.grid.transport import Kernels, Transport
 
@@ -150,7 +150,7 @@ def test_what_is_guessed_is_a_mixture_of_the_kernels():
     kernels = torch.rand(A + 1, H, S, S)
     assert torch.equal(mixed(torch.eye(A)[2:3], kernels), kernels[2:3])
     torch.testing.assert_close(mixed(torch.full((2, A), 1 / A), kernels), kernels[:A].mean(dim=0).expand(2, -1, -1, -1))
-    guess, ends = Guess(A, WIDTH, H), (torch.randn(2, 3, WIDTH).unbind(), torch.randn(2, 3, S, WIDTH).unbind())
+    guess, ends = Guesser(A, WIDTH, H), (torch.randn(2, 3, WIDTH).unbind(), torch.randn(2, 3, S, WIDTH).unbind())
     guess.guess_nothing()
     assert torch.equal(mixed(guess(*ends, kernels), kernels), kernels[A - 1].expand(3, -1, -1, -1))
 
@@ -159,7 +159,7 @@ def test_a_transition_is_recognised_by_what_it_makes_of_a_view():
     """Its kernel moves all cells by one, and so does the later view."""
     kernels = torch.eye(S).expand(A + 1, H, S, S).clone()
     kernels[3] = torch.eye(S).roll(1, dims=0)
-    guess = Guess(A, WIDTH, H)
+    guess = Guesser(A, WIDTH, H)
     torch.nn.init.eye_(guess.appearance.weight)
     torch.nn.init.zeros_(guess.appearance.bias)
     before = 5 * torch.randn(1, S, WIDTH, generator=torch.Generator().manual_seed(0))

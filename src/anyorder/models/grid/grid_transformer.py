@@ -21,7 +21,7 @@ from anyorder.elements.grid import Attribute, GridLayout, GridShape, GridVocabul
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Order, Role
 from anyorder.models.compiling import uncompiled
-from anyorder.models.grid.guesses import Guess, guessed
+from anyorder.models.grid.guesses import Guesser, guessed
 from anyorder.models.grid.heading import WAYS, Heading
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
@@ -254,7 +254,7 @@ class Layer(nn.Module):
         self.cell_norm, self.register_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.reader = Reader(dim, config.num_heads)
         self.register_think = _feed_forward(dim, config.register_expansion)
-        self.guess = Guess(NUM_SYMBOLS, dim, config.num_heads)
+        self.guess = Guesser(NUM_SYMBOLS, dim, config.num_heads)
         self.transport = Transport(dim, config.num_heads, num_cells)
         self.tell = nn.Linear(dim, dim)
         self.cell_think = ModulatedFeedForward(dim, config.cell_expansion)

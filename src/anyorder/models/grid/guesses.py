@@ -22,7 +22,7 @@ CERTAINLY_NOT = -30.0
 """A logit so low that nothing of its symbol is left."""
 
 
-class Guess(nn.Module):
+class Guesser(nn.Module):
     """From two neighbouring frames to the transition between them. What the earlier view becomes through a transition's kernel
     is compared with the later view, and the registers say what else speaks for it.
 
@@ -63,7 +63,7 @@ class Guess(nn.Module):
 
 
 @uncompiled  # another number of hidden transitions in every batch
-def guessed(guess: Guess, registers: Tensor, cells: Tensor, kernels: Tensor, links: Links) -> Links:
+def guessed(guess: Guesser, registers: Tensor, cells: Tensor, kernels: Tensor, links: Links) -> Links:
     """The links of a batch, with hidden transitions guessed from registers ``[N, D]`` and cells ``[N, S, D]`` of its frames;
     ``kernels`` is ``[2, A + 1, H, S, S]``."""
     chains = links.past, links.future
@@ -78,7 +78,7 @@ def mixed(weights: Tensor, kernels: Tensor) -> Tensor:
     """``[G, H, S, S]``: the kernel of each hidden transition.
 
     Args:
-        weights: ``[G, A]``, of `Guess`.
+        weights: ``[G, A]``, of `Guesser`.
         kernels: ``[A + 1, H, S, S]``; the last is of no transition.
     """
     every = kernels[: weights.shape[1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from anyorder.models.grid.guesses import Guess
+from anyorder.models.grid.guesses import Guesser
 from anyorder.models.grid.heading import Heading
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
 
@@ -23,7 +23,7 @@ def completed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     layers = {name.split(".")[1] for name in tensors if name.startswith("layers.") and ".transport." in name}
     for layer in sorted(layers):
         if f"layers.{layer}.guess.weigh.bias" not in tensors:
-            guess = Guess(NUM_SYMBOLS, width, num_heads=1)
+            guess = Guesser(NUM_SYMBOLS, width, num_heads=1)
             guess.guess_nothing()
             added |= {f"layers.{layer}.guess.{name}": tensor for name, tensor in guess.state_dict().items()}
     return {**tensors, **added}
