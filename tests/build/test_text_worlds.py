@@ -114,3 +114,31 @@ def test_what_was_imported_is_no_episode(tmp_path):
     )
     with pytest.raises(AnyOrderError, match="must be episodes of a text environment; found one that was imported"):
         read_played_split(tmp_path / "data", "train")
+
+
+def test_a_model_imagines_in_words(tmp_path, capsys):
+    *_, checkpoint = run("toy_worlds:ToyRow-v0", tmp_path, True)
+    with pytest.raises(SystemExit):
+        main(["imagine", "--checkpoint", checkpoint])
+    assert "found one whose language_model.rooms.observation is 0" in capsys.readouterr().err
+    model = ["--language_model.architecture", json.dumps(ARCHITECTURE), "--language_model.long_texts", "parts"]
+    model += ["--language_model.rooms", '{"observation": 16, "action": 8}', "--masking.mixture", "{next_action: 1.0}"]
+    few = ["--training.num_updates", "4", "--training.num_processes", "1", "--training.num_threads", "1"]
+    main(["train", "--data.path", str(tmp_path / "data"), "--output_dir", str(tmp_path / "world"), *model, *few])
+    checkpoint = str(tmp_path / "world" / "checkpoints" / "best.pt")
+    short = ["--horizon", "2", "--num_episodes", "2", "--num_passes", "2"]
+    main(["imagine", "--checkpoint", checkpoint, "--episode", "1", *short])
+    said = capsys.readouterr()
+    assert "was not trained on next_observation" in said.err
+    assert "in truth" in said.out and "copy of the last observation" in said.out
+    written = json.loads((tmp_path / "world" / "report" / "imagined.json").read_text())
+    episode = read_played_split(tmp_path / "data", "test")[1]
+    first = written["shown"]["steps"][0]
+    assert (first["action"], first["true_observation"]) == (episode.actions[0], episode.observations[1])
+    assert 0 <= first["right"] <= 1 and written["scores"][0]["horizon"] == 1
+    assert written["scores"][0]["groups"]["turn"]["model"]["count"] == 2
+    main(["imagine", "--checkpoint", checkpoint, *short, "--own_actions", "--output_dir", str(tmp_path / "own")])
+    assert json.loads((tmp_path / "own" / "imagined.json").read_text())["shown"]["own_actions"]
+    with pytest.raises(SystemExit):
+        main(["imagine", "--checkpoint", checkpoint, "--start", "99"])
+    assert "start must lie between 0 and" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def show(page, number):
 def test_an_episode_is_a_column_of_turns(playground):
     page = playground()
     assert page.locator(".turn-name").all_inner_texts() == [
-        *("mission (system)", "observation 0", "action 0", "observation 1", "action 1", "observation 2")
+        *("mission", "observation 0", "action 0", "observation 1", "action 1", "observation 2")
     ]
     assert page.locator(".turn").nth(1).locator(".word").all_inner_texts()[:3] == ["a", "yellow", "door"]
     assert "2 actions, mission accomplished" in page.inner_text("#outcome") and page.locator("#mission").is_hidden()

@@ -1,8 +1,8 @@
 """Open-loop imagination in words: a model that goes on with a conversation as its own world, and perhaps as its own agent.
 
 It is asked for each observation as in forward dynamics, from the mission and the last steps that it reads. A hidden turn shows
-its room, which nobody knows beforehand: the model is asked in each room that observations of its data have, and says the turn in
-the one where it is the surest of its words. `anyorder.acting.imagination` does the same in grids.
+its room, which nobody knows beforehand: the model is asked in each room that observations of its data have, and says the turn
+in the one where it is the surest of its words. `anyorder.acting.imagination` does the same in grids.
 
 Legend: N conversations, H imagined steps, R tokens of a room.
 """

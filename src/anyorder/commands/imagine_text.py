@@ -46,9 +46,7 @@ def imagine_in_words(chosen: Namespace, checkpoint: Path, folder: Path) -> None:
     rooms = observation_rooms(read_text_split(path, "train"), reader.codec, reader.form)
     world = TextWorld(conversations.model, reader.codec, reader.form, reader.limit, rooms, decoder)
     if not any(name in json.dumps(header["config"]["masking"]) for name in SAYS_WHAT_FOLLOWS):
-        say(
-            f"{checkpoint} was not trained on {' or '.join(SAYS_WHAT_FOLLOWS)}, so what it imagines may be far from what follows"
-        )
+        say(f"{checkpoint} was not trained on {' or '.join(SAYS_WHAT_FOLLOWS)}; what it imagines may be far from what follows")
     trajectories = read_text_split(path, chosen.split)
     prefix = shown_beginning(TextPrefix, trajectories, chosen)
     check_goes_on(prefix)

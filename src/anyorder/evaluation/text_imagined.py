@@ -1,7 +1,7 @@
 """Imagined conversations against what was really said, step by step into the future.
 
-A model goes on from the beginning of a conversation with the actions that were really done. It is compared with a copy of the last
-real observation. Tokens are compared place by place, the end of a turn included.
+A model goes on from the beginning of a conversation with the actions that were really done. It is compared with a copy of the
+last real observation. Tokens are compared place by place, the end of a turn included.
 
 Legend: H steps.
 """
@@ -70,8 +70,9 @@ def score_text_imagination(
         on_prefix: called after each prefix, for progress bars.
 
     Returns:
-        One score for each horizon 1..H that at least one conversation reaches. Groups: ``token``; ``changed_token``, which a copy
-        of the last real observation gets wrong; ``turn``, whole observations, word for word; ``room``, whose size the model chose.
+        One score for each horizon 1..H that at least one conversation reaches. Groups: ``token``; ``changed_token``, which a
+        copy of the last real observation gets wrong; ``turn``, whole observations, word for word; ``room``, whose size the
+        model chose.
     """
     generator = stream(seed, "imagined", "decoder")
     tally: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -111,8 +112,8 @@ def right_places(codec: TextCodec, said: Sequence[int], truth: str) -> list[bool
 
 
 def told_beside(world: TextWorld, prefix: TextPrefix, steps: Sequence[ImaginedStep]) -> list[dict[str, Any]]:
-    """Imagined steps as plain values, beside what really happened; None where the conversation had ended. ``right`` is the share of
-    tokens that are right, None where another action was really done."""
+    """Imagined steps as plain values, beside what really happened; None where the conversation had ended. ``right`` is the
+    share of tokens that are right, None once another action was really done."""
     actions, observations = prefix.actions(), prefix.observations()
     told, same = [], True
     for number, step in enumerate(steps):

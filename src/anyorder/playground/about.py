@@ -26,7 +26,7 @@ OPTION_KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "int
 
 
 def about(checkpoint: str, split: str, scenes: Scenes) -> dict[str, Any]:
-    """Plain values for the page. Scenes whose model cannot answer every query name those that it can (``asks``: name -> words)."""
+    """Plain values for the page. Scenes whose model cannot answer every query name those that it can, ``asks``."""
     told = scenes.about()
     asks = told.pop("asks", {name: ASKS.get(name, name) for name in QUERIES})
     return {

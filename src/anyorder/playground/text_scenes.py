@@ -20,7 +20,6 @@ from anyorder.playground.text_scene import ShownTurn, TextScene
 from anyorder.playground.wire import Recorded, Source
 from anyorder.types import TextTrajectory
 
-
 TEXT_ASKS = {
     "next_action": "What does the agent do next?",
     "inverse_dynamics": "Which action led here?",

@@ -4,7 +4,7 @@ import { itemsOf } from "/page/text_episode.js";
 import { percent } from "/page/strip.js";
 
 const { element } = window.anyorder;
-const NAME = -1; // where the words of a turn have numbers from 0
+const END = "⟨end⟩", NAME = -1; // where the words of a turn have numbers from 0
 
 export class Column {
   /** `onPress(turn, word, extend)`, `onSelect(turn, word)`, `onPoint(turn, word)`, word -1 for the name of a turn; null, null: none. */
@@ -54,7 +54,7 @@ export class Column {
     parts.name.setAttribute("aria-label", `${episode.name(number)}, ${hidden ? "not shown; press to show it" : askable ? "press to hide it" : "always shown"}`);
     parts.words.replaceChildren();
     items.forEach((one, place) => {
-      if (place) parts.words.append(" ");
+      if (place) parts.words.append(items[place - 1].gap || " ");
       if (askable || one.kind === "removed") word(parts.words, one, number, place);
       else parts.words.append(one.text);
     });
@@ -122,13 +122,13 @@ export class Column {
 function word(host, { text, kind, told, truth }, turn, place) {
   const state = { told: told && (told.right ? "told right" : "told wrong"), asked: "kept asked", hidden: "kept", removed: "removed" }[kind];
   const made = element("span", { class: ["word", state].filter(Boolean).join(" "), role: "button", tabindex: -1, "data-turn": turn, "data-word": place }, host);
-  made.append(kind === "told" ? text || "■" : text);
+  made.append(kind === "told" ? text || END : text);
   made.setAttribute("aria-pressed", String(kind !== "shown"));
-  const secret = told ? told.truth : (truth || "").trim();
+  const secret = told ? told.truth : truth;
   if (kind === "told") {
     made.style.setProperty("--sure", told.probability);
     element("span", { class: "sign" }, made).textContent = told.right ? "✓" : "✕";
-    if (!told.right) element("span", { class: "secret" }, made).textContent = secret || "■";
+    if (!told.right) element("span", { class: "secret" }, made).textContent = secret || END;
     made.setAttribute("aria-label", `the model says ${text || "the end"}, ${percent(told.probability)}, ${told.right ? "right" : `wrong; in truth ${secret || "the end"}`}`);
   } else if (kind !== "shown") made.setAttribute("aria-label", `${{ asked: "asked", hidden: "hidden", removed: "removed" }[kind]}${secret ? `: ${secret}` : ""}`);
 }

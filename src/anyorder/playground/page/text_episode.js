@@ -17,7 +17,8 @@ export class TextEpisode {
 
   name(number) {
     const { part, step, role } = this.turns[number];
-    return part === "mission" ? `mission (${role})` : `${part} ${step}`;
+    if (part !== "mission") return `${part} ${step}`;
+    return this.turns.filter((turn) => turn.part === part).length > 1 ? `mission (${role})` : part;
   }
 
   /** The elements of a turn's room. */
@@ -52,7 +53,7 @@ export class TextEpisode {
   }
 
   called() {
-    return "";
+    return "the mission";
   }
 
   length() {
@@ -68,7 +69,8 @@ export class TextEpisode {
   }
 }
 
-/** What is drawn of a turn, in its order: {text, kind, elements, told}; kind is "shown", "asked", "hidden", "removed" or "told". */
+/** What is drawn of a turn, in its order: {text, kind, elements, told, truth, gap}; kind is "shown", "asked", "hidden", "removed" or
+ *  "told", gap what stands between it and the next one. */
 export function itemsOf({ episode, roles, reply }, number) {
   const turn = episode.turns[number], told = reply && reply.get(number), whole = episode.whole(roles, number);
   if (whole === TARGET && told) return told.words.map((word) => ({ text: word.answer, kind: "told", elements: word.elements, told: word }));
@@ -84,10 +86,11 @@ export function itemsOf({ episode, roles, reply }, number) {
 }
 
 function item({ text, elements }, role, answers) {
+  const truth = text.trim(), one = { elements, truth, gap: text.includes("\n") ? "\n" : " " };
   const told = elements.map((element) => answers.get(element)).find(Boolean);
-  if (role === TARGET) return told ? { text: told.answer, kind: "told", elements, told, truth: text } : { text: "?", kind: "asked", elements, truth: text };
-  if (role === HIDDEN) return { text: "–", kind: "hidden", elements, truth: text };
-  return role === CONTEXT ? { text, kind: "shown", elements, truth: text } : { text: "✕", kind: "removed", elements, truth: text };
+  if (role === TARGET) return told ? { ...one, text: told.answer, kind: "told", told } : { ...one, text: "?", kind: "asked" };
+  if (role === HIDDEN) return { ...one, text: "–", kind: "hidden" };
+  return role === CONTEXT ? { ...one, text: truth, kind: "shown" } : { ...one, text: "✕", kind: "removed" };
 }
 
 function common(roles, elements) {

@@ -18,12 +18,12 @@ export function inspectText(host, state, { turn, word }) {
 }
 
 function aboutWord(host, { kind, told, truth }, name) {
-  const secret = told ? told.truth : (truth || "").trim();
+  const secret = told ? told.truth : truth;
   text(host, name, told ? secret || "the end" : secret || "all of it");
   if (!told) return text(host, SHOWN[kind]);
   const list = element("ul", { class: "chances" }, host);
   const values = told.alternatives.length ? told.alternatives : [[told.answer, told.probability]];
-  for (const [value, share] of values) chance(list, value || "■ the end", share, { chosen: value === told.answer, truth: value === secret });
+  for (const [value, share] of values) chance(list, value || "⟨end⟩", share, { chosen: value === told.answer, truth: value === secret });
   if (!told.alternatives.length) text(host, "Several passes decided; this is the probability of the word when it was chosen.");
 }
 
