@@ -2,7 +2,7 @@
 
 It is asked for each observation as in forward dynamics, from the mission and the last steps that it reads. A hidden turn shows
 its room, which nobody knows beforehand: the model is asked in each room that observations of its data have, and says the turn
-in the one where it is the surest of its words. `anyorder.acting.imagination` does the same in grids.
+in the one that its words need and where it is the surest of them. `anyorder.acting.imagination` does the same in grids.
 
 Legend: N conversations, H imagined steps, R tokens of a room.
 """
@@ -42,6 +42,10 @@ class SaidTurn:
     turn: Turn
     tokens: tuple[int, ...]
     probability: float
+
+    def num_words(self, codec: TextCodec) -> int:
+        """How many tokens stand before the first end token."""
+        return self.tokens.index(codec.end_id) if codec.end_id in self.tokens else len(self.tokens)
 
 
 @dataclass(frozen=True)
@@ -122,11 +126,15 @@ class TextWorld:
         Raises:
             TooLong: where the mission and the last step do not fit beside the smallest room.
         """
-        room = self.rooms[0]
-        if len(self.rooms) > 1:
-            fitting = [one for one in self.rooms if self._fits(history, one)] or [room]
-            room = max(fitting, key=lambda one: self._say(history, "observation", one, SinglePass(), generator).probability)
+        room = self._room(history, generator) if len(self.rooms) > 1 else self.rooms[0]
         return self._say(history, "observation", room, self.decoder, generator)
+
+    def _room(self, history: Sequence[Turn], generator: torch.Generator) -> int:
+        """Where the model is the surest of its words, in one pass; among the rooms that its words need, if there are any."""
+        rooms = [room for room in self.rooms if self._fits(history, room)] or [self.rooms[0]]
+        said = [self._say(history, "observation", room, SinglePass(), generator) for room in rooms]
+        needed = [one for one in said if self.form.room("observation", one.num_words(self.codec)) == len(one.tokens)]
+        return len(max(needed or said, key=lambda one: one.probability).tokens)
 
     def _say(self, history: Sequence[Turn], part: str, room: int, decoder: Decoder, generator: torch.Generator) -> SaidTurn:
         batch, order = self._question(history, part, room)

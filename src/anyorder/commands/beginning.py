@@ -9,12 +9,12 @@ from typing import Any
 from jsonargparse import Namespace
 
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.beginnings import BeginningT, EpisodeT
+from anyorder.evaluation.beginnings import BeginningT, RecordedT
 from anyorder.files import write_result
 
 
 def shown_beginning(
-    begin: Callable[[EpisodeT, int], BeginningT], trajectories: Sequence[EpisodeT], chosen: Namespace
+    begin: Callable[[RecordedT, int], BeginningT], trajectories: Sequence[RecordedT], chosen: Namespace
 ) -> BeginningT:
     """The beginning of the episode that is shown.
 

@@ -10,11 +10,11 @@ import torch
 
 from anyorder.seeding import stream
 
-EpisodeT = TypeVar("EpisodeT", bound=Sized)
+RecordedT = TypeVar("RecordedT", bound=Sized)
 
 
 @dataclass(frozen=True, eq=False)
-class Beginning(Generic[EpisodeT]):
+class Beginning(Generic[RecordedT]):
     """The beginning of an episode.
 
     Attributes:
@@ -25,7 +25,7 @@ class Beginning(Generic[EpisodeT]):
         ValueError: for a start outside the episode.
     """
 
-    trajectory: EpisodeT
+    trajectory: RecordedT
     start: int
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ BeginningT = TypeVar("BeginningT", bound=Beginning[Any])
 
 
 def random_beginnings(
-    begin: Callable[[EpisodeT, int], BeginningT], trajectories: Sequence[EpisodeT], seed: int
+    begin: Callable[[RecordedT, int], BeginningT], trajectories: Sequence[RecordedT], seed: int
 ) -> list[BeginningT]:
     """One beginning of each trajectory; its start is drawn uniformly from the steps that have an action."""
     generator = stream(seed, "imagined", "starts")

@@ -147,9 +147,9 @@ def told_table(told: Sequence[dict[str, Any]], title: str) -> Table:
     """Imagined steps beside what really happened, for people."""
     table = titled_table(title, "step", "turn", "imagined", "in truth", "a token", "right", right=("step", "a token", "right"))
     for one in told:
-        table.add_row(str(one["step"]), "action", one["action"], one["true_action"] or "-", "", "")
+        table.add_row(str(one["step"]), "action", one["action"] or "(nothing)", one["true_action"] or "-", "", "")
         right = "-" if one["right"] is None else f"{one['right']:.1%}"
         seen = "-" if one["true_observation"] is None else one["true_observation"]
         shares = f"{one['probability']:.1%}", right
-        table.add_row(str(one["step"] + 1), "observation", one["observation"], seen, *shares, end_section=True)
+        table.add_row(str(one["step"] + 1), "observation", one["observation"] or "(nothing)", seen, *shares, end_section=True)
     return table
