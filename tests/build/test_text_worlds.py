@@ -4,14 +4,17 @@ import importlib.util
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
+from starlette.testclient import TestClient
 from toy_worlds import ARCHITECTURE
 
 from anyorder.cli import main
 from anyorder.data.text_storage import read_played_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.playground import server
 
 MISSING = [f"the package {name}" for name in ["textworld_express"] if importlib.util.find_spec(name) is None]
 MISSING += ["Java"] if shutil.which("java") is None else []
@@ -116,7 +119,7 @@ def test_what_was_imported_is_no_episode(tmp_path):
         read_played_split(tmp_path / "data", "train")
 
 
-def test_a_model_imagines_in_words(tmp_path, capsys):
+def test_a_model_imagines_in_words_and_has_its_page(tmp_path, capsys, monkeypatch):
     *_, checkpoint = run("toy_worlds:ToyRow-v0", tmp_path, True)
     with pytest.raises(SystemExit):
         main(["imagine", "--checkpoint", checkpoint])
@@ -142,3 +145,12 @@ def test_a_model_imagines_in_words(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["imagine", "--checkpoint", checkpoint, "--start", "99"])
     assert "start must lie between 0 and" in capsys.readouterr().err
+    served = []
+    monkeypatch.setattr(server, "web_server", lambda app: served.append(app) or SimpleNamespace(run=lambda sockets: None))
+    main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0"])
+    with TestClient(served[0], base_url=f"http://{server.HOST}") as client:
+        told = client.get("/api/about").json()
+    assert (told["kind"], told["env_id"], told["num_recorded"]) == ("text", "toy_worlds:ToyRow-v0", 4)
+    with pytest.raises(SystemExit):
+        main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0", "--env", "ToyRow-v0"])
+    assert "leave it out" in capsys.readouterr().err
