@@ -5,14 +5,17 @@ import json
 import re
 import shutil
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
+from starlette.testclient import TestClient
 from toy_worlds import ARCHITECTURE
 
 from anyorder.cli import main
 from anyorder.data.text_storage import read_played_split
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.outcomes import OUTCOMES_FILE
+from anyorder.playground import server
 
 MISSING = [f"the package {name}" for name in ["textworld_express"] if importlib.util.find_spec(name) is None]
 MISSING += ["Java"] if shutil.which("java") is None else []
@@ -127,3 +130,40 @@ def test_what_was_imported_is_no_episode(tmp_path):
     )
     with pytest.raises(AnyOrderError, match="must be episodes of a text environment; found one that was imported"):
         read_played_split(tmp_path / "data", "train")
+
+
+def test_a_model_imagines_in_words_and_has_its_page(tmp_path, capsys, monkeypatch):
+    *_, checkpoint = run("toy_worlds:ToyRow-v0", tmp_path, True)
+    with pytest.raises(SystemExit):
+        main(["imagine", "--checkpoint", checkpoint])
+    assert "found one whose language_model.rooms.observation is 0" in capsys.readouterr().err
+    model = ["--language_model.architecture", json.dumps(ARCHITECTURE), "--language_model.long_texts", "parts"]
+    model += ["--language_model.rooms", '{"observation": 16, "action": 8}', "--masking.mixture", "{next_action: 1.0}"]
+    few = ["--training.num_updates", "4", "--training.num_processes", "1", "--training.num_threads", "1"]
+    main(["train", "--data.path", str(tmp_path / "data"), "--output_dir", str(tmp_path / "world"), *model, *few])
+    checkpoint = str(tmp_path / "world" / "checkpoints" / "best.pt")
+    short = ["--horizon", "2", "--num_episodes", "2", "--num_passes", "2"]
+    main(["imagine", "--checkpoint", checkpoint, "--episode", "1", *short])
+    said = capsys.readouterr()
+    assert "was not trained on next_observation" in said.err
+    assert "in truth" in said.out and "copy of the last observation" in said.out
+    written = json.loads((tmp_path / "world" / "report" / "imagined.json").read_text())
+    episode = read_played_split(tmp_path / "data", "test")[1]
+    first = written["shown"]["steps"][0]
+    assert (first["action"], first["true_observation"]) == (episode.actions[0], episode.observations[1])
+    assert 0 <= first["right"] <= 1 and written["scores"][0]["horizon"] == 1
+    assert written["scores"][0]["groups"]["turn"]["model"]["count"] == 2
+    main(["imagine", "--checkpoint", checkpoint, *short, "--own_actions", "--output_dir", str(tmp_path / "own")])
+    assert json.loads((tmp_path / "own" / "imagined.json").read_text())["shown"]["own_actions"]
+    with pytest.raises(SystemExit):
+        main(["imagine", "--checkpoint", checkpoint, "--start", "99"])
+    assert "start must lie between 0 and" in capsys.readouterr().err
+    served = []
+    monkeypatch.setattr(server, "web_server", lambda app: served.append(app) or SimpleNamespace(run=lambda sockets: None))
+    main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0"])
+    with TestClient(served[0], base_url=f"http://{server.HOST}") as client:
+        told = client.get("/api/about").json()
+    assert (told["kind"], told["env_id"], told["num_recorded"]) == ("text", "toy_worlds:ToyRow-v0", 4)
+    with pytest.raises(SystemExit):
+        main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0", "--env", "ToyRow-v0"])
+    assert "leave it out" in capsys.readouterr().err

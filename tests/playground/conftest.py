@@ -1,21 +1,30 @@
-"""Playgrounds of tiny models that have learned next to nothing, of grids and of CartPole: their answers are nonsense, but
-exactly the model's."""
+"""Playgrounds of tiny models that have learned next to nothing, of grids, of CartPole and of conversations: their answers are
+nonsense, but exactly the model's."""
 
 import numpy as np
 import pytest
+import torch
 from cartpole import cartpole_data, cartpole_run
 from gymnasium import spaces
 from starlette.testclient import TestClient
+from toy_conversations import byte_level, conversation
+from transformers import BertConfig, BertForMaskedLM
 
 from anyorder.build.elements import load_element_checkpoint, read_fields_for
 from anyorder.config import ElementModelConfig
 from anyorder.elements.fitting import fit_spec
+from anyorder.elements.text.codec import TextCodec
+from anyorder.elements.text.elements import SHORTENINGS
+from anyorder.elements.text.form import ChatForm
+from anyorder.envs.played_text import PlayedText
 from anyorder.models.element.element_transformer import ElementTransformer
+from anyorder.models.language.masked_lm import MaskedLanguageModel
 from anyorder.playground.about import about
 from anyorder.playground.field_scenes import FieldScenes
 from anyorder.playground.field_stage import FieldStage
 from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
+from anyorder.playground.text_scenes import TextScenes
 from anyorder.types import FieldTrajectory
 
 ENV = "BabyAI-GoToRedBall-v0"
@@ -129,3 +138,43 @@ def arm_scenes():
 @pytest.fixture(scope="session")
 def arm_app(arm_scenes):
     return application(arm_scenes, about("best.safetensors", "test", arm_scenes))
+
+
+STRANGERS = "<img src=x onerror=alert(1)> </script>"
+LONG = 12
+"""Steps of a conversation that is longer than the model reads."""
+
+
+@pytest.fixture(scope="session")
+def text_scenes():
+    """A played episode, one that somebody imported, and a long one; the model learned to say observations, too."""
+    codec = TextCodec(byte_level(), mask_id=1, end_id=0)
+    admissible = ("go", "open the yellow door", "pick up a blue box", "wait")
+    seen = ("a yellow door on your left,\nand a blue box", "the yellow door is open", "the red ball")
+    played = PlayedText(
+        *("toy-v0", 20_000_000, "go to the red ball", seen, ("wait", "go"), (0.0, 1.0), (0.0, 0.0, 1.0)),
+        *((admissible,) * 3, True, True, False),
+    )
+    talk = conversation(f"a box {STRANGERS}", "open it", "a key", "pick up the key", unasked=(2,))
+    long = conversation(
+        *[text for number in range(LONG) for text in (f"box {number}", f"go to box {number}")], source="toy:long"
+    )
+    forms = {role: (f"{role} ", "") for role in ("system", "user", "assistant", "tool")}
+    form = ChatForm(forms, rooms={"observation": 8, "action": 4})
+    torch.manual_seed(0)
+    sizes = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, max_position_embeddings=200)
+    inner = BertForMaskedLM(BertConfig(vocab_size=codec.size, initializer_range=0.2, **sizes))
+    model = MaskedLanguageModel(inner, codec.mask_id).eval()
+    recorded = [played.conversation(), talk, long]
+    return TextScenes(model, codec, form, 200, "toy-v0", recorded, SHORTENINGS["parts"])
+
+
+@pytest.fixture(scope="session")
+def text_app(text_scenes):
+    return application(text_scenes, about("best.pt", "test", text_scenes))
+
+
+@pytest.fixture(scope="session")
+def text_client(text_app):
+    with TestClient(text_app, base_url=f"http://{HOST}") as client:
+        yield client

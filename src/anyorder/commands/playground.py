@@ -57,11 +57,14 @@ def playground_command(arguments: Sequence[str]) -> None:
 
 
 def _application(chosen: Any) -> Any:
+    from anyorder.build.checkpoints import is_of_conversations
     from anyorder.build.elements import holds_fields
     from anyorder.playground.about import about
     from anyorder.playground.server import application
 
-    scenes = (_field_scenes if holds_fields(Path(chosen.checkpoint)) else _grid_scenes)(chosen)
+    checkpoint = Path(chosen.checkpoint)
+    find = _field_scenes if holds_fields(checkpoint) else _text_scenes if is_of_conversations(checkpoint) else _grid_scenes
+    scenes = find(chosen)
     return application(scenes, about(chosen.checkpoint, chosen.split, scenes))
 
 
@@ -93,6 +96,22 @@ def _field_scenes(chosen: Any) -> Any:
             raise
         print(f"only recorded episodes can be shown: {error}")
     return FieldScenes(saved.model, env_id, recorded, stage)
+
+
+def _text_scenes(chosen: Any) -> Any:
+    from anyorder.build.checkpoints import load_conversation_model
+    from anyorder.build.headers import data_folder
+    from anyorder.data.text_storage import read_text_split
+    from anyorder.elements.text.elements import SHORTENINGS
+    from anyorder.playground.text_scenes import TextScenes
+
+    conversations, header = load_conversation_model(Path(chosen.checkpoint))
+    if chosen.env:
+        raise AnyOrderError(f"the page of conversations shows recorded ones alone; found --env {chosen.env}; leave it out")
+    recorded = read_text_split(data_folder(header, chosen.data, chosen.checkpoint), chosen.split)
+    reader = conversations.reader
+    cut = SHORTENINGS[reader.long_texts]
+    return TextScenes(conversations.model, reader.codec, reader.form, reader.limit, header["env_id"], recorded, cut)
 
 
 def _recorded_folder(chosen: Any, header: dict[str, Any]) -> Path | None:

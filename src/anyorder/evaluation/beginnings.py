@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
 
 from anyorder.seeding import stream
-from anyorder.types import TrajectoryT
+
+RecordedT = TypeVar("RecordedT", bound=Sized)
 
 
 @dataclass(frozen=True, eq=False)
-class Beginning(Generic[TrajectoryT]):
+class Beginning(Generic[RecordedT]):
     """The beginning of an episode.
 
     Attributes:
@@ -24,7 +25,7 @@ class Beginning(Generic[TrajectoryT]):
         ValueError: for a start outside the episode.
     """
 
-    trajectory: TrajectoryT
+    trajectory: RecordedT
     start: int
 
     def __post_init__(self) -> None:
@@ -36,7 +37,7 @@ BeginningT = TypeVar("BeginningT", bound=Beginning[Any])
 
 
 def random_beginnings(
-    begin: Callable[[TrajectoryT, int], BeginningT], trajectories: Sequence[TrajectoryT], seed: int
+    begin: Callable[[RecordedT, int], BeginningT], trajectories: Sequence[RecordedT], seed: int
 ) -> list[BeginningT]:
     """One beginning of each trajectory; its start is drawn uniformly from the steps that have an action."""
     generator = stream(seed, "imagined", "starts")

@@ -168,9 +168,9 @@ def _score(tally: dict[str, np.ndarray], step: int) -> HorizonScore:
     )
 
 
-def imagination_table(scores: Sequence[HorizonScore]) -> Table:
-    """Accuracy by horizon, beside the copy of the last real frame."""
-    numbers = ("count", "model", "copy of the last frame")
+def imagination_table(scores: Sequence[HorizonScore], copied: str = "frame") -> Table:
+    """Accuracy by horizon, beside the copy of the last real frame, or of whatever else was ``copied``."""
+    numbers = ("count", "model", f"copy of the last {copied}")
     title = "Open-loop imagination: share right, with 95% intervals"
     table = titled_table(title, "steps ahead", "group", *numbers, right=("steps ahead", *numbers))
     for score in scores:

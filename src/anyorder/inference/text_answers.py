@@ -64,22 +64,25 @@ def read_text_answer(codec: TextCodec, batch: Batch[Layout], order: Order, decod
         decoded: what was answered.
     """
     found = []
-    for kind, inside in turns_of(batch.layout):
-        asked = inside & order.targets[0]
-        if asked.any():
-            said, truth = decoded.values[0], batch.values[0]
-            found.append(
-                TurnAnswer(
-                    part=PART_OF_KIND[kind],
-                    step=int(batch.layout.step[0][inside][0]),
-                    answer=codec.decode(said[inside].tolist()),
-                    truth=codec.decode(truth[inside].tolist()),
-                    probability=float(decoded.probability[0][asked].log().sum().exp()),
-                    num_tokens=int(asked.sum()),
-                    right=bool((said == truth)[asked].all()),
-                )
-            )
+    for _, inside in turns_of(batch.layout):
+        if (inside & order.targets[0]).any():
+            found.append(turn_answer(codec, batch, order, decoded, inside))
     return TextAnswer(tuple(found))
+
+
+def turn_answer(codec: TextCodec, batch: Batch[Layout], order: Order, decoded: Decoded, inside: Tensor) -> TurnAnswer:
+    """The answer about one turn of which something was asked for; ``inside`` is bool ``[E]``, its elements."""
+    asked, layout = inside & order.targets[0], batch.layout
+    said, truth = decoded.values[0], batch.values[0]
+    return TurnAnswer(
+        part=PART_OF_KIND[Kind(int(layout.kind[0][inside][0]))],
+        step=int(layout.step[0][inside][0]),
+        answer=codec.decode(said[inside].tolist()),
+        truth=codec.decode(truth[inside].tolist()),
+        probability=float(decoded.probability[0][asked].log().sum().exp()),
+        num_tokens=int(asked.sum()),
+        right=bool((said == truth)[asked].all()),
+    )
 
 
 def turns_of(layout: Layout) -> Iterator[tuple[Kind, Tensor]]:

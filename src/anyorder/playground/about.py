@@ -26,16 +26,18 @@ OPTION_KINDS = {int: "integer", float: "number", bool: "yes_no", list[int]: "int
 
 
 def about(checkpoint: str, split: str, scenes: Scenes) -> dict[str, Any]:
-    """Plain values for the page."""
+    """Plain values for the page. Scenes whose model cannot answer every query name those that it can, ``asks``."""
+    told = scenes.about()
+    asks = told.pop("asks", {name: ASKS.get(name, name) for name in QUERIES})
     return {
         "checkpoint": checkpoint,
         "split": split,
         "first_seed": FIRST_SEED,
         "highest_seed": HIGHEST_SEED,
-        "queries": [{"name": name, "asks": ASKS.get(name, name), "options": _options(name)} for name in QUERIES],
+        "queries": [{"name": name, "asks": words, "options": _options(name)} for name, words in asks.items()],
         "decoders": [{"name": name, "help": text} for name, text in DECODERS.items()],
         "unit_orders": UNIT_ORDERS,
-        **scenes.about(),
+        **told,
     }
 
 

@@ -10,8 +10,8 @@ from anyorder.elements.fields import cut_fields, encode_fields
 from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.playground.field_scene import EpisodeEnd, FieldScene, action_columns, described
-from anyorder.playground.field_stage import FieldStage, named_outcome
-from anyorder.playground.scene import check_part, check_recorded
+from anyorder.playground.field_stage import FieldStage
+from anyorder.playground.scene import check_part, check_recorded, named_outcome
 from anyorder.playground.wire import Live, LiveFields, Played, Recorded, Source
 from anyorder.types import FieldTrajectory
 

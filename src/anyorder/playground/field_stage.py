@@ -27,6 +27,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.parsing import brief
 from anyorder.playground.field_scene import EpisodeEnd, FieldScene
+from anyorder.playground.scene import named_outcome
 from anyorder.types import FieldTrajectory, Trajectory
 
 EXPERT = "expert"
@@ -136,13 +137,6 @@ def _state(episode: FieldEpisode) -> str:
     if not episode.over:
         return "running"
     return named_outcome(episode.success, episode.truncated)
-
-
-def named_outcome(success: bool | None, truncated: bool) -> str:
-    """The name of an end, see `anyorder.playground.field_scene.EpisodeEnd`."""
-    if success is None:
-        return "stopped" if truncated else "ended"
-    return "success" if success else "truncated" if truncated else "failure"
 
 
 def _check_leaves(name: str, found: spaces.Space[Any], wanted: spaces.Space[Any], root: str) -> None:

@@ -30,6 +30,8 @@ def reply(scene: Scene, request: AnswerRequest) -> dict[str, Any]:
     try:
         order = _query(request.asked, batch.layout)(batch.layout)
         scene.model.check_order(batch.layout, order)
+        if not bool(order.targets.any()):
+            raise ValueError("a question must ask for something that the model learned to say; found nothing; ask another")
         decoder = decoder_of(DecoderChoice(**request.decoder.model_dump()), order)
         decoded = decoder(scene.model, batch, order, stream(request.seed, "playground"))
     except ValueError as error:

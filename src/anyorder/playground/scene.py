@@ -32,7 +32,8 @@ class Scene(Protocol):
         """Plain values for the page; ``roles`` are those of an episode in which nothing is hidden, a digit per element."""
 
     def told(self, order: Order, decoded: Decoded) -> dict[str, Any]:
-        """What a decoder answered, as plain values; ``targets`` has an entry with its number for each target."""
+        """What a decoder answered, as plain values: ``targets`` has an entry with its number for each target; of conversations,
+        ``turns`` has one for each turn, with its words."""
 
     def next_action(self, roles: str, rebuilds: bool) -> dict[str, Any]:
         """What the agent would do next, if it did not see what is hidden from it.
@@ -91,3 +92,11 @@ def check_part(part: int, num_parts: int) -> None:
     """Raise an AnyOrderError unless an episode has a part of this number."""
     if part >= num_parts:
         raise AnyOrderError(f"the part of this episode must lie between 0 and {num_parts - 1}; found {part}; choose another")
+
+
+def named_outcome(success: bool | None, truncated: bool) -> str:
+    """The name of an end: ``success``, ``failure`` or, if a limit of steps ended it, ``truncated``; where nothing is said about
+    success, ``ended`` or, by that limit, ``stopped``."""
+    if success is None:
+        return "stopped" if truncated else "ended"
+    return "success" if success else "truncated" if truncated else "failure"

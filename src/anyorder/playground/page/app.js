@@ -8,6 +8,7 @@ const BRUSHES = [["ask", "hides and asks", TARGET], ["hide", "only hides", HIDDE
 const KINDS = {
   grid: async (about) => (await import("/page/grid_page.js")).gridPage(about),
   fields: async (about) => (await import("/page/field_page.js")).fieldPage(about),
+  text: async (about) => (await import("/page/text_page.js")).textPage(about),
 };
 
 async function start() {

@@ -7,7 +7,7 @@ import { Question } from "/page/question.js";
 const byId = (id) => document.getElementById(id);
 const OUTCOMES = {
   success: "mission accomplished", failure: "failed", truncated: "out of time", running: "under way", ended: "ended",
-  stopped: "stopped by the time limit",
+  stopped: "stopped by the time limit", recorded: "recorded",
 };
 
 export class Page {
