@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from anyorder.acting.policy import History, ModelPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.build.masking import strategy_schedule
+from anyorder.build.weighting import GRID_MODEL_BALANCE
 from anyorder.config import MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -203,7 +204,7 @@ class Side:
         self.strategy = strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
         self.optimizer = make_optimizer(model, self.config)  # type: ignore[arg-type]
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
-        self.weighting = Weighting("field", self.config.object_weight, objects=object_elements)
+        self.weighting = Weighting(GRID_MODEL_BALANCE, self.config.object_weight, objects=object_elements)
 
     def train(self, data: EncodedTrajectories, seconds: float, seed: int) -> int:
         """Train for so many CPU seconds; returns the number of frames."""

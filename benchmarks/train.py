@@ -13,6 +13,7 @@ import time
 import torch
 
 from anyorder.build.runs import strategy_schedule
+from anyorder.build.weighting import GRID_MODEL_BALANCE
 from anyorder.config import MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.batch import Budget, EncodedTrajectories
@@ -40,7 +41,7 @@ class Training:
         self.model = GridTransformer(ModelConfig(), vocabulary, data.view)
         self.optimizer = make_optimizer(self.model, config)
         self.strategy = strategy_schedule(masking)(0.0)
-        self.weighting = Weighting("field", config.object_weight, objects=object_elements)
+        self.weighting = Weighting(GRID_MODEL_BALANCE, config.object_weight, objects=object_elements)
 
     def update(self, index: list[int], number: int) -> float:
         """Seconds of one update."""

@@ -13,7 +13,7 @@ from anyorder.build.headers import vocabulary_header
 from anyorder.build.masking import GRID_FIELDS
 from anyorder.build.sets import in_sets, read_sets, strategies_of_sets, that_can_be_asked
 from anyorder.build.splits import validation_split
-from anyorder.build.weighting import weighting_of_grids
+from anyorder.build.weighting import GRID_MODEL_BALANCE, weighting_of_grids
 from anyorder.config import ModelConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
@@ -59,7 +59,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
         validation=validation_split(path, lambda: _validation(path, model, strategies)),
         budget=Budget(config.training.frames_per_batch, "frames"),
         strategy_at=strategies,
-        weighting=weighting_of_grids(config, "field"),
+        weighting=weighting_of_grids(config, GRID_MODEL_BALANCE),
         config=config.training,
         folder=folder,
         store=OneFile(folder, header),
