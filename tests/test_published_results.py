@@ -151,6 +151,19 @@ def test_the_page_of_any_order_says_what_the_studies_of_films_found(study):
             assert row["differences"]["task success"]["text"] in page
 
 
+def test_the_page_of_the_ladder_says_what_its_study_found():
+    page = (ROOT / "docs" / "results" / "ladder.md").read_text()
+    files = sorted((ROOT / "docs" / "results" / "ladder" / "full").glob("*/*/*/*/report/metrics.json"))
+    assert files
+    for path in files:
+        found = json.loads(path.read_text())["task_success"]
+        share, minutes = found["success"], json.loads(path.with_name("effort.json").read_text())["training_seconds"] / 60
+        assert share["count"] == 500
+        success = f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
+        lengths = f"{found['mean_length']:.1f} | {found['bot_length']:.1f}"
+        assert f"| {path.parents[4].name} | {success} | {lengths} | {minutes:.0f} |" in page
+
+
 def test_the_page_of_experiments_says_how_often_pickup_loc_succeeds():
     page = (ROOT / "EXPERIMENTS.md").read_text()
     for seed in range(3):
