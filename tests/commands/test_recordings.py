@@ -76,7 +76,7 @@ def test_bad_input_ends_in_one_sentence(tmp_path, capsys):
     to = ("--output_dir", "data")
     (tmp_path / "empty").mkdir()
     assert "no data set of Minari named a/b-v0" in complaint(capsys, "import", "--input", "minari:a/b-v0", *to)
-    assert "the folder empty must be a data set of Minari" in complaint(capsys, "import", "--input", "empty", *to)
+    assert "the folder empty must hold conversations in files of" in complaint(capsys, "import", "--input", "empty", *to)
     assert "there is no file" in complaint(capsys, "import", "--input", "lerobot:empty", *to)
     arm = ("import", "--input", "minari:recorded/arm_hdf5-v0", *to)
     assert "camera must be exact" in complaint(capsys, *arm)

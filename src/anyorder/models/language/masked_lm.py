@@ -143,7 +143,8 @@ class MaskedLanguageModel(nn.Module):
             ParameterGroup([p for p in rest if p.ndim >= 2], decays=True),
             ParameterGroup([p for p in rest if p.ndim < 2], decays=False),
         ]
-        return groups if hidden else groups[1:]
+        # An adapter is all matrices, and torch restores no group without parameters.
+        return [group for group in groups if group.parameters]
 
     def _masks(self, attention: Tensor, positions: Tensor) -> Tensor | dict[str, Tensor]:
         """Additive masks ``[B, 1, N, N]``; where some layers are local, one mask for each type of layer.
