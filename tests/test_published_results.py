@@ -179,10 +179,11 @@ WORLDS = ROOT / "docs" / "results" / "text_worlds"
 def test_the_page_of_text_worlds_says_what_hidden_tokens_cost():
     found = json.loads((WORLDS / "coin_modes.json").read_text())
     lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
-    ways = {way: kinds for way, kinds in found.items() if isinstance(kinds, dict) and {"actions", "observations"} & kinds.keys()}
+    told = {"actions", "observations"}
+    ways = {way: kinds for way, kinds in found.items() if isinstance(kinds, dict) and told & kinds.keys()}
     assert len(ways) == 5
     for way, kinds in ways.items():
-        for kind in {"actions", "observations"} & kinds.keys():
+        for kind in told & kinds.keys():
             score = kinds[kind]
             shares = [score[name] for name in ("accuracy", "most_frequent", "ngram", "copy", "knowable", "right_of_knowable")]
             nlls = [score[name] for name in ("nll_per_token", "ngram_nll_per_token", "copy_nll_per_token")]

@@ -69,9 +69,11 @@ def guessed(guess: Guesser, registers: Tensor, cells: Tensor, kernels: Tensor, l
     chains = links.past, links.future
     if not any(len(one.hidden) for one in chains):  # a gradient of zero: other processes may have one and wait for it
         return replace(links, past_tables=links.past_tables + sum(parameter.sum() for parameter in guess.parameters()) * 0.0)
-    past = kernels[0]
-    ways = [guess(*((of[one.earlier], of[one.later]) for of in (registers, cells)), past) for one in chains]
-    return links.guessed(*(mixed(weights, of_direction) for weights, of_direction in zip(ways, kernels)))
+    ends = [(one.earlier, one.later) for one in chains]
+    # Where everything looks both ways, both directions pass through the same transitions, in the same order.
+    alike = all(torch.equal(*pair) for pair in zip(*ends))
+    ways = [guess(*((of[earlier], of[later]) for of in (registers, cells)), kernels[0]) for earlier, later in ends[: 2 - alike]]
+    return links.guessed(mixed(ways[0], kernels[0]), mixed(ways[-1], kernels[1]))
 
 
 def mixed(weights: Tensor, kernels: Tensor) -> Tensor:
