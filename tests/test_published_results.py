@@ -151,6 +151,16 @@ def test_the_page_of_any_order_says_what_the_studies_of_films_found(study):
             assert row["differences"]["task success"]["text"] in page
 
 
+def test_the_page_of_any_order_says_what_2000_demonstrations_teach():
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    found = json.loads((ROOT / "docs" / "results" / "labelled" / "full" / "results.json").read_text())
+    assert [table["level"] for table in found["tables"]] == ["PickupLoc", "GoToLocal"]
+    for table in found["tables"]:
+        assert all(row["scores"]["task success"]["text"] in page for row in table["rows"])
+        (compared,) = table["comparisons"]
+        assert all(row["differences"]["task success"]["text"] in page for row in compared["rows"] if row.get("differences"))
+
+
 def test_the_page_of_the_ladder_says_what_its_study_found():
     page = (ROOT / "docs" / "results" / "ladder.md").read_text()
     files = sorted((ROOT / "docs" / "results" / "ladder" / "full").glob("*/*/*/*/report/metrics.json"))
