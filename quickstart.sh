@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to a trained and evaluated agent: installs, collects, trains, evaluates, reports. The exit status is not zero when
-# the agent misses a promised figure (configs/promises.yaml). It takes about three minutes on two cores, installation included.
+# the agent misses a promised figure (configs/promises.yaml). It takes about three and a half minutes on two cores, installation included.
 set -euo pipefail
 cd "$(dirname "$0")"
 started=$(date +%s)

@@ -34,6 +34,7 @@ class Readings:
     place: Tensor
 
 
+@uncompiled  # torch 2.13 compiles comparisons of tensors with members of an IntEnum wrongly
 def ranked_within(shape: GridShape, order: Order) -> Tensor:
     """bool ``[B]``: True for a trajectory in which elements of one observation have different ranks; dropped ones do not
     count."""
