@@ -1,7 +1,7 @@
 """What happened between two frames, where that may not be seen: views before and after an action mostly give it away.
 
-A hidden action's kernel is a mixture of those of all actions, weighed by how well each turns one view into the other and by what
-the frames' registers say, so that memories move through it as if it were known.
+A hidden action's kernel is a mixture of those of all actions, weighed by how well each turns one view into the other and by
+what the frames' registers say, so that memories move through it as if it were known.
 
 Legend: G hidden transitions, A transition symbols ("unknown" is the last), H heads, S cells, D width.
 """
