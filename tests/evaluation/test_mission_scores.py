@@ -9,7 +9,7 @@ from torch import nn
 from anyorder.data.episodes import ExpertSource
 from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.errors import AnyOrderError
-from anyorder.evaluation.mission_scores import score_missions
+from anyorder.evaluation.mission_scores import Instructed, score_missions
 
 LEVEL = "BabyAI-GoToLocal-v0"
 
@@ -41,7 +41,7 @@ def test_shares_are_those_of_the_ranking(episodes):
     missions = sorted({one.mission for one in episodes})
     word = episodes[0].mission.split()[-1]
     model = Believer(GridVocabulary.of(episodes), word)
-    score = score_missions(model, episodes, missions)
+    score = score_missions(model, Instructed(episodes, missions))
     assert score.first.count == len(episodes) and score.num_missions == len(missions)
     favoured = [mission for mission in missions if word in mission.split()]
     assert score.first.successes == sum(one.mission == favoured[0] for one in episodes), "ties go in the order given"
@@ -55,12 +55,12 @@ def test_what_cannot_be_told_is_left_out_and_nothing_left_is_an_error(episodes):
     model = Believer(GridVocabulary.of(episodes), "ball")
     failed = [replace(one, rewards=0 * one.rewards) if number else one for number, one in enumerate(episodes)]
     assert not failed[1].success
-    assert score_missions(model, failed, missions).first.count == 1
+    assert score_missions(model, Instructed(failed, missions)).first.count == 1
     with pytest.raises(AnyOrderError, match="found none"):
-        score_missions(model, episodes, ["go to the moon"])
+        score_missions(model, Instructed(episodes, ["go to the moon"]))
 
 
 def test_other_levels_are_refused(episodes):
     elsewhere = [replace(one, env_id="MiniGrid-Empty-5x5-v0") for one in episodes]
     with pytest.raises(AnyOrderError, match="BabyAI's own rules judge missions; found MiniGrid-Empty"):
-        score_missions(Believer(GridVocabulary.of(episodes), "ball"), elsewhere, [episodes[0].mission])
+        score_missions(Believer(GridVocabulary.of(episodes), "ball"), Instructed(elsewhere, [episodes[0].mission]))

@@ -9,9 +9,10 @@ from torch import nn
 
 from anyorder.elements.batch import Batch
 from anyorder.elements.grid import Attribute, GridVocabulary, collate, encode
-from anyorder.inference.chain_rule import ChainInOnePass
-from anyorder.inference.missions import rank_missions
-from anyorder.masking.order import imitate
+from anyorder.elements.layout import Kind
+from anyorder.inference.chain_rule import ChainByRounds, ChainInOnePass
+from anyorder.inference.missions import of_words, rank_missions
+from anyorder.masking.order import Role, imitate, reconstruct
 
 MISSIONS = ["go to the ball", "go to the key", "go"]
 
@@ -22,6 +23,35 @@ def told(make_trajectory):
     trajectories = [make_trajectory(5, mission=mission) for mission in MISSIONS]
     vocabulary = GridVocabulary.of(trajectories)
     return vocabulary, [encode(one, vocabulary) for one in trajectories]
+
+
+class Narrator(nn.Module):
+    """Says each word with the probability that a table gives for its place and the word before it; refuses to be asked for more
+    than one word, or to be shown one that follows."""
+
+    view, max_frames = (3, 3), None
+
+    def __init__(self, vocabulary, table):
+        super().__init__()
+        self.vocabulary, self.table, self.passes = vocabulary, table, []
+
+    def forward(self, values, layout, order):
+        words, roles = layout.grid.words(values), layout.grid.words(order.roles)
+        logits = torch.full((len(values), len(self.vocabulary)), -torch.inf)
+        assert (order.targets.sum(dim=1) == 1).all()
+        for row in range(len(values)):
+            place = int((roles[row] == Role.TARGET).nonzero()[0])
+            present = (layout.kind[row] == Kind.MISSION).sum()
+            assert (roles[row, :place] == Role.CONTEXT).all() and (roles[row, place + 1 : present] == Role.HIDDEN).all()
+            before = self.vocabulary.words[int(words[row, place - 1]) - self._start] if place else ""
+            for word, share in self.table[place, before].items():
+                logits[row, self.vocabulary.encode_mission(word)[0]] = math.log(share)
+        self.passes.append(len(values))
+        return logits
+
+    @property
+    def _start(self):
+        return self.vocabulary.offsets[Attribute.WORD]
 
 
 class Keen(nn.Module):
@@ -87,3 +117,38 @@ def test_what_was_not_recorded_is_neither_shown_nor_asked_for(told, make_model):
     assert one == two != rank_missions(model, whole, MISSIONS)
     keen = rank_missions(Keen(vocabulary, "key"), replace(whole, absent=lost), MISSIONS)
     assert keen[0].log_likelihood == pytest.approx(-4 * math.log(2)), "four of five actions are known"
+
+
+SAYS = {
+    (0, ""): {"go": 1.0},
+    (1, "go"): {"to": 0.9, "<unknown>": 0.1},
+    (2, "to"): {"the": 1.0},
+    (3, "the"): {"ball": 0.8, "key": 0.2},
+}
+
+
+def test_words_are_multiplied_along_the_mission(told):
+    vocabulary, data = told
+    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS, of_words)
+    assert [one.mission for one in ranked] == ["go", "go to the ball", "go to the key"]
+    likelihoods = [one.log_likelihood for one in ranked]
+    assert likelihoods == pytest.approx([0.0, math.log(0.9 * 0.8), math.log(0.9 * 0.2)], abs=1e-6)
+
+
+def test_what_begins_improbably_is_not_followed(told):
+    vocabulary, data = told
+    hardly = {**SAYS, (0, ""): {"go": 1e-12, "<unknown>": 1 - 1e-12}}
+    model = Narrator(vocabulary, hardly)
+    assert of_words(model, data[0], MISSIONS) == pytest.approx([math.log(1e-12)] * 3)
+    assert model.passes == [2], "missions of one word and of four begin apart, and both end there"
+
+
+def test_likelihoods_of_words_are_those_of_one_word_after_the_other(told, make_model):
+    vocabulary, data = told
+    model = make_model(vocabulary=vocabulary)
+    found = dict(zip(MISSIONS, of_words(model, data[0], MISSIONS), strict=True))
+    for row, mission in enumerate(MISSIONS):
+        batch = Batch(*collate([data[row]], *model.view))
+        order = reconstruct(batch.layout, batch.layout.of_kind(Kind.MISSION))
+        expected = float(ChainByRounds()(model, batch, order).total)
+        assert found[mission] == pytest.approx(expected, abs=1e-9)

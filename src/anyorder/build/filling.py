@@ -11,6 +11,7 @@ import numpy as np
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import check_fields, holds_fields, load_element_checkpoint
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import training_data
 from anyorder.build.splits import say
 from anyorder.data.field_storage import read_field_split
@@ -26,6 +27,7 @@ from anyorder.inference.field_gaps import FieldTable, GridInFields
 from anyorder.inference.filling import Table
 from anyorder.inference.grid_gaps import GridTable
 from anyorder.inference.lost_missions import MissionFiller
+from anyorder.inference.missions import Evidence
 from anyorder.types import FILLED_MISSION, FieldTrajectory, Trajectory, as_recorded
 
 FILL_FILE = "fill.json"
@@ -77,7 +79,7 @@ def fill(options: FillOptions) -> list[FillScore]:
     table, header = _table(checkpoint, manifest.content, source)
     splits = [name for name, split in manifest.splits.items() if split.num_episodes]
     trained_on = training_data(header, str(checkpoint)).path
-    filler = _mission_filler(options, table, source, splits, trained_on)
+    filler = _mission_filler(options, table, source, splits, trained_on, mission_evidence(header))
     gaps = _gaps(table, source, splits, filler)
     temperatures = _temperatures(options, table, gaps, trained_on)
     truth = {} if options.truth is None else _truth(Path(options.truth), splits)
@@ -127,7 +129,7 @@ def _read(folder: Path, split: str) -> list[Any]:
 
 
 def _mission_filler(
-    options: FillOptions, table: Table[Any], source: Path, splits: Sequence[str], trained_on: str
+    options: FillOptions, table: Table[Any], source: Path, splits: Sequence[str], trained_on: str, evidence: Evidence
 ) -> MissionFiller | None:
     """What fills missions in; None where none is missing, the model is not one that ranks missions, or there are none to choose
     among."""
@@ -139,7 +141,7 @@ def _mission_filler(
     missions = sorted({one.mission for one in _read(Path(trained_on), "train")} - {""})
     if not missions:
         return None
-    filler, known = MissionFiller(table.model, missions), _validation(options, trained_on)
+    filler, known = MissionFiller(table.model, missions, evidence=evidence), _validation(options, trained_on)
     return filler.calibrated(known[: options.num_calibration])
 
 

@@ -9,6 +9,7 @@ import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import holds_fields
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.judging_fields import judge_fields
 from anyorder.data.storage import read_split
@@ -16,6 +17,7 @@ from anyorder.elements.batch import EncodedTrajectories
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.evaluate import Evaluation, EvaluationConfig
 from anyorder.evaluation.findings import Findings, GridFindings
+from anyorder.evaluation.mission_scores import Instructed
 from anyorder.evaluation.sights import Sights
 from anyorder.masking.strategies import NothingToAsk
 from anyorder.pictures.evaluation import write_pictures
@@ -67,7 +69,7 @@ def _judge_grids(
         env_id=env_id or header["env_id"],
         config=config,
         sights=Sights.of(test, model.max_frames) if config.scores else None,
-        instructed=(test, sorted({one.mission for one in train} - {""})),
+        instructed=Instructed(test, sorted({one.mission for one in train} - {""}), mission_evidence(header)),
     )
     findings = evaluation.run(folder)
     if config.pictures:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import data_folder
 from anyorder.commands.subject import AskedTrajectory, Subject
 from anyorder.data.storage import read_split
@@ -23,7 +24,7 @@ from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.decoding import Decoded
 from anyorder.inference.field_answers import FieldAnswers, read_field_answers
 from anyorder.inference.futures import RankedSample
-from anyorder.inference.missions import RankedMission, rank_missions
+from anyorder.inference.missions import Evidence, RankedMission, rank_missions
 from anyorder.masking.order import Order
 from anyorder.models.contract import GridModel
 from anyorder.models.element.element_transformer import ElementTransformer
@@ -59,6 +60,7 @@ class AskedGrid:
     model: GridModel
     trajectory: Trajectory
     folder: Path
+    evidence: Evidence
 
     @cached_property
     def batch(self) -> Batch[GridLayout]:
@@ -88,14 +90,14 @@ class AskedGrid:
         recorded = {trajectory.mission for trajectory in read_split(self.folder, "train")} - {""}
         if not recorded:
             raise AnyOrderError(f"the training split must have missions to choose among; found none in {self.folder}")
-        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(recorded))
+        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(recorded), self.evidence)
 
 
 def _asked_grid(chosen: Subject) -> AskedGrid:
     model, header = load_model(chosen.checkpoint)
     chosen.check_part(1)
     folder = data_folder(header, chosen.data, str(chosen.checkpoint))
-    return AskedGrid(model, chosen.pick(read_split(folder, chosen.split)), folder)
+    return AskedGrid(model, chosen.pick(read_split(folder, chosen.split)), folder, mission_evidence(header))
 
 
 @dataclass(frozen=True, eq=False)

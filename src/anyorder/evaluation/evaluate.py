@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from anyorder.evaluation.bot import bot_length
 from anyorder.evaluation.findings import GridFindings, TaskScore
 from anyorder.evaluation.goal_reaching import GoalScore, reach_goals
 from anyorder.evaluation.likelihood import Scores, score
-from anyorder.evaluation.mission_scores import MissionScore, score_missions
+from anyorder.evaluation.mission_scores import Instructed, MissionScore, score_missions
 from anyorder.evaluation.modes import Filtering, Mode, StepByStep, WholeTrajectory
 from anyorder.evaluation.more_shown import ShownScore, more_shown
 from anyorder.evaluation.outcomes import OUTCOMES_FILE, FailedEpisode, outcomes
@@ -36,7 +36,6 @@ from anyorder.masking.schedules import Rate
 from anyorder.masking.strategies import Between, Cell, ForwardDynamics, InverseDynamics, NextAction, Window
 from anyorder.models.contract import GridModel
 from anyorder.terminal import progress_bars
-from anyorder.types import Trajectory
 
 MetricName = Literal[
     "all",
@@ -211,7 +210,7 @@ class Evaluation:
         env_id: where episodes are played.
         config: what is judged.
         sights: of the test split, to tell what is knowable; None where its episodes cannot be played again.
-        instructed: episodes whose missions are asked for, and the missions that there are to choose among.
+        instructed: episodes whose missions are asked for; None for none.
     """
 
     model: GridModel
@@ -220,7 +219,7 @@ class Evaluation:
     env_id: str
     config: EvaluationConfig
     sights: Sights | None = None
-    instructed: tuple[Sequence[Trajectory], Sequence[str]] = ((), ())
+    instructed: Instructed | None = None
 
     def run(self, folder: Path) -> GridFindings:
         """Evaluate the model. This writes ``metrics.json`` and, with ``task_success`` or ``robustness``, ``episodes.json``
@@ -290,8 +289,8 @@ class Evaluation:
         return more_shown(self.model, self.test, budget, self.config.seed, on_batch=advance)
 
     def _missions(self, bars: Progress) -> MissionScore:
-        episodes, missions = self.instructed
-        return score_missions(self.model, episodes, missions, advance_bar(bars, "ranking missions", len(episodes)))
+        asked = self.instructed or Instructed((), ())
+        return score_missions(self.model, asked, advance_bar(bars, "ranking missions", len(asked.episodes)))
 
     def _goals(self, bars: Progress, failed: FailedCollector) -> GoalScore | None:
         config = self.config

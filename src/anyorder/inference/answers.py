@@ -5,6 +5,7 @@ Legend: E elements, F frames, X columns and Y rows of a view.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,12 +23,12 @@ from anyorder.masking.order import Order
 
 @dataclass(frozen=True)
 class ElementAnswer:
-    """One element that is not part of a grid square: an action, a direction, a return.
+    """One element that is not part of a grid square: an action, a direction, a return, a word of the mission.
 
     Attributes:
-        step: environment time.
-        attribute: ``action``, ``direction`` or ``return``.
-        answer, truth: an action's name, otherwise a number.
+        step: environment time; -1 for a word.
+        attribute: ``action``, ``direction``, ``return`` or ``word``.
+        answer, truth: an action's name, a word, otherwise a number.
         probability: of the answer when it was chosen.
         distribution: probability of every value; None where several passes answered.
     """
@@ -133,9 +134,10 @@ def cell_name(cell: np.ndarray) -> str:
     return f"{name}{COLORS[color]} {OBJECTS[kind]}" + (f" (state {state})" if state and not name else "")
 
 
-def value_name(attribute: Attribute, number: int) -> str:
-    """An action's name; for every other attribute the number."""
-    return ACTIONS[number] if attribute == Attribute.ACTION else str(number)
+def value_names(vocabulary: GridVocabulary, attribute: Attribute) -> Sequence[str]:
+    """What the values of an attribute are called: actions, words; for every other attribute the number."""
+    named = {Attribute.ACTION: ACTIONS, Attribute.WORD: vocabulary.words}
+    return named.get(attribute) or [str(number) for number in range(vocabulary.sizes[attribute])]
 
 
 def _elements(
@@ -144,19 +146,20 @@ def _elements(
     layout, answers = batch.layout, []
     for number, element in enumerate(order.targets[0].nonzero()[:, 0].tolist()):
         attribute = Attribute(int(layout.attribute[0, element]))
-        if attribute <= Attribute.STATE or attribute == Attribute.WORD:
+        if attribute <= Attribute.STATE:
             continue
-        start, size = vocabulary.offsets[attribute], vocabulary.sizes[attribute]
+        names = value_names(vocabulary, attribute)
+        start, size = vocabulary.offsets[attribute], len(names)
         distribution = None
         if decoded.logits is not None:
             shares = decoded.logits[number, start : start + size].float().softmax(dim=0).tolist()
-            distribution = {value_name(attribute, value): share for value, share in enumerate(shares)}
+            distribution = dict(zip(names, shares, strict=True))
         answers.append(
             ElementAnswer(
                 int(layout.step[0, element]),
                 attribute.name.lower(),
-                value_name(attribute, int(decoded.values[0, element]) - start),
-                value_name(attribute, int(batch.values[0, element]) - start),
+                names[int(decoded.values[0, element]) - start],
+                names[int(batch.values[0, element]) - start],
                 float(decoded.probability[0, element]),
                 distribution,
             )

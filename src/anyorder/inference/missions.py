@@ -1,27 +1,36 @@
-"""Which instruction was this? Missions ranked by how probable they make what was done.
+"""Which instruction was this? Missions ranked by what the model says of a trajectory and of them.
 
-The policy says how probable each action is given a mission. So, by Bayes' rule and with all missions equally likely beforehand,
-the probability of a mission is proportional to that of the trajectory's actions given the mission.
+Two kinds of evidence. A policy says how probable each action is given a mission: by Bayes' rule, with all missions equally
+likely beforehand, the probability of a mission is proportional to that of the trajectory's actions given the mission
+(`of_actions`). A model that has learned missions as targets (the strategy `mission_words`) says how probable their words are
+given all that was seen and done (`of_words`).
 
-Legend: M missions, F frames.
+Legend: M missions, F frames, W words, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Encoded, collate
+from anyorder.elements.grid import UNKNOWN_WORD, Encoded, GridLayout, collate
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainInOnePass
-from anyorder.masking.order import imitate
+from anyorder.inference.decoding import ask
+from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.models.contract import GridModel
 
 FRAMES_A_PASS = 256
+IMPROBABLE = -20.0
+"""Nats: what begins no more probably than this is not followed any further."""
+
+Evidence = Callable[[GridModel, Encoded, Sequence[str]], list[float]]
+"""From a model, a trajectory and M missions to M log-likelihoods in nats, up to a constant that all missions share."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,8 @@ class RankedMission:
 
     Attributes:
         mission: the instruction.
-        log_likelihood: nats, of the trajectory's actions given this mission and the observations before each.
+        log_likelihood: nats; of the trajectory's actions given this mission and the observations before each, or of the
+            mission's words given the trajectory.
         probability: among the missions it was ranked with, each as likely as the others beforehand.
     """
 
@@ -43,26 +53,67 @@ class RankedMission:
         return asdict(self)
 
 
-def rank_missions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[RankedMission]:
+def rank_missions(
+    model: GridModel, encoded: Encoded, missions: Sequence[str], evidence: Evidence | None = None
+) -> list[RankedMission]:
     """The missions, the most probable first; equally probable ones in the order given.
 
     Args:
-        model: that was trained on orders that include imitation, in evaluation mode.
+        model: that was trained on orders that include what the evidence asks, in evaluation mode.
         encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
         missions: M different instructions, at least one.
+        evidence: `of_actions` (None) or `of_words`.
+
+    Raises:
+        ValueError: for a trajectory that tells nothing.
+    """
+    return _ranked(missions, (evidence or of_actions)(model, encoded, missions))
+
+
+def of_actions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+    """How probable each mission makes the trajectory's actions, each given what came before it.
 
     Raises:
         ValueError: for a trajectory without actions, which tells nothing.
     """
-    asked = [_with_mission(model, encoded, mission) for mission in missions]
+    asked = [_with_words(encoded, model.vocabulary.encode_mission(mission)) for mission in missions]
     if not collate(asked[:1], *model.view)[1].of_kind(Kind.ACTION).any():
         raise ValueError("a trajectory must have actions to tell its mission; found none")
-    size = max(1, FRAMES_A_PASS // len(encoded.frames))
-    found = []
-    for first in range(0, len(asked), size):
-        part = Batch(*collate(asked[first : first + size], *model.view))
+    found: list[float] = []
+    for part in _passes(model, asked):
         found += ChainInOnePass()(model, part, imitate(part.layout)).total.tolist()
-    return _ranked(missions, found)
+    return found
+
+
+def of_words(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+    """How probable each mission's words are, one after the other by the chain rule, given the trajectory and their number.
+
+    What begins less probably than `IMPROBABLE` is as improbable as its beginning, which is an upper bound.
+    """
+    words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
+    found: dict[tuple[int, tuple[int, ...]], float] = {(len(one), ()): 0.0 for one in words}
+    for place in range(max(len(one) for one in words)):
+        reached = {(len(one), one[:place]) for one in words if len(one) > place}
+        followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
+        said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
+        for one in words:
+            if (beginning := (len(one), one[:place])) in said:
+                found[len(one), one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
+    return [next(found[len(one), one[:k]] for k in range(len(one), -1, -1) if (len(one), one[:k]) in found) for one in words]
+
+
+def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[tuple[int, tuple[int, ...]]]) -> list[Tensor]:
+    """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission of so many words."""
+    padding = model.vocabulary.encode_mission(UNKNOWN_WORD)
+    asked = [_with_words(encoded, [*first, *padding * (number - len(first))]) for number, first in beginnings]
+    places = torch.tensor([len(first) for _, first in beginnings])
+    found: list[Tensor] = []
+    for part in _passes(model, asked):
+        mission, place = part.layout.of_kind(Kind.MISSION), places[len(found) : len(found) + len(part.values)]
+        order = reconstruct(part.layout, mission & (part.layout.cell == place[:, None]))
+        hidden = order.roles.masked_fill(mission & (part.layout.cell > place[:, None]), Role.HIDDEN)
+        found += list(ask(model, part, Order(hidden, order.ranks)).double().log_softmax(dim=-1))
+    return found
 
 
 def ranked_by(likelihood: Callable[[str], float], missions: Sequence[str]) -> list[RankedMission]:
@@ -76,6 +127,12 @@ def _ranked(missions: Sequence[str], found: Sequence[float]) -> list[RankedMissi
     return sorted(ranked, key=lambda one: -one.log_likelihood)
 
 
-def _with_mission(model: GridModel, encoded: Encoded, mission: str) -> Encoded:
-    words = torch.tensor(model.vocabulary.encode_mission(mission), dtype=torch.int64)
-    return replace(encoded, mission=mission, words=words)
+def _with_words(encoded: Encoded, words: Sequence[int]) -> Encoded:
+    return replace(encoded, mission="", words=torch.tensor(words, dtype=torch.int64))
+
+
+def _passes(model: GridModel, asked: Sequence[Encoded]) -> Iterator[Batch[GridLayout]]:
+    """The trajectories in their order, as many to a batch as `FRAMES_A_PASS` allows."""
+    size = max(1, FRAMES_A_PASS // max(len(one.frames) for one in asked)) if asked else 1
+    for first in range(0, len(asked), size):
+        yield Batch(*collate(asked[first : first + size], *model.view))

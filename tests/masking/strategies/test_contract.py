@@ -58,7 +58,12 @@ FIXED = [
     "at_once",
 ]
 ABOUT_RETURNS = ["return_conditioned", "returns_of_the_episode", "first_return", "next_return", "value"]
-DROP_THE_MISSION = ["goal_conditioned", "waypoint", "without_mission"]
+OTHER_ROLES_OF_MISSIONS = {
+    "goal_conditioned": [Role.DROPPED],
+    "waypoint": [Role.DROPPED],
+    "without_mission": [Role.DROPPED],
+    "mission_words": [Role.TARGET],
+}
 every = pytest.mark.parametrize("name", CASES)
 
 
@@ -78,7 +83,7 @@ def test_every_order_is_well_formed(make_batch, name, lengths):
         assert (order.roles[~layout.present] == Role.DROPPED).all()
         assert (order.ranks >= 0).all()
         mission = order.roles[layout.of_kind(Kind.MISSION)].unique().tolist()
-        assert set(mission) <= ({Role.CONTEXT, Role.DROPPED} if name in DROP_THE_MISSION else {Role.CONTEXT})
+        assert set(mission) <= {Role.CONTEXT, *OTHER_ROLES_OF_MISSIONS.get(name, [])}
         assert not order.ranks[layout.of_kind(Kind.MISSION)].any()
         if name not in ABOUT_RETURNS:
             assert (order.roles[layout.of_kind(Kind.RETURN)] == Role.DROPPED).all()
@@ -162,10 +167,11 @@ def test_trajectories_without_actions_work_or_are_refused(make_batch, name):
         "damaged_actions",
         "cut",
         "mixture",  # of strategies that work and others
+        "mission_words",
     }
     if name in works:
-        targets = CASES[name](layout, seeded()).targets
-        assert (layout.kind[1][targets[1]] == Kind.OBSERVATION).all() and targets[1].any()
+        targets, asked = CASES[name](layout, seeded()).targets, Kind.MISSION if name == "mission_words" else Kind.OBSERVATION
+        assert (layout.kind[1][targets[1]] == asked).all() and targets[1].any()
     else:
         with pytest.raises(ValueError, match="no element"):
             CASES[name](layout, seeded())

@@ -10,7 +10,17 @@ from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.masking.order import Role
 from anyorder.masking.schedules import AntitheticRate, Rate
-from anyorder.masking.strategies import ActionsOnly, AttributeWise, Cell, Mixed, ObservationsOnly, Token, Unit
+from anyorder.masking.strategies import (
+    ActionsOnly,
+    AttributeWise,
+    Cell,
+    MissionWords,
+    Mixed,
+    NothingToAsk,
+    ObservationsOnly,
+    Token,
+    Unit,
+)
 
 GROUPS = {
     "cell": (Cell, "cell"),
@@ -178,3 +188,22 @@ def test_a_very_low_rate_hides_one_action_of_three_each_equally_often(draws, ass
 def test_a_rate_of_zero_is_refused_rather_than_forced(tiny):
     with pytest.raises(AnyOrderError, match="nothing hidden"):
         ActionsOnly(fixed(0.0))(tiny([2]), seeded())
+
+
+@pytest.mark.parametrize("rate", [0.15, 0.5, 1.0])
+def test_words_of_missions_are_hidden_one_by_one_and_nothing_else_is(make_batch, assert_share, rate):
+    layout = copies(make_batch([3], view=(2, 1), mission="go to the red ball").layout, 2000)
+    order = MissionWords(fixed(rate))(layout, seeded())
+    mission = layout.of_kind(Kind.MISSION)
+    assert order.targets.any(dim=1).all() and not (order.targets & ~mission).any() and not order.ranks.any()
+    assert (order.roles[layout.present & ~layout.of_kind(Kind.RETURN) & ~order.targets] == Role.CONTEXT).all()
+    for place in range(5):
+        assert_share(int(order.targets[:, place].sum()), 2000, rate / (1 - (1 - rate) ** 5))
+
+
+def test_without_a_mission_there_is_nothing_to_ask(make_batch):
+    layout = make_batch([3, 2], view=(2, 1)).layout
+    layout.kind[1][layout.kind[1] == Kind.MISSION] = Kind.PADDING
+    with pytest.raises(NothingToAsk) as refusal:
+        MissionWords(fixed(0.5))(layout, seeded())
+    assert refusal.value.without.tolist() == [False, True]

@@ -34,16 +34,13 @@ def with_returns(order, layout):
 
 
 def random_order(layout, num_ranks, seed, within=False):
-    """Any role for any element and any rank for any unit (``within``: for any element of an observation), within what the grid
-    model promises to honour."""
+    """Any role for any element and any rank for any unit (``within``: for any element of an observation or a mission)."""
     generator = torch.Generator().manual_seed(seed)
     roles = torch.randint(4, layout.shape, generator=generator, dtype=torch.uint8)
     ranks = torch.randint(num_ranks, (len(roles), layout.num_units), generator=generator, dtype=torch.int32)
-    ranks[:, 0] = 0
     ranks = ranks.gather(1, layout.unit)
     own = torch.randint(num_ranks, layout.shape, generator=generator, dtype=torch.int32)
-    ranks = torch.where(layout.of_kind(Kind.OBSERVATION) & within, own, ranks)
-    roles[layout.of_kind(Kind.MISSION) & (roles == Role.TARGET)] = Role.HIDDEN
+    ranks = torch.where((layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.MISSION)) & within, own, ranks)
     roles[:, layout.kind[0] == Kind.ACTION] = torch.where(
         torch.rand(len(roles), 1, generator=generator) < 0.5, Role.TARGET, roles[:, layout.kind[0] == Kind.ACTION]
     ).to(torch.uint8)
@@ -65,7 +62,7 @@ def test_no_order_lets_a_prediction_feel_what_it_may_not_see(make_batch, make_mo
 
 
 @pytest.mark.parametrize("role", [Role.TARGET, Role.HIDDEN, Role.DROPPED])
-@pytest.mark.parametrize("attribute", [a for a in Attribute if a != Attribute.WORD])
+@pytest.mark.parametrize("attribute", list(Attribute))
 def test_a_hidden_value_changes_no_bit_of_any_logit(make_batch, make_model, other_values, role, attribute):
     batch, model = make_batch(LENGTHS), make_model()
     chosen = (batch.layout.attribute == attribute) & batch.layout.present

@@ -40,6 +40,19 @@ def some_elements_ranked(layout):
     return Order(torch.where(mixed, roles, order.roles), torch.where(mixed, ranks, order.ranks))
 
 
+def words_permuted(layout):
+    """The mission's words one after the other, from the last to the first, with the whole episode in sight."""
+    order = reconstruct(layout, layout.of_kind(Kind.MISSION))
+    return Order(order.roles, torch.where(layout.of_kind(Kind.MISSION), layout.num_cells - layout.cell, 0).int())
+
+
+def mission_in_between(layout):
+    """Words and actions asked for, the mission after the action of step 0 and before the others."""
+    order = imitate(layout)
+    mission = layout.of_kind(Kind.MISSION)
+    return Order(order.roles.masked_fill(mission, Role.TARGET), order.ranks.masked_fill(mission, 4))
+
+
 ORDERS = {
     "next action": imitate,
     "next observation": lambda layout: in_turn(reconstruct(layout, layout.of_kind(Kind.OBSERVATION)), layout),
@@ -50,17 +63,23 @@ ORDERS = {
     "permutation": permuted,
     "blocks": in_blocks,
     "any order": lambda layout: Order(in_blocks(layout).roles, torch.zeros(layout.shape).int()),
+    "words and actions": lambda layout: reconstruct(layout, layout.of_kind(Kind.MISSION) | layout.of_kind(Kind.ACTION)),
 }
 
 
-RANKED_WITHIN = {"cells permuted": cells_permuted, "elements ranked": some_elements_ranked}
+IN_READINGS = {
+    "cells permuted": cells_permuted,
+    "elements ranked": some_elements_ranked,
+    "words permuted": words_permuted,
+    "mission in between": mission_in_between,
+}
 
 
-@pytest.mark.parametrize("name", RANKED_WITHIN)
-def test_ranks_within_an_observation_are_what_each_rank_sees_in_a_pass_of_its_own(make_batch, make_model, name):
+@pytest.mark.parametrize("name", IN_READINGS)
+def test_ranks_that_cannot_share_a_pass_are_what_each_rank_sees_in_one_of_its_own(make_batch, make_model, name):
     """A permutation of cells is cell by cell decoding: what is lower is shown, what is higher does not exist."""
     batch, model = make_batch([3, 1, 2], view=(2, 2)), make_model((2, 2))
-    order = RANKED_WITHIN[name](batch.layout)
+    order = IN_READINGS[name](batch.layout)
     with torch.no_grad():
         logits = model(batch.values, batch.layout, order)
         for rank in order.ranks[order.targets].unique().tolist():
@@ -174,7 +193,7 @@ def test_a_mixture_of_one_and_two_forms_keeps_every_answer_in_its_place(make_bat
         torch.testing.assert_close(together[rows == row], apart)
 
 
-@pytest.mark.parametrize("order_of", [permuted, imitate, lambda layout: reconstruct(layout, layout.step == 1)])
+@pytest.mark.parametrize("order_of", [permuted, imitate, lambda layout: reconstruct(layout, layout.step.abs() == 1)])
 def test_a_long_episode_in_blocks_is_what_it_is_in_one(make_batch, make_model, order_of, monkeypatch):
     batch, model = make_batch([6, 4, 7], view=(2, 2)), make_model((2, 2))
     order = order_of(batch.layout)

@@ -13,7 +13,7 @@ from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynami
 from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
 from anyorder.masking.strategies.imitation import NextAction, NextObservation, NextStep
-from anyorder.masking.strategies.kinds import ActionsOnly, Mixed, ObservationsOnly
+from anyorder.masking.strategies.kinds import ActionsOnly, MissionWords, Mixed, ObservationsOnly
 from anyorder.masking.strategies.permutations import Blocks, Permutation
 from anyorder.masking.strategies.returns import KnownReturns, NextReturn, ReturnConditioned, Value
 from anyorder.masking.strategies.table import STRATEGIES, strategy_class
@@ -37,6 +37,7 @@ __all__ = [
     "GoalConditioned",
     "InverseDynamics",
     "KnownReturns",
+    "MissionWords",
     "Mixed",
     "Mixture",
     "NextAction",

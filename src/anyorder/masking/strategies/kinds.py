@@ -1,7 +1,7 @@
-"""Plain reconstruction of whole units: which kinds may be hidden (the masks of the AOMT paper).
+"""Plain reconstruction of one kind of parts: the masks of the AOMT paper, and missions.
 
 All ranks are equal: each target sees everything visible, past and future. Each distribution holds given that at
-least one unit is hidden. Missions stay visible, returns are dropped.
+least one element is hidden. What a strategy does not name stays visible, returns are dropped.
 """
 
 from __future__ import annotations
@@ -43,6 +43,20 @@ class Mixed(Unit):
     """AOMT-Mixed: each action and each whole observation is hidden independently with probability ``rate``, the
     distribution of `Unit` under the paper's name. Where nothing was hidden the paper hides one unit drawn uniformly;
     here all units are drawn again, which keeps the rate true given that something is hidden."""
+
+
+@dataclass(frozen=True)
+class MissionWords:
+    """Which instruction was this: each word of the mission is hidden independently with probability ``rate`` (1: all of them);
+    observations and actions stay visible. Trajectories without a mission have nothing to ask."""
+
+    rate: Rate
+
+    def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
+        def draw(rows: Layout) -> Tensor:
+            return whole_groups(rows.cell, rows.num_cells, self.rate, generator)
+
+        return reconstruct(layout, until_some(layout, layout.of_kind(Kind.MISSION), draw))
 
 
 def _hide(kind: Kind, rate: Rate, layout: Layout, generator: torch.Generator) -> Order:

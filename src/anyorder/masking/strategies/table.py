@@ -10,7 +10,7 @@ from anyorder.masking.strategies.dynamics import BackwardDynamics, ForwardDynami
 from anyorder.masking.strategies.goals import Between, GoalConditioned, Waypoint
 from anyorder.masking.strategies.groups import AttributeWise, Cell, Token, Unit
 from anyorder.masking.strategies.imitation import NextAction, NextObservation, NextStep
-from anyorder.masking.strategies.kinds import ActionsOnly, Mixed, ObservationsOnly
+from anyorder.masking.strategies.kinds import ActionsOnly, MissionWords, Mixed, ObservationsOnly
 from anyorder.masking.strategies.permutations import Blocks, Permutation
 from anyorder.masking.strategies.returns import NextReturn, ReturnConditioned, Value
 from anyorder.masking.strategies.windows import Future, Past, RandomAutoregressive
@@ -24,6 +24,7 @@ STRATEGIES: dict[str, type] = {
     "actions_only": ActionsOnly,
     "observations_only": ObservationsOnly,
     "mixed": Mixed,
+    "mission_words": MissionWords,
     "next_action": NextAction,
     "next_observation": NextObservation,
     "next_step": NextStep,

@@ -3,8 +3,8 @@
 Cells remember the frames before and after through kernels learned per transition (`transport`) and think under
 the mission's influence (`mission`); registers, one per frame, attend to its cells, to the mission, to actions and
 returns and to the registers of the whole episode (`registers`), and tell their frame what they found. Directions are
-read from registers and follow from one another (`heading`), actions and returns are read from readers, which look like
-registers and are seen by nobody (`visibility`).
+read from registers and follow from one another (`heading`), actions, returns and words of the mission are read from readers,
+which look like registers and are seen by nobody (`visibility`).
 
 Legend: B trajectories, P of them with a value copy, M = B + P copies, F frames, N = M*F, C forms, S cells of a view, W mission
 words, R registers and readers, E elements, K targets, H heads, D width, V vocabulary.
@@ -26,7 +26,7 @@ from anyorder.models.grid.heading import WAYS, Heading
 from anyorder.models.grid.memory import Links, link
 from anyorder.models.grid.mission import MissionEncoder, ModulatedFeedForward
 from anyorder.models.grid.precision import lowered
-from anyorder.models.grid.ranks_apart import ranked_within, readings
+from anyorder.models.grid.ranks_apart import needs_readings, readings
 from anyorder.models.grid.registers import Looks, Reader, looks
 from anyorder.models.grid.transport import Kernels, Transport
 from anyorder.models.grid.visibility import (
@@ -35,7 +35,6 @@ from anyorder.models.grid.visibility import (
     UNKNOWN_ACTION,
     Visibility,
     needs_values,
-    refuse_what_cannot_be_honoured,
     visibility,
 )
 from anyorder.models.parameters import ParameterGroup, matrices, without
@@ -84,7 +83,7 @@ class GridTransformer(nn.Module):
         Args:
             values: int64 ``[B, E]``; true values, read only where the order shows them.
             layout: of the batch.
-            order: roles and ranks that `check_order` accepts.
+            order: any roles and ranks.
 
         Returns:
             Logits ``[K, V]`` of the targets, in row-major order of ``order.targets``; -inf for values that the
@@ -92,9 +91,8 @@ class GridTransformer(nn.Module):
         """
         shape = layout.grid
         self.check((shape.columns, shape.rows), shape.num_words)
-        apart = ranked_within(shape, order)
+        apart = needs_readings(shape, order)
         if bool(apart.any()):
-            self.check_order(layout, order)
             read = readings(order, apart)
             return self(values[read.trajectory], layout.rows(read.trajectory), read.order)[read.place]
         with_values = needs_values(layout, order)
@@ -117,7 +115,7 @@ class GridTransformer(nn.Module):
         words = self.embedding(shape.words(symbols[: len(values)])) + self.word_position[: shape.num_words]
         mission = seen.copies(self.mission(words, seen.words))
         lasting = torch.cat([words] + [self.embedding(SINGLES[a](shape, values)) for a in seen.tokens], dim=1)
-        cells, registers = self._first(shape, symbols, seen)
+        cells, registers = self._first(shape, symbols, words, seen)
         kernels = self.kernels()
         links = link(kernels, seen.sources, seen.symbols, num_values)
         look = looks(seen)
@@ -128,8 +126,7 @@ class GridTransformer(nn.Module):
         return cells, registers + read, shape.directions(symbols), seen
 
     def check_order(self, layout: GridLayout, order: Order) -> None:
-        """Raise a ValueError for a mission with targets or a rank above 0."""
-        refuse_what_cannot_be_honoured(layout, order)
+        """Accept it: this model honours any order."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The tables learn faster than the rest; only matrices decay."""
@@ -161,8 +158,8 @@ class GridTransformer(nn.Module):
         shown = torch.where(order.targets[:num_values], values[:num_values], query[:num_values])
         return torch.cat([query, shown])
 
-    def _first(self, shape: GridShape, symbols: Tensor, seen: Visibility) -> tuple[Tensor, Tensor]:
-        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` before the first layer."""
+    def _first(self, shape: GridShape, symbols: Tensor, words: Tensor, seen: Visibility) -> tuple[Tensor, Tensor]:
+        """Cells ``[N, S, D]`` and registers and readers ``[B, R, D]`` before the first layer; ``words`` is ``[B, W, D]``."""
         starts = torch.arange(shape.num_frames, device=symbols.device) == 0
         arrival = self.arrival(torch.where(starts, NUM_SYMBOLS, seen.symbols[0]))
         of_frames = self.embedding(shape.directions(symbols)) + arrival
@@ -172,24 +169,27 @@ class GridTransformer(nn.Module):
         cells = cells.view(-1, shape.num_cells, self.config.width) + self.cell_position
         asked = self.embedding.weight[[self.first_mask_symbol + attribute for attribute in seen.readers]]
         readers = asked[:, None] + self.arrival(torch.where(starts, NUM_SYMBOLS, seen.reader_symbol))
-        registers = torch.cat([*_in_forms(of_frames, seen), readers.flatten(1, 2)], dim=1)
+        of_words = words[:, : seen.num_word_readers]
+        registers = torch.cat([*_in_forms(of_frames, seen), readers.flatten(1, 2), of_words], dim=1)
         return cells + of_frames.flatten(0, 1)[:, None], registers
 
     def _answers(
         self, cells: Tensor, registers: Tensor, seen: Visibility, layout: GridLayout, order: Order, place: Tensor
     ) -> Tensor:
         """Logits of the targets: cells answer for their three attributes, a frame's register for the direction, readers
-        for actions and returns. Trajectory b stands at ``place[b]`` of the cells and registers."""
+        for actions, returns and words. Trajectory b stands at ``place[b]`` of the cells and registers."""
         shape = layout.grid
         row, element = order.targets.nonzero(as_tuple=True)
         attribute, row = layout.attribute[row, element], place[row]
-        step, within = (element - shape.num_words) // shape.per_frame, (element - shape.num_words) % shape.per_frame
-        first = self._first_register(shape, seen)[(within - 3 * shape.num_cells).clamp(min=0)]
-        in_cell = within < 3 * shape.num_cells
+        of_frames, in_mission = element - shape.num_words, element < shape.num_words
+        step, within = of_frames // shape.per_frame, of_frames % shape.per_frame
+        in_cell = (within < 3 * shape.num_cells) & ~in_mission
+        who = self._first_register(shape, seen)[(within - 3 * shape.num_cells).clamp(min=0)] + step
+        who = torch.where(in_mission, registers.shape[1] - shape.num_words + element, who)
         # The targets of one cell follow one another, and one reading answers them all.
         cell = ((row * shape.num_frames + step) * shape.num_cells + within // 3)[in_cell]
         asked, which = cell.unique_consecutive(return_inverse=True)
-        others = registers[row[~in_cell], (first + step)[~in_cell]]
+        others = registers[row[~in_cell], who[~in_cell]]
         reading = torch.arange(len(asked), len(asked) + len(row), device=row.device)
         reading[in_cell], reading[~in_cell] = which, len(asked) + torch.arange(len(others), device=row.device)
         answers = self.head(torch.cat([cells.flatten(0, 1).index_select(0, asked), others]))

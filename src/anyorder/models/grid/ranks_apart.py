@@ -1,8 +1,9 @@
-"""Several ranks within an observation: one reading of the trajectory for each rank that is asked for.
+"""Orders that one pass cannot honour: one reading of the trajectory for each rank that is asked for.
 
 A frame is computed as a whole and stands at one level, so cells of one observation that have ranks of their own (a
-permutation of cells) cannot share a pass. A trajectory with such an observation is read once for each rank of its targets,
-with what the law of ranks lets this rank see and nothing else; what it sees has no ranks among itself there.
+permutation of cells) cannot share a pass. Every frame is computed under the mission, so neither can a mission with words
+that only some of the ranks may see. Such a trajectory is read once for each rank of its targets, with what the law of ranks
+lets this rank see and nothing else; what it sees has no ranks among itself there.
 
 Legend: B trajectories, N readings, E elements, K targets.
 """
@@ -21,7 +22,7 @@ from anyorder.models.compiling import uncompiled
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """An order without several ranks in an observation, that asks for the same.
+    """An order that one pass can honour, and that asks for the same.
 
     Attributes:
         trajectory: int64 ``[N]``, which of the B is read.
@@ -35,11 +36,17 @@ class Readings:
 
 
 @uncompiled  # torch 2.13 compiles comparisons of tensors with members of an IntEnum wrongly
-def ranked_within(shape: GridShape, order: Order) -> Tensor:
-    """bool ``[B]``: True for a trajectory in which elements of one observation have different ranks; dropped ones do not
-    count."""
-    ranks, there = shape.observations(order.ranks), shape.observations(order.roles) != Role.DROPPED
-    return (ranks.masked_fill(~there, -1).amax(dim=-1) > ranks.masked_fill(~there, NEVER).amin(dim=-1)).any(dim=-1)
+def needs_readings(shape: GridShape, order: Order) -> Tensor:
+    """bool ``[B]``; True for a trajectory in which elements of one observation have different ranks, or in which a rank sees
+    another mission than the others; dropped elements do not count."""
+    there = order.roles != Role.DROPPED
+    lowest, highest = order.ranks.masked_fill(~there, NEVER), order.ranks.masked_fill(~there, -1)
+    within = (shape.observations(highest).amax(dim=-1) > shape.observations(lowest).amin(dim=-1)).any(dim=-1)
+    if not shape.num_words:
+        return within
+    ranked_word = (shape.words(highest) > 0).any(dim=1)
+    asked = (shape.words(order.roles) == Role.TARGET).any(dim=1) & (highest.amax(dim=1) > 0)
+    return within | ranked_word | asked
 
 
 @uncompiled

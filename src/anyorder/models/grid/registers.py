@@ -4,8 +4,8 @@ values of actions and returns.
 There is one query per frame and many cells, so the projections of keys and values are applied to the query and to the
 result instead of to every cell: the same attention for a fraction of the work.
 
-Legend: B trajectories, P of them with a value copy, F frames, C forms, S cells, R = C*F + Q*F registers and readers,
-K = C*F + U keys (U of them, words and tokens, are the same at every layer), H heads, D width.
+Legend: B trajectories, P of them with a value copy, F frames, C forms, S cells, R = C*F + Q*F + L registers and readers (L of
+them of words), K = C*F + U keys (U of them, words and tokens, are the same at every layer), H heads, D width.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Looks:
     kind of reader, so one product serves all who look; readers sit at the copy in the form that they see.
 
     Attributes:
-        seat: int64 ``[B*R]``, of each register and reader; beyond the seats for registers of a value form where there is none.
+        seat: int64 ``[B*R]``, of each register and reader; beyond the seats for registers of a value form where there is none,
+            and for readers of words.
         sitting: int64 ``[M*F*(1 + Q)]``, who sits there; beyond B*R for nobody.
         visible: bool ``[B, R, S]``; the cells that each may see.
     """
@@ -55,10 +56,12 @@ def looks(seen: Visibility) -> Looks:
     for kind, form in enumerate(seen.reader_form.unbind(dim=1)):
         seat.append((number + (form == 1) * size * num_frames) * seats + 1 + kind)
         exists.append(form != NO_FRAME)
+    seat.append(torch.full((size, seen.num_word_readers), beyond, device=number.device))
     of_each = torch.cat(seat, dim=1).flatten()
     sitting = torch.full((beyond + 1,), len(of_each), device=of_each.device)
     sitting[of_each] = torch.arange(len(of_each), device=of_each.device)
-    return Looks(of_each, sitting[:-1], torch.cat([seen.cells & there[..., None] for there in exists], dim=1))
+    visible = torch.cat([seen.cells & there[..., None] for there in exists], dim=1)
+    return Looks(of_each, sitting[:-1], functional.pad(visible, (0, 0, 0, seen.num_word_readers)))
 
 
 class Reader(nn.Module):
@@ -139,7 +142,7 @@ class Reader(nn.Module):
 
     def _bias(self, seen: Visibility, block: Block) -> Tensor:
         """``[r, H, k]``: learned by distance in time, the same for every register and reader of a step; zero for words, which
-        have none."""
+        have none, and for their readers."""
         num_frames = seen.sources.shape[2]
         step = torch.arange(num_frames, device=self.time_bias.device)
         apart = (step - step[block.steps, None]).clamp(-MAX_STEPS_APART, MAX_STEPS_APART) + MAX_STEPS_APART
@@ -147,7 +150,8 @@ class Reader(nn.Module):
         of_words = by_step.new_zeros(*by_step.shape[:2], seen.words.shape[1])
         forms = seen.num_registers // num_frames
         bias = torch.cat([by_step] * forms + [of_words] + [by_step] * len(seen.tokens), dim=2)[:, :, block.seen]
-        return bias.repeat(forms + len(seen.readers), 1, 1)
+        of_steps = bias.repeat(forms + len(seen.readers), 1, 1)
+        return functional.pad(of_steps, (0, 0, 0, 0, 0, seen.keys[:, block.looking].shape[1] - len(of_steps)))
 
 
 def _rows(tensor: Tensor, which: Tensor, back: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ The frames of a trajectory in one form are a *copy* of it. Not every trajectory 
 `needs_values`); those that do stand first in a batch, so all query copies, followed by the value copies, are M copies.
 
 Legend: B trajectories, P of them (the first ones) with a value copy, M = B + P copies, F frames, C forms (1 if P = 0, else 2),
-S cells, W mission words, Q kinds of readers, R = C*F + Q*F registers and readers, K = C*F + W + tokens.
+S cells, W mission words, Q kinds of readers of steps, L readers of words (W or 0), R = C*F + Q*F + L registers and readers,
+K = C*F + W + tokens.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Block:
     computed block by block, since few of the keys can be seen.
 
     Attributes:
-        steps: of the frames.
+        steps: of the frames; none for words.
         looking: int64 ``[r]``, which of the R; or all of them.
         seen: int64 ``[k]``, which of the K; or all of them.
     """
@@ -65,10 +66,11 @@ class Visibility:
         sources: int64 ``[2, M, F]``; number, below M*F, of the frame before, and of the frame after, in the form that
             this frame may see, or `NO_FRAME`.
         symbols: int64 ``[2, M, F]``; the transition before, and the one after the frame, as the frame sees it.
-        readers: which kinds of readers there are.
+        readers: which kinds of readers of steps there are.
         reader_form: int64 ``[B, Q, F]``; the form in which a reader sees the frame of its step, or `NO_FRAME`.
         reader_symbol: int64 ``[B, Q, F]``; the transition before that frame, as the reader sees it.
         tokens: which kinds of values are tokens.
+        num_word_readers: L.
         keys: bool ``[B, R, K]``; what registers and readers may see: registers, then words, then tokens.
         blocks: the parts in which they look.
         words: bool ``[B, W]``.
@@ -83,6 +85,7 @@ class Visibility:
     reader_form: Tensor
     reader_symbol: Tensor
     tokens: tuple[Attribute, ...]
+    num_word_readers: int
     keys: Tensor
     blocks: list[Block]
     words: Tensor
@@ -99,12 +102,7 @@ class Visibility:
 
 @uncompiled  # bookkeeping, and torch 2.13 compiles `tensor == IntEnum.MEMBER` to False
 def needs_values(layout: GridLayout, order: Order) -> Tensor:
-    """bool ``[B]``; True for trajectories in which some element may see the true value of an observation that is asked for.
-
-    Raises:
-        ValueError: for an order that the grid model cannot honour; the message says why.
-    """
-    refuse_what_cannot_be_honoured(layout, order)
+    """bool ``[B]``; True for trajectories in which some element may see the true value of an observation that is asked for."""
     shape = layout.grid
     looks = order.targets.clone()
     shape.observations(looks)[:] |= shape.observations(order.roles) != Role.DROPPED
@@ -127,7 +125,7 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
     Args:
         actions: int64 ``[B, F]``, the true actions 0..6 (anything at padding).
         layout: of the batch.
-        order: roles and ranks, checked by `needs_values`.
+        order: roles and ranks; one without `anyorder.models.grid.ranks_apart.needs_readings`.
         num_values: P, at least those that `needs_values`.
     """
     shape, frames = layout.grid, _Frames.of(layout.grid, order, num_values)
@@ -137,7 +135,10 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
     tokens = tuple(a for a in SINGLES if bool((levels[a] < NEVER).any()))
     none = frames.level[:, :0]
     reader_level = torch.cat([none] + [own_level(SINGLES[a](shape, order.ranks)) for a in readers], dim=1)
-    looking = torch.cat([*frames.levels(), reader_level], dim=1)
+    words = shape.words(order.roles)
+    num_word_readers = shape.num_words * bool((words == Role.TARGET).any())
+    word_level = own_level(shape.words(order.ranks)[:, :num_word_readers])
+    looking = torch.cat([*frames.levels(), reader_level, word_level], dim=1)
     by_reader = reader_level.unflatten(1, (len(readers), shape.num_frames))
     token_level = torch.cat([none] + [levels[a] for a in tokens], dim=1)
 
@@ -148,7 +149,7 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
         return transition(frames.copies(action), frames.copies(level), frames.looking())
 
     before = _shift(actions, 1, UNKNOWN_ACTION), _shift(levels[Attribute.ACTION], 1, NEVER)
-    words = shape.words(order.roles) != Role.DROPPED
+    words = words != Role.DROPPED
     cells = (shape.cells(order.roles) != Role.DROPPED).any(dim=-1)
     token_keys = token_level[:, None] <= looking[..., None]
     keys = torch.cat([frames.registers(looking), words[:, None].expand(-1, looking.shape[1], -1), token_keys], dim=2)
@@ -163,22 +164,26 @@ def visibility(actions: Tensor, layout: GridLayout, order: Order, num_values: in
         reader_form=frames.form(by_reader),
         reader_symbol=transition(before[0][:, None], before[1][:, None], by_reader),
         tokens=tokens,
+        num_word_readers=num_word_readers,
         keys=keys,
-        blocks=_blocks(keys, shape.num_frames),
+        blocks=_blocks(keys, shape.num_frames, num_word_readers),
         words=words,
     )
 
 
-def _blocks(keys: Tensor, num_frames: int) -> list[Block]:
+def _blocks(keys: Tensor, num_frames: int, num_word_readers: int) -> list[Block]:
     """The blocks of an episode; a single one of everything if it is short."""
     if num_frames <= STEPS_PER_BLOCK:
         return [Block(slice(None), slice(None), slice(None))]
-    step = torch.arange(keys.shape[1], device=keys.device) % num_frames
+    of_steps = keys.shape[1] - num_word_readers
+    step = torch.arange(of_steps, device=keys.device) % num_frames
     found = []
     for first in range(0, num_frames, STEPS_PER_BLOCK):
         looking = ((step >= first) & (step < first + STEPS_PER_BLOCK)).nonzero()[:, 0]
         seen = keys[:, looking].any(dim=1).any(dim=0).nonzero()[:, 0]
         found.append(Block(slice(first, first + STEPS_PER_BLOCK), looking, seen))
+    if num_word_readers:
+        found.append(Block(slice(0), torch.arange(of_steps, keys.shape[1], device=keys.device), slice(None)))
     return found
 
 
@@ -255,13 +260,3 @@ def _shift(frames: Tensor, by: int, beyond: int) -> Tensor:
     else:
         shifted[:, :by] = frames[:, -by:]
     return shifted
-
-
-def refuse_what_cannot_be_honoured(layout: GridLayout, order: Order) -> None:
-    """Raise a ValueError that says why, for an order that the grid model cannot honour."""
-    shape = layout.grid
-    words = shape.words(order.roles)
-    if bool((words == Role.TARGET).any()):
-        raise ValueError("the grid model cannot rebuild mission words; make them context, hidden or dropped")
-    if shape.num_words and bool((shape.words(order.ranks)[words != Role.DROPPED] > 0).any()):
-        raise ValueError("the grid model shows the mission to everything, so its rank must be 0")

@@ -1,0 +1,31 @@
+"""By which evidence a checkpoint tells missions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from anyorder.inference.missions import Evidence, of_actions, of_words
+
+ASKS_FOR_WORDS = "mission_words"
+"""The strategy in which a model learns missions as targets."""
+
+
+def mission_evidence(header: Mapping[str, Any]) -> Evidence:
+    """`of_words` for a checkpoint that was trained to say the words of missions, else `of_actions`.
+
+    Args:
+        header: of a checkpoint of the grid model.
+    """
+    config = header.get("config")
+    learned = [config.get("masking"), config.get("data")] if isinstance(config, Mapping) else []
+    return of_words if _names(learned, ASKS_FOR_WORDS) else of_actions
+
+
+def _names(settings: Any, strategy: str) -> bool:
+    """True where a strategy stands somewhere in settings: as a value, or as the key of its own settings."""
+    if isinstance(settings, Mapping):
+        return any(key == strategy or _names(value, strategy) for key, value in settings.items())
+    if isinstance(settings, Sequence) and not isinstance(settings, str):
+        return any(_names(one, strategy) for one in settings)
+    return settings == strategy
