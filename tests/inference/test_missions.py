@@ -11,7 +11,7 @@ from anyorder.elements.batch import Batch
 from anyorder.elements.grid import Attribute, GridVocabulary, collate, encode
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainByRounds, ChainInOnePass
-from anyorder.inference.missions import of_words, rank_missions
+from anyorder.inference.missions import OfWords, rank_missions
 from anyorder.masking.order import Role, imitate, reconstruct
 
 MISSIONS = ["go to the ball", "go to the key", "go"]
@@ -125,30 +125,34 @@ SAYS = {
     (2, "to"): {"the": 1.0},
     (3, "the"): {"ball": 0.8, "key": 0.2},
 }
+TOLD = ["go to the ball", "go to the ball", "go to the key", "go"]
+OF_WORDS = OfWords.after(TOLD)
 
 
-def test_words_are_multiplied_along_the_mission(told):
+def test_words_are_multiplied_along_the_mission_and_by_how_frequent_their_number_is(told):
     vocabulary, data = told
-    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS, of_words)
-    assert [one.mission for one in ranked] == ["go", "go to the ball", "go to the key"]
+    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS, OF_WORDS)
+    assert [one.mission for one in ranked] == ["go to the ball", "go", "go to the key"]
     likelihoods = [one.log_likelihood for one in ranked]
-    assert likelihoods == pytest.approx([0.0, math.log(0.9 * 0.8), math.log(0.9 * 0.2)], abs=1e-6)
+    expected = [math.log(0.75 * 0.9 * 0.8), math.log(0.25), math.log(0.75 * 0.9 * 0.2)]
+    assert likelihoods == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_begins_improbably_is_not_followed(told):
     vocabulary, data = told
     hardly = {**SAYS, (0, ""): {"go": 1e-12, "<unknown>": 1 - 1e-12}}
     model = Narrator(vocabulary, hardly)
-    assert of_words(model, data[0], MISSIONS) == pytest.approx([math.log(1e-12)] * 3)
+    begins = [math.log(0.75e-12), math.log(0.75e-12), math.log(0.25e-12)]
+    assert OF_WORDS(model, data[0], MISSIONS) == pytest.approx(begins)
     assert model.passes == [2], "missions of one word and of four begin apart, and both end there"
 
 
 def test_likelihoods_of_words_are_those_of_one_word_after_the_other(told, make_model):
     vocabulary, data = told
     model = make_model(vocabulary=vocabulary)
-    found = dict(zip(MISSIONS, of_words(model, data[0], MISSIONS), strict=True))
+    found = dict(zip(MISSIONS, OF_WORDS(model, data[0], MISSIONS), strict=True))
     for row, mission in enumerate(MISSIONS):
         batch = Batch(*collate([data[row]], *model.view))
         order = reconstruct(batch.layout, batch.layout.of_kind(Kind.MISSION))
-        expected = float(ChainByRounds()(model, batch, order).total)
+        expected = float(ChainByRounds()(model, batch, order).total) + math.log(0.25 if mission == "go" else 0.75)
         assert found[mission] == pytest.approx(expected, abs=1e-9)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from anyorder.inference.missions import Evidence, of_actions, of_words
+from anyorder.inference.missions import Evidence, OfWords, of_actions
 
 ASKS_FOR_WORDS = "mission_words"
 """The strategy in which a model learns missions as targets."""
 
 
-def mission_evidence(header: Mapping[str, Any]) -> Evidence:
-    """`of_words` for a checkpoint that was trained to say the words of missions, else `of_actions`.
+def mission_evidence(header: Mapping[str, Any], told: Iterable[str]) -> Evidence:
+    """`OfWords` for a checkpoint that was trained to say the words of missions, else `of_actions`.
 
     Args:
         header: of a checkpoint of the grid model.
+        told: the missions that it was told in training, with all repetitions.
     """
     config = header.get("config")
     learned = [config.get("masking"), config.get("data")] if isinstance(config, Mapping) else []
-    return of_words if _names(learned, ASKS_FOR_WORDS) else of_actions
+    return OfWords.after(told) if _names(learned, ASKS_FOR_WORDS) else of_actions
 
 
 def _names(settings: Any, strategy: str) -> bool:

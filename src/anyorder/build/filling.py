@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from anyorder.inference.field_gaps import FieldTable, GridInFields
 from anyorder.inference.filling import Table
 from anyorder.inference.grid_gaps import GridTable
 from anyorder.inference.lost_missions import MissionFiller
-from anyorder.inference.missions import Evidence
 from anyorder.types import FILLED_MISSION, FieldTrajectory, Trajectory, as_recorded
 
 FILL_FILE = "fill.json"
@@ -79,7 +78,7 @@ def fill(options: FillOptions) -> list[FillScore]:
     table, header = _table(checkpoint, manifest.content, source)
     splits = [name for name, split in manifest.splits.items() if split.num_episodes]
     trained_on = training_data(header, str(checkpoint)).path
-    filler = _mission_filler(options, table, source, splits, trained_on, mission_evidence(header))
+    filler = _mission_filler(options, table, source, splits, header)
     gaps = _gaps(table, source, splits, filler)
     temperatures = _temperatures(options, table, gaps, trained_on)
     truth = {} if options.truth is None else _truth(Path(options.truth), splits)
@@ -129,19 +128,21 @@ def _read(folder: Path, split: str) -> list[Any]:
 
 
 def _mission_filler(
-    options: FillOptions, table: Table[Any], source: Path, splits: Sequence[str], trained_on: str, evidence: Evidence
+    options: FillOptions, table: Table[Any], source: Path, splits: Sequence[str], header: Mapping[str, Any]
 ) -> MissionFiller | None:
     """What fills missions in; None where none is missing, the model is not one that ranks missions, or there are none to choose
     among."""
     if not isinstance(table, GridTable) or all(one.mission for split in splits for one in _read(source, split)):
         return None
+    trained_on = training_data(header, options.checkpoint).path
     if not (Path(trained_on) / MANIFEST).exists():
         say(f"missions stay absent: {trained_on}, whose missions there are to choose among, is not there any more")
         return None
-    missions = sorted({one.mission for one in _read(Path(trained_on), "train")} - {""})
-    if not missions:
+    told = [one.mission for one in _read(Path(trained_on), "train") if one.mission]
+    if not told:
         return None
-    filler, known = MissionFiller(table.model, missions, evidence=evidence), _validation(options, trained_on)
+    filler = MissionFiller(table.model, sorted(set(told)), evidence=mission_evidence(header, told))
+    known = _validation(options, trained_on)
     return filler.calibrated(known[: options.num_calibration])
 
 

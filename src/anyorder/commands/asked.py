@@ -24,7 +24,7 @@ from anyorder.inference.answers import Answer, read_answer
 from anyorder.inference.decoding import Decoded
 from anyorder.inference.field_answers import FieldAnswers, read_field_answers
 from anyorder.inference.futures import RankedSample
-from anyorder.inference.missions import Evidence, RankedMission, rank_missions
+from anyorder.inference.missions import RankedMission, rank_missions
 from anyorder.masking.order import Order
 from anyorder.models.contract import GridModel
 from anyorder.models.element.element_transformer import ElementTransformer
@@ -60,7 +60,7 @@ class AskedGrid:
     model: GridModel
     trajectory: Trajectory
     folder: Path
-    evidence: Evidence
+    header: Mapping[str, Any]
 
     @cached_property
     def batch(self) -> Batch[GridLayout]:
@@ -87,17 +87,18 @@ class AskedGrid:
         answer_picture(self.model.vocabulary, self.batch, order, decoded.values).save(path, format="png")
 
     def missions(self) -> list[RankedMission]:
-        recorded = {trajectory.mission for trajectory in read_split(self.folder, "train")} - {""}
-        if not recorded:
+        told = [trajectory.mission for trajectory in read_split(self.folder, "train") if trajectory.mission]
+        if not told:
             raise AnyOrderError(f"the training split must have missions to choose among; found none in {self.folder}")
-        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(recorded), self.evidence)
+        evidence = mission_evidence(self.header, told)
+        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(set(told)), evidence)
 
 
 def _asked_grid(chosen: Subject) -> AskedGrid:
     model, header = load_model(chosen.checkpoint)
     chosen.check_part(1)
     folder = data_folder(header, chosen.data, str(chosen.checkpoint))
-    return AskedGrid(model, chosen.pick(read_split(folder, chosen.split)), folder, mission_evidence(header))
+    return AskedGrid(model, chosen.pick(read_split(folder, chosen.split)), folder, header)
 
 
 @dataclass(frozen=True, eq=False)

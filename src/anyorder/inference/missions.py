@@ -3,14 +3,16 @@
 Two kinds of evidence. A policy says how probable each action is given a mission: by Bayes' rule, with all missions equally
 likely beforehand, the probability of a mission is proportional to that of the trajectory's actions given the mission
 (`of_actions`). A model that has learned missions as targets (the strategy `mission_words`) says how probable their words are
-given all that was seen and done (`of_words`).
+given all that was seen and done (`OfWords`).
 
 Legend: M missions, F frames, W words, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -29,6 +31,8 @@ FRAMES_A_PASS = 256
 IMPROBABLE = -20.0
 """Nats: what begins no more probably than this is not followed any further."""
 
+MissionBeginning = tuple[int, tuple[int, ...]]
+"""The number of words of a mission, and the first of them."""
 Evidence = Callable[[GridModel, Encoded, Sequence[str]], list[float]]
 """From a model, a trajectory and M missions to M log-likelihoods in nats, up to a constant that all missions share."""
 
@@ -41,7 +45,7 @@ class RankedMission:
         mission: the instruction.
         log_likelihood: nats; of the trajectory's actions given this mission and the observations before each, or of the
             mission's words given the trajectory.
-        probability: among the missions it was ranked with, each as likely as the others beforehand.
+        probability: among the missions it was ranked with.
     """
 
     mission: str
@@ -62,7 +66,7 @@ def rank_missions(
         model: that was trained on orders that include what the evidence asks, in evaluation mode.
         encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
         missions: M different instructions, at least one.
-        evidence: `of_actions` (None) or `of_words`.
+        evidence: `of_actions` (None) or `OfWords`.
 
     Raises:
         ValueError: for a trajectory that tells nothing.
@@ -85,24 +89,46 @@ def of_actions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> l
     return found
 
 
-def of_words(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
-    """How probable each mission's words are, one after the other by the chain rule, given the trajectory and their number.
+@dataclass(frozen=True)
+class OfWords:
+    """How probable each mission is, given the trajectory: its words one after the other by the chain rule, given their number,
+    and the number as often as it was in training, whatever the trajectory.
 
     What begins less probably than `IMPROBABLE` is as improbable as its beginning, which is an upper bound.
+
+    Attributes:
+        lengths: from a number of words to the share of the missions in training that had so many.
     """
-    words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
-    found: dict[tuple[int, tuple[int, ...]], float] = {(len(one), ()): 0.0 for one in words}
-    for place in range(max(len(one) for one in words)):
-        reached = {(len(one), one[:place]) for one in words if len(one) > place}
-        followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
-        said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
-        for one in words:
-            if (beginning := (len(one), one[:place])) in said:
-                found[len(one), one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
-    return [next(found[len(one), one[:k]] for k in range(len(one), -1, -1) if (len(one), one[:k]) in found) for one in words]
+
+    lengths: Mapping[int, float]
+
+    @classmethod
+    def after(cls, told: Iterable[str]) -> OfWords:
+        """Of a model that was told these missions in training, each as often as it stands here."""
+        counts = Counter(len(mission.split()) for mission in told)
+        return cls({number: count / counts.total() for number, count in counts.items()})
+
+    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+        """See `Evidence`; the missions have as many words as some in training."""
+        words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
+        found: dict[MissionBeginning, float] = {(len(one), ()): math.log(self.lengths[len(one)]) for one in words}
+        for place in range(max(len(one) for one in words)):
+            reached = {(len(one), one[:place]) for one in words if len(one) > place}
+            followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
+            said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
+            for one in words:
+                if (beginning := (len(one), one[:place])) in said:
+                    found[len(one), one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
+        return [_longest(found, one) for one in words]
 
 
-def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[tuple[int, tuple[int, ...]]]) -> list[Tensor]:
+def _longest(found: Mapping[MissionBeginning, float], words: tuple[int, ...]) -> float:
+    """What was found for the longest beginning of a mission."""
+    beginnings = ((len(words), words[:place]) for place in range(len(words), -1, -1))
+    return next(found[one] for one in beginnings if one in found)
+
+
+def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[MissionBeginning]) -> list[Tensor]:
     """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission of so many words."""
     padding = model.vocabulary.encode_mission(UNKNOWN_WORD)
     asked = [_with_words(encoded, [*first, *padding * (number - len(first))]) for number, first in beginnings]

@@ -1,0 +1,30 @@
+"""By which evidence a checkpoint tells missions."""
+
+import pytest
+
+from anyorder.build.evidence import mission_evidence
+from anyorder.inference.missions import OfWords, of_actions
+
+TOLD = ["go", "go to it", "go to it"]
+
+
+def header(mixture, sets=None):
+    return {"config": {"masking": {"mixture": mixture}, "data": {"path": "data/somewhere", "sets": sets}}}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        header({"cell": 0.5, "mission_words": 0.5}),
+        header({"words": {"weight": 1, "strategy": {"mission_words": {"rate": 1.0}}}}),
+        header({"late": {"weight": 1, "strategy": {"stages": {"first": "cell", "then": "mission_words", "at": 0.5}}}}),
+        header({"cell": 1}, sets=[{"path": "data/other", "masking": {"mission_words": 1}}]),
+    ],
+)
+def test_a_model_that_learned_words_is_asked_for_them(one):
+    assert mission_evidence(one, TOLD) == OfWords({1: 1 / 3, 3: 2 / 3})
+
+
+@pytest.mark.parametrize("one", [header({"next_step": 1, "goals": {"strategy": {"goal_conditioned": {"mission": True}}}}), {}])
+def test_others_are_asked_what_a_mission_makes_of_the_actions(one):
+    assert mission_evidence(one, TOLD) is of_actions
