@@ -59,6 +59,7 @@ CURVE_TITLES = {
     "action_accuracy": "Actions right on validation, %",
     "observation_accuracy": "Observations right on validation, %",
     "object_accuracy": "Objects right on validation, %",
+    "mission_accuracy": "Words of missions right on validation, %",
     "observation_nats": "Hidden observations on validation, nats",
 }
 ELEMENT_GROUPS = {

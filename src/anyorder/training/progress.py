@@ -14,6 +14,7 @@ SHORT = {
     "action_accuracy": "actions",
     "observation_accuracy": "elements",
     "object_accuracy": "objects",
+    "mission_accuracy": "words of missions",
     "observation_nats": "nats",
 }
 

@@ -37,8 +37,8 @@ def validate(
     seed: int,
 ) -> dict[str, float]:
     """Loss (nats) and accuracies over the targets only: ``loss``, ``action_accuracy``, ``observation_accuracy``,
-    ``return_accuracy``, and where there are objects ``object_accuracy`` (`Weighting.objects`). An accuracy without targets
-    is left out. For data of any environment ``observation_nats`` (of numbers, see
+    ``return_accuracy``, ``mission_accuracy`` (of words), and where there are objects ``object_accuracy`` (`Weighting.objects`).
+    An accuracy without targets is left out. For data of any environment ``observation_nats`` (of numbers, see
     `anyorder.inference.bin_answers.density_nats`) says what the accuracy of bins does not. Orders depend on the seed alone. The
     model is in training mode afterwards."""
     device = next(model.parameters()).device
@@ -64,6 +64,7 @@ def validate(
             ("action_accuracy", kind == Kind.ACTION),
             ("observation_accuracy", kind == Kind.OBSERVATION),
             ("return_accuracy", kind == Kind.RETURN),
+            ("mission_accuracy", kind == Kind.MISSION),
             ("object_accuracy", objects[order.targets]),
         ):
             right[name] += int((correct & chosen).sum())

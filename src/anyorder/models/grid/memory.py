@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ class Chains:
         uses: for each shared table that is used, its number and how many of ``alike`` use it.
         hidden: int64 ``[G]``, the numbers, below F*X, of the frames that receive through a hidden transition.
         earlier, later: int64 ``[G]``, the numbers, below N, of the frames before and after it.
-        kernels: ``[F, X, H, S, S]``, the kernel through which each frame receives; no gradient flows through this copy.
+        tables: ``[A + 1 + G, H, S, S]``; no gradient flows through them.
     """
 
     step: int
@@ -53,7 +54,12 @@ class Chains:
     hidden: Tensor
     earlier: Tensor
     later: Tensor
-    kernels: Tensor
+    tables: Tensor
+
+    @cached_property  # large, and chains whose hidden transitions are still to be guessed never need theirs
+    def kernels(self) -> Tensor:
+        """``[F, X, H, S, S]``, the kernel through which each frame receives."""
+        return lowered(self.tables).index_select(0, self.kernel.flatten()).unflatten(0, self.kernel.shape)
 
     @property
     def writing(self) -> slice:
@@ -72,8 +78,7 @@ class Chains:
 
     def through(self, tables: Tensor) -> Chains:
         """The same chains through these tables, ``[A + 1 + G, H, S, S]``."""
-        kernels = lowered(tables.detach()).index_select(0, self.kernel.flatten())
-        return replace(self, kernels=kernels.unflatten(0, self.kernel.shape))
+        return replace(self, tables=tables.detach())
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +138,7 @@ def link(kernels: Tensor, sources: Tensor, symbols: Tensor, num_silent: int) -> 
 
 
 def _chains(step: int, copies: slice, writers: slice, num_shared: int, sources: Tensor, symbols: Tensor) -> Chains:
-    """The chains of one direction, without their kernels; ``sources`` and ``symbols`` are int64 ``[M, F]``."""
+    """The chains of one direction, without their tables; ``sources`` and ``symbols`` are int64 ``[M, F]``."""
     num_frames, unknown = sources.shape[1], num_shared - 2
     frames = torch.arange(sources.numel(), device=sources.device).view_as(sources)
     own, sources, kernel = frames[copies].t(), sources[copies].t(), symbols[copies].t().flatten()
@@ -155,7 +160,7 @@ def _chains(step: int, copies: slice, writers: slice, num_shared: int, sources: 
         hidden=hidden,
         earlier=ends[step < 0],
         later=ends[step > 0],
-        kernels=symbols.new_empty(0),
+        tables=symbols.new_empty(0),
     )
 
 
