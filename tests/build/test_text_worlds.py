@@ -158,12 +158,36 @@ def test_a_model_imagines_in_words_and_has_its_page(tmp_path, capsys, monkeypatc
     with pytest.raises(SystemExit):
         main(["imagine", "--checkpoint", checkpoint, "--start", "99"])
     assert "start must lie between 0 and" in capsys.readouterr().err
+    check_page(checkpoint, tmp_path, capsys, monkeypatch)
+
+
+def check_page(checkpoint, folder, capsys, monkeypatch):
+    """The playground shows what was recorded, and plays where the module of the environment is named."""
     served = []
     monkeypatch.setattr(server, "web_server", lambda app: served.append(app) or SimpleNamespace(run=lambda sockets: None))
-    main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0"])
-    with TestClient(served[0], base_url=f"http://{server.HOST}") as client:
-        told = client.get("/api/about").json()
-    assert (told["kind"], told["env_id"], told["num_recorded"]) == ("text", "toy_worlds:ToyRow-v0", 4)
-    with pytest.raises(SystemExit):
-        main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0", "--env", "ToyRow-v0"])
-    assert "leave it out" in capsys.readouterr().err
+
+    def about(*options):
+        main(["playground", "--checkpoint", checkpoint, "--no_browser", "--port", "0", *options])
+        with TestClient(served[-1], base_url=f"http://{server.HOST}") as client:
+            return client.get("/api/about").json()
+
+    def refusal(*options):
+        with pytest.raises(SystemExit):
+            about(*options)
+        return capsys.readouterr().err
+
+    monkeypatch.setenv("ANYORDER_ENV_MODULES", "")  # the commands before this one named the module
+    told = about()
+    assert (told["kind"], told["env_id"], told["num_recorded"]) == ("text", "toy_worlds:ToyRow-v0", 4) and not told["plays"]
+    said = capsys.readouterr().out
+    assert "only recorded episodes can be shown: " in said and "toy_worlds" in said
+    told = about("--env_module", "toy_worlds")
+    assert told["plays"] and told["players"] == ["agent", "bot"] and told["num_recorded"] == 4
+    assert about("--env", "ToyRow-v0")["env_id"] == "ToyRow-v0"
+    assert "observations and actions are texts; found CartPole-v1" in refusal("--env", "CartPole-v1")
+    assert "there is no environment" in refusal("--env", "NoSuch-v0")
+    (folder / "data").rename(folder / "elsewhere")
+    told = about("--env_module", "toy_worlds")
+    assert told["plays"] and told["num_recorded"] == 0
+    assert "is not there, so only new seeds can be played" in capsys.readouterr().out
+    assert "nothing" in refusal("--data", str(folder / "nothing"))

@@ -86,6 +86,35 @@ CHAT = {
     "tools": [{"name": "look"}],
 }
 SHAREGPT = {"conversations": [{"from": "human", "value": "go"}, {"from": "gpt", "value": "went", "loss": True}], "id": 7}
+CLAUDE = {
+    "uuid": "c",
+    "chat_messages": [
+        {"sender": "human", "text": "go", "content": [], "attachments": [{"file_name": "a", "extracted_content": "map"}]},
+        {"sender": "assistant", "text": "", "content": [{"type": "text", "text": "went"}, {"type": "image", "file_uuid": "f"}]},
+    ],
+}
+CHATGPT = {
+    "mapping": {
+        "a": {"message": None, "parent": None},
+        "b": {
+            "message": {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["go", None]}},
+            "parent": "a",
+        },
+        "c": {
+            "message": {
+                "author": {"role": "assistant", "name": None},
+                "content": {"content_type": "code", "language": "python", "text": "go()"},
+                "recipient": "python",
+                "weight": 1.0,
+            },
+            "parent": "b",
+        },
+        "d": {"message": {"author": {"role": "user"}, "content": {"parts": [{"content_type": "image"}]}}, "parent": "a"},
+    },
+    "current_node": "c",
+}
+INSTRUCTIONS = {"text": "<s>[INST] <<SYS>> s <</SYS>> a [/INST] b [TOOL_CALLS] [] </s>[TOOL_RESULTS] [][/TOOL_RESULTS] c"}
+CHATS = {"openai": CHAT, "sharegpt": SHAREGPT, "claude": CLAUDE, "chatgpt": CHATGPT, "text": INSTRUCTIONS}
 
 
 def trajectory(seed: int, num_actions: int = 4) -> Trajectory:
@@ -201,7 +230,7 @@ def text_shard(folder: Path, random: Random) -> None:
 
 def conversations(folder: Path, random: Random) -> None:
     """As ``anyorder import`` does; what it stores is read back."""
-    form, valid = random.choice((("openai", CHAT), ("sharegpt", SHAREGPT)))
+    form, valid = random.choice(list(CHATS.items()))
     lines = [as_json(mutated(valid, random), random).replace("\n", " ") for _ in range(3)]
     (folder / "c.jsonl").write_text("\n".join([json.dumps(valid), *lines]), encoding="utf-8", errors="surrogatepass")
     spec = ImportSpec(random.choice(("auto", form)), 0.2, 0.2, 0, random.random() < 0.7)

@@ -4,6 +4,7 @@ nonsense, but exactly the model's."""
 import numpy as np
 import pytest
 import torch
+import toy_worlds  # noqa: F401  (registers its environments)
 from cartpole import cartpole_data, cartpole_run
 from gymnasium import spaces
 from starlette.testclient import TestClient
@@ -24,7 +25,9 @@ from anyorder.playground.field_scenes import FieldScenes
 from anyorder.playground.field_stage import FieldStage
 from anyorder.playground.grid_scenes import GridScenes
 from anyorder.playground.server import HOST, application
+from anyorder.playground.text_choice import TextChooser
 from anyorder.playground.text_scenes import TextScenes
+from anyorder.playground.text_stage import TextStage
 from anyorder.types import FieldTrajectory
 
 ENV = "BabyAI-GoToRedBall-v0"
@@ -177,4 +180,32 @@ def text_app(text_scenes):
 @pytest.fixture(scope="session")
 def text_client(text_app):
     with TestClient(text_app, base_url=f"http://{HOST}") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def play_in(text_scenes):
+    """``play_in("ToyRow-v0", limit=200)``: scenes of a text world without recorded episodes."""
+
+    def scenes(env_id, limit=200):
+        model, codec, form = text_scenes.model, text_scenes.codec, text_scenes.form
+        stage = TextStage(TextChooser.of(model, codec, form, limit), env_id)
+        return TextScenes(model, codec, form, limit, env_id, [], stage=stage)
+
+    return scenes
+
+
+@pytest.fixture(scope="session")
+def world_scenes(play_in):
+    return play_in("ToyRow-v0")
+
+
+@pytest.fixture(scope="session")
+def world_app(world_scenes):
+    return application(world_scenes, about("best.pt", "test", world_scenes))
+
+
+@pytest.fixture(scope="session")
+def world_client(world_app):
+    with TestClient(world_app, base_url=f"http://{HOST}") as client:
         yield client

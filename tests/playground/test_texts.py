@@ -160,8 +160,9 @@ def test_a_model_that_says_actions_alone_offers_no_other_question(text_scenes):
     [
         ({"kind": "recorded", "number": 9}, "between 0 and 2; found 9"),
         ({"kind": "recorded", "number": 0, "part": 3}, "the part of this episode must lie between 0 and 0"),
-        ({"kind": "played", "seed": 1, "player": "agent"}, "found played; choose a recorded one"),
-        ({"kind": "live", "seed": 1, "actions": []}, "found live; choose a recorded one"),
+        ({"kind": "played", "seed": 1, "player": "agent"}, "toy-v0 cannot be played here; choose a recorded"),
+        ({"kind": "live_text", "seed": 1, "actions": []}, "toy-v0 cannot be played here; choose a recorded"),
+        ({"kind": "live", "seed": 1, "actions": []}, "must be of the kind live_text; found live"),
     ],
 )
 def test_conversations_that_are_not_there_are_refused(refused, source, said):
@@ -175,7 +176,7 @@ def test_what_cannot_be_asked_of_a_conversation_is_said(refused, told, text_scen
     unasked = {"kind": "query", "name": "forward_dynamics", "options": {"step": 0}}
     assert "found nothing" in refused("answer", source={"kind": "recorded", "number": 1}, asked=unasked)
     assert "found live" in refused("agent", source={"kind": "live", "seed": 1, "actions": []}, roles="11")
-    with pytest.raises(AnyOrderError, match="as they were recorded"):
+    with pytest.raises(AnyOrderError, match="only an episode that goes on has a next action"):
         scene(text_scenes).next_action("", False)
 
 

@@ -30,7 +30,7 @@ class TextAgent(TextPlayer):
             AnyOrderError: where it is not known what is admissible.
         """
         found = self.log_probabilities(histories)
-        return [self._choice(*one) for one in zip(histories, found, generators)]
+        return [self.choice(*one) for one in zip(histories, found, generators)]
 
     def log_probabilities(self, histories: Sequence[TextHistory]) -> list[Tensor]:
         """For each history, the log-probability of each admissible action, float32 ``[number of actions]``, in nats; the
@@ -57,7 +57,8 @@ class TextAgent(TextPlayer):
             found |= zip(chosen, self.read([asked[number][0] for number in chosen], batch, order))
         return [found[number] for number in range(len(asked))]
 
-    def _choice(self, history: TextHistory, log_probabilities: Tensor, generator: np.random.Generator) -> str:
+    def choice(self, history: TextHistory, log_probabilities: Tensor, generator: np.random.Generator) -> str:
+        """What the agent does, where it finds these log-probabilities (`log_probabilities`) and heeds what it has tried."""
         actions = admissible_now(history)
         scores = log_probabilities.double().numpy() - self.tried_penalty * history.times_tried(actions)
         return actions[self.drawn(scores, generator)]

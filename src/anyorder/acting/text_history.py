@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from anyorder.acting.text_corruptions import ReadText
 from anyorder.acting.tried_texts import TriedTexts
@@ -16,9 +19,21 @@ from anyorder.elements.text.form import ChatForm
 from anyorder.elements.text.units import TextUnit, shorten
 from anyorder.envs.played_text import AGENT_ROLE, MISSION_ROLE, WORLD_ROLE
 from anyorder.envs.telling import TextView
+from anyorder.masking.order import Role
 
 NO_TOKENS = Tokens((), ())
 ROLE_OF_PART = {"mission": MISSION_ROLE, "observation": WORLD_ROLE, "action": AGENT_ROLE}
+
+
+@dataclass(frozen=True, eq=False)
+class PartlyRead(EncodedText):
+    """A question of an agent that does not see all of its past.
+
+    Attributes:
+        roles: int64, a `Role` for each of the first tokens; the rest is as the question has it.
+    """
+
+    roles: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
 
 class TextHistory:
@@ -41,6 +56,7 @@ class TextHistory:
         self._step = 0
         self.view: TextView | None = None
         self._read, self._tried = ReadText(""), TriedTexts()
+        self._roles: Tensor | None = None
         self.tokens_read = 0
         if mission:
             self._units.append(self._unit("mission", codec.encode(mission)))
@@ -49,6 +65,34 @@ class TextHistory:
         """A history of the same past, which goes on by itself."""
         other = copy(self)
         other._units, other._tried = list(self._units), self._tried.copy()
+        return other
+
+    @property
+    def units(self) -> Sequence[TextUnit]:
+        """The mission, where there is one, then observations and actions in turn."""
+        return tuple(self._units)
+
+    def read_now(self) -> list[TextUnit]:
+        """The units that the model reads to choose the next action, whatever room that takes: the mission and as many of the
+        last steps as fit, numbered from 0.
+
+        Raises:
+            TooLong: when the mission and the last observation do not fit.
+        """
+        possible = () if self.view is None else self.view.admissible
+        room = max(map(self.room_of, possible), default=self._form.room("action", 0))
+        return shorten([*self._units, self._unit("action", NO_TOKENS, room)], self._limit)[:-1]
+
+    def reading(self, roles: Tensor) -> TextHistory:
+        """A history of the same past for an agent that does not see all of it when it chooses the next action.
+
+        Args:
+            roles: int64 ``[E]``, a `Role` for each token of `read_now`. What is asked for there is only hidden here.
+        """
+        other = self.copy()
+        other._units = self.read_now()
+        other._step = other._units[-1].step
+        other._roles = torch.where(roles == Role.TARGET, int(Role.HIDDEN), roles)
         return other
 
     @property
@@ -87,7 +131,8 @@ class TextHistory:
             TooLong: when the mission and the last observation do not fit.
         """
         asked = self._unit("action", NO_TOKENS, room)
-        return assemble(shorten([*self._units, asked], self._limit), self._mission, self._codec.end_id)
+        question = assemble(shorten([*self._units, asked], self._limit), self._mission, self._codec.end_id)
+        return question if self._roles is None else PartlyRead(**vars(question), roles=self._roles)
 
     def _observation(self, read: ReadText) -> TextUnit:
         """What the agent is told that it did not receive are mask tokens; of a whole observation, as many as the smallest room

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from anyorder.acting.policy import TRIED_PENALTY, passes
-from anyorder.acting.text_history import TextHistory
+from anyorder.acting.text_history import PartlyRead, TextHistory
 from anyorder.elements.batch import Batch
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
@@ -74,7 +74,7 @@ class TextPlayer(ABC):
         for chosen in passes([len(question) for question in questions], TOKENS_PER_PASS):
             batch = collate_text([questions[number] for number in chosen], self.codec.pad_id)
             steps = torch.tensor([int(questions[number].places["step"].max()) for number in chosen])
-            yield chosen, batch, NextActionQuery(steps)(batch.layout)
+            yield chosen, batch, _as_read(NextActionQuery(steps)(batch.layout), [questions[number] for number in chosen])
 
     def read(self, histories: Sequence[TextHistory], batch: Batch[Layout], order: Order) -> list[Tensor]:
         """One pass: the log-probabilities of each history's open tokens, float32 ``[up to R, V]`` on the CPU."""
@@ -95,6 +95,15 @@ class TextPlayer(ABC):
             return int(scores.argmax())
         shares = np.exp((scores - scores.max()) / self.temperature)
         return int(generator.choice(len(scores), p=shares / shares.sum()))
+
+
+def _as_read(order: Order, questions: Sequence[EncodedText]) -> Order:
+    """The order, where agents do not see all of their past."""
+    roles = order.roles.clone()
+    for row, question in zip(roles, questions, strict=True):
+        if isinstance(question, PartlyRead):
+            row[: len(question.roles)] = question.roles
+    return replace(order, roles=roles)
 
 
 def admissible_now(history: TextHistory) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ class ImportOptions:
         input: minari:NAMESPACE/NAME-v0 or lerobot:FOLDER, or the folder of one of these; or conversations in files of JSON
             Lines, JSON, Parquet or Arrow, compressed or not, or folders of such files: a name, or a list [a.jsonl, b].
         output_dir: folder of the new data set.
-        format: of conversations: openai, sharegpt (also ETO), agentgym, responses, pairs, steps, text; or auto, which looks
-            at each file's first line.
+        format: of conversations: openai, chatgpt and claude (what these services export), sharegpt (also ETO), agentgym,
+            responses, pairs, steps, text; or auto, which looks at each file's first line.
         validation: share of the tasks, or of the episodes, for validation.
         test: share of the tasks, or of the episodes, for testing.
         seed: of the split.

@@ -100,18 +100,34 @@ def _field_scenes(chosen: Any) -> Any:
 
 def _text_scenes(chosen: Any) -> Any:
     from anyorder.build.checkpoints import load_conversation_model
-    from anyorder.build.headers import data_folder
     from anyorder.data.text_storage import read_text_split
     from anyorder.elements.text.elements import SHORTENINGS
     from anyorder.playground.text_scenes import TextScenes
 
     conversations, header = load_conversation_model(Path(chosen.checkpoint))
-    if chosen.env:
-        raise AnyOrderError(f"the page of conversations shows recorded ones alone; found --env {chosen.env}; leave it out")
-    recorded = read_text_split(data_folder(header, chosen.data, chosen.checkpoint), chosen.split)
-    reader = conversations.reader
+    folder = _recorded_folder(chosen, header)
+    recorded = [] if folder is None else read_text_split(folder, chosen.split)
+    reader, env_id = conversations.reader, header["env_id"]
+    stage = _text_stage(chosen, conversations.model, reader, env_id, recorded)
     cut = SHORTENINGS[reader.long_texts]
-    return TextScenes(conversations.model, reader.codec, reader.form, reader.limit, header["env_id"], recorded, cut)
+    return TextScenes(conversations.model, reader.codec, reader.form, reader.limit, env_id, recorded, cut, stage)
+
+
+def _text_stage(chosen: Any, model: Any, reader: Any, env_id: str, recorded: Sequence[Any]) -> Any:
+    """The text environment to play in; None where there is none, as of conversations that nobody played."""
+    from anyorder.envs.played_text import is_played
+    from anyorder.playground.text_choice import TextChooser
+    from anyorder.playground.text_stage import TextStage
+
+    if recorded and not chosen.env and not any(map(is_played, recorded)):
+        return None
+    try:
+        return TextStage(TextChooser.of(model, reader.codec, reader.form, reader.limit), chosen.env or env_id)
+    except AnyOrderError as error:
+        if chosen.env or not recorded:
+            raise
+        print(f"only recorded episodes can be shown: {error}")
+        return None
 
 
 def _recorded_folder(chosen: Any, header: dict[str, Any]) -> Path | None:

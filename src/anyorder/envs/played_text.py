@@ -79,10 +79,7 @@ class PlayedText:
         observations, actions = self.observations, self.actions
         if until is not None:
             observations, actions = observations[: until + 1], actions[:until]
-        mission = [Turn("mission", MISSION_ROLE, self.mission, False)] if self.mission else []
-        seen = (Turn("observation", WORLD_ROLE, text, True) for text in observations)
-        done = (Turn("action", AGENT_ROLE, text, True) for text in actions)
-        return (*mission, *(turn for turn in chain.from_iterable(zip_longest(seen, done)) if turn is not None))
+        return turns_of_episode(self.mission, observations, actions)
 
     def conversation(self) -> TextTrajectory:
         """The episode as a conversation; what its turns do not say is in ``others``, so that `played_text` gives it back."""
@@ -91,16 +88,28 @@ class PlayedText:
         return TextTrajectory(f"{self.env_id}:{self.seed}", self.turns(), json.dumps({PLAYED: said}, ensure_ascii=False))
 
 
+def turns_of_episode(mission: str, observations: Sequence[str], actions: Sequence[str]) -> tuple[Turn, ...]:
+    """The mission, where there is one, then observations and actions in turn."""
+    told = [Turn("mission", MISSION_ROLE, mission, False)] if mission else []
+    seen = (Turn("observation", WORLD_ROLE, text, True) for text in observations)
+    done = (Turn("action", AGENT_ROLE, text, True) for text in actions)
+    return (*told, *(turn for turn in chain.from_iterable(zip_longest(seen, done)) if turn is not None))
+
+
+def is_played(trajectory: TextTrajectory) -> bool:
+    """True for a conversation that was made of an episode."""
+    return PLAYED in json.loads(trajectory.others)
+
+
 def played_text(trajectory: TextTrajectory) -> PlayedText | None:
     """The episode that a conversation was made of; None where it was not played, but imported.
 
     Raises:
         ValueError, TypeError, KeyError: for one that nobody played so.
     """
-    said = json.loads(trajectory.others)
-    if PLAYED not in said:
+    if not is_played(trajectory):
         return None
-    said = restored(dict[str, Any], said[PLAYED], PLAYED)
+    said = restored(dict[str, Any], json.loads(trajectory.others)[PLAYED], PLAYED)
     texts = {part: tuple(turn.text for turn in trajectory.turns if turn.part == part) for part in ("observation", "action")}
     return PlayedText(
         env_id=restored(str, said["env_id"], "env_id"),

@@ -26,11 +26,12 @@ import gymnasium as gym
 from gymnasium import spaces
 
 from anyorder.envs.episode import EpisodeFailed, reason_of
-from anyorder.envs.played_text import PlayedText
+from anyorder.envs.played_text import PlayedText, turns_of_episode
 from anyorder.envs.recording import MISSION, SUCCESS_KEYS
 from anyorder.envs.splits import SEEDS_PER_SPLIT, SPLIT_OFFSETS
 from anyorder.errors import AnyOrderError
 from anyorder.parsing import brief
+from anyorder.types import Turn
 
 ADMISSIBLE, SCORE, WON = "admissible", "score", "won"
 MOST_CHARACTERS_SAID = 1_000_000
@@ -114,6 +115,15 @@ class TextEpisode:
         return self.terminated or self.truncated
 
     @property
+    def done(self) -> tuple[str, ...]:
+        """The actions so far."""
+        return tuple(view.done for view in self.views if view.done is not None)
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The episode so far, as turns of a conversation."""
+        return turns_of_episode(self.mission, [view.text for view in self.views], self.done)
+
+    @property
     def success(self) -> bool | None:
         """What the environment says of the episode so far; None: nothing."""
         return any(self._said) if self._said else None
@@ -142,7 +152,7 @@ class TextEpisode:
             seed=self.seed,
             mission=self.mission,
             observations=tuple(view.text for view in self.views),
-            actions=tuple(view.done for view in self.views if view.done is not None),
+            actions=self.done,
             rewards=tuple(self.rewards),
             scores=tuple(view.score for view in self.views),
             admissible=tuple(view.admissible for view in self.views),

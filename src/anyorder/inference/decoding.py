@@ -7,6 +7,7 @@ Legend: B trajectories, E elements, K targets, V vocabulary.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +23,9 @@ from anyorder.inference.cells import AskedCells
 from anyorder.masking.order import Order, Role
 from anyorder.masking.rounds import in_round, rounds, rounds_of_ranks
 from anyorder.models.contract import Model
+
+_ASKING = threading.Lock()
+"""A model that wraps another one changes it while it answers (hooks, a head of fewer rows), so threads ask in turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,11 +214,12 @@ def require_one_rank(order: Order) -> None:
 
 @torch.no_grad()
 def ask(model: Model[LayoutT], batch: Batch[LayoutT], order: Order) -> Tensor:
-    """Logits ``[K, V]`` of the targets, on the CPU; the model runs on the device of its parameters."""
+    """Logits ``[K, V]`` of the targets, on the CPU; the model runs on the device of its parameters. Threads may call this."""
     parameter = next(model.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
     there = batch.to(device)
-    return model(there.values, there.layout, order.to(device)).cpu()
+    with _ASKING:
+        return model(there.values, there.layout, order.to(device)).cpu()
 
 
 def decide(

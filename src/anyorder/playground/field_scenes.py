@@ -11,11 +11,9 @@ from anyorder.errors import AnyOrderError
 from anyorder.models.element.element_transformer import ElementTransformer
 from anyorder.playground.field_scene import EpisodeEnd, FieldScene, action_columns, described
 from anyorder.playground.field_stage import FieldStage
-from anyorder.playground.scene import check_part, check_recorded, named_outcome
-from anyorder.playground.wire import Live, LiveFields, Played, Recorded, Source
+from anyorder.playground.scene import EPISODES_REMEMBERED, check_live, check_part, check_recorded, named_outcome
+from anyorder.playground.wire import LiveFields, Played, Recorded, Source
 from anyorder.types import FieldTrajectory
-
-EPISODES_REMEMBERED = 32
 
 
 class FieldScenes:
@@ -53,9 +51,9 @@ class FieldScenes:
 
     def scene(self, source: Source) -> FieldScene:
         """See `anyorder.playground.scene.Scenes`."""
-        if isinstance(source, Live):
-            raise AnyOrderError("a live episode of this environment must be of the kind live_fields; found live")
-        if isinstance(source, LiveFields):
+        if not isinstance(source, (Recorded, Played)):
+            check_live(source.kind, "live_fields")
+            assert isinstance(source, LiveFields)
             return self._playing().live(source.seed, source.actions)
         episode = self._episode(source.model_copy(update={"part": 0}))
         parts = cut_fields(encode_fields(episode, self.model.spec), self.model.max_frames)
@@ -70,6 +68,11 @@ class FieldScenes:
             part=source.part,
             num_parts=len(parts),
         )
+
+    def close(self) -> None:
+        """See `anyorder.playground.scene.Scenes`."""
+        if self.stage is not None:
+            self.stage.close()
 
     def _play_or_find(self, source: Recorded | Played) -> FieldTrajectory:
         if isinstance(source, Played):

@@ -100,6 +100,13 @@ class FieldStage:
             self._episode, self._past = episode, list(actions)
             return self._scene(episode)
 
+    def close(self) -> None:
+        """Close the environments."""
+        with self._lock:
+            self._episode = None
+            for env in self._envs:
+                env.close()
+
     def _scene(self, episode: FieldEpisode) -> FieldScene:
         history = _history(self.policy, episode)
         encoded = history.encoded()

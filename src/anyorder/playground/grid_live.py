@@ -58,8 +58,15 @@ class LiveEnvironment:
                 minigrid.num_actions_of(self._env),
             )
 
+    def close(self) -> None:
+        """Close the environment; another request opens it again."""
+        with self._lock:
+            self._episode, self._level = None, ""
+            self._env.close()
+
     def _begin(self, seed: int) -> Episode:
         if (level := minigrid.level_of(self._env_ids, seed)) != self._level:
+            self._env.close()
             self._env, self._level = minigrid.make_env(level), level
         episode = Episode(self._env, self._level, seed)
         (view,) = episode.views

@@ -23,8 +23,8 @@ from anyorder.pages.atlas import atlas
 from anyorder.pages.world import World
 from anyorder.playground.grid_live import LiveEnvironment
 from anyorder.playground.grid_scene import GridScene
-from anyorder.playground.scene import check_part, check_recorded
-from anyorder.playground.wire import Live, LiveFields, Played, Recorded, Source
+from anyorder.playground.scene import check_live, check_part, check_recorded
+from anyorder.playground.wire import Live, Played, Recorded, Source
 from anyorder.types import FieldTrajectory, Trajectory
 
 SCENES_REMEMBERED = 32
@@ -63,12 +63,16 @@ class GridScenes:
 
     def scene(self, source: Source) -> GridScene:
         """See `anyorder.playground.scene.Scenes`."""
-        if isinstance(source, LiveFields):
-            raise AnyOrderError("a live episode in a grid must be of the kind live; found live_fields")
-        if isinstance(source, Live):
+        if not isinstance(source, (Recorded, Played)):
+            check_live(source.kind, "live")
+            assert isinstance(source, Live)
             return self._live.scene(source.seed, source.actions)
         check_part(source.part, 1)
         return self._whole(source)
+
+    def close(self) -> None:
+        """See `anyorder.playground.scene.Scenes`."""
+        self._live.close()
 
     def _play_or_find(self, source: Recorded | Played) -> GridScene:
         if isinstance(source, Played):

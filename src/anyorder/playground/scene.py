@@ -16,6 +16,9 @@ from anyorder.inference.decoding import Decoded
 from anyorder.masking.order import Order, reconstruct
 from anyorder.playground.wire import Source
 
+EPISODES_REMEMBERED = 32
+"""Of those that were played to their end."""
+
 
 class Scene(Protocol):
     """An episode, whole or so far, and the model that is asked about it."""
@@ -55,6 +58,9 @@ class Scenes(Protocol):
 
     def pictures(self) -> dict[str, Any]:
         """What the page draws with; may take seconds."""
+
+    def close(self) -> None:
+        """Close the environments that were played in."""
 
 
 def digits(roles: torch.Tensor) -> str:
@@ -100,3 +106,9 @@ def named_outcome(success: bool | None, truncated: bool) -> str:
     if success is None:
         return "stopped" if truncated else "ended"
     return "success" if success else "truncated" if truncated else "failure"
+
+
+def check_live(found: str, expected: str) -> None:
+    """Raise an AnyOrderError unless a live episode is of the expected kind."""
+    if found != expected:
+        raise AnyOrderError(f"a live episode of this environment must be of the kind {expected}; found {found}")

@@ -11,8 +11,9 @@ import logging
 import sys
 import traceback
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +62,11 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
     """
     drawn = ThreadPoolExecutor(1).submit(scenes.pictures)  # often done before the page is loaded
 
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(scenes.close)
+
     def episode(request: EpisodeRequest) -> dict[str, Any]:
         return scenes.scene(request.source).to_json()
 
@@ -81,6 +87,7 @@ def application(scenes: Scenes, about: dict[str, Any]) -> Starlette:
             Mount("/page", StaticFiles(directory=PAGE)),
             Mount("/shared", StaticFiles(directory=SHARED)),
         ],
+        lifespan=lifespan,
         middleware=[Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
     )
 

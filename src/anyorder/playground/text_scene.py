@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from anyorder.acting.text_history import TextHistory
 from anyorder.elements.batch import Batch
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
@@ -26,7 +28,9 @@ from anyorder.inference.text_answers import turn_answer
 from anyorder.inference.word_answers import AnsweredWords
 from anyorder.masking.order import Order
 from anyorder.models.contract import Model
-from anyorder.playground.scene import all_shown
+from anyorder.playground.scene import all_shown, from_digits
+from anyorder.playground.text_choice import TextChooser
+from anyorder.types import Turn
 
 _WORD = re.compile(r"\S+\s*")
 
@@ -93,6 +97,8 @@ class TextScene:
         num_actions: of the whole.
         admissible: step of the whole -> what could be done then, where that is known.
         part, num_parts: which one.
+        score: of an episode that goes on, so far.
+        history, chooser: of one that goes on: what its agent knows, and what chooses for it. The turns are what it reads.
     """
 
     model: Model[Layout]
@@ -107,6 +113,9 @@ class TextScene:
     admissible: Mapping[int, Sequence[str]]
     part: int = 0
     num_parts: int = 1
+    score: float | None = None
+    history: TextHistory | None = None
+    chooser: TextChooser | None = None
 
     @cached_property
     def batch(self) -> Batch[Layout]:
@@ -123,6 +132,7 @@ class TextScene:
             "turns": [turn.to_json() for turn in self.turns],
             "num_actions": self.num_actions,
             "outcome": self.outcome,
+            "score": self.score,
             "part": self.part,
             "num_parts": self.num_parts,
             "first_step": self._first_step,
@@ -137,8 +147,16 @@ class TextScene:
         return {"turns": {str(number): self._told(turn, answered) for number, turn in asked.items()}}
 
     def next_action(self, roles: str, rebuilds: bool) -> dict[str, Any]:
-        """Conversations do not go on here. Raises an AnyOrderError."""
-        raise AnyOrderError("conversations are shown as they were recorded; found one that goes on; ask for its next action")
+        """See `TextChooser.told`. The agent does not read what is not CONTEXT; what it has tried it knows all the same."""
+        if self.history is None or self.chooser is None:
+            raise AnyOrderError("only an episode that goes on has a next action; found one that is over; choose a live one")
+        if self.outcome != "running":
+            raise AnyOrderError(
+                f"only an episode that goes on has a next action; found one whose end is {self.outcome}; reset it"
+            )
+        if rebuilds:
+            raise AnyOrderError("an agent in words acts on what it is shown; found rebuilds true; leave it out")
+        return self.chooser.told(self.history.reading(from_digits(roles, self.batch.layout)[0]))
 
     @property
     def _first_step(self) -> int:
@@ -172,3 +190,20 @@ class TextScene:
         rooms = [[*tokens[action], *[self.codec.end_id] * (turn.unit.room - len(tokens[action]))] for action in fitting]
         scores = shares.log().gather(1, torch.tensor(rooms).T).sum(dim=0).softmax(dim=0).tolist()
         return [[action, share] for share, action in sorted(zip(scores, fitting), key=lambda one: -one[0])]
+
+
+def shown_turns(turns: Sequence[Turn], units: Sequence[TextUnit], part: Sequence[TextUnit]) -> list[ShownTurn]:
+    """The turns of a part of a conversation.
+
+    Args:
+        turns: of the whole.
+        units: of all of them.
+        part: some of these units, perhaps with other steps, but with the same tokens. Whatever an earlier part asked about may
+            be asked for again.
+    """
+    known = {id(unit.text): (unit, turn) for unit, turn in zip(units, turns, strict=True)}
+    found = []
+    for unit, start in zip(part, accumulate(map(len, part), initial=0)):
+        whole, turn = known[id(unit.text)]
+        found.append(ShownTurn(replace(unit, asked=whole.asked), turn.role, turn.text, whole.step, start))
+    return found

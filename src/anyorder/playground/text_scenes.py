@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate
+from functools import lru_cache
 from typing import Any
 
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import Shortening, last_steps
 from anyorder.elements.text.form import ChatForm
-from anyorder.elements.text.units import TextUnit, text_units
+from anyorder.elements.text.units import text_units
 from anyorder.envs.played_text import PlayedText, played_text
 from anyorder.errors import AnyOrderError
 from anyorder.models.contract import Model
-from anyorder.playground.scene import check_part, check_recorded, named_outcome
-from anyorder.playground.text_scene import ShownTurn, TextScene
-from anyorder.playground.wire import Recorded, Source
+from anyorder.playground.scene import EPISODES_REMEMBERED, check_live, check_part, check_recorded, named_outcome
+from anyorder.playground.text_scene import TextScene, shown_turns
+from anyorder.playground.text_stage import TextStage
+from anyorder.playground.wire import LiveText, Played, Recorded, Source
 from anyorder.types import TextTrajectory
 
 TEXT_ASKS = {
@@ -47,6 +47,7 @@ class TextScenes:
         env_id: where the conversations come from.
         recorded: conversations of a data set.
         cut: what becomes of those that are too long.
+        stage: plays others; None where the environment cannot be made here, or nobody played at all.
     """
 
     def __init__(
@@ -58,19 +59,22 @@ class TextScenes:
         env_id: str,
         recorded: Sequence[TextTrajectory],
         cut: Shortening = last_steps,
+        stage: TextStage | None = None,
     ) -> None:
         self.model, self.codec, self.form, self.limit = model, codec, form, limit
-        self.env_id, self.recorded, self.cut = env_id, recorded, cut
+        self.env_id, self.recorded, self.cut, self.stage = env_id, recorded, cut, stage
+        self._whole = lru_cache(EPISODES_REMEMBERED)(self._play_or_find)
 
     def about(self) -> dict[str, Any]:
         """See `anyorder.playground.scene.Scenes`; ``asks`` are the queries that the model can answer."""
         says = self.form.asks_about("observation")
+        expert = self.stage is not None and self.stage.has_expert
         return {
             "kind": "text",
-            "env_id": self.env_id,
+            "env_id": self.env_id if self.stage is None else self.stage.env_id,
             "num_recorded": len(self.recorded),
-            "players": [],
-            "plays": False,
+            "players": ["agent", *(["bot"] if expert else [])],
+            "plays": self.stage is not None,
             "asks": TEXT_ASKS | (OBSERVATION_ASKS if says else {}),
         }
 
@@ -80,10 +84,11 @@ class TextScenes:
 
     def scene(self, source: Source) -> TextScene:
         """See `anyorder.playground.scene.Scenes`. Raises a `TooLong` for a conversation that the model cannot read."""
-        if not isinstance(source, Recorded):
-            raise AnyOrderError(f"conversations are shown as they were recorded; found {source.kind}; choose a recorded one")
-        check_recorded(source.number, len(self.recorded))
-        whole = self.recorded[source.number]
+        if not isinstance(source, (Recorded, Played)):
+            check_live(source.kind, "live_text")
+            assert isinstance(source, LiveText)
+            return self._playing().live(source.seed, source.actions)
+        whole = self._whole(source.model_copy(update={"part": 0}))
         units = text_units(whole, self.codec, self.form)
         parts = self.cut(units, self.limit, whole.source)
         check_part(source.part, len(parts))
@@ -92,10 +97,10 @@ class TextScenes:
             self.model,
             self.codec,
             self.form,
-            self.env_id,
+            self.env_id if played is None else played.env_id,
             whole.source,
             whole.mission,
-            shown_turns(whole, units, parts[source.part]),
+            shown_turns(whole.turns, units, parts[source.part]),
             "recorded" if played is None else named_outcome(played.success, played.truncated),
             len(whole),
             _admissible(played),
@@ -103,22 +108,21 @@ class TextScenes:
             len(parts),
         )
 
+    def close(self) -> None:
+        """See `anyorder.playground.scene.Scenes`."""
+        if self.stage is not None:
+            self.stage.close()
 
-def shown_turns(whole: TextTrajectory, units: Sequence[TextUnit], part: Sequence[TextUnit]) -> list[ShownTurn]:
-    """The turns of a part of a conversation.
+    def _play_or_find(self, source: Recorded | Played) -> TextTrajectory:
+        if isinstance(source, Played):
+            return self._playing().played(source.seed, source.player).conversation()
+        check_recorded(source.number, len(self.recorded))
+        return self.recorded[source.number]
 
-    Args:
-        whole: the conversation.
-        units: of all its turns.
-        part: some of these units, perhaps with other steps, but with the same tokens. Whatever an earlier part asked about may
-            be asked for again.
-    """
-    known = {id(unit.text): (unit.asked, turn, step) for unit, turn, step in zip(units, whole.turns, whole.steps)}
-    found = []
-    for unit, start in zip(part, accumulate(map(len, part), initial=0)):
-        asked, turn, step = known[id(unit.text)]
-        found.append(ShownTurn(replace(unit, asked=asked), turn.role, turn.text, step, start))
-    return found
+    def _playing(self) -> TextStage:
+        if self.stage is None:
+            raise AnyOrderError(f"{self.env_id} cannot be played here; choose a recorded conversation")
+        return self.stage
 
 
 def _played(whole: TextTrajectory) -> PlayedText | None:

@@ -10,6 +10,8 @@ from anyorder.envs.minigrid import NUM_ACTIONS
 
 HIGHEST_SEED = 2**31 - 1
 MOST_ACTIONS = 2000
+LONGEST_ACTION = 2000
+"""Characters of an action in words."""
 
 Seed = Annotated[int, Field(ge=0, le=HIGHEST_SEED)]
 Number = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -61,8 +63,18 @@ class LiveFields(_Message):
     actions: Annotated[tuple[FieldAction, ...], Field(max_length=MOST_ACTIONS, strict=False)]
 
 
-AnyLive = Annotated[Live | LiveFields, Field(discriminator="kind")]
-Source = Recorded | Played | Live | LiveFields
+class LiveText(_Message):
+    """The same in a text environment, whose actions are texts."""
+
+    kind: Literal["live_text"]
+    seed: Seed
+    actions: Annotated[
+        tuple[Annotated[str, Field(max_length=LONGEST_ACTION)], ...], Field(max_length=MOST_ACTIONS, strict=False)
+    ]
+
+
+AnyLive = Annotated[Live | LiveFields | LiveText, Field(discriminator="kind")]
+Source = Recorded | Played | Live | LiveFields | LiveText
 AnySource = Annotated[Source, Field(discriminator="kind")]
 
 

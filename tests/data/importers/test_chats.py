@@ -204,7 +204,7 @@ def test_a_file_of_no_format_and_options_that_are_wrong_are_refused(tmp_path):
         import_chats([file_of(tmp_path, {"text": "a"})], tmp_path / "data", ImportSpec())
     with pytest.raises(AnyOrderError, match="could not read .*nothing.jsonl: No such file"):
         import_chats([tmp_path / "nothing.jsonl"], tmp_path / "data", ImportSpec())
-    with pytest.raises(AnyOrderError, match="format must be one of auto, openai, sharegpt, .*, text; found 'csv'"):
+    with pytest.raises(AnyOrderError, match="format must be one of auto, openai, .*, sharegpt, .*, text; found 'csv'"):
         ImportSpec(format="csv")
     with pytest.raises(AnyOrderError, match="shares with a sum below 1"):
         ImportSpec(validation=0.6, test=0.4)

@@ -99,7 +99,7 @@ export class Live {
     byId("live-seed").value = seed;
     const done = await this.page.load(this.source(), { goesOn, hide: Number(byId("auto-hide").value) / 100 });
     if (!done) Object.assign(this, before);
-    else if (this.running) this.think();
+    if (this.running) this.think(); // also where nothing was done: what was answered before is gone
     this.show();
   }
 

@@ -41,9 +41,12 @@ export class Column {
 
   /** Show a turn; where a person is in the column, nothing moves under the hand. */
   reveal(number, smoothly) {
-    if (this.host.contains(document.activeElement)) return;
-    const calm = !smoothly || !matchMedia("(prefers-reduced-motion: no-preference)").matches;
-    this.turns[number].item.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+    if (!this.host.contains(document.activeElement)) this.turns[number].item.scrollIntoView({ block: "nearest", behavior: motion(smoothly) });
+  }
+
+  /** Show the last turn of a column that scrolls by itself. The page stays, so that a button that was pressed stays under the hand. */
+  toEnd(smoothly) {
+    if (!this.host.contains(document.activeElement)) this.host.scrollTo({ top: this.host.scrollHeight, behavior: motion(smoothly) });
   }
 
   _draw(parts, { episode, roles }, number, items, told) {
@@ -117,6 +120,10 @@ export class Column {
   _find(turn, word) {
     return word < 0 ? this.turns[turn].name : this._words(turn)[word];
   }
+}
+
+function motion(smoothly) {
+  return smoothly && matchMedia("(prefers-reduced-motion: no-preference)").matches ? "smooth" : "auto";
 }
 
 function word(host, { text, kind, told, truth }, turn, place) {

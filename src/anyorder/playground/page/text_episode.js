@@ -57,15 +57,36 @@ export class TextEpisode {
   }
 
   length() {
-    return `${this.num_actions} ${this.num_actions === 1 ? "action" : "actions"}`;
+    const score = this.score === null ? "" : `, score ${Number(this.score.toFixed(2))}`;
+    return `${this.num_actions} ${this.num_actions === 1 ? "action" : "actions"}${score}`;
   }
 
-  carried() {
-    return this.shown;
+  /** Roles of this episode from those of the same a step later or earlier: what was hidden stays hidden. Turns that the model
+   *  no longer reads are gone, so turns are found by their steps. */
+  carried(roles, before) {
+    const changed = [...this.shown], known = new Map(before.turns.map((turn, number) => [before.key(number), turn.elements]));
+    this.turns.forEach(({ elements: [first, after] }, number) => {
+      const [start, end] = known.get(this.key(number)) || [0, 0];
+      if (end - start !== after - first) return;
+      for (let place = 0; place < after - first; place++) changed[first + place] = roles[start + place];
+    });
+    return changed.join("");
   }
 
-  hidden(roles) {
-    return roles;
+  /** What a turn is called in all that the model reads of an episode as it goes on. */
+  key(number) {
+    const { part, step } = this.turns[number];
+    return `${part} ${step < 0 ? step : step + this.first_step}`;
+  }
+
+  /** Roles in which each word of the last turn is hidden with probability `share`; words that the model never learned to say are
+   *  removed. */
+  hidden(roles, share) {
+    const changed = [...roles], { words, askable } = this.turns[this.turns.length - 1];
+    for (const { elements } of share ? words : []) {
+      if (Math.random() < share) for (const element of elements) changed[element] = askable ? TARGET : DROPPED;
+    }
+    return changed.join("");
   }
 }
 

@@ -3,6 +3,7 @@ import { DROPPED } from "/page/elements.js";
 import { Column } from "/page/text_column.js";
 import { Page } from "/page/page.js";
 import { TextEpisode, itemsOf } from "/page/text_episode.js";
+import { TextLive } from "/page/text_live.js";
 import { inspectText } from "/page/text_inspector.js";
 
 const byId = (id) => document.getElementById(id);
@@ -20,7 +21,7 @@ class TextPage extends Page {
       onSelect: (turn, word) => this.choose(this.at(turn, word)),
       onPoint: (turn, word) => this.point(turn === null ? null : this.at(turn, word)),
     });
-    this.live = { pause: () => {} }; // conversations are recorded
+    this.live = about.plays ? new TextLive(about, this) : { pause: () => {} };
   }
 
   read(json) {
@@ -32,14 +33,24 @@ class TextPage extends Page {
     return new Map(Object.entries(json.turns).map(([number, told]) => [Number(number), told]));
   }
 
+  /** A live episode is looked at where it is now. */
   rebuild(episode) {
-    this.selected = { turn: 0, word: -1, frame: 0 };
+    const turn = this.isLive ? episode.turns.length - 1 : 0;
+    this.selected = { turn, word: -1, frame: this.isLive ? episode.last : 0 };
+    document.querySelector(".desk").classList.toggle("live", this.isLive);
+    byId("task").hidden = !this.isLive || !episode.mission;
+    byId("task").textContent = byId("task").title = episode.mission;
     this.column.rebuild(episode);
     byId("talk-title").textContent = episode.first_step ? `Turn by turn, from step ${episode.first_step} on` : "Turn by turn";
   }
 
+  get isLive() {
+    return this.source.kind === this.live.kind;
+  }
+
   reveal(smoothly = true) {
-    if (this.reply) this.column.reveal(this.selected.turn, smoothly);
+    if (this.isLive && this.selected.turn === this.episode.turns.length - 1) this.column.toEnd(smoothly);
+    else if (this.reply) this.column.reveal(this.selected.turn, smoothly);
   }
 
   draw() {

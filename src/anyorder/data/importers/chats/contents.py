@@ -68,7 +68,7 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
     content = [_typed(one) for one in content] if isinstance(content, list) else _typed(content)
     if isinstance(content, list) and (not content or any(_is_block(one) or isinstance(one, str) for one in content)):
         return [_block(one, where) for one in content] or [Piece("text", "")]
-    if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *_KNOWN_TYPES):
+    if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *KNOWN_TYPES):
         return [_block(content, where)]
     return [Piece("text", written_json(content))]
 
@@ -179,7 +179,7 @@ def _thought(text: str) -> Piece:
     return Piece("thought", f"<think>\n{text}\n</think>" if text else "")
 
 
-_KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *UNREADABLE_TYPES, *CALL_TYPES, *RESULT_TYPES}
+KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *UNREADABLE_TYPES, *CALL_TYPES, *RESULT_TYPES}
 _NAMED_BY_KEY = {*CALL_TYPES, *RESULT_TYPES, "inlinedata", "filedata"}
 
 

@@ -9,6 +9,8 @@
 | `pairs` | a prompt and an answer, perhaps a `history` of pairs before them |
 | `steps` | a `trajectory` of actions and observations, or a `history` of turns |
 | `text` | one text with marks or names before what each speaker says |
+| `chatgpt` | a conversation of ChatGPT's export: a tree of nodes under `mapping` |
+| `claude` | a conversation of Claude's export: `chat_messages` with a `sender` |
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from anyorder.data.importers.chats.exports.chatgpt import chatgpt_turns
+from anyorder.data.importers.chats.exports.claude import claude_turns
 from anyorder.data.importers.chats.speakers import ROLE_KEYS, role_of
-from anyorder.data.importers.chats.transcripts import turns_of_text
+from anyorder.data.importers.chats.transcripts import turns_of_marks, turns_of_text
 from anyorder.data.importers.chats.turns import ANSWER_KEYS, PROMPT_KEYS, is_step, pair
 from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parsed_if_json, plain
 
@@ -32,7 +36,11 @@ TURN_KEYS = {
 """Format -> the plain names of the key that holds a line's list of turns."""
 NO_TEXTS_ALONE = ("trajectory", "traj", "steps", "events", "episode", "interactions", "rollout")
 """Keys of lists whose texts, if they hold nothing else, are not said by user and agent in alternation."""
-TEXT_KEYS_OF_LINES = ("text", "chat", "conversation", "conversations", "dialogue", "dialog", "transcript", "chatml", "messages")
+TEXT_KEYS_OF_LINES = (
+    *("text", "chat", "conversation", "conversations", "dialogue", "dialog", "transcript", "chatml", "messages"),
+    "prompt",
+)
+"""Plain names of the key that holds a text that marks its speakers."""
 Shape = Callable[[Keys], "list[Any] | None"]
 """Takes a line's turns, with the keys that hold them; None for a line of another shape."""
 
@@ -111,11 +119,29 @@ def _pairs(keys: Keys) -> list[Any] | None:
         if isinstance(keys.left[key], list) and _last_answer_keys(keys):  # as TRL has it: both are lists of turns
             turns = keys.left.pop(key)
             return [*turns, *_last_answer(keys, turns)]
+    if marked := _marked_pair(keys):
+        return marked
     found = pair(keys)
     if found is None:
         return None
     earlier = keys.take(["history"])
     return [*(earlier if isinstance(earlier, list) else []), *found]
+
+
+def _marked_pair(keys: Keys) -> list[Any] | None:
+    """The turns of a prompt that the template of a model has written, and of the answer to it, which may go on in it."""
+    for prompt in keys.find(PROMPT_KEYS):
+        answers = [key for key in keys.find(ANSWER_KEYS) if isinstance(keys.left[key], str)]
+        if not answers or not isinstance(keys.left[prompt], str):
+            continue
+        said, answer = keys.left[prompt], keys.left[answers[0]]
+        turns = turns_of_marks(said + answer)
+        if turns is None and (before := turns_of_marks(said, least=1)):
+            turns = [*before, {"role": "assistant", "content": answer}]
+        if turns:
+            del keys.left[prompt], keys.left[answers[0]]
+            return turns
+    return None
 
 
 def _text(keys: Keys) -> list[Any] | None:
@@ -129,6 +155,8 @@ def _text(keys: Keys) -> list[Any] | None:
 
 FORMATS: dict[str, Shape] = {
     "openai": _listed(TURN_KEYS["openai"]),
+    "chatgpt": chatgpt_turns,
+    "claude": claude_turns,
     "sharegpt": _listed(TURN_KEYS["sharegpt"]),
     "agentgym": _listed(TURN_KEYS["sharegpt"]),
     "responses": _responses,
@@ -138,6 +166,8 @@ FORMATS: dict[str, Shape] = {
 }
 """Format -> how a line of it holds its turns, in the order in which they are tried."""
 OTHERWISE_HELD = {
+    "chatgpt": "a tree of nodes as mapping",
+    "claude": "a list of chat_messages with a sender each",
     "responses": "a list of items as input",
     "pairs": f"a prompt ({', '.join(PROMPT_KEYS[:4])} ...) and an answer ({', '.join(ANSWER_KEYS[:4])} ...)",
     "text": "one text that marks or names its speakers, as ChatML does, under the key text or chat",
@@ -176,7 +206,7 @@ def _with_inner(line: dict[str, Any], format_name: str) -> Iterator[dict[str, An
     lists of turns are looked for in there: an object that describes the line may well hold a question and an answer."""
     yield line
     for key, value in line.items():
-        if isinstance(value, dict) and format_name not in ("pairs", "text"):
+        if isinstance(value, dict) and format_name not in ("pairs", "text", "chatgpt", "claude"):
             outer = {f"line.{name}" if name in value else name: other for name, other in line.items() if name != key}
             yield {**value, **outer}
 
@@ -188,7 +218,8 @@ def _not_empty(turns: list[Any], where: str) -> list[Any]:
 
 
 def _main_key(format_name: str) -> str:
-    return TURN_KEYS.get("sharegpt" if format_name == "agentgym" else format_name, (format_name,))[0]
+    exported = {"chatgpt": ("mapping",), "claude": ("chat_messages",)}
+    return (TURN_KEYS | exported).get("sharegpt" if format_name == "agentgym" else format_name, (format_name,))[0]
 
 
 def _expected(format_name: str, keys: Keys) -> str:

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ TEXTS = (".jsonl", ".ndjson", ".json", ".traj")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 ABOUT_DATA = {"state.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"}
 """Files of JSON that describe a data set of Hugging Face and hold none of it."""
+ABOUT_ACCOUNTS = {
+    *("user.json", "users.json", "user_settings.json", "message_feedback.json", "shared_conversations.json"),
+    *("model_comparisons.json", "projects.json", "memories.json", "shopping.json", "export_manifest.json"),
+}
+"""Files beside the conversations in an export of ChatGPT or Claude."""
+EXPORTED = re.compile(r"conversations(-\d+)?\.json")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_KEYS = ("data", "rows", "train", "examples", "samples", "trajectories", "episodes")
 """Plain names of the one key under which a file of a single JSON object may hold its rows."""
@@ -70,7 +77,8 @@ def chat_files(path: Path) -> tuple[list[ChatFile], list[str]]:
 
     Folders are searched to any depth, in the order of the names. Hidden files and folders are left out, and so is all that
     is no table and no JSON. Of a data set that Hugging Face's ``save_to_disk`` wrote, the files count that its
-    ``state.json`` names: others beside them are a cache.
+    ``state.json`` names: others beside them are a cache. Of an export of ChatGPT or Claude, what is about the account is left
+    out.
 
     Raises:
         AnyOrderError: for a folder without such files.
@@ -120,6 +128,7 @@ def _search(folder: Path, root: Path) -> tuple[list[ChatFile], list[str]]:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise AnyOrderError(f"could not read {folder}: {explained(error)}") from None
+    other = ABOUT_ACCOUNTS if any(EXPORTED.fullmatch(path.name) for path in entries) else set()
     for path in entries:
         name = path.relative_to(root).as_posix()
         if path.name.startswith("."):
@@ -127,7 +136,7 @@ def _search(folder: Path, root: Path) -> tuple[list[ChatFile], list[str]]:
         elif path.is_dir():
             inner, left = _search(path, root)
             found, ignored = found + inner, ignored + left
-        elif _holds_rows(path.name) and (named is None or path.name in named):
+        elif _holds_rows(path.name) and (named is None or path.name in named) and path.name not in other:
             found.append(ChatFile(path, name))
         else:
             ignored.append(name)
