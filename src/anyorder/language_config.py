@@ -40,6 +40,8 @@ class LanguageModelConfig:
         long_texts: what a model learns of conversations that are longer: ``last``, the last steps alone, or ``parts``, all of
             them: each part is the mission and as many whole steps as fit, it begins in the middle of the part before, and asks
             about each turn once.
+        first_steps: how many steps at the beginning always stay in sight of a longer conversation, in training and acting (what
+            is read once and needed to the end, such as a map).
         rooms: smallest room of an ``observation`` and of an ``action``, in tokens, where it is not the form's own
             (docs/text.md, Rooms).
         max_frames: longest part of a grid trajectory, in frames; null sets no limit. Longer trajectories are cut into
@@ -62,6 +64,7 @@ class LanguageModelConfig:
     mask_token: str | None = None
     max_tokens: int | None = None
     long_texts: Literal["last", "parts"] = "last"
+    first_steps: int = 0
     rooms: dict[str, int] | None = None
     max_frames: int | None = None
     longest_run: int = 1

@@ -73,15 +73,19 @@ class TextHistory:
         return tuple(self._units)
 
     def read_now(self) -> list[TextUnit]:
-        """The units that the model reads to choose the next action, whatever room that takes: the mission and as many of the
-        last steps as fit, numbered from 0.
+        """The units that the model reads to choose the next action, whatever room that takes: the mission, the first
+        steps of the form and as many of the last steps as fit, numbered from 0.
 
         Raises:
             TooLong: when the mission and the last observation do not fit.
         """
         possible = () if self.view is None else self.view.admissible
         room = max(map(self.room_of, possible), default=self._form.room("action", 0))
-        return shorten([*self._units, self._unit("action", NO_TOKENS, room)], self._limit)[:-1]
+        return self._fitting(self._unit("action", NO_TOKENS, room))[:-1]
+
+    def _fitting(self, question: TextUnit) -> list[TextUnit]:
+        """The past and what is asked, shortened to what fits."""
+        return shorten([*self._units, question], self._limit, first_steps=self._form.first_steps)
 
     def reading(self, roles: Tensor) -> TextHistory:
         """A history of the same past for an agent that does not see all of it when it chooses the next action.
@@ -131,7 +135,7 @@ class TextHistory:
             TooLong: when the mission and the last observation do not fit.
         """
         asked = self._unit("action", NO_TOKENS, room)
-        question = assemble(shorten([*self._units, asked], self._limit), self._mission, self._codec.end_id)
+        question = assemble(self._fitting(asked), self._mission, self._codec.end_id)
         return question if self._roles is None else PartlyRead(**vars(question), roles=self._roles)
 
     def _observation(self, read: ReadText) -> TextUnit:

@@ -147,7 +147,7 @@ class TextWorld:
 
     def _question(self, history: Sequence[Turn], part: str, room: int) -> tuple[Batch[Layout], Order]:
         """The conversation with one more turn, whose tokens nobody reads, and the order that asks for it."""
-        kept = shorten(self._units(history, part, room), self.limit, "the conversation")
+        kept = shorten(self._units(history, part, room), self.limit, "the conversation", self.form.first_steps)
         batch = collate_text([assemble(kept, "", self.codec.end_id)], self.codec.pad_id)
         last = max(unit.step for unit in kept)
         query = NextActionQuery(last) if part == "action" else ForwardDynamicsQuery(last - 1)

@@ -199,7 +199,7 @@ def _conversation_model(config: LanguageModelConfig, inner: Pretrained) -> Conve
     pad = None if codec.pad_id == codec.end_id else codec.pad_id
     model = MaskedLanguageModel(inner.model, codec.mask_id, pad, is_new=config.begins_new)
     form = CHAT_FORMS[config.chat_form]
-    form = replace(form, rooms={**form.rooms, **(config.rooms or {})})
+    form = replace(form, rooms={**form.rooms, **(config.rooms or {})}, first_steps=config.first_steps)
     reader = ConversationReader(codec, form, config.max_tokens, architecture.max_position_embeddings, config.long_texts)
     return ConversationModel(model, reader, architecture.vocab_size)
 

@@ -90,7 +90,7 @@ class TextScenes:
             return self._playing().live(source.seed, source.actions)
         whole = self._whole(source.model_copy(update={"part": 0}))
         units = text_units(whole, self.codec, self.form)
-        parts = self.cut(units, self.limit, whole.source)
+        parts = self.cut(units, self.limit, whole.source, self.form.first_steps)
         check_part(source.part, len(parts))
         played = _played(whole)
         return TextScene(

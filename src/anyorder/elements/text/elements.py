@@ -70,7 +70,7 @@ def encode_text(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm, li
     """
     units = text_units(trajectory, codec, form)
     if limit is not None:
-        units = shorten(units, limit, trajectory.source)
+        units = shorten(units, limit, trajectory.source, form.first_steps)
     return replace(assemble(units, trajectory.mission, codec.end_id), source=trajectory.source)
 
 
@@ -127,13 +127,13 @@ def collate_text(encoded: Sequence[EncodedText], pad_id: int) -> Batch[Layout]:
     return Batch(padded([one.values for one in encoded], pad_id), layout)
 
 
-Shortening = Callable[[Sequence[TextUnit], int, str], list[list[TextUnit]]]
-"""From a trajectory's units, how many tokens fit, and its name, to the parts that fit."""
+Shortening = Callable[[Sequence[TextUnit], int, str, int], list[list[TextUnit]]]
+"""From a trajectory's units, how many tokens fit, its name, and how many first steps stay, to the parts that fit."""
 
 
-def last_steps(units: Sequence[TextUnit], limit: int, source: str) -> list[list[TextUnit]]:
+def last_steps(units: Sequence[TextUnit], limit: int, source: str, first_steps: int) -> list[list[TextUnit]]:
     """One part, what `shorten` leaves."""
-    return [shorten(units, limit, source)]
+    return [shorten(units, limit, source, first_steps)]
 
 
 SHORTENINGS: dict[str, Shortening] = {"last": last_steps, "parts": in_parts}
@@ -170,7 +170,7 @@ class EncodedTexts(ByLength):
         encoded, left_out = [], []
         for trajectory in trajectories:
             try:
-                parts = cut(text_units(trajectory, codec, form), limit, trajectory.source)
+                parts = cut(text_units(trajectory, codec, form), limit, trajectory.source, form.first_steps)
             except TooLong as error:
                 left_out.append(str(error))
                 continue

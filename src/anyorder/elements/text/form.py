@@ -25,12 +25,14 @@ class ChatForm:
         opening: the mark before a conversation that does not begin with a system turn.
         rooms: part -> its smallest room, in tokens. Missions are never hidden, so their room is the length of their text. The
             same holds for observations where their room is 0: such a model acts, but is never asked what it would see.
+        first_steps: how many steps at the beginning stay in sight beside the last ones, however long a conversation is.
     """
 
     marks: Mapping[str, tuple[str, str]]
     first_system: tuple[str, str] | None = None
     opening: str = ""
     rooms: Mapping[str, int] = field(default_factory=lambda: {"observation": 32, "action": 64})
+    first_steps: int = 0
 
     def __post_init__(self) -> None:
         if set(self.rooms) != {"observation", "action"} or self.rooms["observation"] < 0 or self.rooms["action"] < 1:
@@ -38,6 +40,8 @@ class ChatForm:
                 "the rooms must be those of observation, at least 0 tokens, and of action, at least 1; found"
                 f" {dict(self.rooms)}"
             )
+        if self.first_steps < 0:
+            raise AnyOrderError(f"first_steps must be at least 0; found {self.first_steps}")
 
     def around(self, role: str, first: bool) -> tuple[str, str]:
         """The marks before and after a role's turn.

@@ -55,84 +55,96 @@ def text_units(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm) -> 
     return units
 
 
-def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory") -> list[TextUnit]:
+def shorten(units: Sequence[TextUnit], limit: int, source: str = "a trajectory", first_steps: int = 0) -> list[TextUnit]:
     """Whole units of at most ``limit`` tokens in all.
 
-    The mission stays, and as many of the last steps as fit. The steps between are left out, the oldest first, each as a
-    whole (its observation and the action that answers it). So every remaining action and observation, except for the
-    first one, still follows the turn that it followed before. The remaining steps are numbered from 0. The step of the
-    last action that is asked about always stays, with all steps after it; if no action is asked about, that holds for
-    the last turn that is.
+    The mission and the first steps stay, and as many of the last steps as fit. The steps between are left out, the oldest
+    first, each as a whole (its observation and the action that answers it). So every remaining action and observation, except
+    for the first one after the gap, still follows the turn that it followed before. The remaining steps are numbered from 0.
+    The step of the last action that is asked about always stays, with all steps after it; if no action is asked about, that
+    holds for the last turn that is.
 
     Args:
         units: the units of one trajectory.
         limit: how many tokens fit.
         source: the trajectory's name in an error message.
+        first_steps: how many steps always stay at the beginning.
 
     Raises:
         TooLong: if the mission and the steps that always stay are too long; what is left would have no target.
     """
     steps = [unit.step for unit in units if unit.asked and unit.part == "action"]
     last = max(steps or [unit.step for unit in units if unit.asked], default=units[-1].step)
-    sizes = [0] * (units[-1].step + 1)
-    for unit in units:
-        if unit.step >= 0:
-            sizes[unit.step] += len(unit)
+    sizes, head = _sizes(units, units[-1].step + 1), max(0, min(first_steps, last))
     length = sum(map(len, units))
-    for first in range(last + 1):
+    for first in range(head, last + 1):
         if length <= limit:
-            return _between(units, first, units[-1].step)
+            return _between(units, head, first, units[-1].step)
         length -= sizes[first] if first < last else 0
     raise TooLong(
-        f"{source}: the mission and the last steps that are asked about must fit into {limit} tokens; found {length}"
-        "; raise the limit, or leave this trajectory out"
+        f"{source}: the mission{_beginning(head)} and the last steps that are asked about must fit into {limit} tokens; found"
+        f" {length}; raise the limit, or leave this trajectory out"
     )
 
 
-def in_parts(units: Sequence[TextUnit], limit: int, source: str = "a trajectory") -> list[list[TextUnit]]:
+def in_parts(units: Sequence[TextUnit], limit: int, source: str = "a trajectory", first_steps: int = 0) -> list[list[TextUnit]]:
     """All of a trajectory, in parts of at most ``limit`` tokens, each of whole units.
 
-    A part is the mission and as many steps as fit. Each begins in the middle of the one before and asks about the turns that
-    come after that one alone, so every turn is asked about once, with the later half of the part before as its history (at the
-    beginning, with all that was). Steps are numbered from 0 in each part. A part without a turn to ask about is left out.
+    A part is the mission, the first steps and as many steps as fit. Each begins in the middle of the one before and asks about
+    the turns that come after that one alone, so every turn is asked about once, with the later half of the part before as its
+    history (at the beginning, with all that was). Steps are numbered from 0 in each part. A part without a turn to ask about
+    is left out.
 
     Args:
         units: the units of one trajectory.
         limit: how many tokens fit.
         source: the trajectory's name in an error message.
+        first_steps: how many steps stand at the beginning of every part.
 
     Raises:
-        TooLong: where a step does not fit beside the mission.
+        TooLong: where a step does not fit beside the mission and the first steps.
     """
     # An observation at the end belongs to the action that led there: a part of it alone would ask about no action.
     last = max(1, units[-1].step + (units[-1].part == "action"))
-    sizes = [0] * last
-    for unit in units:
-        if unit.step >= 0:
-            sizes[min(unit.step, last - 1)] += len(unit)
-    free = limit - sum(len(unit) for unit in units if unit.step < 0)
-    if sizes and max(sizes) > free:
+    sizes, head = _sizes(units, last), min(first_steps, last)
+    free = limit - sum(len(unit) for unit in units if unit.step < 0) - sum(sizes[:head])
+    if max(sizes[head:], default=0) > free:
         raise TooLong(
-            f"{source}: the mission and each step must fit into {limit} tokens; found {limit - free + max(sizes)}; raise the"
-            " limit, or leave this trajectory out"
+            f"{source}: the mission{_beginning(head)} and each step must fit into {limit} tokens; found"
+            f" {limit - free + max(sizes[head:], default=0)}; raise the limit, or leave this trajectory out"
         )
-    parts, first, asked_before = [], 0, 0
-    while asked_before < len(sizes):
+    parts, first, asked_before = [], head, 0
+    while asked_before < last:
         stop, length = first, 0
-        while stop < len(sizes) and length + sizes[stop] <= free:
+        while stop < last and length + sizes[stop] <= free:
             length, stop = length + sizes[stop], stop + 1
         if stop > asked_before:
-            part = _between(units, first, units[-1].step if stop == last else stop - 1, asked_before)
+            part = _between(units, head, first, units[-1].step if stop == last else stop - 1, asked_before)
             parts += [part] if any(unit.asked for unit in part) else []
             asked_before = stop
         first += max(1, (stop - first + 1) // 2)
     return parts
 
 
-def _between(units: Sequence[TextUnit], first: int, last: int, asked_from: int = 0) -> list[TextUnit]:
-    """The mission and the steps from first to last, numbered from 0; nothing before step ``asked_from`` is asked about."""
-    kept = [unit for unit in units if unit.step < 0 or first <= unit.step <= last]
-    return [
-        unit if unit.step < 0 else replace(unit, step=unit.step - first, asked=unit.asked and unit.step >= asked_from)
-        for unit in kept
-    ]
+def _sizes(units: Sequence[TextUnit], num_steps: int) -> list[int]:
+    """The number of tokens of each step; what comes after the last step belongs to it."""
+    sizes = [0] * num_steps
+    for unit in units:
+        if unit.step >= 0:
+            sizes[min(unit.step, num_steps - 1)] += len(unit)
+    return sizes
+
+
+def _beginning(first_steps: int) -> str:
+    return f", the first {first_steps} steps" if first_steps else ""
+
+
+def _between(units: Sequence[TextUnit], head: int, first: int, last: int, asked_from: int = 0) -> list[TextUnit]:
+    """The mission, the steps before ``head`` and those from first to last, numbered from 0; nothing before step ``asked_from``
+    is asked about."""
+
+    def kept(unit: TextUnit) -> TextUnit:
+        step = unit.step - (first - head) * (unit.step >= first)
+        return unit if unit.step < 0 else replace(unit, step=step, asked=unit.asked and unit.step >= asked_from)
+
+    return [kept(unit) for unit in units if unit.step < head or first <= unit.step <= last]
