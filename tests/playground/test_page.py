@@ -121,6 +121,21 @@ def test_hidden_or_removed_is_not_asked(playground):
     assert "of 1 cells" in page.inner_text("#summary")
 
 
+def test_the_mission_is_said_where_it_is_asked_for(playground, trajectories):
+    page = playground()
+    answered(page, lambda: page.click("#mission"))
+    said = page.inner_text("#mission")
+    assert said.startswith("the model says “") and len(said.split()) == 3 + len(trajectories[0].mission.split())
+    assert len(classes(page.locator("#mission")) & {"right", "wrong"}) == 1
+    assert f"of {len(trajectories[0].mission.split())} words of the mission" in page.inner_text("#summary")
+    page.click("#mission")
+    assert page.inner_text("#mission") == f"“{trajectories[0].mission}”"
+    assert not classes(page.locator("#mission")) & {"right", "wrong"}
+    page.get_by_label("only hides", exact=True).check()
+    page.click("#mission")
+    assert page.inner_text("#mission") == "mission hidden"
+
+
 def test_a_query_with_a_decoder(playground):
     page = playground()
     page.select_option("#query", "forward_dynamics")

@@ -152,10 +152,12 @@ def test_nothing_asked_is_said(refusal, shown):
     assert "at least one element" in refusal("answer", source=SOURCE, asked={"kind": "roles", "roles": shown})
 
 
-def test_mission_words_can_be_removed_but_not_asked(ask, refusal, batch, shown):
+def test_mission_words_can_be_removed_and_asked(ask, batch, shown):
     words = range(batch.layout.grid.num_words)
     asked = with_role(shown, cell(batch, 1, 3, 5), Role.TARGET)
-    assert "mission words" in refusal(
-        "answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.TARGET)}
-    )
     assert ask("answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(asked, words, Role.DROPPED)})["targets"]
+    told = ask("answer", source=SOURCE, asked={"kind": "roles", "roles": with_role(shown, words, Role.TARGET)})
+    assert [one["truth"] for one in told["answer"]["elements"]] == batch.layout.missions[0].split()
+    assert {one["attribute"] for one in told["answer"]["elements"]} == {"word"}
+    assert [target["element"] for target in told["targets"]] == list(words)
+    assert all(one["right"] == (one["answer"] == one["truth"]) for one in told["answer"]["elements"])

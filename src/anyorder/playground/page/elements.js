@@ -58,6 +58,17 @@ export class Episode {
     return `“${this.mission}”`;
   }
 
+  /** What a press on the mission does to its words. */
+  missionRole(brush) {
+    return brush;
+  }
+
+  /** The mission with what the model said in the place of its words that were asked for; empty while it has said nothing. */
+  guessed(roles, said) {
+    const answers = said.map(({ answer }) => answer), words = this.mission.split(/\s+/).filter(Boolean);
+    return said.length ? `the model says “${words.map((word, at) => (Number(roles[at]) === TARGET ? answers.shift() : word)).join(" ")}”` : "";
+  }
+
   length() {
     return `${this.actions.length} ${this.actions.length === 1 ? "action" : "actions"}`;
   }

@@ -2,7 +2,7 @@
  * An episode of any environment, or a part of it: its elements and their roles. Elements are numbered as the server does: the
  * mission, then for every step the columns that `about.columns` lists.
  */
-import { TARGET, toggled } from "/page/elements.js";
+import { DROPPED, TARGET, toggled } from "/page/elements.js";
 
 export class FieldEpisode {
   constructor(json, about) {
@@ -41,6 +41,15 @@ export class FieldEpisode {
 
   called() {
     return this.mission ? `“${this.mission}”` : "the mission";
+  }
+
+  /** It is never asked for: a press removes it. */
+  missionRole() {
+    return DROPPED;
+  }
+
+  guessed() {
+    return "";
   }
 
   length() {

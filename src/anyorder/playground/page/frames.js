@@ -57,8 +57,9 @@ export function rebuiltFrame({ episode, roles, reply }, frame) {
 export function readReply(json) {
   const cells = new Map(json.answer.observations.map((view) =>
     [view.step, new Map(view.cells.map((cell) => [`${cell.column},${cell.row}`, cell]))]));
-  const singles = new Map(json.answer.elements.map((single) => [`${single.attribute} ${single.step}`, single]));
-  return { targets: new Map(json.targets.map((target) => [target.element, target])), cells, singles };
+  const [words, others] = [true, false].map((of) => json.answer.elements.filter((one) => (one.attribute === "word") === of));
+  const singles = new Map(others.map((single) => [`${single.attribute} ${single.step}`, single]));
+  return { targets: new Map(json.targets.map((target) => [target.element, target])), cells, singles, words };
 }
 
 

@@ -76,7 +76,7 @@ class GridPage extends Page {
 
   /** At the first view or action that was asked for. */
   firstAsked({ answer }) {
-    const [view] = answer.observations, [single] = answer.elements;
+    const [view] = answer.observations, single = answer.elements.find(({ step }) => step >= 0);
     if (!view && !single) return this.selected;
     if (!view || (single && single.step < view.step)) return { ...this.selected, kind: single.attribute, frame: single.step };
     const cell = view.cells.find(({ right }) => !right) || view.cells.find(({ notable }) => notable) || view.cells[0];
@@ -87,7 +87,7 @@ class GridPage extends Page {
     const { reply } = this;
     const cells = [...reply.cells.values()].flatMap((view) => [...view.values()]), singles = [...reply.singles.values()];
     const counts = [["cells", cells], ["actions", singles.filter((s) => s.attribute === "action")],
-      ["directions", singles.filter((s) => s.attribute === "direction")]];
+      ["directions", singles.filter((s) => s.attribute === "direction")], ["words of the mission", reply.words]];
     const told = counts.filter(([, all]) => all.length).map(([name, all]) => `${all.filter((one) => one.right).length} of ${all.length} ${name}`);
     return `Right: ${told.join(", ")}`;
   }

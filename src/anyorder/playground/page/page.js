@@ -20,7 +20,8 @@ export class Page {
     });
     this.ask = api.latest((stale) => this._ask(stale));
     byId("show-all").addEventListener("click", () => this.put({ roles: this.episode.shown, asked: null }));
-    byId("mission").addEventListener("click", () => this.put({ roles: toggled(this.roles, this.episode.words(), DROPPED), asked: null }));
+    byId("mission").addEventListener("click", () =>
+      this.put({ roles: toggled(this.roles, this.episode.words(), this.episode.missionRole(this.brush)), asked: null }));
     for (const button of document.querySelectorAll("[data-part]")) button.addEventListener("click", () =>
       this.load({ ...this.source, part: this.episode.part + Number(button.dataset.part) }));
   }
@@ -128,9 +129,12 @@ export class Page {
     const { episode, roles, source } = this, words = episode.words();
     const shown = words.every((word) => roles[word] === episode.shown[word]);
     byId("mission").hidden = !words.length;
-    byId("mission").textContent = shown ? episode.called() : "mission removed";
+    const removed = words.every((word) => Number(roles[word]) === DROPPED), said = (this.reply && this.reply.words) || [];
+    byId("mission").textContent = shown ? episode.called() : removed ? "mission removed" : episode.guessed(roles, said) || "mission hidden";
     byId("mission").title = shown ? `press to ask without the mission` : `${episode.called()}; press to show it`;
     byId("mission").setAttribute("aria-pressed", String(!shown));
+    byId("mission").classList.toggle("right", said.length > 0 && said.every(({ right }) => right));
+    byId("mission").classList.toggle("wrong", said.some(({ right }) => !right));
     byId("mission").disabled = source.kind.startsWith("live"); // the agent always has one
     byId("outcome").textContent = `${episode.length()}, ${OUTCOMES[episode.outcome]}`;
     byId("outcome").className = `chip ${episode.outcome}`;
@@ -144,6 +148,6 @@ export class Page {
    * A kind has: `live`, `selected` ({frame, ...}); read(json) -> its episode; rebuild(episode), once per episode; draw(), after
    * every change; reveal(smoothly), the selected step; readReply(json); firstAsked(json) -> where to look after a question;
    * inspect(at); score() -> what came of the answers, in words.
-   * Its episode has: shown, last, outcome, words(), called(), length(), carried(roles, before), hidden(roles, share).
+   * Its episode has: shown, last, outcome, words(), called(), missionRole(brush), guessed(roles, said), length(), carried(roles, before), hidden(roles, share).
    */
 }

@@ -56,6 +56,15 @@ export class TextEpisode {
     return "the mission";
   }
 
+  /** It is never asked for: a press removes it. */
+  missionRole() {
+    return DROPPED;
+  }
+
+  guessed() {
+    return "";
+  }
+
   length() {
     const score = this.score === null ? "" : `, score ${Number(this.score.toFixed(2))}`;
     return `${this.num_actions} ${this.num_actions === 1 ? "action" : "actions"}${score}`;
