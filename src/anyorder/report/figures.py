@@ -13,12 +13,12 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from anyorder.evaluation.calibration import Calibration
 from anyorder.evaluation.likelihood import GroupScore, Scores
 from anyorder.evaluation.robustness import FORMS, RobustnessScore
 from anyorder.evaluation.statistics import Proportion
+from anyorder.pictures.loss_axis import scale_losses
 from anyorder.pictures.names import in_plot
 from anyorder.pictures.reliability_plot import IDEAL, MODEL, reliability_figure
 
@@ -53,7 +53,6 @@ PAGE_FONTS: dict[Any, Any] = {
     "grid.linewidth": 0.8,
 }
 SIZE = 4.3, 2.9
-CURVE_LOSS_TICKS = 1, 1.5, 2, 3, 5
 CURVE_TITLES = {
     "loss": "Loss, nats",
     "action_accuracy": "Actions right on validation, %",
@@ -127,10 +126,7 @@ def _curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str) -> Figure
         axes.plot(*zip(*points), "-" if section == "train" else "o-", color=color, markersize=4, label=label)
     axes.set_xlabel("update")
     if key == "loss":
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=CURVE_LOSS_TICKS, numticks=20))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter("{x:g}")
+        scale_losses(axes)
     if key == "loss" or len(runs) > 1:
         axes.legend()
     return figure

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
+from anyorder.pictures.loss_axis import scale_losses
 from anyorder.studies.study import folder_name
 from anyorder.studies.summary.print_style import bar, legend_below, line, panels, printed, write_both
 
 STUDY_CURVES = {"training loss": "loss (nats)", "validation loss": "loss (nats)", "success": "task success"}
-LOSS_TICKS = (1, 1.5, 2, 3, 5)
 """Where a loss is labelled, in each decade."""
 DODGE = 0.006
 """Distance at which points of the same strength but of different arms are drawn, so that none hides another."""
@@ -55,10 +54,7 @@ def curves_figure(labels: Sequence[str], curves: Sequence[Mapping[str, Any]]) ->
         if name == "success":
             panel.set_ylim(-0.02, 1.02)
         else:
-            panel.set_yscale("log")
-            panel.yaxis.set_major_locator(LogLocator(subs=LOSS_TICKS, numticks=20))
-            panel.yaxis.set_minor_locator(NullLocator())
-            panel.yaxis.set_major_formatter("{x:g}")
+            scale_losses(panel)
     legend_below(figure, labels)
     return figure
 
