@@ -27,7 +27,7 @@ def loss_ticks(low: float, high: float) -> list[float]:
     for steps in STEPS:
         found = [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
         if len(found) < FEWEST_TICKS:
-            evenly = (round(float(tick), 9) for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high))
+            evenly = (float(f"{tick:.9g}") for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high))
             return [tick for tick in evenly if low <= tick <= high]
         if len(found) <= MOST_TICKS:
             return found
