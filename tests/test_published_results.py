@@ -174,6 +174,30 @@ def test_the_page_of_the_ladder_says_what_its_study_found():
         assert f"| {path.parents[4].name} | {success} | {lengths} | {minutes:.0f} |" in page
 
 
+SKILL_SHARES = {
+    "policy: task success": ("policy_alone", ("task_success", "success")),
+    "inverse dynamics: action": ("inverse_dynamics_alone", ("inverse_dynamics", "groups", "action", "accuracy")),
+    "forward dynamics: changed cells": ("forward_dynamics_alone", ("forward_dynamics", "groups", "changed_cell", "accuracy")),
+    "hidden cells with an object": ("hidden_cells_alone", ("smoothing", "groups", "object_cell", "accuracy")),
+    "goal reached, mission untold": ("goals_alone", ("goals", "success")),
+}
+
+
+@pytest.mark.parametrize("level", ["go_to_local", "pickup_loc"])
+@pytest.mark.parametrize("question", SKILL_SHARES)
+def test_one_model_and_specialists_are_those_of_the_files(level, question):
+    arm, keys = SKILL_SHARES[question]
+    told = []
+    for name in ("generalist", arm):
+        share = json.loads((ROOT / "docs" / "results" / "skills" / f"{level}_{name}.json").read_text())
+        for key in keys:
+            share = share[key]
+        told.append(f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]")
+    line = f"| {question} | {told[0]} | {told[1]} |"
+    assert line in (ROOT / "docs" / "results" / "skills.md").read_text()
+    assert level != "go_to_local" or line in (ROOT / "README.md").read_text()
+
+
 def test_the_page_of_missions_says_what_its_files_say():
     page = (ROOT / "docs" / "results" / "missions.md").read_text()
     linked = [path for path in re.findall(r"\]\(([a-z_]+/[\w/]+\.json)\)", page) if "success" not in path]
