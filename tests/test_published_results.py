@@ -251,3 +251,14 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
         told = f"{100 * share['rate']:.1f}% [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
         row = f"| {one['kind']} {one['strength']:g} | {one['form']} | {told} | {score:.2f} | {steps:.1f} |"
         assert row in lines
+
+
+@pytest.mark.parametrize("game", ["simonsays"])
+def test_the_page_of_text_worlds_says_how_often_a_game_with_unseen_words_is_won(game):
+    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    (found,) = json.loads((WORLDS / f"{game}.json").read_text())["task_success"]
+    played, share = json.loads((WORLDS / f"{game}_episodes.json").read_text()), found["success"]
+    assert (share["successes"], share["count"]) == (sum(played["success"]), len(played["success"])) and share["count"] == 200
+    assert played["seed"] == list(range(30_000_000, 30_000_200))
+    rate = f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}] in {found['steps']['value']:.0f}"
+    assert f"| {rate} | {found['score']['value']:.2f} |" in page

@@ -105,6 +105,9 @@ class DataConfig:
         fields: of data that are neither MiniGrid's nor conversations.
         hindsight: how many more copies of each training trajectory there are, whose goal is one that it reached without being
             asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
+        renamed: how many more copies of each training conversation there are, in which things have other names, so that a model
+            copies words from what it read instead of knowing them by heart.
+        common_words: words that at least this share of the training conversations contains keep their names in these copies.
         far_frames: later frames of its episode that the general model reads beside each part, at random distances, so that
             goals and waypoints may lie further away than ``element_model.max_frames``.
         share: of the trajectories in the batches that come from ``path``, where there are ``sets``, too.
@@ -117,6 +120,8 @@ class DataConfig:
     num_demonstrations: int | None = None
     fields: SpecConfig = field(default_factory=SpecConfig)
     hindsight: int = 0
+    renamed: int = 0
+    common_words: float = 0.9
     far_frames: int = 0
     share: float | None = None
     episodes: Literal["all", "successes", "failures"] = "all"
@@ -124,12 +129,12 @@ class DataConfig:
     sets: list[DataSetConfig] | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.hindsight <= MOST_AT_ONCE:
-            raise AnyOrderError(f"data.hindsight must lie between 0 and {MOST_AT_ONCE:,}; found {self.hindsight}")
-        if not 0 <= self.far_frames <= MOST_AT_ONCE:
-            raise AnyOrderError(f"data.far_frames must lie between 0 and {MOST_AT_ONCE:,}; found {self.far_frames}")
-        if not 0 <= self.filled_weight <= 1:
-            raise AnyOrderError(f"data.filled_weight must lie between 0 and 1; found {self.filled_weight}")
+        for name in ("hindsight", "renamed", "far_frames"):
+            if not 0 <= getattr(self, name) <= MOST_AT_ONCE:
+                raise AnyOrderError(f"data.{name} must lie between 0 and {MOST_AT_ONCE:,}; found {getattr(self, name)}")
+        for name in ("common_words", "filled_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise AnyOrderError(f"data.{name} must lie between 0 and 1; found {getattr(self, name)}")
         _check_share(self.share, "data.share")
         shares = [self.share, *(one.share for one in self.sets or ())]
         given = [share for share in shares if share is not None]

@@ -3,11 +3,17 @@
 import json
 
 import pytest
+import torch
 from chat_files import spoken, write_chats
 from safetensors.torch import load_file
+from toy_conversations import byte_level
 
+from anyorder.build.conversations import ConversationReader
 from anyorder.cli import main
+from anyorder.config import DataConfig
 from anyorder.data.text_storage import read_text_split
+from anyorder.elements.text.codec import TextCodec
+from anyorder.elements.text.form import PLAIN
 from anyorder.training.journal import read_metrics
 
 MODEL = {
@@ -121,3 +127,22 @@ def test_without_a_validation_split_the_last_checkpoint_is_the_best(imported, tm
     best, last = (load_file(tmp_path / "run" / "checkpoints" / name / "model.safetensors") for name in ("best", "last"))
     assert all((best[key] == last[key]).all() for key in last)
     assert {line["section"] for line in read_metrics(tmp_path / "run")} == {"train"}
+
+
+def test_copies_with_other_names_are_trained_on_and_make_the_tokenizer(imported, tmp_path):
+    data, sizes, taught = imported(0.2, 0.2), [], []
+    for copies in (0, 3):
+        folder = tmp_path / str(copies)
+        train(data, folder, {"next_action": 1.0}, "--data.renamed", str(copies))
+        sizes.append(len(json.loads((folder / "checkpoints" / "best" / "tokenizer.json").read_text())["model"]["vocab"]))
+        taught.append(load_file(folder / "checkpoints" / "last" / "model.safetensors"))
+    assert sizes[0] < sizes[1] == MODEL["vocab_size"]
+    assert any((taught[0][key] != taught[1][key]).any() for key in taught[0])
+
+
+def test_only_what_asks_for_copies_reads_them(imported):
+    path = str(imported(0.2, 0.2))
+    reader = ConversationReader(TextCodec(byte_level(), mask_id=1, end_id=0), PLAIN, None, 512)
+    recorded, told = (reader.read(DataConfig(path, renamed=copies), "train", seed=1) for copies in (0, 3))
+    assert told.sources == [source for source in recorded.sources for _ in range(4)]
+    assert all(torch.equal(told.batch([4 * n]).values, recorded.batch([n]).values) for n in range(len(recorded)))

@@ -121,6 +121,8 @@ def test_episodes_count_by_their_success(folders, episodes, seeds):
         ({"sets": [{"path": "a", "colour": 1}]}, "colour"),
         ({"sets": [{"share": 0.1}]}, "path"),
         ({"filled_weight": 2}, "filled_weight must lie between 0 and 1; found 2"),
+        ({"renamed": -1}, "renamed must lie between 0 and 10,000; found -1"),
+        ({"common_words": 1.5}, "common_words must lie between 0 and 1; found 1.5"),
         ({"episodes": "good"}, "episodes"),
     ],
 )

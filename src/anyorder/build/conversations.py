@@ -16,6 +16,7 @@ from anyorder.elements.batch import Budget
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import SHORTENINGS, EncodedTexts
 from anyorder.elements.text.form import ChatForm
+from anyorder.elements.text.renaming import with_renamed
 from anyorder.errors import NothingUsable
 from anyorder.masking.strategies import Strategy, answerable
 
@@ -47,15 +48,16 @@ class ConversationReader:
         """The most tokens that a conversation may have."""
         return self.readable if self.max_tokens is None else min(self.max_tokens, self.readable)
 
-    def read(self, data: DataConfig, split: str, strategies: Sequence[Strategy] = ()) -> EncodedTexts:
+    def read(self, data: DataConfig, split: str, strategies: Sequence[Strategy] = (), seed: int = 0) -> EncodedTexts:
         """The conversations of a split that fit into the limit and that each of the strategies can ask about. Lines on stderr
-        say which ones are left out.
+        say which ones are left out. ``seed`` is that of new names, where ``data.renamed`` asks for copies.
 
         Raises:
             NothingUsable: when none is left.
             AnyOrderError: when the data set does not hold conversations.
         """
-        trajectories = read_text_split(Path(data.path), split, data.num_demonstrations)
+        recorded = read_text_split(Path(data.path), split, data.num_demonstrations)
+        trajectories = with_renamed(recorded, data.renamed, data.common_words, seed)
         sources = [trajectory.source for trajectory in trajectories]
         where = f"{data.path}, {split}"
         fitting, _ = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit, SHORTENINGS[self.long_texts])

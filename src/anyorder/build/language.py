@@ -22,6 +22,7 @@ from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.form import LLADA2, PLAIN
+from anyorder.elements.text.renaming import with_renamed
 from anyorder.errors import AnyOrderError
 from anyorder.language_config import LanguageModelConfig
 from anyorder.masking.strategies import Strategy
@@ -159,13 +160,13 @@ def _on_conversations(
     config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
 ) -> Job[Layout]:
     settings = _settings(config)
-    inner = pretrained(settings, lambda: _training_texts(config.data), for_grids=False, weights=loads_weights())
+    inner = pretrained(settings, lambda: _training_texts(config), for_grids=False, weights=loads_weights())
     conversations = _conversation_model(settings, inner)
     reader, every = conversations.reader, DataConfig(config.data.path)
     throughout = [strategy_at(progress) for progress in PROBED_PROGRESS]
     return Job(
         model=conversations.model,
-        train=reader.read(config.data, "train", throughout),
+        train=reader.read(config.data, "train", throughout, config.training.seed),
         validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
         strategy_at=strategy_at,
@@ -182,8 +183,11 @@ def _settings(config: RunConfig) -> LanguageModelConfig:
     return config.language_model
 
 
-def _training_texts(data: DataConfig) -> Iterable[str]:
-    return (turn.text for one in read_text_split(Path(data.path), "train") for turn in one.turns)
+def _training_texts(config: RunConfig) -> Iterable[str]:
+    """All that a tokenizer is made from; with the copies that `with_renamed` makes, it has pieces for new names, too."""
+    data, recorded = config.data, read_text_split(Path(config.data.path), "train")
+    told = with_renamed(recorded, data.renamed, data.common_words, config.training.seed)
+    return (turn.text for one in told for turn in one.turns)
 
 
 def _grid_model(
