@@ -253,7 +253,7 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
         assert row in lines
 
 
-@pytest.mark.parametrize("game", ["simonsays"])
+@pytest.mark.parametrize("game", ["simonsays", "peckingorder"])
 def test_the_page_of_text_worlds_says_how_often_a_game_with_unseen_words_is_won(game):
     page = (ROOT / "docs" / "text_worlds.md").read_text()
     (found,) = json.loads((WORLDS / f"{game}.json").read_text())["task_success"]
