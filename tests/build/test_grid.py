@@ -131,3 +131,9 @@ def test_other_sizes_are_refused(data, saved, tmp_path):
 
 def test_what_is_no_checkpoint_is_refused(data, tmp_path):
     assert "there is no checkpoint" in complaint(data("go to the ball"), tmp_path / "absent.pt", tmp_path)
+
+
+def test_names_in_grids_cannot_be_changed(data, tmp_path):
+    config = data("go to the ball")
+    with pytest.raises(AnyOrderError, match=r"data\.renamed gives things in conversations other names; found .*which has none"):
+        training_job(replace(config, data=replace(config.data, renamed=2)), tmp_path, resume=False)

@@ -27,7 +27,12 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     Raises:
         AnyOrderError: when the data set or a setting does not fit.
     """
-    if config.language_model is None and (config.element_model is not None or _is_of_fields(Path(config.data.path))):
+    content = _content(Path(config.data.path))
+    if config.data.renamed and content not in (None, "text"):
+        raise AnyOrderError(
+            f"data.renamed gives things in conversations other names; found {config.data.path}, which has none; leave it out"
+        )
+    if config.language_model is None and (config.element_model is not None or content == "fields"):
         return element_job(config, folder, resume)
     strategy_at = strategy_schedule(config.masking)
     if config.language_model is None:
@@ -38,8 +43,9 @@ def training_job(config: RunConfig, folder: Path, resume: bool) -> Job[Any]:
     return language_job(config, folder, strategy_at, resume)
 
 
-def _is_of_fields(path: Path) -> bool:
-    return (path / MANIFEST).exists() and read_manifest(path).content == "fields"
+def _content(path: Path) -> str | None:
+    """What the data set holds; None where there is none."""
+    return read_manifest(path).content if (path / MANIFEST).exists() else None
 
 
 def refuse_other_run(config: RunConfig, folder: Path, resume: bool) -> None:
