@@ -25,6 +25,12 @@ def test_a_model_that_learned_words_is_asked_for_them(one):
     assert mission_evidence(one, TOLD) == OfWords({1: 1 / 3, 3: 2 / 3})
 
 
+def test_a_folder_of_that_name_teaches_no_words():
+    folder = {"path": "mission_words"}
+    named = {"config": {"masking": {"mixture": {"cell": 1}}, "data": {**folder, "sets": [folder]}}}
+    assert mission_evidence(named, TOLD) is of_actions
+
+
 @pytest.mark.parametrize("one", [header({"next_step": 1, "goals": {"strategy": {"goal_conditioned": {"mission": True}}}}), {}])
 def test_others_are_asked_what_a_mission_makes_of_the_actions(one):
     assert mission_evidence(one, TOLD) is of_actions

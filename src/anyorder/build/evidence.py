@@ -18,9 +18,10 @@ def mission_evidence(header: Mapping[str, Any], told: Iterable[str]) -> Evidence
         header: of a checkpoint of the grid model.
         told: the missions that it was told in training, with all repetitions.
     """
-    config = header.get("config")
-    learned = [config.get("masking"), config.get("data")] if isinstance(config, Mapping) else []
-    return OfWords.after(told) if _names(learned, ASKS_FOR_WORDS) else of_actions
+    config = header.get("config", {})
+    sets = config.get("data", {}).get("sets") or []
+    maskings = [config.get("masking"), *(one.get("masking") for one in sets)]  # a data set may have a masking of its own
+    return OfWords.after(told) if _names(maskings, ASKS_FOR_WORDS) else of_actions
 
 
 def _names(settings: Any, strategy: str) -> bool:

@@ -57,23 +57,6 @@ class RankedMission:
         return asdict(self)
 
 
-def rank_missions(
-    model: GridModel, encoded: Encoded, missions: Sequence[str], evidence: Evidence | None = None
-) -> list[RankedMission]:
-    """The missions, the most probable first; equally probable ones in the order given.
-
-    Args:
-        model: that was trained on orders that include what the evidence asks, in evaluation mode.
-        encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
-        missions: M different instructions, at least one.
-        evidence: `of_actions` (None) or `OfWords`.
-
-    Raises:
-        ValueError: for a trajectory that tells nothing.
-    """
-    return _ranked(missions, (evidence or of_actions)(model, encoded, missions))
-
-
 def of_actions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
     """How probable each mission makes the trajectory's actions, each given what came before it.
 
@@ -140,6 +123,23 @@ def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[Mission
         hidden = order.roles.masked_fill(mission & (part.layout.cell > place[:, None]), Role.HIDDEN)
         found += list(ask(model, part, Order(hidden, order.ranks)).double().log_softmax(dim=-1))
     return found
+
+
+def rank_missions(
+    model: GridModel, encoded: Encoded, missions: Sequence[str], evidence: Evidence = of_actions
+) -> list[RankedMission]:
+    """The missions, the most probable first; equally probable ones in the order given.
+
+    Args:
+        model: that was trained on orders that include what the evidence asks, in evaluation mode.
+        encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
+        missions: M different instructions, at least one.
+        evidence: `of_actions` or `OfWords`.
+
+    Raises:
+        ValueError: for a trajectory that tells nothing.
+    """
+    return _ranked(missions, evidence(model, encoded, missions))
 
 
 def ranked_by(likelihood: Callable[[str], float], missions: Sequence[str]) -> list[RankedMission]:
