@@ -8,20 +8,29 @@ import torch
 from torch import nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import Attribute, GridVocabulary, collate, encode
+from anyorder.elements.grid import END_WORD, Attribute, GridVocabulary, collate, encode
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainByRounds, ChainInOnePass
-from anyorder.inference.missions import OfWords, rank_missions
-from anyorder.masking.order import Role, imitate, reconstruct
+from anyorder.inference.missions import of_words, rank_missions
+from anyorder.masking.order import Order, Role, imitate, reconstruct
 
 MISSIONS = ["go to the ball", "go to the key", "go"]
 
 
 @pytest.fixture(scope="module")
 def told(make_trajectory):
-    """An episode of five actions, whose vocabulary knows all missions."""
-    trajectories = [make_trajectory(5, mission=mission) for mission in MISSIONS]
-    vocabulary = GridVocabulary.of(trajectories)
+    """An episode of five actions, under each mission, whose vocabulary knows all of them."""
+    return _encoded([make_trajectory(5, mission=mission) for mission in MISSIONS], missions_are_asked=False)
+
+
+@pytest.fixture(scope="module")
+def asked(make_trajectory):
+    """The same, in a vocabulary with a room for missions."""
+    return _encoded([make_trajectory(5, mission=mission) for mission in MISSIONS], missions_are_asked=True)
+
+
+def _encoded(trajectories, missions_are_asked):
+    vocabulary = GridVocabulary.of(trajectories, missions_are_asked)
     return vocabulary, [encode(one, vocabulary) for one in trajectories]
 
 
@@ -121,38 +130,49 @@ def test_what_was_not_recorded_is_neither_shown_nor_asked_for(told, make_model):
 
 SAYS = {
     (0, ""): {"go": 1.0},
-    (1, "go"): {"to": 0.9, "<unknown>": 0.1},
+    (1, "go"): {"to": 0.7, END_WORD: 0.2, "<unknown>": 0.1},
     (2, "to"): {"the": 1.0},
     (3, "the"): {"ball": 0.8, "key": 0.2},
+    (4, "ball"): {END_WORD: 1.0},
+    (4, "key"): {END_WORD: 0.5, "to": 0.5},
 }
-TOLD = ["go to the ball", "go to the ball", "go to the key", "go"]
-OF_WORDS = OfWords.after(TOLD)
 
 
-def test_words_are_multiplied_along_the_mission_and_by_how_frequent_their_number_is(told):
-    vocabulary, data = told
-    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS, OF_WORDS)
+def test_words_and_the_end_are_multiplied_along_the_mission(asked):
+    vocabulary, data = asked
+    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS)
     assert [one.mission for one in ranked] == ["go to the ball", "go", "go to the key"]
     likelihoods = [one.log_likelihood for one in ranked]
-    expected = [math.log(0.75 * 0.9 * 0.8), math.log(0.25), math.log(0.75 * 0.9 * 0.2)]
-    assert likelihoods == pytest.approx(expected, abs=1e-6)
+    assert likelihoods == pytest.approx([math.log(0.7 * 0.8), math.log(0.2), math.log(0.7 * 0.2 * 0.5)], abs=1e-6)
 
 
-def test_what_begins_improbably_is_not_followed(told):
-    vocabulary, data = told
+def test_what_begins_improbably_is_not_followed(asked):
+    vocabulary, data = asked
     hardly = {**SAYS, (0, ""): {"go": 1e-12, "<unknown>": 1 - 1e-12}}
     model = Narrator(vocabulary, hardly)
-    begins = [math.log(0.75e-12), math.log(0.75e-12), math.log(0.25e-12)]
-    assert OF_WORDS(model, data[0], MISSIONS) == pytest.approx(begins)
-    assert model.passes == [2], "missions of one word and of four begin apart, and both end there"
+    assert of_words(model, data[0], MISSIONS) == pytest.approx([math.log(1e-12)] * 3)
+    assert model.passes == [1], "all missions begin with one word, and end there"
 
 
-def test_likelihoods_of_words_are_those_of_one_word_after_the_other(told, make_model):
-    vocabulary, data = told
+def test_likelihoods_of_words_are_those_of_one_word_after_the_other(asked, make_model, monkeypatch):
+    monkeypatch.setattr("anyorder.inference.missions.IMPROBABLE", -1000.0)
+    vocabulary, data = asked
     model = make_model(vocabulary=vocabulary)
-    found = dict(zip(MISSIONS, OF_WORDS(model, data[0], MISSIONS), strict=True))
+    found = dict(zip(MISSIONS, of_words(model, data[0], MISSIONS), strict=True))
     for row, mission in enumerate(MISSIONS):
         batch = Batch(*collate([data[row]], *model.view))
-        order = reconstruct(batch.layout, batch.layout.of_kind(Kind.MISSION))
-        expected = float(ChainByRounds()(model, batch, order).total) + math.log(0.25 if mission == "go" else 0.75)
+        words = batch.layout.of_kind(Kind.MISSION)
+        said = words & (batch.layout.cell <= len(mission.split()))
+        order = reconstruct(batch.layout, said)
+        roles = order.roles.masked_fill(words & ~said, Role.HIDDEN)  # the ends behind the first one tell nothing
+        expected = float(ChainByRounds()(model, batch, Order(roles, order.ranks)).total)
         assert found[mission] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_hidden_mission_does_not_show_its_length(asked, make_model):
+    vocabulary, data = asked
+    model, said = make_model(vocabulary=vocabulary), []
+    for one in data:
+        batch = Batch(*collate([one], *model.view))
+        said.append(model(batch.values, batch.layout, reconstruct(batch.layout, batch.layout.of_kind(Kind.MISSION))))
+    assert torch.equal(said[0], said[1]) and torch.equal(said[0], said[2])

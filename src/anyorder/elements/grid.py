@@ -11,7 +11,7 @@ Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from anyorder.elements.contents import Contents, contents_of
 from anyorder.elements.layout import Kind, Layout, part_slices
+from anyorder.elements.returns import NUM_RETURNS, returns_to_go
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory, without_mission
 
@@ -42,10 +43,8 @@ class Attribute(IntEnum):
 FIELDS = tuple(attribute.name.lower() for attribute in Attribute)
 AFTER_CELLS = 3
 """Elements of a frame that are not part of a grid square: direction, return, action."""
-NUM_RETURNS = 21
-"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
-_ROUNDING = 1e-4  # of sums of float32 rewards
 UNKNOWN_WORD = "<unknown>"
+END_WORD = "<end>"
 WALL = 2
 """MiniGrid's number for a wall. Types with a larger number are objects; unseen, empty and wall are background. Objects come
 first in `GridVocabulary`'s numbering, so MiniGrid's number of an object is its value, too."""
@@ -67,16 +66,24 @@ class GridVocabulary:
     Attributes:
         words: mission words; the first is `UNKNOWN_WORD`.
         contents: what a cell can hold; empty: any object with any color and state.
+        mission_room: how many places every mission takes at least; behind its last word they hold `END_WORD`, which is there
+            at least once, so that a hidden mission does not show its length. 0: missions are never asked for, and take no
+            more than their words.
     """
 
     words: tuple[str, ...]
     contents: Contents = ()
+    mission_room: int = 0
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory]) -> GridVocabulary:
-        """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold."""
-        words = {word for trajectory in trajectories for word in trajectory.mission.split()}
-        return cls((UNKNOWN_WORD, *sorted(words)), contents_of(trajectories))
+    def of(cls, trajectories: Sequence[Trajectory], missions_are_asked: bool = False) -> GridVocabulary:
+        """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold; if missions are asked for,
+        with a room for the longest."""
+        missions = {tuple(trajectory.mission.split()) for trajectory in trajectories}
+        words = {word for mission in missions for word in mission}
+        room = 1 + max(map(len, missions)) if missions_are_asked else 0
+        ends = [END_WORD] if missions_are_asked else []
+        return cls((UNKNOWN_WORD, *ends, *sorted(words - {END_WORD})), contents_of(trajectories), room)
 
     @property
     def sizes(self) -> dict[Attribute, int]:
@@ -107,10 +114,13 @@ class GridVocabulary:
         return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
 
     def encode_mission(self, mission: str) -> list[int]:
-        """Values of the mission's words; a word never seen in training is `UNKNOWN_WORD`."""
-        number = {word: index for index, word in enumerate(self.words)}
+        """Values of the mission's words and of the ends behind them (none where there is no mission); a word never seen in
+        training is `UNKNOWN_WORD`."""
+        number, words = {word: index for index, word in enumerate(self.words)}, mission.split()
+        if words and self.mission_room:
+            words += [END_WORD] * max(1, self.mission_room - len(words))
         start = self.offsets[Attribute.WORD]
-        return [start + number.get(word, 0) for word in mission.split()]
+        return [start + number.get(word, 0) for word in words]
 
 
 @dataclass(frozen=True)
@@ -259,7 +269,7 @@ class Encoded:
 
     Attributes:
         mission: the instruction.
-        words: int64 ``[W]``, the mission's words.
+        words: int64 ``[W]``, the mission's words, and ends behind them in a vocabulary with a room for missions.
         frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
         absent: bool ``[F, 3S + 3]``, True where a value was not recorded; None: all were.
@@ -272,21 +282,6 @@ class Encoded:
     num_actions: int
     absent: Tensor | None = None
     filled: Tensor | None = None
-
-
-def returns_to_go(rewards: np.ndarray) -> np.ndarray:
-    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` levels; sums below 0 count as 0, those
-    above 1 as 1."""
-    earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
-    # Rounded before it becomes a level: a sum of float32 numbers is not exact, and could pass to the next level.
-    return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
-
-
-def returns_beyond(trajectories: Iterable[Trajectory]) -> tuple[float, float] | None:
-    """The lowest and the highest return-to-go; None where all lie between 0 and 1, as `returns_to_go` supposes."""
-    earned = [np.cumsum(trajectory.rewards[::-1].astype(np.float64)) for trajectory in trajectories]
-    low, high = min(float(sums.min()) for sums in earned), max(float(sums.max()) for sums in earned)
-    return None if low > -_ROUNDING and high < 1 + _ROUNDING else (low, high)
 
 
 def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:

@@ -47,8 +47,9 @@ class Mixed(Unit):
 
 @dataclass(frozen=True)
 class MissionWords:
-    """Which instruction was this: each word of the mission is hidden independently with probability ``rate`` (1: all of them);
-    observations and actions stay visible. Trajectories without a mission have nothing to ask."""
+    """Which instruction was this: each word of the mission, the ends in its room among them, is hidden independently with
+    probability ``rate`` (1: all of them); observations and actions stay visible. Trajectories without a mission have nothing
+    to ask."""
 
     rate: Rate
 
