@@ -113,7 +113,8 @@ class DataConfig:
         share: of the trajectories in the batches that come from ``path``, where there are ``sets``, too.
         episodes: which of its training trajectories are used: ``all``, ``successes`` or ``failures``.
         filled_weight: weight in the loss of values that a model filled in (``anyorder fill``); recorded ones have weight 1.
-        sets: further data sets, each with its share and its masking; ``path`` is validated on. For grids and fields.
+        sets: further data sets, each with its share and its masking; ``path`` is validated on. For grids, fields and
+            conversations, but not for grids that a language model learns.
     """
 
     path: str = "data/raw"

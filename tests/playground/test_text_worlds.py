@@ -152,7 +152,7 @@ def test_it_reads_what_the_model_is_shown(world_scenes, turn, role):
         order = NextActionQuery(2)(batch.layout)
         given = torch.tensor([[*map(int, roles), *order.roles[0, len(roles) :].tolist()]], dtype=order.roles.dtype)
         answers = ask(world_scenes.model, batch, replace(order, roles=given)).float().log_softmax(dim=-1)
-        scores[action] = answers.gather(1, agent_of(world_scenes).tokens(action, room)[:, None]).sum()
+        scores[action] = answers.gather(1, agent_of(world_scenes).tokens([action], room).T).sum()
     found = torch.stack(list(scores.values())).softmax(dim=0).tolist()
     assert shares(told) == pytest.approx(dict(zip(scores, found)), abs=1e-5)
 

@@ -39,15 +39,15 @@ class TextAgent(TextPlayer):
         Raises:
             AnyOrderError: where it is not known what is admissible.
         """
-        rooms = [[history.room_of(action) for action in admissible_now(history)] for history in histories]
+        rooms = [[self.room_of(action) for action in admissible_now(history)] for history in histories]
         asked = [(number, room) for number, of_one in enumerate(rooms) for room in sorted(set(of_one))]
         answers = self._answers([(histories[number], room) for number, room in asked])
         found = [torch.empty(len(of_one)) for of_one in rooms]
         for (number, room), answer in zip(asked, answers):
             places = [place for place, found_room in enumerate(rooms[number]) if found_room == room]
             actions = admissible_now(histories[number])
-            tokens = torch.stack([self.tokens(actions[place], room) for place in places], dim=1)
-            found[number][places] = answer.gather(1, tokens).sum(dim=0)
+            tokens = self.tokens([actions[place] for place in places], room)
+            found[number][places] = answer.gather(1, tokens.T).sum(dim=0)
         return [scores.log_softmax(dim=0) for scores in found]
 
     def _answers(self, asked: Sequence[tuple[TextHistory, int]]) -> list[Tensor]:

@@ -83,11 +83,18 @@ class TextPlayer(ABC):
         answers = ask(self.model, batch, order).float().log_softmax(dim=-1)
         return list(answers.split(order.targets.sum(dim=1).tolist()))
 
+    def room_of(self, action: str) -> int:
+        """R: how many tokens the room of an action has."""
+        return self.form.room("action", len(self._ids(action)))
+
+    def tokens(self, actions: Sequence[str], room: int) -> Tensor:
+        """int64 ``[number of actions, R]``: the tokens of actions that have this room."""
+        ends = (self.codec.end_id,) * room
+        return torch.tensor([(*ids, *ends[len(ids) :]) for ids in map(self._ids, actions)])
+
     @lru_cache(maxsize=100_000)  # noqa: B019  (an agent lives as long as its evaluation)
-    def tokens(self, action: str, room: int) -> Tensor:
-        """int64 ``[R]``: the tokens of an action in its room."""
-        ids = self.codec.encode(action).ids
-        return torch.tensor([*ids, *[self.codec.end_id] * (room - len(ids))])
+    def _ids(self, action: str) -> tuple[int, ...]:
+        return self.codec.encode(action).ids
 
     def drawn(self, scores: np.ndarray, generator: np.random.Generator) -> int:
         """The place of one of the ``scores`` (float64, log-probabilities up to a constant), at the agent's temperature."""

@@ -109,8 +109,8 @@ class GeneratingAgent(WritingAgent):
         """Token -> how often that action was tried that it would complete at this place."""
         found, elsewhere = dict[int, int](), torch.arange(len(tokens)) != place
         for action, times in history.tried.items():
-            if history.room_of(action) == len(tokens):
-                tried = self.tokens(action, len(tokens))
+            if self.room_of(action) == len(tokens):
+                (tried,) = self.tokens([action], len(tokens))
                 if torch.equal(tried[elsewhere], tokens[elsewhere]):
                     found[int(tried[place])] = times
         return found
@@ -128,12 +128,12 @@ class ConstrainedAgent(WritingAgent):
         Raises:
             AnyOrderError: where it is not known what is admissible.
         """
-        possible = [{history.room_of(action) for action in admissible_now(history)} for history in histories]
+        possible = [{self.room_of(action) for action in admissible_now(history)} for history in histories]
         several = [number for number, rooms in enumerate(possible) if len(rooms) > 1]
         scoring = TextAgent(self.model, self.codec, self.form, self.limit, self.temperature, self.tried_penalty)
         chosen = scoring.act([histories[number] for number in several], [generators[number] for number in several])
         for number, action in zip(several, chosen):
-            possible[number] = {histories[number].room_of(action)}
+            possible[number] = {self.room_of(action)}
         return self.write(histories, [rooms.pop() for rooms in possible], generators)
 
     def propose(
@@ -141,8 +141,8 @@ class ConstrainedAgent(WritingAgent):
     ) -> tuple[Tensor, Tensor]:
         """See `WritingAgent`."""
         room = len(tokens)
-        actions = [action for action in admissible_now(history) if history.room_of(action) == room]
-        written = torch.stack([self.tokens(action, room) for action in actions])
+        actions = [action for action in admissible_now(history) if self.room_of(action) == room]
+        written = self.tokens(actions, room)
         agree = ((written == tokens) | is_open).all(dim=1)
         candidates = written[agree][:, is_open]
         found = answer.gather(1, candidates.T)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
 
+from anyorder.build.sets import read_sets
 from anyorder.build.splits import say
 from anyorder.config import DataConfig
 from anyorder.data.text_storage import read_text_split
-from anyorder.elements.batch import Budget
+from anyorder.elements.batch import Budget, EncodedData
+from anyorder.elements.layout import Layout
+from anyorder.elements.several import InSets
 from anyorder.elements.text.codec import TextCodec
 from anyorder.elements.text.elements import SHORTENINGS, EncodedTexts
 from anyorder.elements.text.form import ChatForm
 from anyorder.elements.text.renaming import with_renamed
 from anyorder.errors import NothingUsable
 from anyorder.masking.strategies import Strategy, answerable
+from anyorder.types import TextTrajectory
 
 TRIED_AT_ONCE = Budget(16384, "tokens")
 NAMED = 5
@@ -57,9 +62,30 @@ class ConversationReader:
             AnyOrderError: when the data set does not hold conversations.
         """
         recorded = read_text_split(Path(data.path), split, data.num_demonstrations)
-        trajectories = with_renamed(recorded, data.renamed, data.common_words, seed)
+        return self._asked(with_renamed(recorded, data.renamed, data.common_words, seed), f"{data.path}, {split}", strategies)
+
+    def read_sets(self, data: DataConfig, strategies: Sequence[Sequence[Strategy]], seed: int) -> EncodedData[Layout]:
+        """The training conversations of all data sets of a run, each with its share.
+
+        Args:
+            data: of the run.
+            strategies: for each data set, the main one first, those that must find something to ask; otherwise as of `read`.
+            seed: of new names.
+
+        Raises:
+            NothingUsable: when none is left of a data set.
+            AnyOrderError: when a data set does not hold conversations.
+        """
+        told = told_of_sets(data, seed)
+        paths = [data.path, *(one.path for one in data.sets or ())]
+        parts = [self._asked(*one) for one in zip(told, (f"{path}, train" for path in paths), strategies, strict=True)]
+        if len(parts) == 1:
+            return parts[0]
+        sets = [number for number, part in enumerate(parts) for _ in range(len(part))]
+        return InSets(EncodedTexts.together(parts), sets, data.shares)
+
+    def _asked(self, trajectories: Sequence[TextTrajectory], where: str, strategies: Sequence[Strategy]) -> EncodedTexts:
         sources = [trajectory.source for trajectory in trajectories]
-        where = f"{data.path}, {split}"
         fitting, _ = EncodedTexts.fitting(trajectories, self.codec, self.form, self.limit, SHORTENINGS[self.long_texts])
         _say_left_out(where, sources, fitting.sources, f"do not fit and are left out; {self._remedy}")
         if not len(fitting):
@@ -81,6 +107,18 @@ class ConversationReader:
             f"this model reads {self.readable} tokens at most (its max_position_embeddings), so a larger"
             " language_model.max_tokens changes nothing; take a model that reads more, or shorten the conversations"
         )
+
+
+def told_of_sets(data: DataConfig, seed: int) -> list[list[TextTrajectory]]:
+    """The training conversations of each data set of a run, the main one first, with the copies that have new names. What is
+    common to all sets together keeps its name.
+
+    Raises:
+        AnyOrderError: see `anyorder.build.sets.read_sets`; or when a data set does not hold conversations.
+    """
+    sets = read_sets(data, lambda folder: read_text_split(folder, "train"))
+    told = iter(with_renamed([one for members in sets for one in members], data.renamed, data.common_words, seed))
+    return [list(islice(told, len(members) * (1 + data.renamed))) for members in sets]
 
 
 def _different(strategies: Sequence[Strategy]) -> list[Strategy]:

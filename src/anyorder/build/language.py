@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 
-from anyorder.build.conversations import ConversationReader
+from anyorder.build.conversations import ConversationReader, told_of_sets
 from anyorder.build.headers import check_origin, language_model_config, vocabulary_and_view, vocabulary_header
+from anyorder.build.masking import GRID_FIELDS
 from anyorder.build.pretrained import Pretrained, pretrained
+from anyorder.build.sets import schedules_of_sets, strategies_of_sets
 from anyorder.build.splits import validation_split, whole_grids
 from anyorder.build.weighting import weighting_of_grids
 from anyorder.config import DataConfig, RunConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
-from anyorder.data.text_storage import read_text_split
 from anyorder.elements.batch import Budget, EncodedTrajectories
 from anyorder.elements.grid import GridLayout, GridVocabulary
 from anyorder.elements.layout import Layout
 from anyorder.elements.text.form import LLADA2, PLAIN
-from anyorder.elements.text.renaming import with_renamed
 from anyorder.errors import AnyOrderError
 from anyorder.language_config import LanguageModelConfig
 from anyorder.masking.strategies import Strategy
@@ -51,11 +51,12 @@ def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float],
     Raises:
         AnyOrderError: when the data set, the model or a setting does not fit.
     """
-    if config.data.sets:
-        raise AnyOrderError(
-            f"a language model is trained on one data set; found {len(config.data.sets)} in data.sets; leave it out"
-        )
     manifest = read_manifest(Path(config.data.path))
+    if config.data.sets and manifest.content == "grid":
+        raise AnyOrderError(
+            f"a language model is trained on one data set of grids; found {len(config.data.sets)} more in data.sets; leave"
+            " them out"
+        )
     torch.manual_seed(config.training.seed)
     header = {"env_id": manifest.env_id, "content": manifest.content, "config": asdict(config)}
     on_content = _on_grids if manifest.content == "grid" else _on_conversations
@@ -163,13 +164,14 @@ def _on_conversations(
     inner = pretrained(settings, lambda: _training_texts(config), for_grids=False, weights=loads_weights())
     conversations = _conversation_model(settings, inner)
     reader, every = conversations.reader, DataConfig(config.data.path)
-    throughout = [strategy_at(progress) for progress in PROBED_PROGRESS]
+    schedules = schedules_of_sets(config, strategy_at, GRID_FIELDS)
+    throughout = [[schedule(progress) for progress in PROBED_PROGRESS] for schedule in schedules]
     return Job(
         model=conversations.model,
-        train=reader.read(config.data, "train", throughout, config.training.seed),
-        validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[-1:])),
+        train=reader.read_sets(config.data, throughout, config.training.seed),
+        validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[0][-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
-        strategy_at=strategy_at,
+        strategy_at=strategies_of_sets(config, strategy_at, GRID_FIELDS),
         weighting=Weighting(config.training.balance or "kind"),
         config=config.training,
         folder=folder,
@@ -185,9 +187,8 @@ def _settings(config: RunConfig) -> LanguageModelConfig:
 
 def _training_texts(config: RunConfig) -> Iterable[str]:
     """All that a tokenizer is made from; with the copies that `with_renamed` makes, it has pieces for new names, too."""
-    data, recorded = config.data, read_text_split(Path(config.data.path), "train")
-    told = with_renamed(recorded, data.renamed, data.common_words, config.training.seed)
-    return (turn.text for one in told for turn in one.turns)
+    told = told_of_sets(config.data, config.training.seed)
+    return (turn.text for members in told for one in members for turn in one.turns)
 
 
 def _grid_model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -15,14 +16,14 @@ from anyorder.elements.layout import LayoutT
 from anyorder.elements.several import Chosen, InSets
 from anyorder.errors import AnyOrderError, NothingUsable
 from anyorder.masking.strategies import BySet, Strategy, answerable
-from anyorder.types import TrajectoryT
 
+EpisodeT = TypeVar("EpisodeT")
 PROBED_AT = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Moments of training at which a trajectory must have something that the strategy of that moment can ask for."""
 TESTED_AT_ONCE = Budget(4096, "frames")
 
 
-def read_sets(data: DataConfig, read: Callable[[Path], list[TrajectoryT]]) -> list[list[TrajectoryT]]:
+def read_sets(data: DataConfig, read: Callable[[Path], list[EpisodeT]]) -> list[list[EpisodeT]]:
     """The training trajectories of each data set of a run, the main one first.
 
     Args:
@@ -36,7 +37,7 @@ def read_sets(data: DataConfig, read: Callable[[Path], list[TrajectoryT]]) -> li
     return [_chosen(read(Path(one.path)), one) for one in (main, *(data.sets or ()))]
 
 
-def _chosen(episodes: list[TrajectoryT], config: DataSetConfig) -> list[TrajectoryT]:
+def _chosen(episodes: list[EpisodeT], config: DataSetConfig) -> list[EpisodeT]:
     kept = [one for one in episodes if _counts(one, config)]
     if not kept:
         raise NothingUsable(f"{config.path} has no {config.episodes} among its {len(episodes)} episodes; choose others")
@@ -48,15 +49,16 @@ def _chosen(episodes: list[TrajectoryT], config: DataSetConfig) -> list[Trajecto
     return kept[:number]
 
 
-def _counts(episode: TrajectoryT, config: DataSetConfig) -> bool:
+def _counts(episode: object, config: DataSetConfig) -> bool:
     if config.episodes == "all":
         return True
-    if episode.success is None:
+    success: bool | None = getattr(episode, "success", None)  # conversations tell nothing of it
+    if success is None:
         raise AnyOrderError(
             f"data.episodes {config.episodes} needs episodes that say whether they succeeded; those of {config.path} do not;"
             " choose all"
         )
-    return episode.success == (config.episodes == "successes")
+    return success == (config.episodes == "successes")
 
 
 def strategies_of_sets(
@@ -72,13 +74,21 @@ def strategies_of_sets(
     Raises:
         AnyOrderError: for a wrong setting.
     """
+    schedules = schedules_of_sets(config, own, known)
+    return own if len(schedules) == 1 else lambda progress: BySet([schedule(progress) for schedule in schedules])
+
+
+def schedules_of_sets(
+    config: RunConfig, own: Callable[[float], Strategy], known: Collection[str]
+) -> list[Callable[[float], Strategy]]:
+    """For each data set, the main one first, the strategies of its orders; arguments and errors as of `strategies_of_sets`."""
     schedules = [own]
     for number, one in enumerate(config.data.sets or ()):
         try:
             schedules.append(own if one.masking is None else strategy_schedule(one.masking, known))
         except AnyOrderError as error:
             raise AnyOrderError(f"data.sets[{number}]: {error}") from None
-    return own if len(schedules) == 1 else lambda progress: BySet([schedule(progress) for schedule in schedules])
+    return schedules
 
 
 def in_sets(

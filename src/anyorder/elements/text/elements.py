@@ -178,6 +178,11 @@ class EncodedTexts(ByLength):
             encoded += [replace(one, source=trajectory.source) for one in assembled]
         return cls(encoded, codec.pad_id), left_out
 
+    @classmethod
+    def together(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
+        """The trajectories of all parts, one part after the other; the parts have one codec."""
+        return cls([one for part in parts for one in part._encoded], parts[0]._pad_id)
+
     @property
     def sources(self) -> list[str]:
         """Where each trajectory comes from."""

@@ -8,6 +8,7 @@ that list takes several times as long as a step. All environments of a process s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
@@ -15,6 +16,9 @@ import gymnasium as gym
 from anyorder.envs.splits import task_variation
 from anyorder.envs.tasks.java import java_machine
 from anyorder.envs.telling import text_space
+
+TEXTS_AT_ONCE = 100
+"""An answer of more than 8 kB waits 40 ms for an acknowledgement that TCP delays."""
 
 
 class ScienceTask(gym.Env[str, str]):
@@ -30,8 +34,8 @@ class ScienceTask(gym.Env[str, str]):
 
     def __init__(self, task: str, simplifications: str = "") -> None:
         self.observation_space, self.action_space = text_space(), text_space()
-        java = java_machine("ScienceWorld", "scienceworld", "ScienceWorldEnv")
-        self._world = java._gateway.jvm.scienceworld.runtime.pythonapi.PythonInterface()
+        self._jvm = java_machine("ScienceWorld", "scienceworld", "ScienceWorldEnv")._gateway.jvm
+        self._world = self._jvm.scienceworld.runtime.pythonapi.PythonInterface()
         self._task, self._simplifications = task, simplifications
         self._world.load(task, 0, simplifications, False)
         folds = {"train": "Train", "validation": "Dev", "test": "Test"}
@@ -62,7 +66,14 @@ class ScienceTask(gym.Env[str, str]):
         return list(self._world.getGoldActionSequence())
 
     def _info(self) -> dict[str, Any]:
-        return {"admissible": list(self._world.getValidActionObjectCombinations()), "score": self._score}
+        admissible = self._world.getValidActionObjectCombinations()
+        return {"admissible": list(self._texts(admissible)), "score": self._score}
+
+    def _texts(self, of_java: Any) -> Iterator[str]:
+        """The texts of a list in Java, `TEXTS_AT_ONCE` in one text: one by one, each would cost a message and its answer."""
+        join, number = self._jvm.java.lang.String.join, of_java.size()
+        for first in range(0, number, TEXTS_AT_ONCE):
+            yield from join("\n", of_java.subList(first, min(first + TEXTS_AT_ONCE, number))).split("\n")
 
 
 def make_science(task: str, simplifications: str = "") -> gym.Env:
