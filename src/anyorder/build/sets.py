@@ -17,13 +17,13 @@ from anyorder.elements.several import Chosen, InSets
 from anyorder.errors import AnyOrderError, NothingUsable
 from anyorder.masking.strategies import BySet, Strategy, answerable
 
-EpisodeT = TypeVar("EpisodeT")
+SetEpisodeT = TypeVar("SetEpisodeT")
 PROBED_AT = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Moments of training at which a trajectory must have something that the strategy of that moment can ask for."""
 TESTED_AT_ONCE = Budget(4096, "frames")
 
 
-def read_sets(data: DataConfig, read: Callable[[Path], list[EpisodeT]]) -> list[list[EpisodeT]]:
+def read_sets(data: DataConfig, read: Callable[[Path], list[SetEpisodeT]]) -> list[list[SetEpisodeT]]:
     """The training trajectories of each data set of a run, the main one first.
 
     Args:
@@ -37,7 +37,7 @@ def read_sets(data: DataConfig, read: Callable[[Path], list[EpisodeT]]) -> list[
     return [_chosen(read(Path(one.path)), one) for one in (main, *(data.sets or ()))]
 
 
-def _chosen(episodes: list[EpisodeT], config: DataSetConfig) -> list[EpisodeT]:
+def _chosen(episodes: list[SetEpisodeT], config: DataSetConfig) -> list[SetEpisodeT]:
     kept = [one for one in episodes if _counts(one, config)]
     if not kept:
         raise NothingUsable(f"{config.path} has no {config.episodes} among its {len(episodes)} episodes; choose others")
