@@ -21,7 +21,8 @@ from anyorder.models.grid.transport import Transport
 from anyorder.models.grid.visibility import NUM_SYMBOLS
 
 FIRST_ROWS, FIRST_PLACES = 16, 64
-"""The tensors begin with room for so many, and grow by a quarter when there are more."""
+"""The tensors begin with room for so many. When there are more, rows double, since a group of episodes begins one by one, and
+places, of which long episodes have many, grow by a quarter."""
 OF_WORD, OF_NOTHING = 2 * MAX_STEPS_APART + 1, 2 * MAX_STEPS_APART + 2
 """Columns that follow those of `Reader.time_bias`: for words, which have no time, and for what must not be read."""
 
@@ -124,9 +125,11 @@ class Memories:
             tensor.select(rows, target).copy_(tensor.select(rows, source))
 
     def _reserve(self, num_rows: int, num_places: int) -> None:
-        rows, places = _room(len(self.mission), num_rows), _room(self.unknown.shape[1], num_places)
-        if places > self.unknown.shape[1]:
-            rows = _room(0, num_rows)  # the longer the episodes are, the fewer go on
+        rows, places = self.unknown.shape
+        if num_rows > rows:
+            rows = 2 * num_rows
+        if num_places > places:
+            rows, places = _with_reserve(num_rows), _with_reserve(num_places)  # the longer episodes are, the fewer go on
         if (rows, places) != self.unknown.shape:
             of_frames = self.cells, self.registers, self.views
             self.cells, self.registers, self.views = (_resized(tensor, {1: rows}) for tensor in of_frames)
@@ -135,8 +138,8 @@ class Memories:
             self.mission, self.logits = (_resized(tensor, {0: rows}) for tensor in (self.mission, self.logits))
 
 
-def _room(size: int, needed: int) -> int:
-    return size if needed <= size else needed + needed // 4
+def _with_reserve(needed: int) -> int:
+    return needed + needed // 4
 
 
 def _resized(tensor: Tensor, sizes: dict[int, int]) -> Tensor:

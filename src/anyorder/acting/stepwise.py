@@ -28,6 +28,7 @@ from anyorder.models.grid.registers import Reader
 from anyorder.models.grid.visibility import NUM_SYMBOLS, UNKNOWN_ACTION
 
 EPISODES_PER_PASS = 256
+MISSIONS_KEPT = 1000
 
 
 def quickest_policy(
@@ -57,19 +58,30 @@ class StepwisePolicy(SampledPolicy[_RememberedHistory]):
         self._layers = [cast(Layer, layer) for layer in model.layers]  # a ModuleList does not say what it holds
         self._readers: list[Reader] = [*(layer.reader for layer in self._layers), model.last_reader]
         self._memories: Memories | None = None
+        self._missions: dict[str, tuple[Tensor, Tensor]] = {}
 
     @torch.no_grad()
     def start(self, mission: str) -> _RememberedHistory:
-        model = self.model
-        history = _RememberedHistory(model.vocabulary, mission)
-        words = history.words().to(model.head.weight.device)
-        embedded = model.embedding(words) + model.word_position[: len(words)]
-        keys_values = torch.stack([reader.keys_values(embedded) for reader in self._readers])
-        modulation = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
+        history = _RememberedHistory(self.model.vocabulary, mission)
+        keys_values, modulation = self._of_mission(history)
         if self._memories is None:
-            self._memories = Memories(modulation, len(self._layers), model.config.num_heads, len(model.cell_position))
+            sizes = len(self._layers), self.model.config.num_heads, len(self.model.cell_position)
+            self._memories = Memories(modulation, *sizes)
         history.memory = self._memories.begin(keys_values, modulation)
         return history
+
+    def _of_mission(self, history: History) -> tuple[Tensor, Tensor]:
+        """See `Memories.begin`. Levels repeat their missions, so they are kept: the weights of a policy never change."""
+        if history.mission not in self._missions:
+            if len(self._missions) == MISSIONS_KEPT:
+                self._missions.clear()
+            model = self.model
+            words = history.words().to(model.head.weight.device)
+            embedded = model.embedding(words) + model.word_position[: len(words)]
+            keys_values = torch.stack([reader.keys_values(embedded) for reader in self._readers])
+            modulation = model.mission(embedded[None], torch.ones_like(words, dtype=torch.bool)[None])[0]
+            self._missions[history.mission] = keys_values, modulation
+        return self._missions[history.mission]
 
     @torch.no_grad()
     def all_logits(self, histories: Sequence[_RememberedHistory]) -> Tensor:
