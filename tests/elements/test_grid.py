@@ -80,12 +80,11 @@ def test_a_value_minigrid_does_not_have_is_refused(make_trajectory):
         EncodedTrajectories([trajectory], GridVocabulary.of([trajectory]))
 
 
-def test_a_room_for_missions_ends_every_mission(make_trajectory):
+def test_missions_that_are_asked_for_have_an_end(make_trajectory):
     trajectories = [make_trajectory(2, mission=mission) for mission in ("go to the ball", "go", "")]
     vocabulary = GridVocabulary.of(trajectories, missions_are_asked=True)
-    assert vocabulary.mission_room == 5
-    missions, first = ("go to the ball", "go", "", "go to the ball to go"), vocabulary.offsets[Attribute.WORD]
+    missions, first = ("go to the ball", "go", ""), vocabulary.offsets[Attribute.WORD]
     spelled = [" ".join(vocabulary.words[value - first] for value in vocabulary.encode_mission(one)) for one in missions]
-    assert spelled == ["go to the ball <end>", "go <end> <end> <end> <end>", "", "go to the ball to go <end>"]
-    words = torch.tensor(vocabulary.encode_mission("go to"))
-    assert mission_of(words, vocabulary) == "go to"
+    assert spelled == ["go to the ball <end>", "go <end>", ""]
+    assert mission_of(torch.tensor(vocabulary.encode_mission("go to")), vocabulary) == "go to"
+    assert not GridVocabulary.of([make_trajectory(2, mission="go <end>")]).ends_missions

@@ -91,8 +91,7 @@ def _first_model(config: RunConfig, vocabulary: GridVocabulary, view: tuple[int,
 def _joined(earlier: GridVocabulary, new: GridVocabulary) -> GridVocabulary:
     """What either knows; the words of ``earlier`` come first, in their order."""
     words = [word for word in new.words if word not in earlier.words]
-    contents = tuple(sorted({*earlier.contents, *new.contents}))
-    return GridVocabulary((*earlier.words, *words), contents, max(earlier.mission_room, new.mission_room))
+    return GridVocabulary((*earlier.words, *words), tuple(sorted({*earlier.contents, *new.contents})))
 
 
 def _check_continues(path: str, earlier: GridTransformer, config: ModelConfig, view: tuple[int, int]) -> None:

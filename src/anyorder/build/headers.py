@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from anyorder.config import DataConfig, ElementModelConfig, MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.elements.contents import minigrids_contents
-from anyorder.elements.grid import END_WORD, NUM_VALUES, Attribute, GridVocabulary
+from anyorder.elements.grid import NUM_VALUES, Attribute, GridVocabulary
 from anyorder.errors import AnyOrderError
 from anyorder.language_config import LanguageModelConfig
 
@@ -67,8 +67,7 @@ def language_model_config(header: Mapping[str, Any], where: str) -> LanguageMode
 
 def vocabulary_header(vocabulary: GridVocabulary) -> dict[str, Any]:
     """What a checkpoint says of a vocabulary; `vocabulary_and_view` reads it."""
-    contents = [list(content) for content in vocabulary.contents]
-    return {"words": list(vocabulary.words), "contents": contents, "mission_room": vocabulary.mission_room}
+    return {"words": list(vocabulary.words), "contents": [list(content) for content in vocabulary.contents]}
 
 
 def vocabulary_and_view(header: Mapping[str, Any], where: str) -> tuple[GridVocabulary, tuple[int, int]]:
@@ -83,13 +82,10 @@ def vocabulary_and_view(header: Mapping[str, Any], where: str) -> tuple[GridVoca
         if len(content) != len(limits) or not all(0 <= number < limit for number, limit in zip(content, limits)):
             raise AnyOrderError(f"{where}: contents must be MiniGrid's numbers [object, color, state]; found {_shown(content)}")
     view = checked(list[int], header.get("view"), f"{where}: view")
-    room = checked(int, header.get("mission_room", 0), f"{where}: mission_room")
-    if room < 0 or (room and END_WORD not in words):
-        raise AnyOrderError(f"{where}: mission_room must be 0, or at least 1 with {END_WORD} among the words; found {room}")
     if len(view) != 2 or min(view) < 1 or len(set(words)) < len(words):
         raise AnyOrderError(f"{where}: words must differ and the view must be [columns, rows]; found {_shown(view)}")
     known = tuple((kind, color, state) for kind, color, state in contents)
-    return GridVocabulary(tuple(words), known, room), (view[0], view[1])
+    return GridVocabulary(tuple(words), known), (view[0], view[1])
 
 
 def text_of(header: Mapping[str, Any], key: str, where: str) -> str:

@@ -64,26 +64,25 @@ class GridVocabulary:
     """One numbering for all values; each attribute has its own range.
 
     Attributes:
-        words: mission words; the first is `UNKNOWN_WORD`.
+        words: mission words; the first is `UNKNOWN_WORD`, and `END_WORD` may be among them.
         contents: what a cell can hold; empty: any object with any color and state.
-        mission_room: how many places every mission takes at least; behind its last word they hold `END_WORD`, which is there
-            at least once, so that a hidden mission does not show its length. 0: missions are never asked for, and take no
-            more than their words.
     """
 
     words: tuple[str, ...]
     contents: Contents = ()
-    mission_room: int = 0
 
     @classmethod
     def of(cls, trajectories: Sequence[Trajectory], missions_are_asked: bool = False) -> GridVocabulary:
         """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold; if missions are asked for,
-        with a room for the longest."""
-        missions = {tuple(trajectory.mission.split()) for trajectory in trajectories}
-        words = {word for mission in missions for word in mission}
-        room = 1 + max(map(len, missions)) if missions_are_asked else 0
+        also a word for their end."""
+        words = {word for trajectory in trajectories for word in trajectory.mission.split()} - {END_WORD}
         ends = [END_WORD] if missions_are_asked else []
-        return cls((UNKNOWN_WORD, *ends, *sorted(words - {END_WORD})), contents_of(trajectories), room)
+        return cls((UNKNOWN_WORD, *ends, *sorted(words)), contents_of(trajectories))
+
+    @property
+    def ends_missions(self) -> bool:
+        """True if missions end with a word of their own, since they are asked for word by word."""
+        return END_WORD in self.words
 
     @property
     def sizes(self) -> dict[Attribute, int]:
@@ -114,11 +113,11 @@ class GridVocabulary:
         return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
 
     def encode_mission(self, mission: str) -> list[int]:
-        """Values of the mission's words and of the ends behind them (none where there is no mission); a word never seen in
+        """Values of the mission's words, and of their end if missions have one and there is a mission; a word never seen in
         training is `UNKNOWN_WORD`."""
         number, words = {word: index for index, word in enumerate(self.words)}, mission.split()
-        if words and self.mission_room:
-            words += [END_WORD] * max(1, self.mission_room - len(words))
+        if words and self.ends_missions:
+            words.append(END_WORD)
         start = self.offsets[Attribute.WORD]
         return [start + number.get(word, 0) for word in words]
 
@@ -269,7 +268,7 @@ class Encoded:
 
     Attributes:
         mission: the instruction.
-        words: int64 ``[W]``, the mission's words, and ends behind them in a vocabulary with a room for missions.
+        words: int64 ``[W]``, the mission's words, and its end in a vocabulary that has one.
         frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
         absent: bool ``[F, 3S + 3]``, True where a value was not recorded; None: all were.

@@ -25,7 +25,7 @@ def raw_actions(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) ->
 
 
 def mission_of(values: Tensor, vocabulary: GridVocabulary) -> str:
-    """The mission that word values (int64 ``[W]``) spell, without its ends."""
+    """The mission that word values (int64 ``[W]``) spell, without its end."""
     first = vocabulary.offsets[Attribute.WORD]
     words = (vocabulary.words[value - first] for value in values.tolist())
     return " ".join(word for word in words if word != END_WORD)

@@ -22,7 +22,7 @@ from anyorder.elements.grid import END_WORD, Encoded, GridLayout, collate
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainInOnePass
 from anyorder.inference.decoding import ask
-from anyorder.masking.order import Order, Role, imitate, reconstruct
+from anyorder.masking.order import imitate, reconstruct
 from anyorder.models.contract import GridModel
 
 FRAMES_A_PASS = 256
@@ -71,18 +71,16 @@ def of_words(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> lis
     What begins less probably than `IMPROBABLE` is as improbable as its beginning, which is an upper bound.
 
     Args:
-        model: whose vocabulary has a room for missions.
+        model: whose vocabulary has an end for missions.
         encoded: one trajectory; its own mission is not looked at.
         missions: M instructions.
     """
-    rooms = [model.vocabulary.encode_mission(mission) for mission in missions]
-    end, longest = model.vocabulary.encode_mission(END_WORD)[0], max(map(len, rooms))
-    words = [tuple(one[: one.index(end) + 1]) for one in rooms]
+    words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
     found: dict[tuple[int, ...], float] = {(): 0.0}
-    for place in range(longest):
+    for place in range(max(map(len, words))):
         reached = {one[:place] for one in words if len(one) > place}
         followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
-        said = dict(zip(followed, _next_words(model, encoded, followed, [end] * longest), strict=True))
+        said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
         for one in words:
             if len(one) > place and (beginning := one[:place]) in said:
                 found[one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
@@ -94,17 +92,13 @@ def _longest(found: Mapping[tuple[int, ...], float], words: tuple[int, ...]) -> 
     return next(found[words[:place]] for place in range(len(words), -1, -1) if words[:place] in found)
 
 
-def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[tuple[int, ...]], room: Sequence[int]) -> list[Tensor]:
-    """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission; the rest of its ``room`` is
-    hidden."""
-    asked = [_with_words(encoded, [*first, *room[len(first) :]]) for first in beginnings]
-    places = torch.tensor([len(first) for first in beginnings])
+def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[tuple[int, ...]]) -> list[Tensor]:
+    """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission, all of the same length."""
+    asked = [_with_words(encoded, [*first, *model.vocabulary.encode_mission(END_WORD)[:1]]) for first in beginnings]
     found: list[Tensor] = []
     for part in _passes(model, asked):
-        mission, place = part.layout.of_kind(Kind.MISSION), places[len(found) : len(found) + len(part.values)]
-        order = reconstruct(part.layout, mission & (part.layout.cell == place[:, None]))
-        hidden = order.roles.masked_fill(mission & (part.layout.cell > place[:, None]), Role.HIDDEN)
-        found += list(ask(model, part, Order(hidden, order.ranks)).double().log_softmax(dim=-1))
+        last = part.layout.of_kind(Kind.MISSION) & (part.layout.cell == len(beginnings[0]))
+        found += list(ask(model, part, reconstruct(part.layout, last)).double().log_softmax(dim=-1))
     return found
 
 
@@ -112,15 +106,15 @@ def rank_missions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -
     """The missions, the most probable first; equally probable ones in the order given.
 
     Args:
-        model: in evaluation mode. One whose vocabulary has a room for missions, since it was trained to say them, is asked for
-            their words, another one for the actions under each.
+        model: in evaluation mode. One whose vocabulary ends missions, since it was trained to say them, is asked for their
+            words, another one for the actions under each.
         encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
         missions: M different instructions, at least one.
 
     Raises:
         ValueError: for a trajectory that tells nothing.
     """
-    evidence = of_words if model.vocabulary.mission_room else of_actions
+    evidence = of_words if model.vocabulary.ends_missions else of_actions
     return _ranked(missions, evidence(model, encoded, missions))
 
 

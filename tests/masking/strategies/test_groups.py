@@ -190,20 +190,23 @@ def test_a_rate_of_zero_is_refused_rather_than_forced(tiny):
         ActionsOnly(fixed(0.0))(tiny([2]), seeded())
 
 
-@pytest.mark.parametrize("rate", [0.15, 0.5, 1.0])
-def test_words_of_missions_are_hidden_one_by_one_and_nothing_else_is(make_batch, assert_share, rate):
+def test_one_word_of_a_mission_is_asked_and_nothing_tells_what_follows(make_batch, assert_share):
     layout = copies(make_batch([3], view=(2, 1), mission="go to the red ball").layout, 2000)
-    order = MissionWords(fixed(rate))(layout, seeded())
-    mission = layout.of_kind(Kind.MISSION)
-    assert order.targets.any(dim=1).all() and not (order.targets & ~mission).any() and not order.ranks.any()
-    assert (order.roles[layout.present & ~layout.of_kind(Kind.RETURN) & ~order.targets] == Role.CONTEXT).all()
+    order = MissionWords()(layout, seeded())
+    assert (order.targets.sum(dim=1) == 1).all() and not order.ranks.any()
+    word = order.targets.int().argmax(dim=1)[:, None]
+    place, mission = torch.arange(layout.shape[1]), layout.of_kind(Kind.MISSION)
+    assert (order.roles[mission & (place < word)] == Role.CONTEXT).all()
+    assert (order.roles[mission & (place > word)] == Role.DROPPED).all()
+    shown = layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)
+    assert (order.roles[shown] == Role.CONTEXT).all()
     for place in range(5):
-        assert_share(int(order.targets[:, place].sum()), 2000, rate / (1 - (1 - rate) ** 5))
+        assert_share(int((word == place).sum()), 2000, 0.2)
 
 
 def test_without_a_mission_there_is_nothing_to_ask(make_batch):
     layout = make_batch([3, 2], view=(2, 1)).layout
     layout.kind[1][layout.kind[1] == Kind.MISSION] = Kind.PADDING
     with pytest.raises(NothingToAsk) as refusal:
-        MissionWords(fixed(0.5))(layout, seeded())
+        MissionWords()(layout, seeded())
     assert refusal.value.without.tolist() == [False, True]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.layout import Kind, Layout
-from anyorder.masking.order import Order, reconstruct
+from anyorder.masking.order import Order, Role, reconstruct
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import until_some, whole_groups
+from anyorder.masking.strategies.base import random_places, require_some, until_some, whole_groups
 from anyorder.masking.strategies.groups import Unit
 
 
@@ -47,17 +47,19 @@ class Mixed(Unit):
 
 @dataclass(frozen=True)
 class MissionWords:
-    """Which instruction was this: each word of the mission, the ends in its room among them, is hidden independently with
-    probability ``rate`` (1: all of them); observations and actions stay visible. Trajectories without a mission have nothing
-    to ask."""
-
-    rate: Rate
+    """Which instruction was this, word by word: one word of the mission, drawn uniformly, is asked for, from those before it
+    and from observations and actions, which stay visible. What follows it is dropped, so that nothing tells how long the
+    mission is. Trajectories without a mission have nothing to ask."""
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        def draw(rows: Layout) -> Tensor:
-            return whole_groups(rows.cell, rows.num_cells, self.rate, generator)
-
-        return reconstruct(layout, until_some(layout, layout.of_kind(Kind.MISSION), draw))
+        mission = layout.of_kind(Kind.MISSION) & layout.askable
+        require_some(mission)
+        is_word = torch.zeros(layout.shape[0], layout.num_cells, dtype=torch.bool)
+        is_word = is_word.scatter_reduce(1, layout.cell, mission, reduce="amax")
+        word = random_places(is_word, generator).argmin(dim=1)[:, None]
+        order = reconstruct(layout, mission & (layout.cell == word))
+        later = layout.of_kind(Kind.MISSION) & (layout.cell > word)
+        return Order(order.roles.masked_fill(later, Role.DROPPED), order.ranks)
 
 
 def _hide(kind: Kind, rate: Rate, layout: Layout, generator: torch.Generator) -> Order:
