@@ -15,7 +15,7 @@ def run(mixture, path="data/somewhere", other=None):
     "config",
     [
         run({"cell": 0.5, "mission_words": 0.5}),
-        run({"words": {"weight": 1, "strategy": "mission_words"}}),
+        run({"words": {"weight": 1, "strategy": {"mission_words": {"rate": 1.0}}}}),
         run({"late": {"weight": 1, "strategy": {"stages": {"first": "cell", "then": "mission_words", "at": 0.5}}}}),
         run({"cell": 1}, other=MaskingConfig({"mission_words": 1})),
     ],

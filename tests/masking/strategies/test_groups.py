@@ -190,23 +190,25 @@ def test_a_rate_of_zero_is_refused_rather_than_forced(tiny):
         ActionsOnly(fixed(0.0))(tiny([2]), seeded())
 
 
-def test_one_word_of_a_mission_is_asked_and_nothing_tells_what_follows(make_batch, assert_share):
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_a_mission_is_asked_up_to_some_word_and_nothing_tells_what_follows(make_batch, assert_share, rate):
     layout = copies(make_batch([3], view=(2, 1), mission="go to the red ball").layout, 2000)
-    order = MissionWords()(layout, seeded())
-    assert (order.targets.sum(dim=1) == 1).all() and not order.ranks.any()
-    word = order.targets.int().argmax(dim=1)[:, None]
+    order = MissionWords(fixed(rate))(layout, seeded())
     place, mission = torch.arange(layout.shape[1]), layout.of_kind(Kind.MISSION)
-    assert (order.roles[mission & (place < word)] == Role.CONTEXT).all()
-    assert (order.roles[mission & (place > word)] == Role.DROPPED).all()
-    shown = layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)
-    assert (order.roles[shown] == Role.CONTEXT).all()
-    for place in range(5):
-        assert_share(int((word == place).sum()), 2000, 0.2)
+    last = torch.where(order.targets, place, -1).amax(dim=1)[:, None]
+    before = mission & (place < last)
+    assert not order.ranks.any() and not (order.targets & ~mission).any()
+    assert (order.roles[before & ~order.targets] == Role.CONTEXT).all()
+    assert (order.roles[mission & (place > last)] == Role.DROPPED).all()
+    assert (order.roles[layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)] == Role.CONTEXT).all()
+    for word in range(5):
+        assert_share(int((last == word).sum()), 2000, 0.2)
+    assert_share(int((order.targets & before).sum()), int(before.sum()), rate)
 
 
 def test_without_a_mission_there_is_nothing_to_ask(make_batch):
     layout = make_batch([3, 2], view=(2, 1)).layout
     layout.kind[1][layout.kind[1] == Kind.MISSION] = Kind.PADDING
     with pytest.raises(NothingToAsk) as refusal:
-        MissionWords()(layout, seeded())
+        MissionWords(fixed(0.5))(layout, seeded())
     assert refusal.value.without.tolist() == [False, True]

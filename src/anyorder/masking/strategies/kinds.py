@@ -47,18 +47,21 @@ class Mixed(Unit):
 
 @dataclass(frozen=True)
 class MissionWords:
-    """Which instruction was this, word by word: one word of the mission, drawn uniformly, is asked for, from those before it
-    and from observations and actions, which stay visible. What follows it is dropped, so that nothing tells how long the
-    mission is. Trajectories without a mission have nothing to ask."""
+    """Which instruction was this: a mission up to a word drawn uniformly, which is asked for, and before it each word
+    independently with probability ``rate``; observations and actions stay visible. What follows the last one asked is dropped,
+    so that nothing tells how long the mission is. Trajectories without a mission have nothing to ask."""
+
+    rate: Rate
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
         mission = layout.of_kind(Kind.MISSION) & layout.askable
         require_some(mission)
         is_word = torch.zeros(layout.shape[0], layout.num_cells, dtype=torch.bool)
         is_word = is_word.scatter_reduce(1, layout.cell, mission, reduce="amax")
-        word = random_places(is_word, generator).argmin(dim=1)[:, None]
-        order = reconstruct(layout, mission & (layout.cell == word))
-        later = layout.of_kind(Kind.MISSION) & (layout.cell > word)
+        last = random_places(is_word, generator).argmin(dim=1)[:, None]
+        hidden = whole_groups(layout.cell, layout.num_cells, self.rate, generator) & (layout.cell < last)
+        order = reconstruct(layout, mission & (hidden | (layout.cell == last)))
+        later = layout.of_kind(Kind.MISSION) & (layout.cell > last)
         return Order(order.roles.masked_fill(later, Role.DROPPED), order.ranks)
 
 
