@@ -261,8 +261,8 @@ class TrainingConfig:
             ``target``: one average over all targets; ``rate``: one average, each trajectory weighted by 1 / its
             hidden share (the masked-diffusion bound, LLaDA eq. 3).
         object_weight: weight of targets in cells that hold an object; walls and unseen cells have weight 1.
-        mixed_precision: ``no``, ``bf16`` or ``fp16``. On a CPU ``bf16`` pays only where many batches have the same shape, on
-            processors made for it.
+        mixed_precision: ``no``, ``bf16``, ``fp16``, or ``auto``: ``bf16`` if a pass of this model is faster so, which is
+            measured when training begins (models of the size of MiniLM on processors made for it; small ones gain nothing).
         compile: run the model through torch.compile.
         num_processes: processes that share each batch on a CPU; null starts one per core, up to 4 (one process if
             there is a GPU; for several GPUs use ``accelerate launch``).
@@ -287,7 +287,7 @@ class TrainingConfig:
     max_grad_norm: float = 1.0
     balance: Balance | None = None
     object_weight: float = 3.0
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "no"
     compile: bool = False
     num_processes: int | None = None
     num_threads: int | None = None

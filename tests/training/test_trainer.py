@@ -313,3 +313,8 @@ def test_runs_of_one_process_may_differ_in_precision(make_job):
     scores = [train(make_job(name, num_epochs=1, mixed_precision=name)) for name in ("no", "bf16", "no")]
     assert scores[0] == scores[2]
     assert scores[1]["loss"] == pytest.approx(scores[0]["loss"], rel=0.05) and scores[1] != scores[0]
+
+
+def test_a_measured_precision_is_one_of_the_two(make_job, capsys):
+    no, bf16, auto = (train(make_job(name, num_epochs=1, mixed_precision=name)) for name in ("no", "bf16", "auto"))
+    assert auto == (bf16 if "auto: bf16" in capsys.readouterr().err else no)

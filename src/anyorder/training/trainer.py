@@ -34,6 +34,7 @@ from anyorder.training.loss import TargetWeights, Weighting
 from anyorder.training.optimizers import make_optimizer
 from anyorder.training.pauses import Pauses, Stopped, StopSignal, stop_signal
 from anyorder.training.plan import learning_rate_factor, plan_updates
+from anyorder.training.precision import worthwhile_precision
 from anyorder.training.progress import TrainingProgress, training_progress
 from anyorder.training.stores import Store
 from anyorder.training.validation import quality, validate
@@ -88,10 +89,26 @@ def train(job: Job[LayoutT]) -> dict[str, float]:
     parallel = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
     if is_initialized():  # by an earlier run of this process, perhaps in another precision
         AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=job.config.mixed_precision, kwargs_handlers=[parallel])
+    accelerator = Accelerator(mixed_precision=_precision(job), kwargs_handlers=[parallel])
     assert isinstance(job.model, nn.Module)  # as `Model` says, but its type cannot
     model, optimizer = prepare(accelerator, job.model, lambda model: make_optimizer(model, job.config))
     return _Run(job, accelerator, model, optimizer).to_the_end()
+
+
+def _precision(job: Job[LayoutT]) -> str:
+    if job.config.mixed_precision != "auto":
+        return job.config.mixed_precision
+    batch = job.train.batch(next(iter(job.train.shuffled(job.budget, stream(job.config.seed, "batches", 0)))))
+    order = job.strategy_at(0.0)(batch.layout, stream(job.config.seed, "order", 0, 0))
+    weights, model = job.weighting.weigh(batch.values, batch.layout, order), job.model
+    assert isinstance(model, nn.Module)
+
+    def learn() -> None:
+        logits = model(batch.values, batch.layout, order)
+        weights.sums(logits, batch.values, order).mean(weights.total(order)).backward()
+        model.zero_grad()
+
+    return worthwhile_precision(learn)
 
 
 class _Run(Generic[LayoutT]):
