@@ -7,9 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import UNKNOWN_WORD, Attribute, GridVocabulary
-from anyorder.elements.raw_grid import mission_of
-from anyorder.elements.returns import returns_to_go
+from anyorder.elements.grid import UNKNOWN_WORD, Attribute, GridVocabulary, returns_to_go
 
 
 def assert_recovered(trajectory, row, values, layout, vocabulary):
@@ -78,13 +76,3 @@ def test_a_value_minigrid_does_not_have_is_refused(make_trajectory):
     trajectory.directions[0] = 4  # would be read as the first action
     with pytest.raises(ValueError, match="direction.*4"):
         EncodedTrajectories([trajectory], GridVocabulary.of([trajectory]))
-
-
-def test_missions_that_are_asked_for_have_an_end(make_trajectory):
-    trajectories = [make_trajectory(2, mission=mission) for mission in ("go to the ball", "go", "")]
-    vocabulary = GridVocabulary.of(trajectories, missions_are_asked=True)
-    missions, first = ("go to the ball", "go", ""), vocabulary.offsets[Attribute.WORD]
-    spelled = [" ".join(vocabulary.words[value - first] for value in vocabulary.encode_mission(one)) for one in missions]
-    assert spelled == ["go to the ball <end>", "go <end>", ""]
-    assert mission_of(torch.tensor(vocabulary.encode_mission("go to")), vocabulary) == "go to"
-    assert not GridVocabulary.of([make_trajectory(2, mission="go <end>")]).ends_missions

@@ -7,8 +7,7 @@ import pytest
 
 from anyorder.elements import batch
 from anyorder.elements.batch import EncodedTrajectories
-from anyorder.elements.grid import GridVocabulary
-from anyorder.elements.returns import returns_beyond
+from anyorder.elements.grid import GridVocabulary, returns_beyond
 
 
 @pytest.mark.parametrize(

@@ -8,36 +8,26 @@ import torch
 from torch import nn
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import END_WORD, Attribute, GridVocabulary, collate, encode
+from anyorder.elements.grid import Attribute, GridVocabulary, collate, encode
 from anyorder.elements.layout import Kind
-from anyorder.inference.chain_rule import ChainInOnePass
-from anyorder.inference.decoding import ask
-from anyorder.inference.missions import of_words, rank_missions
-from anyorder.masking.order import Order, Role, imitate, reconstruct
+from anyorder.inference.chain_rule import ChainByRounds, ChainInOnePass
+from anyorder.inference.missions import OfActions, OfBoth, OfWords, rank_missions
+from anyorder.masking.order import Role, imitate, reconstruct
 
 MISSIONS = ["go to the ball", "go to the key", "go"]
 
 
 @pytest.fixture(scope="module")
 def told(make_trajectory):
-    """An episode of five actions, under each mission, whose vocabulary knows all of them."""
-    return _encoded([make_trajectory(5, mission=mission) for mission in MISSIONS], missions_are_asked=False)
-
-
-@pytest.fixture(scope="module")
-def asked(make_trajectory):
-    """The same, in a vocabulary that ends missions."""
-    return _encoded([make_trajectory(5, mission=mission) for mission in MISSIONS], missions_are_asked=True)
-
-
-def _encoded(trajectories, missions_are_asked):
-    vocabulary = GridVocabulary.of(trajectories, missions_are_asked)
+    """An episode of five actions, whose vocabulary knows all missions."""
+    trajectories = [make_trajectory(5, mission=mission) for mission in MISSIONS]
+    vocabulary = GridVocabulary.of(trajectories)
     return vocabulary, [encode(one, vocabulary) for one in trajectories]
 
 
 class Narrator(nn.Module):
     """Says each word with the probability that a table gives for its place and the word before it; refuses to be asked for more
-    than one word, or for one that another follows."""
+    than one word, or to be shown one that follows."""
 
     view, max_frames = (3, 3), None
 
@@ -46,13 +36,13 @@ class Narrator(nn.Module):
         self.vocabulary, self.table, self.passes = vocabulary, table, []
 
     def forward(self, values, layout, order):
-        words = layout.grid.words(values)
+        words, roles = layout.grid.words(values), layout.grid.words(order.roles)
         logits = torch.full((len(values), len(self.vocabulary)), -torch.inf)
         assert (order.targets.sum(dim=1) == 1).all()
         for row in range(len(values)):
-            place = int(order.targets[row].nonzero()[0])
-            assert place == (layout.kind[row] == Kind.MISSION).sum() - 1, "nothing may follow the word that is asked for"
-            assert (order.roles[row, :place] == Role.CONTEXT).all()
+            place = int((roles[row] == Role.TARGET).nonzero()[0])
+            present = (layout.kind[row] == Kind.MISSION).sum()
+            assert (roles[row, :place] == Role.CONTEXT).all() and (roles[row, place + 1 : present] == Role.HIDDEN).all()
             before = self.vocabulary.words[int(words[row, place - 1]) - self._start] if place else ""
             for word, share in self.table[place, before].items():
                 logits[row, self.vocabulary.encode_mission(word)[0]] = math.log(share)
@@ -131,53 +121,65 @@ def test_what_was_not_recorded_is_neither_shown_nor_asked_for(told, make_model):
 
 SAYS = {
     (0, ""): {"go": 1.0},
-    (1, "go"): {"to": 0.7, END_WORD: 0.2, "<unknown>": 0.1},
+    (1, "go"): {"to": 0.9, "<unknown>": 0.1},
     (2, "to"): {"the": 1.0},
     (3, "the"): {"ball": 0.8, "key": 0.2},
-    (4, "ball"): {END_WORD: 1.0},
-    (4, "key"): {END_WORD: 0.5, "to": 0.5},
 }
+TOLD = ["go to the ball", "go to the ball", "go to the key", "go"]
+OF_WORDS = OfWords.after(TOLD)
 
 
-def test_words_and_the_end_are_multiplied_along_the_mission(asked):
-    vocabulary, data = asked
-    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS)
+def test_words_are_multiplied_along_the_mission_and_by_how_frequent_their_number_is(told):
+    vocabulary, data = told
+    ranked = rank_missions(Narrator(vocabulary, SAYS), data[1], MISSIONS, OF_WORDS)
     assert [one.mission for one in ranked] == ["go to the ball", "go", "go to the key"]
     likelihoods = [one.log_likelihood for one in ranked]
-    assert likelihoods == pytest.approx([math.log(0.7 * 0.8), math.log(0.2), math.log(0.7 * 0.2 * 0.5)], abs=1e-6)
+    expected = [math.log(0.75 * 0.9 * 0.8), math.log(0.25), math.log(0.75 * 0.9 * 0.2)]
+    assert likelihoods == pytest.approx(expected, abs=1e-6)
 
 
-def test_what_begins_improbably_is_not_followed(asked):
-    vocabulary, data = asked
+def test_what_begins_improbably_is_not_followed(told):
+    vocabulary, data = told
     hardly = {**SAYS, (0, ""): {"go": 1e-12, "<unknown>": 1 - 1e-12}}
     model = Narrator(vocabulary, hardly)
-    assert of_words(model, data[0], MISSIONS) == pytest.approx([math.log(1e-12)] * 3)
-    assert model.passes == [1], "all missions begin with one word, and end there"
+    begins = [math.log(0.75e-12), math.log(0.75e-12), math.log(0.25e-12)]
+    assert OF_WORDS(model, data[0], MISSIONS) == pytest.approx(begins)
+    assert model.passes == [2], "missions of one word and of four begin apart, and both end there"
 
 
-def test_likelihoods_of_words_are_those_of_one_word_after_the_other(asked, make_model, monkeypatch):
-    monkeypatch.setattr("anyorder.inference.missions.IMPROBABLE", -1000.0)
-    vocabulary, data = asked
+def test_likelihoods_of_words_are_those_of_one_word_after_the_other(told, make_model):
+    vocabulary, data = told
     model = make_model(vocabulary=vocabulary)
-    found = dict(zip(MISSIONS, of_words(model, data[0], MISSIONS), strict=True))
+    found = dict(zip(MISSIONS, OF_WORDS(model, data[0], MISSIONS), strict=True))
     for row, mission in enumerate(MISSIONS):
-        words, expected = data[row].words, 0.0
-        for place in range(len(words)):
-            batch = Batch(*collate([replace(data[row], words=words[: place + 1])], *model.view))
-            asked_last = batch.layout.of_kind(Kind.MISSION) & (batch.layout.cell == place)
-            said = ask(model, batch, reconstruct(batch.layout, asked_last)).double().log_softmax(dim=-1)
-            expected += float(said[0, words[place]])
+        batch = Batch(*collate([data[row]], *model.view))
+        order = reconstruct(batch.layout, batch.layout.of_kind(Kind.MISSION))
+        expected = float(ChainByRounds()(model, batch, order).total) + math.log(0.25 if mission == "go" else 0.75)
         assert found[mission] == pytest.approx(expected, abs=1e-9)
 
 
-def test_what_follows_the_word_that_is_asked_for_tells_nothing(asked, make_model):
-    """As `mission_words` trains it: the answer is the same as when the mission were no longer."""
-    vocabulary, data = asked
-    model, said = make_model(vocabulary=vocabulary), []
-    for words in (data[0].words, data[0].words[:2]):
-        batch = Batch(*collate([replace(data[0], words=words)], *model.view))
-        mission = batch.layout.of_kind(Kind.MISSION)
-        order = reconstruct(batch.layout, mission & (batch.layout.cell == 1))
-        roles = order.roles.masked_fill(mission & (batch.layout.cell > 1), Role.DROPPED)
-        said.append(ask(model, batch, Order(roles, order.ranks)))
-    assert torch.allclose(said[0], said[1], atol=1e-12)
+def test_frequent_missions_are_more_likely_beforehand(told):
+    vocabulary, data = told
+    model = Keen(vocabulary, "key")
+    ranked = rank_missions(model, data[0], MISSIONS, OfActions.after(TOLD))
+    assert [one.mission for one in ranked] == ["go to the key", "go to the ball", "go"]
+    likelihoods = [one.log_likelihood for one in ranked]
+    expected = [math.log(0.25 * 2.0**-5), math.log(0.5 * 7.0**-5), math.log(0.25 * 7.0**-5)]
+    assert likelihoods == pytest.approx(expected)
+
+
+def test_words_and_actions_are_believed_half_each(told):
+    vocabulary, data = told
+
+    class Both(Narrator):
+        """Says words as the narrator, and acts as the one who is keen on the key."""
+
+        def forward(self, values, layout, order):
+            asks_for_words = layout.grid.words(order.targets).any()
+            return (super().forward if asks_for_words else Keen(vocabulary, "key"))(values, layout, order)
+
+    model, actions = Both(vocabulary, SAYS), OfActions.after(TOLD)
+    alone = [rank_missions(model, data[1], MISSIONS, one) for one in (OF_WORDS, actions)]
+    shares = [{one.mission: one.probability for one in ranked} for ranked in alone]
+    for one in rank_missions(model, data[1], MISSIONS, OfBoth(OF_WORDS, actions)):
+        assert one.probability == pytest.approx((shares[0][one.mission] + shares[1][one.mission]) / 2)

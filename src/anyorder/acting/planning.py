@@ -20,9 +20,8 @@ from torch import Tensor
 from anyorder.acting.imagination import Choose, Imagined, imagine, observation_offsets
 from anyorder.acting.policy import History, ModelPolicy, passes
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import NUM_VALUES, Attribute, collate
+from anyorder.elements.grid import NUM_RETURNS, NUM_VALUES, Attribute, collate
 from anyorder.elements.layout import Kind
-from anyorder.elements.returns import NUM_RETURNS
 from anyorder.envs.minigrid import View
 from anyorder.inference.decoding import ask
 from anyorder.masking.order import in_turn, reconstruct

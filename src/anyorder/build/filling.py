@@ -11,6 +11,7 @@ import numpy as np
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import check_fields, holds_fields, load_element_checkpoint
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import training_data
 from anyorder.build.splits import say
 from anyorder.data.field_storage import read_field_split
@@ -140,7 +141,7 @@ def _mission_filler(
     told = [one.mission for one in _read(Path(trained_on), "train") if one.mission]
     if not told:
         return None
-    filler = MissionFiller(table.model, sorted(set(told)))
+    filler = MissionFiller(table.model, sorted(set(told)), evidence=mission_evidence(header, told))
     known = _validation(options, trained_on)
     return filler.calibrated(known[: options.num_calibration])
 

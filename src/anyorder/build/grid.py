@@ -10,7 +10,7 @@ import torch
 
 from anyorder.build.checkpoints import load_grid_transformer
 from anyorder.build.headers import vocabulary_header
-from anyorder.build.masking import GRID_FIELDS, asks_for_missions
+from anyorder.build.masking import GRID_FIELDS
 from anyorder.build.sets import in_sets, read_sets, strategies_of_sets, that_can_be_asked
 from anyorder.build.splits import validation_split
 from anyorder.build.weighting import GRID_MODEL_BALANCE, weighting_of_grids
@@ -45,7 +45,7 @@ def grid_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Str
     columns, rows = train[0].observations.shape[1:3]
     for one in train:
         check_view((columns, rows), one.observations.shape[1:3])
-    model = _first_model(config, GridVocabulary.of(train, asks_for_missions(config)), (columns, rows))
+    model = _first_model(config, GridVocabulary.of(train), (columns, rows))
     strategies = strategies_of_sets(config, strategy_at, GRID_FIELDS)
     header = {
         "env_id": manifest.env_id,

@@ -9,6 +9,7 @@ import torch
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import holds_fields
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.judging_fields import judge_fields
 from anyorder.data.storage import read_split
@@ -61,6 +62,7 @@ def _judge_grids(
     path, trained_on = data_folder(header, data, str(checkpoint)), training_data(header, str(checkpoint))
     train = read_split(path, "train", trained_on.num_demonstrations if data is None else None)
     test = [as_recorded(one) for one in read_split(path, "test")]
+    told = [one.mission for one in train if one.mission]
     evaluation = Evaluation(
         model=model,
         train=EncodedTrajectories([as_recorded(one) for one in train], model.vocabulary, model.max_frames),
@@ -68,7 +70,7 @@ def _judge_grids(
         env_id=env_id or header["env_id"],
         config=config,
         sights=Sights.of(test, model.max_frames) if config.scores else None,
-        instructed=Instructed(test, sorted({one.mission for one in train if one.mission})),
+        instructed=Instructed(test, sorted(set(told)), mission_evidence(header, told)),
     )
     findings = evaluation.run(folder)
     if config.pictures:

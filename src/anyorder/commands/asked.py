@@ -12,6 +12,7 @@ from rich.table import Table
 
 from anyorder.build.checkpoints import is_of_conversations, load_model
 from anyorder.build.elements import holds_fields, load_element_checkpoint, read_fields_for
+from anyorder.build.evidence import mission_evidence
 from anyorder.build.headers import data_folder
 from anyorder.commands.subject import AskedTrajectory, Subject
 from anyorder.data.storage import read_split
@@ -89,7 +90,8 @@ class AskedGrid:
         told = [trajectory.mission for trajectory in read_split(self.folder, "train") if trajectory.mission]
         if not told:
             raise AnyOrderError(f"the training split must have missions to choose among; found none in {self.folder}")
-        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(set(told)))
+        evidence = mission_evidence(self.header, told)
+        return rank_missions(self.model, encode(self.trajectory, self.model.vocabulary), sorted(set(told)), evidence)
 
 
 def _asked_grid(chosen: Subject) -> AskedGrid:

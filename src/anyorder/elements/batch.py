@@ -14,9 +14,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import GridLayout, GridVocabulary, collate, cut_into_parts, encode
+from anyorder.elements.grid import GridLayout, GridVocabulary, collate, cut_into_parts, encode, returns_beyond
 from anyorder.elements.layout import Layout
-from anyorder.elements.returns import returns_beyond
 from anyorder.types import Trajectory
 
 LayoutT_co = TypeVar("LayoutT_co", bound=Layout, covariant=True)

@@ -11,7 +11,7 @@ Legend: B trajectories, W mission words, F frames, S cells of a view, E = W + F 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
@@ -23,7 +23,6 @@ from torch import Tensor
 
 from anyorder.elements.contents import Contents, contents_of
 from anyorder.elements.layout import Kind, Layout, part_slices
-from anyorder.elements.returns import NUM_RETURNS, returns_to_go
 from anyorder.errors import AnyOrderError
 from anyorder.types import Trajectory, without_mission
 
@@ -43,8 +42,10 @@ class Attribute(IntEnum):
 FIELDS = tuple(attribute.name.lower() for attribute in Attribute)
 AFTER_CELLS = 3
 """Elements of a frame that are not part of a grid square: direction, return, action."""
+NUM_RETURNS = 21
+"""A return-to-go is 0 (nothing more is earned) or one of 20 equal parts of (0, 1], MiniGrid's range."""
+_ROUNDING = 1e-4  # of sums of float32 rewards
 UNKNOWN_WORD = "<unknown>"
-END_WORD = "<end>"
 WALL = 2
 """MiniGrid's number for a wall. Types with a larger number are objects; unseen, empty and wall are background. Objects come
 first in `GridVocabulary`'s numbering, so MiniGrid's number of an object is its value, too."""
@@ -64,7 +65,7 @@ class GridVocabulary:
     """One numbering for all values; each attribute has its own range.
 
     Attributes:
-        words: mission words; the first is `UNKNOWN_WORD`, and `END_WORD` may be among them.
+        words: mission words; the first is `UNKNOWN_WORD`.
         contents: what a cell can hold; empty: any object with any color and state.
     """
 
@@ -72,17 +73,10 @@ class GridVocabulary:
     contents: Contents = ()
 
     @classmethod
-    def of(cls, trajectories: Sequence[Trajectory], missions_are_asked: bool = False) -> GridVocabulary:
-        """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold; if missions are asked for,
-        also a word for their end."""
-        words = {word for trajectory in trajectories for word in trajectory.mission.split()} - {END_WORD}
-        ends = [END_WORD] if missions_are_asked else []
-        return cls((UNKNOWN_WORD, *ends, *sorted(words)), contents_of(trajectories))
-
-    @property
-    def ends_missions(self) -> bool:
-        """True if missions end with a word of their own, since they are asked for word by word."""
-        return END_WORD in self.words
+    def of(cls, trajectories: Sequence[Trajectory]) -> GridVocabulary:
+        """The vocabulary of a data set: every word of its missions, sorted, and what its cells hold."""
+        words = {word for trajectory in trajectories for word in trajectory.mission.split()}
+        return cls((UNKNOWN_WORD, *sorted(words)), contents_of(trajectories))
 
     @property
     def sizes(self) -> dict[Attribute, int]:
@@ -113,13 +107,10 @@ class GridVocabulary:
         return np.array(cell * num_cells + [starts[a] for a in (Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION)])
 
     def encode_mission(self, mission: str) -> list[int]:
-        """Values of the mission's words, and of their end if missions have one and there is a mission; a word never seen in
-        training is `UNKNOWN_WORD`."""
-        number, words = {word: index for index, word in enumerate(self.words)}, mission.split()
-        if words and self.ends_missions:
-            words.append(END_WORD)
+        """Values of the mission's words; a word never seen in training is `UNKNOWN_WORD`."""
+        number = {word: index for index, word in enumerate(self.words)}
         start = self.offsets[Attribute.WORD]
-        return [start + number.get(word, 0) for word in words]
+        return [start + number.get(word, 0) for word in mission.split()]
 
 
 @dataclass(frozen=True)
@@ -268,7 +259,7 @@ class Encoded:
 
     Attributes:
         mission: the instruction.
-        words: int64 ``[W]``, the mission's words, and its end in a vocabulary that has one.
+        words: int64 ``[W]``, the mission's words.
         frames: int64 ``[F, 3S + 3]``: the cells' attributes, the direction, the return, the action taken there.
         num_actions: F - 1 for a whole trajectory; F where the next action is still to come (its value may be any).
         absent: bool ``[F, 3S + 3]``, True where a value was not recorded; None: all were.
@@ -281,6 +272,21 @@ class Encoded:
     num_actions: int
     absent: Tensor | None = None
     filled: Tensor | None = None
+
+
+def returns_to_go(rewards: np.ndarray) -> np.ndarray:
+    """int64 ``[T]``: the sum of the rewards from each step on, as one of `NUM_RETURNS` levels; sums below 0 count as 0, those
+    above 1 as 1."""
+    earned = np.cumsum(rewards[::-1].astype(np.float64))[::-1].clip(0, 1)
+    # Rounded before it becomes a level: a sum of float32 numbers is not exact, and could pass to the next level.
+    return np.ceil(np.round(earned * (NUM_RETURNS - 1), 4)).astype(np.int64)
+
+
+def returns_beyond(trajectories: Iterable[Trajectory]) -> tuple[float, float] | None:
+    """The lowest and the highest return-to-go; None where all lie between 0 and 1, as `returns_to_go` supposes."""
+    earned = [np.cumsum(trajectory.rewards[::-1].astype(np.float64)) for trajectory in trajectories]
+    low, high = min(float(sums.min()) for sums in earned), max(float(sums.max()) for sums in earned)
+    return None if low > -_ROUNDING and high < 1 + _ROUNDING else (low, high)
 
 
 def encode(trajectory: Trajectory, vocabulary: GridVocabulary) -> Encoded:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyorder.elements.grid import END_WORD, Attribute, GridShape, GridVocabulary
+from anyorder.elements.grid import Attribute, GridShape, GridVocabulary
 
 
 def raw_cells(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) -> np.ndarray:
@@ -25,7 +25,6 @@ def raw_actions(values: Tensor, shape: GridShape, vocabulary: GridVocabulary) ->
 
 
 def mission_of(values: Tensor, vocabulary: GridVocabulary) -> str:
-    """The mission that word values (int64 ``[W]``) spell, without its end."""
+    """The mission that word values (int64 ``[W]``) spell."""
     first = vocabulary.offsets[Attribute.WORD]
-    words = (vocabulary.words[value - first] for value in values.tolist())
-    return " ".join(word for word in words if word != END_WORD)
+    return " ".join(vocabulary.words[value - first] for value in values.tolist())

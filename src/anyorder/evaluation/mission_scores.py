@@ -14,23 +14,25 @@ from anyorder.envs import minigrid
 from anyorder.envs.instructions import fulfilled
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
-from anyorder.inference.missions import rank_missions
+from anyorder.inference.missions import Evidence, of_actions, rank_missions
 from anyorder.models.contract import GridModel
 from anyorder.types import Trajectory
 
 
 @dataclass(frozen=True)
 class Instructed:
-    """Whose missions are asked for.
+    """Whose missions are asked for, and how.
 
     Attributes:
         episodes: of levels of BabyAI, whose missions are among ``missions``; the others, those without success and those
             without actions are left out.
         missions: different instructions, among which a model chooses.
+        evidence: by which it tells them.
     """
 
     episodes: Sequence[Trajectory]
     missions: Sequence[str]
+    evidence: Evidence = of_actions
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def score_missions(model: GridModel, asked: Instructed, on_episode: Callable[[],
             fulfilling = fulfilled(make(episode.env_id), episode.seed, episode.actions, missions)
             if fulfilling is None:
                 raise AnyOrderError(f"BabyAI's own rules judge missions; found {episode.env_id}; choose another metric")
-            ranked = rank_missions(model, encode(episode, model.vocabulary), missions)
+            ranked = rank_missions(model, encode(episode, model.vocabulary), missions, asked.evidence)
             place = [one.mission for one in ranked].index(episode.mission)
             first.append(place == 0)
             among.append(place < len(fulfilling))

@@ -13,7 +13,7 @@ import torch
 
 from anyorder.elements.grid import encode
 from anyorder.inference.calibrating import FEWEST_ANSWERS, temperature
-from anyorder.inference.missions import rank_missions
+from anyorder.inference.missions import Evidence, of_actions, rank_missions
 from anyorder.models.contract import GridModel
 from anyorder.types import FILLED_MISSION, Trajectory
 
@@ -26,11 +26,13 @@ class MissionFiller:
         model: of grids, in evaluation mode.
         missions: M different instructions to choose among.
         temperature: that log-likelihoods are divided by, which makes the probabilities true.
+        evidence: by which the model tells missions.
     """
 
     model: GridModel
     missions: Sequence[str]
     temperature: float = 1.0
+    evidence: Evidence = of_actions
 
     def calibrated(self, episodes: Sequence[Trajectory]) -> MissionFiller:
         """The same with the temperature at which the missions of these episodes, which the model has not learned from, are most
@@ -55,7 +57,7 @@ class MissionFiller:
 
     @torch.no_grad()
     def _log_likelihoods(self, episode: Trajectory) -> list[float]:
-        ranked = rank_missions(self.model, encode(episode, self.model.vocabulary), self.missions)
+        ranked = rank_missions(self.model, encode(episode, self.model.vocabulary), self.missions, self.evidence)
         found = {one.mission: one.log_likelihood for one in ranked}
         return [found[mission] for mission in self.missions]
 

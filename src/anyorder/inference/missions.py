@@ -1,16 +1,18 @@
 """Which instruction was this? Missions ranked by what the model says of a trajectory and of them.
 
-Two kinds of evidence. A policy says how probable each action is given a mission: by Bayes' rule, with all missions equally
-likely beforehand, the probability of a mission is proportional to that of the trajectory's actions given the mission
-(`of_actions`). A model that has learned missions as targets (the strategy `mission_words`) says how probable their words are
-given all that was seen and done (`of_words`).
+Two kinds of evidence. A policy says how probable each action is given a mission: by Bayes' rule, the probability of a mission
+is proportional to that of the trajectory's actions given the mission (`of_actions`), times how frequent the mission is
+(`OfActions`). A model that has learned missions as targets (the strategy `mission_words`) says how probable their words are
+given all that was seen and done (`OfWords`). The two err in different places, so `OfBoth` believes each of them half.
 
 Legend: M missions, F frames, W words, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,16 +20,21 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.batch import Batch
-from anyorder.elements.grid import END_WORD, Encoded, GridLayout, collate
+from anyorder.elements.grid import UNKNOWN_WORD, Encoded, GridLayout, collate
 from anyorder.elements.layout import Kind
 from anyorder.inference.chain_rule import ChainInOnePass
 from anyorder.inference.decoding import ask
-from anyorder.masking.order import imitate, reconstruct
+from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.models.contract import GridModel
 
 FRAMES_A_PASS = 256
 IMPROBABLE = -20.0
 """Nats: what begins no more probably than this is not followed any further."""
+
+MissionBeginning = tuple[int, tuple[int, ...]]
+"""The number of words of a mission, and the first of them."""
+Evidence = Callable[[GridModel, Encoded, Sequence[str]], list[float]]
+"""From a model, a trajectory and M missions to M log-likelihoods in nats, up to a constant that all missions share."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,7 @@ class RankedMission:
 
     Attributes:
         mission: the instruction.
-        log_likelihood: nats; of the trajectory's actions given this mission and the observations before each, or of the
-            mission's words given the trajectory.
+        log_likelihood: nats, see `Evidence`.
         probability: among the missions it was ranked with.
     """
 
@@ -65,56 +71,113 @@ def of_actions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> l
     return found
 
 
-def of_words(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
-    """How probable each mission is, given the trajectory: its words and its end, one after the other by the chain rule.
+@dataclass(frozen=True)
+class OfWords:
+    """How probable each mission is, given the trajectory: its words one after the other by the chain rule, given their number,
+    and the number as often as it was in training, whatever the trajectory.
 
     What begins less probably than `IMPROBABLE` is as improbable as its beginning, which is an upper bound.
 
-    Args:
-        model: whose vocabulary has an end for missions.
-        encoded: one trajectory; its own mission is not looked at.
-        missions: M instructions.
+    Attributes:
+        lengths: from a number of words to the share of the missions in training that had so many.
     """
-    words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
-    found: dict[tuple[int, ...], float] = {(): 0.0}
-    for place in range(max(map(len, words))):
-        reached = {one[:place] for one in words if len(one) > place}
-        followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
-        said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
-        for one in words:
-            if len(one) > place and (beginning := one[:place]) in said:
-                found[one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
-    return [_longest(found, one) for one in words]
+
+    lengths: Mapping[int, float]
+
+    @classmethod
+    def after(cls, told: Iterable[str]) -> OfWords:
+        """Of a model that was told these missions in training, each as often as it stands here."""
+        counts = Counter(len(mission.split()) for mission in told)
+        return cls({number: count / counts.total() for number, count in counts.items()})
+
+    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+        """See `Evidence`; the missions have as many words as some in training."""
+        words = [tuple(model.vocabulary.encode_mission(mission)) for mission in missions]
+        found: dict[MissionBeginning, float] = {(len(one), ()): math.log(self.lengths[len(one)]) for one in words}
+        for place in range(max(len(one) for one in words)):
+            reached = {(len(one), one[:place]) for one in words if len(one) > place}
+            followed = sorted(one for one in reached if found.get(one, IMPROBABLE) > IMPROBABLE)
+            said = dict(zip(followed, _next_words(model, encoded, followed), strict=True))
+            for one in words:
+                if (beginning := (len(one), one[:place])) in said:
+                    found[len(one), one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
+        return [_longest(found, one) for one in words]
 
 
-def _longest(found: Mapping[tuple[int, ...], float], words: tuple[int, ...]) -> float:
+@dataclass(frozen=True)
+class OfActions:
+    """`of_actions`, where missions are as likely beforehand as they are frequent in training.
+
+    Attributes:
+        shares: from a mission to its share of the trajectories in training.
+    """
+
+    shares: Mapping[str, float]
+
+    @classmethod
+    def after(cls, told: Iterable[str]) -> OfActions:
+        """Of a model that was told these missions in training, each as often as it stands here."""
+        counts = Counter(told)
+        return cls({mission: count / counts.total() for mission, count in counts.items()})
+
+    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+        """See `Evidence`; the missions were told in training. Raises as `of_actions`."""
+        found = of_actions(model, encoded, missions)
+        return [math.log(self.shares[mission]) + one for mission, one in zip(missions, found, strict=True)]
+
+
+@dataclass(frozen=True)
+class OfBoth:
+    """The mean of the probabilities that words and actions give to each of the missions.
+
+    Attributes:
+        words, actions: the two kinds of evidence.
+    """
+
+    words: OfWords
+    actions: OfActions
+
+    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+        """See `Evidence`; raises as `of_actions`."""
+        found = (torch.tensor(one(model, encoded, missions)).double() for one in (self.words, self.actions))
+        said, done = (one.log_softmax(dim=0) for one in found)
+        return (torch.logaddexp(said, done) - math.log(2)).tolist()
+
+
+def _longest(found: Mapping[MissionBeginning, float], words: tuple[int, ...]) -> float:
     """What was found for the longest beginning of a mission."""
-    return next(found[words[:place]] for place in range(len(words), -1, -1) if words[:place] in found)
+    beginnings = ((len(words), words[:place]) for place in range(len(words), -1, -1))
+    return next(found[one] for one in beginnings if one in found)
 
 
-def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission, all of the same length."""
-    asked = [_with_words(encoded, [*first, *model.vocabulary.encode_mission(END_WORD)[:1]]) for first in beginnings]
+def _next_words(model: GridModel, encoded: Encoded, beginnings: Sequence[MissionBeginning]) -> list[Tensor]:
+    """float64 ``[V]`` each: log-probabilities of the word that follows each beginning of a mission of so many words."""
+    padding = model.vocabulary.encode_mission(UNKNOWN_WORD)
+    asked = [_with_words(encoded, [*first, *padding * (number - len(first))]) for number, first in beginnings]
+    places = torch.tensor([len(first) for _, first in beginnings])
     found: list[Tensor] = []
     for part in _passes(model, asked):
-        last = part.layout.of_kind(Kind.MISSION) & (part.layout.cell == len(beginnings[0]))
-        found += list(ask(model, part, reconstruct(part.layout, last)).double().log_softmax(dim=-1))
+        mission, place = part.layout.of_kind(Kind.MISSION), places[len(found) : len(found) + len(part.values)]
+        order = reconstruct(part.layout, mission & (part.layout.cell == place[:, None]))
+        hidden = order.roles.masked_fill(mission & (part.layout.cell > place[:, None]), Role.HIDDEN)
+        found += list(ask(model, part, Order(hidden, order.ranks)).double().log_softmax(dim=-1))
     return found
 
 
-def rank_missions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[RankedMission]:
+def rank_missions(
+    model: GridModel, encoded: Encoded, missions: Sequence[str], evidence: Evidence = of_actions
+) -> list[RankedMission]:
     """The missions, the most probable first; equally probable ones in the order given.
 
     Args:
-        model: in evaluation mode. One whose vocabulary ends missions, since it was trained to say them, is asked for their
-            words, another one for the actions under each.
+        model: that was trained on orders that include what the evidence asks, in evaluation mode.
         encoded: one trajectory; its own mission is not looked at, and what was not recorded is neither shown nor asked for.
         missions: M different instructions, at least one.
+        evidence: `of_actions`, `OfActions`, `OfWords` or `OfBoth`.
 
     Raises:
         ValueError: for a trajectory that tells nothing.
     """
-    evidence = of_words if model.vocabulary.ends_missions else of_actions
     return _ranked(missions, evidence(model, encoded, missions))
 
 

@@ -62,7 +62,7 @@ OTHER_ROLES_OF_MISSIONS = {
     "goal_conditioned": [Role.DROPPED],
     "waypoint": [Role.DROPPED],
     "without_mission": [Role.DROPPED],
-    "mission_words": [Role.TARGET, Role.DROPPED],
+    "mission_words": [Role.TARGET],
 }
 every = pytest.mark.parametrize("name", CASES)
 

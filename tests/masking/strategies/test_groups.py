@@ -190,20 +190,15 @@ def test_a_rate_of_zero_is_refused_rather_than_forced(tiny):
         ActionsOnly(fixed(0.0))(tiny([2]), seeded())
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-def test_a_mission_is_asked_up_to_some_word_and_nothing_tells_what_follows(make_batch, assert_share, rate):
+@pytest.mark.parametrize("rate", [0.15, 0.5, 1.0])
+def test_words_of_missions_are_hidden_one_by_one_and_nothing_else_is(make_batch, assert_share, rate):
     layout = copies(make_batch([3], view=(2, 1), mission="go to the red ball").layout, 2000)
     order = MissionWords(fixed(rate))(layout, seeded())
-    place, mission = torch.arange(layout.shape[1]), layout.of_kind(Kind.MISSION)
-    last = torch.where(order.targets, place, -1).amax(dim=1)[:, None]
-    before = mission & (place < last)
-    assert not order.ranks.any() and not (order.targets & ~mission).any()
-    assert (order.roles[before & ~order.targets] == Role.CONTEXT).all()
-    assert (order.roles[mission & (place > last)] == Role.DROPPED).all()
-    assert (order.roles[layout.of_kind(Kind.OBSERVATION) | layout.of_kind(Kind.ACTION)] == Role.CONTEXT).all()
-    for word in range(5):
-        assert_share(int((last == word).sum()), 2000, 0.2)
-    assert_share(int((order.targets & before).sum()), int(before.sum()), rate)
+    mission = layout.of_kind(Kind.MISSION)
+    assert order.targets.any(dim=1).all() and not (order.targets & ~mission).any() and not order.ranks.any()
+    assert (order.roles[layout.present & ~layout.of_kind(Kind.RETURN) & ~order.targets] == Role.CONTEXT).all()
+    for place in range(5):
+        assert_share(int(order.targets[:, place].sum()), 2000, rate / (1 - (1 - rate) ** 5))
 
 
 def test_without_a_mission_there_is_nothing_to_ask(make_batch):

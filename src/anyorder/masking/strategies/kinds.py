@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from anyorder.elements.layout import Kind, Layout
-from anyorder.masking.order import Order, Role, reconstruct
+from anyorder.masking.order import Order, reconstruct
 from anyorder.masking.schedules import Rate
-from anyorder.masking.strategies.base import random_places, require_some, until_some, whole_groups
+from anyorder.masking.strategies.base import until_some, whole_groups
 from anyorder.masking.strategies.groups import Unit
 
 
@@ -47,22 +47,16 @@ class Mixed(Unit):
 
 @dataclass(frozen=True)
 class MissionWords:
-    """Which instruction was this: a mission up to a word drawn uniformly, which is asked for, and before it each word
-    independently with probability ``rate``; observations and actions stay visible. What follows the last one asked is dropped,
-    so that nothing tells how long the mission is. Trajectories without a mission have nothing to ask."""
+    """Which instruction was this: each word of the mission is hidden independently with probability ``rate`` (1: all of them);
+    observations and actions stay visible. Trajectories without a mission have nothing to ask."""
 
     rate: Rate
 
     def __call__(self, layout: Layout, generator: torch.Generator) -> Order:
-        mission = layout.of_kind(Kind.MISSION) & layout.askable
-        require_some(mission)
-        is_word = torch.zeros(layout.shape[0], layout.num_cells, dtype=torch.bool)
-        is_word = is_word.scatter_reduce(1, layout.cell, mission, reduce="amax")
-        last = random_places(is_word, generator).argmin(dim=1)[:, None]
-        hidden = whole_groups(layout.cell, layout.num_cells, self.rate, generator) & (layout.cell < last)
-        order = reconstruct(layout, mission & (hidden | (layout.cell == last)))
-        later = layout.of_kind(Kind.MISSION) & (layout.cell > last)
-        return Order(order.roles.masked_fill(later, Role.DROPPED), order.ranks)
+        def draw(rows: Layout) -> Tensor:
+            return whole_groups(rows.cell, rows.num_cells, self.rate, generator)
+
+        return reconstruct(layout, until_some(layout, layout.of_kind(Kind.MISSION), draw))
 
 
 def _hide(kind: Kind, rate: Rate, layout: Layout, generator: torch.Generator) -> Order:

@@ -5,7 +5,6 @@
 export const DROPPED = 0, CONTEXT = 1, HIDDEN = 2, TARGET = 3;
 export const ATTRIBUTES = ["object", "color", "state"];
 const AFTER_CELLS = 3;
-const END = "<end>"; // the word that ends missions, of a model that has learned to say them
 
 export class Episode {
   constructor(json) {
@@ -66,10 +65,8 @@ export class Episode {
 
   /** The mission with what the model said in the place of its words that were asked for; empty while it has said nothing. */
   guessed(roles, said) {
-    if (!said.length) return "";
-    const words = this.mission.split(/\s+/).filter(Boolean), answers = said.map(({ answer }) => answer);
-    const told = this.words().map((at) => (Number(roles[at]) === TARGET ? answers.shift() : words[at] ?? END));
-    return `the model says “${told.slice(0, [...told, END].indexOf(END)).join(" ")}”`;
+    const answers = said.map(({ answer }) => answer), words = this.mission.split(/\s+/).filter(Boolean);
+    return said.length ? `the model says “${words.map((word, at) => (Number(roles[at]) === TARGET ? answers.shift() : word)).join(" ")}”` : "";
   }
 
   length() {
