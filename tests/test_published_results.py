@@ -250,6 +250,17 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
         assert row in lines
 
 
+def test_the_page_of_text_worlds_says_what_minilm_wins():
+    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    (found,) = json.loads((WORLDS / "coin_minilm.json").read_text())["task_success"]
+    played, share = json.loads((WORLDS / "coin_minilm_episodes.json").read_text()), found["success"]
+    assert (share["successes"], share["count"]) == (sum(played["success"]), len(played["success"]))
+    assert played["seed"] == list(range(30_000_000, 30_000_000 + share["count"]))
+    rate = f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}] in {found['steps']['value']:.0f} steps"
+    assert f"wins {share['successes']} of the first {share['count']}" in page and rate in page
+    assert f"a decision {found['seconds_per_decision']['value']:.2f} s" in page
+
+
 @pytest.mark.parametrize("game", ["simonsays", "peckingorder"])
 def test_the_page_of_text_worlds_says_how_often_a_game_with_unseen_words_is_won(game):
     page = (ROOT / "docs" / "text_worlds.md").read_text()
