@@ -23,7 +23,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.inference.answers import cell_name
 from anyorder.inference.chain_rule import ChainByRounds
 from anyorder.inference.decoding import SinglePass
-from anyorder.inference.missions import rank_missions
+from anyorder.inference.missions import OfActions, rank_missions
 from anyorder.masking.order import Role
 from anyorder.masking.queries import ForwardDynamicsQuery, FutureQuery, NextActionQuery
 
@@ -140,11 +140,12 @@ def test_a_film_has_no_mission_to_tell(checkpoint, data_folder, tmp_path):
         query_command(["--checkpoint", str(checkpoint), "--query", "mission", "--data", str(tmp_path / "film")])
 
 
-def test_a_mission_is_asked_for(ask, model, batch, encoded):
+def test_a_mission_is_asked_for(ask, model, batch, encoded, data_folder):
     answer, shown = ask("--query", "mission")
     missions = [one["mission"] for one in answer["missions"]]
     assert batch.layout.missions[0] == answer["mission"] and answer["mission"] in missions
-    assert answer["missions"] == [one.to_json() for one in rank_missions(model, encoded, sorted(missions))]
+    told = OfActions.after(trajectory.mission for trajectory in read_split(data_folder, "train"))
+    assert answer["missions"] == [one.to_json() for one in rank_missions(model, encoded, sorted(missions), told)]
     assert sum(one["probability"] for one in answer["missions"]) == pytest.approx(1.0)
     assert f"{answer['mission']} (true)" in shown
 
