@@ -8,7 +8,7 @@ from chat_files import spoken, write_chats
 from safetensors.torch import load_file
 from toy_conversations import byte_level
 
-from anyorder.build.conversations import ConversationReader
+from anyorder.build.conversations import ConversationReader, told_of_sets
 from anyorder.cli import main
 from anyorder.config import DataConfig
 from anyorder.data.text_storage import read_text_split
@@ -143,6 +143,9 @@ def test_copies_with_other_names_are_trained_on_and_make_the_tokenizer(imported,
 def test_only_what_asks_for_copies_reads_them(imported):
     path = str(imported(0.2, 0.2))
     reader = ConversationReader(TextCodec(byte_level(), mask_id=1, end_id=0), PLAIN, None, 512)
-    recorded, told = (reader.read(DataConfig(path, renamed=copies), "train", seed=1) for copies in (0, 3))
+    recorded, told = (
+        reader.of_sets(data, told_of_sets(data, seed=1), [()])
+        for data in (DataConfig(path, renamed=copies) for copies in (0, 3))
+    )
     assert told.sources == [source for source in recorded.sources for _ in range(4)]
     assert all(torch.equal(told.batch([4 * n]).values, recorded.batch([n]).values) for n in range(len(recorded)))

@@ -10,13 +10,24 @@ from anyorder.training.precision import worthwhile_precision
 
 
 @pytest.mark.parametrize(("ratios", "expected"), [((0.5, 0.6), "bf16"), ((0.5, 1.2), "no"), ((1.0,), "no"), ((70.0,), "no")])
-def test_bf16_is_taken_if_products_and_the_model_are_faster_so(monkeypatch, capsys, ratios, expected):
+def test_bf16_is_taken_if_products_and_the_model_are_faster_so(monkeypatch, ratios, expected):
     asked, found = [], iter(ratios)
     monkeypatch.setattr(precision, "_ratio", lambda work: asked.append(work) or next(found))
     model = object()
-    assert worthwhile_precision(model) == expected
+    assert precision._chosen("cpu", model) == (expected, f"bf16 takes {ratios[-1]:.2f} of the time of fp32 here")
     assert (model in asked) == (len(ratios) == 2), "where products are slower, no pass is tried"
-    assert f"auto: {expected} (bf16 takes {ratios[-1]:.2f}" in capsys.readouterr().err
+
+
+def test_what_is_chosen_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(precision, "_chosen", lambda device, learn: ("bf16", "since it is quick"))
+    assert worthwhile_precision(lambda: None) == "bf16"
+    assert "training.mixed_precision auto: bf16 (since it is quick)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("device", "able", "expected"), [("cuda", True, "bf16"), ("cuda", False, "no"), ("mps", True, "no")])
+def test_on_an_accelerator_nothing_is_measured(monkeypatch, device, able, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    assert precision._chosen(device, None)[0] == expected
 
 
 def test_both_precisions_are_timed():
@@ -29,5 +40,5 @@ def test_a_measurement_draws_no_random_numbers(monkeypatch):
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    assert worthwhile_precision(lambda: torch.rand(5)) == "bf16"
+    assert precision._chosen("cpu", lambda: torch.rand(5))[0] == "bf16"
     assert torch.equal(torch.rand(3), expected)

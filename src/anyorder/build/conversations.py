@@ -53,30 +53,30 @@ class ConversationReader:
         """The most tokens that a conversation may have."""
         return self.readable if self.max_tokens is None else min(self.max_tokens, self.readable)
 
-    def read(self, data: DataConfig, split: str, strategies: Sequence[Strategy] = (), seed: int = 0) -> EncodedTexts:
+    def read(self, data: DataConfig, split: str, strategies: Sequence[Strategy] = ()) -> EncodedTexts:
         """The conversations of a split that fit into the limit and that each of the strategies can ask about. Lines on stderr
-        say which ones are left out. ``seed`` is that of new names, where ``data.renamed`` asks for copies.
+        say which ones are left out.
 
         Raises:
             NothingUsable: when none is left.
             AnyOrderError: when the data set does not hold conversations.
         """
         recorded = read_text_split(Path(data.path), split, data.num_demonstrations)
-        return self._asked(with_renamed(recorded, data.renamed, data.common_words, seed), f"{data.path}, {split}", strategies)
+        return self._asked(recorded, f"{data.path}, {split}", strategies)
 
-    def read_sets(self, data: DataConfig, strategies: Sequence[Sequence[Strategy]], seed: int) -> EncodedData[Layout]:
+    def of_sets(
+        self, data: DataConfig, told: Sequence[Sequence[TextTrajectory]], strategies: Sequence[Sequence[Strategy]]
+    ) -> EncodedData[Layout]:
         """The training conversations of all data sets of a run, each with its share.
 
         Args:
             data: of the run.
+            told: see `told_of_sets`.
             strategies: for each data set, the main one first, those that must find something to ask; otherwise as of `read`.
-            seed: of new names.
 
         Raises:
             NothingUsable: when none is left of a data set.
-            AnyOrderError: when a data set does not hold conversations.
         """
-        told = told_of_sets(data, seed)
         paths = [data.path, *(one.path for one in data.sets or ())]
         parts = [self._asked(*one) for one in zip(told, (f"{path}, train" for path in paths), strategies, strict=True)]
         if len(parts) == 1:

@@ -13,7 +13,7 @@ from anyorder.build.conversations import ConversationReader, told_of_sets
 from anyorder.build.headers import check_origin, language_model_config, vocabulary_and_view, vocabulary_header
 from anyorder.build.masking import GRID_FIELDS
 from anyorder.build.pretrained import Pretrained, pretrained
-from anyorder.build.sets import schedules_of_sets, strategies_of_sets
+from anyorder.build.sets import PROBED_AT, schedules_of_sets, strategies_of_sets
 from anyorder.build.splits import validation_split, whole_grids
 from anyorder.build.weighting import weighting_of_grids
 from anyorder.config import DataConfig, RunConfig
@@ -36,13 +36,11 @@ from anyorder.training.folder_store import CheckpointFolder, read_whole
 from anyorder.training.loss import Weighting
 from anyorder.training.trainer import Job
 from anyorder.trust import check_trust, trusts_code
-from anyorder.types import Trajectory
+from anyorder.types import TextTrajectory, Trajectory
 
 CHAT_FORMS = {"plain": PLAIN, "llada2": LLADA2}
-PROBED_PROGRESS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Moments of training at which a conversation must have something that the strategy of that moment can ask for."""
 PROBED_TRAJECTORIES = 16
-"""So many trajectories show, at these moments, how many positions the orders of a grid take."""
+"""So many trajectories show, at the moments `PROBED_AT`, how many positions the orders of a grid take."""
 
 
 def language_job(config: RunConfig, folder: Path, strategy_at: Callable[[float], Strategy], resume: bool) -> Job[Any]:
@@ -127,7 +125,7 @@ def _on_grids(
 
     data = encoded(train)
     probed = data.batch(range(min(len(data), PROBED_TRAJECTORIES))).layout
-    orders = (strategy_at(progress)(probed, stream(0, "probe")) for progress in PROBED_PROGRESS)
+    orders = (strategy_at(progress)(probed, stream(0, "probe")) for progress in PROBED_AT)
     _check_fits(settings, inner, train, frame_positions(probed, orders))
     return Job(
         model=_grid_model(settings, inner, vocabulary, view),
@@ -160,15 +158,15 @@ def _check_fits(config: LanguageModelConfig, inner: Pretrained, trajectories: Se
 def _on_conversations(
     config: RunConfig, folder: Path, header: dict[str, Any], strategy_at: Callable[[float], Strategy], resume: bool
 ) -> Job[Layout]:
-    settings = _settings(config)
-    inner = pretrained(settings, lambda: _training_texts(config), for_grids=False, weights=loads_weights())
+    settings, told = _settings(config), told_of_sets(config.data, config.training.seed)
+    inner = pretrained(settings, lambda: _texts(told), for_grids=False, weights=loads_weights())
     conversations = _conversation_model(settings, inner)
     reader, every = conversations.reader, DataConfig(config.data.path)
     schedules = schedules_of_sets(config, strategy_at, GRID_FIELDS)
-    throughout = [[schedule(progress) for progress in PROBED_PROGRESS] for schedule in schedules]
+    throughout = [[schedule(progress) for progress in PROBED_AT] for schedule in schedules]
     return Job(
         model=conversations.model,
-        train=reader.read_sets(config.data, throughout, config.training.seed),
+        train=reader.of_sets(config.data, told, throughout),
         validation=validation_split(Path(every.path), lambda: reader.read(every, "validation", throughout[0][-1:])),
         budget=Budget(config.training.tokens_per_batch, "tokens"),
         strategy_at=strategies_of_sets(config, strategy_at, GRID_FIELDS),
@@ -185,9 +183,8 @@ def _settings(config: RunConfig) -> LanguageModelConfig:
     return config.language_model
 
 
-def _training_texts(config: RunConfig) -> Iterable[str]:
-    """All that a tokenizer is made from; with the copies that `with_renamed` makes, it has pieces for new names, too."""
-    told = told_of_sets(config.data, config.training.seed)
+def _texts(told: Iterable[Iterable[TextTrajectory]]) -> Iterable[str]:
+    """All that a tokenizer is made from; with the copies of `told_of_sets`, it has pieces for new names, too."""
     return (turn.text for members in told for one in members for turn in one.turns)
 
 

@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from anyorder.inference.decoding import ask
 from anyorder.masking.order import Order, Role, imitate, reconstruct
 from anyorder.models.contract import GridModel
 
+KeyT = TypeVar("KeyT")
 FRAMES_A_PASS = 256
 IMPROBABLE = -20.0
 """Nats: what begins no more probably than this is not followed any further."""
@@ -34,7 +35,8 @@ IMPROBABLE = -20.0
 MissionBeginning = tuple[int, tuple[int, ...]]
 """The number of words of a mission, and the first of them."""
 Evidence = Callable[[GridModel, Encoded, Sequence[str]], list[float]]
-"""From a model, a trajectory and M missions to M log-likelihoods in nats, up to a constant that all missions share."""
+"""From a model, a trajectory and M missions to the log-probabilities of the missions in nats, up to a constant that all of them
+share."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,27 @@ def of_actions(model: GridModel, encoded: Encoded, missions: Sequence[str]) -> l
 
 
 @dataclass(frozen=True)
+class OfActions:
+    """`of_actions`, where missions are as likely beforehand as they are frequent in training.
+
+    Attributes:
+        shares: from a mission to its share of the trajectories in training.
+    """
+
+    shares: Mapping[str, float]
+
+    @classmethod
+    def after(cls, told: Iterable[str]) -> OfActions:
+        """Of a model that was told these missions in training, each as often as it stands here."""
+        return cls(_shares(told))
+
+    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
+        """See `Evidence`; the missions were told in training. Raises as `of_actions`."""
+        found = of_actions(model, encoded, missions)
+        return [math.log(self.shares[mission]) + one for mission, one in zip(missions, found, strict=True)]
+
+
+@dataclass(frozen=True)
 class OfWords:
     """How probable each mission is, given the trajectory: its words one after the other by the chain rule, given their number,
     and the number as often as it was in training, whatever the trajectory.
@@ -87,8 +110,7 @@ class OfWords:
     @classmethod
     def after(cls, told: Iterable[str]) -> OfWords:
         """Of a model that was told these missions in training, each as often as it stands here."""
-        counts = Counter(len(mission.split()) for mission in told)
-        return cls({number: count / counts.total() for number, count in counts.items()})
+        return cls(_shares(len(mission.split()) for mission in told))
 
     def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
         """See `Evidence`; the missions have as many words as some in training."""
@@ -102,28 +124,6 @@ class OfWords:
                 if (beginning := (len(one), one[:place])) in said:
                     found[len(one), one[: place + 1]] = found[beginning] + float(said[beginning][one[place]])
         return [_longest(found, one) for one in words]
-
-
-@dataclass(frozen=True)
-class OfActions:
-    """`of_actions`, where missions are as likely beforehand as they are frequent in training.
-
-    Attributes:
-        shares: from a mission to its share of the trajectories in training.
-    """
-
-    shares: Mapping[str, float]
-
-    @classmethod
-    def after(cls, told: Iterable[str]) -> OfActions:
-        """Of a model that was told these missions in training, each as often as it stands here."""
-        counts = Counter(told)
-        return cls({mission: count / counts.total() for mission, count in counts.items()})
-
-    def __call__(self, model: GridModel, encoded: Encoded, missions: Sequence[str]) -> list[float]:
-        """See `Evidence`; the missions were told in training. Raises as `of_actions`."""
-        found = of_actions(model, encoded, missions)
-        return [math.log(self.shares[mission]) + one for mission, one in zip(missions, found, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,11 @@ class OfBoth:
         found = (torch.tensor(one(model, encoded, missions)).double() for one in (self.words, self.actions))
         said, done = (one.log_softmax(dim=0) for one in found)
         return (torch.logaddexp(said, done) - math.log(2)).tolist()
+
+
+def _shares(found: Iterable[KeyT]) -> dict[KeyT, float]:
+    counts = Counter(found)
+    return {key: count / counts.total() for key, count in counts.items()}
 
 
 def _longest(found: Mapping[MissionBeginning, float], words: tuple[int, ...]) -> float:

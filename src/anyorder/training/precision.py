@@ -26,28 +26,27 @@ def worthwhile_precision(learn: Callable[[], object]) -> str:
     stderr.
 
     Args:
-        learn: one pass forward and backward, on the CPU. It is called a few times, in fp32 and in bf16, in the first process.
+        learn: one pass forward and backward, on the CPU. Where the run is on a CPU, the first process calls it a few times, in
+            fp32 and in bf16; on a GPU nobody does.
     """
-    state = PartialState()
-    found = None
+    state, found = PartialState(), ""
     if state.is_main_process:
-        found = _on_gpu() if state.device.type == "cuda" else _on_cpu(learn)
+        found, why = _chosen(state.device.type, learn)
+        print(f"training.mixed_precision auto: {found} ({why})", file=sys.stderr)
     [found] = broadcast_object_list([found])
     return found
 
 
-def _on_gpu() -> str:
-    return "bf16" if torch.cuda.is_bf16_supported() else "no"
-
-
-def _on_cpu(learn: Callable[[], object]) -> str:
+def _chosen(device: str, learn: Callable[[], object]) -> tuple[str, str]:
+    """The precision for a kind of device, and why."""
+    if device != "cpu":
+        able = device == "cuda" and torch.cuda.is_bf16_supported()
+        return ("bf16" if able else "no"), f"{device} {'computes' if able else 'does not compute'} in bf16"
     matrix = torch.ones(PRODUCT_SIZE, PRODUCT_SIZE)
     if (ratio := _ratio(lambda: matrix @ matrix)) <= WORTH:
         with torch.random.fork_rng(devices=[]):
             ratio = _ratio(learn)
-    found = "bf16" if ratio <= WORTH else "no"
-    print(f"training.mixed_precision auto: {found} (bf16 takes {ratio:.2f} of the time of fp32 here)", file=sys.stderr)
-    return found
+    return ("bf16" if ratio <= WORTH else "no"), f"bf16 takes {ratio:.2f} of the time of fp32 here"
 
 
 def _ratio(work: Callable[[], object]) -> float:

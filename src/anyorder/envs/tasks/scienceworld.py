@@ -18,7 +18,7 @@ from anyorder.envs.tasks.java import java_machine
 from anyorder.envs.telling import text_space
 
 TEXTS_AT_ONCE = 100
-"""An answer of more than 8 kB waits 40 ms for an acknowledgement that TCP delays."""
+"""So many actions stay below 8 kB, beyond which an answer of Java waits 40 ms for an acknowledgement that TCP delays."""
 
 
 class ScienceTask(gym.Env[str, str]):
