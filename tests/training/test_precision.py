@@ -1,11 +1,14 @@
 """Whether bf16 is taken is measured."""
 
 import time
+from functools import partial
 
 import pytest
 import torch
+from accelerate import PartialState
 
 from anyorder.training import precision
+from anyorder.training.launch import launch
 from anyorder.training.precision import worthwhile_precision
 
 
@@ -28,6 +31,18 @@ def test_what_is_chosen_is_said(monkeypatch, capsys):
 def test_on_an_accelerator_nothing_is_measured(monkeypatch, device, able, expected):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
     assert precision._chosen(device, None)[0] == expected
+
+
+def _joined(folder):
+    found = worthwhile_precision(int)
+    state = PartialState()
+    (folder / str(state.process_index)).write_text(f"{found}, one of {state.num_processes}")
+
+
+def test_processes_of_a_run_are_joined_and_agree(tmp_path):
+    launch(partial(_joined, tmp_path), num_processes=2, num_threads=1)
+    told = [file.read_text() for file in sorted(tmp_path.iterdir())]
+    assert len(told) == 2 and told[0] == told[1] and told[0].endswith("one of 2")
 
 
 def test_both_precisions_are_timed():

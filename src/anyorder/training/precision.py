@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, parse_flag_from_env
 
 TIMED_ROUNDS = 2
 PRODUCT_SIZE = 512
@@ -29,7 +29,8 @@ def worthwhile_precision(learn: Callable[[], object]) -> str:
         learn: one pass forward and backward, on the CPU. Where the run is on a CPU, the first process calls it a few times, in
             fp32 and in bf16; on a GPU nobody does.
     """
-    state, found = PartialState(), ""
+    # As `Accelerator` does: without being told so, Accelerate joins no processes on a CPU.
+    state, found = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")), ""
     if state.is_main_process:
         found, why = _chosen(state.device.type, learn)
         print(f"training.mixed_precision auto: {found} ({why})", file=sys.stderr)
