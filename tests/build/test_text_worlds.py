@@ -72,6 +72,11 @@ def test_a_world_of_ones_own_from_the_commands(tmp_path, capsys, monkeypatch):
     (score,) = json.loads((report / "metrics.json").read_text())["task_success"]
     assert (score["num_over_budget"], score["success"]["successes"], score["steps"]["value"]) == (3, 0, 1)
     assert score["tokens_per_decision"]["value"] > 16 and score["seconds_per_decision"]["value"] > 0
+    lowered = ["--mixed_precision", "bf16", "--env_module", "toy_worlds", "--output_dir", str(tmp_path / "bf16")]
+    main(["evaluate", "--checkpoint", checkpoint, "--metric", "all", "--num_episodes", "3", *lowered])
+    rough = json.loads((tmp_path / "bf16" / "metrics.json").read_text())
+    exact, near = (one["next action"]["actions"]["nll_per_token"] for one in (metrics, rough))
+    assert near != exact and near == pytest.approx(exact, abs=0.1)
     with pytest.raises(SystemExit):
         main(["evaluate", "--checkpoint", checkpoint, "--metric", "task_success", "--acting", "foreseeing"])
     assert "acting must be scoring or generating or constrained" in capsys.readouterr().err

@@ -94,6 +94,22 @@ def test_a_path_that_does_not_end_the_episode_is_a_failure(env, monkeypatch):
     assert play(env, "gold", 0).reason.endswith("the gold path of 1 actions does not end the episode")
 
 
+def test_a_path_is_followed_in_the_words_of_the_list(env, monkeypatch):
+    """Without the actions that would do nothing."""
+    monkeypatch.setattr(RowOfRooms, "gold_path", lambda self: ["onward", "stay"] * self.last + ["stay", "grab lamp"])
+    words = {"onward": "go on", "grab lamp": "take lamp", "stay": None}
+    monkeypatch.setattr(RowOfRooms, "listed_as", lambda self, action: words[action], raising=False)
+    played = play(env, "gold", 2)
+    assert played.success and played.actions == ("go on", "go on", "go on", "take lamp")
+    strayed = [play(env, "noisy_gold", seed, 0.4) for seed in range(30)]
+    assert 20 < sum(one.success for one in strayed) and {action for one in strayed for action in one.actions} <= {
+        "go on",
+        "go back",
+        "wait",
+        "take lamp",
+    }
+
+
 def test_words_and_fields_do_not_mix():
     with pytest.raises(AnyOrderError, match="must have one observation space"):
         make_environments("ToyRow-v0+CartPole-v1")

@@ -40,9 +40,9 @@ def load_model(path: Path) -> tuple[GridModel, dict[str, Any]]:
         from anyorder.build.language import load_grid_as_text
 
         model, header = load_grid_as_text(path.resolve())
-        return model.to(_device()).eval(), header
+        return model.to(model_device()).eval(), header
     grid_model, header = load_grid_transformer(path)
-    return grid_model.to(_device()).eval(), header
+    return grid_model.to(model_device()).eval(), header
 
 
 def load_grid_transformer(path: Path) -> tuple[GridTransformer, dict[str, Any]]:
@@ -84,7 +84,7 @@ def load_conversation_model(path: Path) -> tuple[ConversationModel, dict[str, An
     from anyorder.build.language import load_on_conversations
 
     loaded, header = load_on_conversations(path.resolve())
-    loaded.model.to(_device()).eval()
+    loaded.model.to(model_device()).eval()
     return loaded, header
 
 
@@ -108,5 +108,5 @@ def require_transformers() -> None:
         raise AnyOrderError("language models need transformers, which is not installed; pip install 'anyorder[llada2]'")
 
 
-def _device() -> str:
+def model_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from rich.progress import Progress
 
 from anyorder.acting.text_agent import TextAgent
@@ -15,7 +16,7 @@ from anyorder.acting.text_costs import EpisodeBudget
 from anyorder.acting.text_player import TextPlayer
 from anyorder.acting.text_rollout import play_texts
 from anyorder.acting.text_ways import TEXT_WAYS
-from anyorder.build.checkpoints import load_conversation_model
+from anyorder.build.checkpoints import load_conversation_model, model_device
 from anyorder.build.headers import data_folder, training_data
 from anyorder.build.language import ConversationModel
 from anyorder.build.splits import say
@@ -63,7 +64,8 @@ def judge_texts(
     env_id = env_id or (header["env_id"] if played else None)
     judge = _Judge(conversations, path, training_data(header, str(checkpoint)).num_demonstrations, config, way)
     findings = TextFindings(env_id or header["env_id"], {})
-    with progress_bars() as bars:
+    lowered = torch.autocast(model_device(), torch.bfloat16, enabled=config.mixed_precision == "bf16")
+    with progress_bars() as bars, lowered:
         if not played or set(SCORING) & set(config.metrics):
             findings = judge.scored(findings, bars)
         if played and "accuracy" in config.metrics:

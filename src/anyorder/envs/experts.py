@@ -149,13 +149,25 @@ def known_expert(env: gym.Env, seed: int) -> Act:
 def gold(env: gym.Env, seed: int) -> Act:
     """The gold path of a text environment that has one (`follow`); what is random in it depends on the seed alone."""
     path: list[str] = env.get_wrapper_attr("gold_path")()
-    return follow(path, np.random.default_rng([seed, _POLICY_STREAM]))
+    listed_as = getattr(env.unwrapped, "listed_as", _as_it_is)
+    return follow(path, np.random.default_rng([seed, _POLICY_STREAM]), listed_as)
 
 
-def follow(path: Sequence[str], generator: np.random.Generator) -> Act:
-    """The actions of a path, one after the other. Where another action was done instead, the path's own is still to come, and
-    where that is not admissible any more, random admissible actions are done until it is. So they are when such a path has come
-    to its end.
+def _as_it_is(action: str) -> str | None:
+    return action
+
+
+def follow(
+    path: Sequence[str], generator: np.random.Generator, listed_as: Callable[[str], str | None] = _as_it_is
+) -> Act:
+    """The actions of a path, one after the other, without those that would do nothing. Where another action was done instead,
+    the path's own is still to come, and where that is not admissible any more, random admissible actions are done until it is.
+    So they are when such a path has come to its end.
+
+    Args:
+        path: the actions.
+        generator: draws the random ones.
+        listed_as: how an action is worded now; None where it would do nothing.
 
     Raises:
         RuntimeError: when the path was followed to its end and the episode goes on.
@@ -167,13 +179,16 @@ def follow(path: Sequence[str], generator: np.random.Generator) -> Act:
         if view.done is not None:
             was_path = view.done == chosen
             following, strayed = following + was_path, strayed or not was_path
-        ended = following == len(path)
-        if ended and not strayed:
+        wanted = None
+        while wanted is None and following < len(path):
+            wanted = listed_as(path[following])
+            following += wanted is None
+        if following == len(path) and not strayed:
             raise RuntimeError(f"the gold path of {len(path)} actions does not end the episode")
-        if ended or (strayed and view.admissible and path[following] not in view.admissible):
+        if wanted is None or (strayed and view.admissible and wanted not in view.admissible):
             chosen = ""
             return admissible_action(view, generator)
-        chosen = path[following]
+        chosen = wanted
         return chosen
 
     return act

@@ -2,8 +2,8 @@
 
 A task has variations (other substances, other places to begin), and the benchmark says which of them are for training, for
 validation and for testing. A variation that is loaded again is not the same in every detail, so what was seen must be stored. A
-gold path fits the game that it was made with, and may name things otherwise than the list of what is admissible does. To make
-that list takes several times as long as a step. All environments of a process share one Java machine of about 500 MB.
+gold path fits the game that it was made with, and may name things otherwise than the list of what is admissible does, so each
+of its actions is said in the list's words when it is done. To make that list takes several times as long as a step. All environments of a process share one Java machine of about 500 MB.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import gymnasium as gym
 
 from anyorder.envs.splits import task_variation
 from anyorder.envs.tasks.java import java_machine
+from anyorder.envs.tasks.science_wording import listed_as
 from anyorder.envs.telling import text_space
 
 TEXTS_AT_ONCE = 100
@@ -41,7 +42,7 @@ class ScienceTask(gym.Env[str, str]):
         folds = {"train": "Train", "validation": "Dev", "test": "Test"}
         self._numbers = {split: list(getattr(self._world, f"getVariations{fold}")()) for split, fold in folds.items()}
         self.variations = {split: len(numbers) for split, numbers in self._numbers.items()}
-        self._score = 0.0
+        self._score, self._admissible = 0.0, list[str]()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Load the variation that a seed means; without a seed, one drawn at random."""
@@ -65,9 +66,13 @@ class ScienceTask(gym.Env[str, str]):
         """Actions that do the task of the last reset."""
         return list(self._world.getGoldActionSequence())
 
+    def listed_as(self, action: str) -> str | None:
+        """The admissible action that does the same now; None where the action would do nothing (`science_wording.listed_as`)."""
+        return action if action in self._admissible else listed_as(self._world, action)
+
     def _info(self) -> dict[str, Any]:
-        admissible = self._world.getValidActionObjectCombinations()
-        return {"admissible": list(self._texts(admissible)), "score": self._score}
+        self._admissible = list(self._texts(self._world.getValidActionObjectCombinations()))
+        return {"admissible": self._admissible, "score": self._score}
 
     def _texts(self, of_java: Any) -> Iterator[str]:
         """The texts of a list in Java, `TEXTS_AT_ONCE` in one text: one by one, each would cost a message and its answer."""
