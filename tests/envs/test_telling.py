@@ -102,7 +102,7 @@ def test_a_path_is_followed_in_the_words_of_the_list(env, monkeypatch):
     played = play(env, "gold", 2)
     assert played.success and played.actions == ("go on", "go on", "go on", "take lamp")
     strayed = [play(env, "noisy_gold", seed, 0.4) for seed in range(30)]
-    assert 20 < sum(one.success for one in strayed) and {action for one in strayed for action in one.actions} <= {
+    assert sum(one.success for one in strayed) > 20 and {action for one in strayed for action in one.actions} <= {
         "go on",
         "go back",
         "wait",

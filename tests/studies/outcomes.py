@@ -36,7 +36,7 @@ def share(successes, count):
     return {"rate": successes / count, "low": 0.0, "high": 1.0, "successes": successes, "count": count}
 
 
-def played(won, first_seed=100):
+def played(won, first_seed=30_000_100):
     """Content of episodes.json: True or False for each episode."""
     return {
         "seed": list(range(first_seed, first_seed + len(won))),

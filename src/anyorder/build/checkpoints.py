@@ -109,4 +109,5 @@ def require_transformers() -> None:
 
 
 def model_device() -> str:
+    """Where models are computed on this machine."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -157,9 +157,7 @@ def _as_it_is(action: str) -> str | None:
     return action
 
 
-def follow(
-    path: Sequence[str], generator: np.random.Generator, listed_as: Callable[[str], str | None] = _as_it_is
-) -> Act:
+def follow(path: Sequence[str], generator: np.random.Generator, listed_as: Callable[[str], str | None] = _as_it_is) -> Act:
     """The actions of a path, one after the other, without those that would do nothing. Where another action was done instead,
     the path's own is still to come, and where that is not admissible any more, random admissible actions are done until it is.
     So they are when such a path has come to its end.

@@ -12,8 +12,8 @@ say:
 
 The seed of the reset is the number of the task, see `anyorder.envs.splits.task_variation`. An attribute ``variations`` says
 how many tasks each split has, if there are only so many. A method ``gold_path()`` gives actions that solve the task of the last
-reset. If they may be worded otherwise than what is admissible, a method ``listed_as(action)`` gives the admissible action that does
-the same now, or None where it would do nothing.
+reset. If they may be worded otherwise than what is admissible, a method ``listed_as(action)`` gives the admissible action that
+does the same now, or None where it would do nothing.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ class EvaluationConfig:
         pictures: False writes only numbers: no reconstruction, no reliability plot, no film.
         num_gif_episodes: episodes in the film.
         frames_per_batch: observations in one pass over the test split.
-        mixed_precision: what a language model of conversations computes in: ``no`` (fp32), or ``bf16``, about twice as fast on a
-            processor or GPU made for it; figures change in their last digits. Other models know ``no`` alone.
+        mixed_precision: what a language model of conversations computes in: ``no`` (fp32), or ``bf16``, about twice as fast on
+            a processor or GPU made for it; figures change in their last digits. Other models know ``no`` alone.
         seed: of the random choice of what is hidden.
         reference_returns: the returns of random actions and of an expert, between which the normalised return is 0 to 100; in
             other environments than grids.

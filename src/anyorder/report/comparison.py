@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from anyorder.report.figures import curve_figures
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points
 from anyorder.studies.promises import lookup
+from anyorder.studies.text_measures import TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_of
 from anyorder.terminal import titled_table
 
 
@@ -41,19 +43,22 @@ def comparison(runs: Sequence[AnyRun]) -> str:
 
 def comparison_table(runs: Mapping[str, AnyRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
-    columns: dict[str, tuple[str, Callable[[Any], str]]] = {name: (path, _share_text) for name, path in SHARES.items()}
-    columns |= {name: (path, "{:.4f}".format) for name, path in NLLS.items()}
+    shares: dict[str, Callable[[Any], Any]] = {"task success": success_of, "demonstrated action chosen": demonstrated_choices}
+    shares |= {name: partial(lookup, path=path) for name, path in {**SHARES, **TEXT_SHARES}.items()}
+    columns: dict[str, tuple[Callable[[Any], Any], Callable[[Any], str]]]
+    columns = {name: (find, _share_text) for name, find in shares.items()}
+    columns |= {name: (partial(lookup, path=path), "{:.4f}".format) for name, path in {**NLLS, **TEXT_NLLS}.items()}
     columns = {
-        name: (path, words)
-        for name, (path, words) in columns.items()
-        if any(lookup(run.metrics, path) is not None for run in runs.values())
+        name: (find, words)
+        for name, (find, words) in columns.items()
+        if any(find(run.metrics) is not None for run in runs.values())
     }
     table = titled_table("Side by side, with 95% intervals", "run", "level")
     table.add_column("updates", justify="right")
     for name in columns:
         table.add_column(name, justify="right")
     for name, run in runs.items():
-        found = [(words, lookup(run.metrics, path)) for path, words in columns.values()]
+        found = [(words, find(run.metrics)) for find, words in columns.values()]
         table.add_row(
             name, run.played_on, f"{run.num_updates:,}", *("" if value is None else words(value) for words, value in found)
         )

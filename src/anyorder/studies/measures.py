@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from anyorder.envs.splits import split_of_seed
 from anyorder.evaluation.statistics import (
     Estimate,
     Proportion,
@@ -21,6 +22,7 @@ from anyorder.evaluation.statistics import (
 from anyorder.studies.field_measures import FIELD_FIGURES
 from anyorder.studies.promises import lookup
 from anyorder.studies.runner import OWN_LEVEL, Outcome
+from anyorder.studies.text_measures import TEST, TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_of
 
 
 class Measure(Protocol):
@@ -91,7 +93,7 @@ class Success:
     higher_is_better: bool = True
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-        return _pooled([lookup(outcome.metrics.get(self.env, {}), "task_success.success") for outcome in outcomes])
+        return _pooled([success_of(outcome.metrics.get(self.env, {})) for outcome in outcomes])
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         pair = _paired(outcomes, reference, self.env, "success")
@@ -157,7 +159,6 @@ class NumberMeasure:
 
 
 SHARES = {
-    "task success": "task_success.success",
     "next action": "next_action.groups.action.accuracy",
     "hidden actions": "smoothing.groups.action.accuracy",
     "hidden cells": "smoothing.groups.cell.accuracy",
@@ -188,10 +189,14 @@ def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
     return [
         Success("task success"),
         EpisodeMean("reward", "reward", higher_is_better=True),
+        EpisodeMean("score", "score", higher_is_better=True),
         EpisodeMean("length", "length", higher_is_better=False),
-        *(Share(name, path) for name, path in SHARES.items() if name != "task success"),
+        *(Share(name, path) for name, path in SHARES.items()),
         *(NumberMeasure(name, path) for name, path in NLLS.items()),
         *FIELD_FIGURES,
+        Share("demonstrated action chosen", demonstrated_choices),
+        *(Share(name, path) for name, path in TEXT_SHARES.items()),
+        *(NumberMeasure(name, path) for name, path in TEXT_NLLS.items()),
         *(Share(f"success, {name}", _Corrupted(name)) for name in corrupted),
         *(Success(f"success on {env}", env) for env in unseen),
     ]
@@ -239,12 +244,14 @@ def _with_text(estimate: Estimate) -> dict[str, Any]:
 def _paired(
     outcomes: Sequence[Outcome], reference: Sequence[Outcome], env: str, key: str
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """float ``[S, N]`` of ``outcomes`` and of ``reference``; None unless all played the same episodes."""
+    """float ``[S, N]`` of ``outcomes`` and of ``reference``, on test tasks; None unless all played the same episodes and know
+    this figure of them."""
     runs = (*outcomes, *reference)
-    played = [entry for outcome in runs if (entry := outcome.episodes.get(env))]
+    played = [entry for outcome in runs if key in (entry := outcome.episodes.get(env, {}))]
     if not played or len(played) < len(runs) or any(entry["seed"] != played[0]["seed"] for entry in played):
         return None
-    values = np.array([entry[key] for entry in played], dtype=float)
+    unseen = [split_of_seed(seed) == TEST for seed in played[0]["seed"]]
+    values = np.array([entry[key] for entry in played], dtype=float)[:, unseen]
     return values[: len(outcomes)], values[len(outcomes) :]
 
 

@@ -11,6 +11,7 @@ from anyorder.evaluation.statistics import Proportion
 from anyorder.studies.promises import lookup
 from anyorder.studies.runner import Outcome
 from anyorder.studies.success_curve import SUCCESS
+from anyorder.studies.text_measures import success_of
 from anyorder.training.journal import read_metrics
 
 ATTRIBUTES = ("object", "color", "state", "direction", "action")
@@ -80,10 +81,11 @@ def _rates(entries: Labelled) -> list[dict[str, Any]]:
         return []
     points: list[dict[str, Any]] = []
     for (label, outcomes), rate in zip(entries, rates):
-        shares = [lookup(outcome.metrics[OWN], "task_success.success") for outcome in outcomes]
-        if all(shares):
-            by_seed = [share["rate"] for share in shares]
-            points.append({"label": label, "rate": rate, "by_seed": by_seed, "success": _pooled(shares)})
+        shares = [success_of(outcome.metrics[OWN]) for outcome in outcomes]
+        known = [share for share in shares if share]
+        if len(known) == len(shares):
+            by_seed = [share["rate"] for share in known]
+            points.append({"label": label, "rate": rate, "by_seed": by_seed, "success": _pooled(known)})
     return points
 
 

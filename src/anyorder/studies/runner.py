@@ -179,6 +179,8 @@ def _train_and_judge(run: Run) -> None:
     job = training_job(run.config, run.folder, resume=True)
     write_config(run.config, run.folder)
     if run.curve_episodes:
+        if job.budget.counted_in == "tokens":
+            raise AnyOrderError("curve_episodes must be 0 where a language model learns from conversations; leave it out")
         judged = run.arm.evaluation
         played = PlayedWhileTraining(run.level.data.env, run.curve_episodes, judged.temperature, judged.tried_penalty)
         job = replace(job, watch=played)

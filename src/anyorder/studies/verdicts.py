@@ -19,7 +19,7 @@ from anyorder.studies.unseen import UnseenSuccess, unseen_by_all
 
 NO_VERDICT = "no verdict"
 UNDECIDED = "not distinguishable"
-BESIDE = ("task success", "next action", "hidden cells", "hidden object cells")
+BESIDE = ("task success", "next action", "hidden cells", "hidden object cells", "score", "hidden words of observations")
 """Measures that are shown beside the deciding one; so are robustness and unseen levels, wherever they were measured."""
 
 

@@ -1,7 +1,8 @@
 """How ScienceWorld's list of admissible actions words an action that is said otherwise.
 
-A thing has several names (``thermometer``, ``thermometer in inventory``). The list has one of them for each, while gold paths may
-say another. Two texts mean the same if ScienceWorld's own parser makes the same kind of action of them, with the same things.
+A thing has several names (``thermometer``, ``thermometer in inventory``). The list has one of them for each, while gold paths
+may say another. Two texts mean the same if ScienceWorld's own parser makes the same kind of action of both, with the same
+things.
 """
 
 from __future__ import annotations

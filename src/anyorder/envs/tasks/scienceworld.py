@@ -3,7 +3,8 @@
 A task has variations (other substances, other places to begin), and the benchmark says which of them are for training, for
 validation and for testing. A variation that is loaded again is not the same in every detail, so what was seen must be stored. A
 gold path fits the game that it was made with, and may name things otherwise than the list of what is admissible does, so each
-of its actions is said in the list's words when it is done. To make that list takes several times as long as a step. All environments of a process share one Java machine of about 500 MB.
+of its actions is said in the list's words when it is done. To make that list takes several times as long as a step. All
+environments of a process share one Java machine of about 500 MB.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class ScienceTask(gym.Env[str, str]):
         return list(self._world.getGoldActionSequence())
 
     def listed_as(self, action: str) -> str | None:
-        """The admissible action that does the same now; None where the action would do nothing (`science_wording.listed_as`)."""
+        """The admissible action that does the same now; None where it would do nothing (`science_wording.listed_as`)."""
         return action if action in self._admissible else listed_as(self._world, action)
 
     def _info(self) -> dict[str, Any]:

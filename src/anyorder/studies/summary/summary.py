@@ -75,7 +75,7 @@ def _table(table: Mapping[str, Any], link: str) -> list[str]:
         _markdown(["arm", *columns, "seeds"], scores),
         *(_comparison(comparison, link) for comparison in table["comparisons"]),
         "### What the arms learned from, means over the seeds",
-        _markdown(["arm", *EFFORT], [[in_markdown(row["arm"]), *_effort(row, link)] for row in rows]),
+        _effort(rows, link),
     ]
 
 
@@ -165,20 +165,27 @@ EFFORT = {
     "updates": "{updates:,.0f}",
     "trajectories": "{trajectories:,.0f}",
     "frames": "{frames:,.0f}",
+    "tokens": "{tokens:,.0f}",
     "elements per update": "{elements_per_update:,.0f}",
     "targets per update": "{targets_per_update:,.0f}",
     "minutes of training": "{training_minutes:.1f}",
     "minutes of judging": "{judging_minutes:.1f}",
 }
-"""Column -> format of its cells."""
+"""Column -> format of its cells. Trajectories are long in frames or in tokens, never in both."""
 
 
-def _effort(row: Mapping[str, Any], link: str) -> Iterable[str]:
-    effort = row["effort"]
+def _effort(rows: Sequence[Mapping[str, Any]], link: str) -> str:
+    """The table of what each arm learned from."""
+    known = {key for row in rows for key in row["effort"]}
+    columns = {name: form for name, form in EFFORT.items() if name not in ("frames", "tokens") or name in known}
+    return _markdown(["arm", *columns], [[in_markdown(row["arm"]), *_efforts(row["effort"], columns, link)] for row in rows])
+
+
+def _efforts(effort: Mapping[str, float], columns: Mapping[str, str], link: str) -> list[str]:
     if not effort:
-        return ["no result"] * len(EFFORT)
+        return ["no result"] * len(columns)
     minutes = {f"{name}_minutes": effort[f"{name}_seconds"] / 60 for name in ("training", "judging")}
-    return [f"[{form.format(**effort, **minutes)}]({link})" for form in EFFORT.values()]
+    return [f"[{form.format(**effort, **minutes)}]({link})" for form in columns.values()]
 
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
