@@ -107,7 +107,8 @@ class DataConfig:
             asked; for environments that observe ``desired_goal`` and ``achieved_goal``.
         renamed: how many more copies of each training conversation there are, in which things have other names, so that a model
             copies words from what it read instead of knowing them by heart.
-        common_words: words that at least this share of the training conversations contains keep their names in these copies.
+        common_words: words that at least this share of the training conversations contains keep their names in these copies,
+            except for words in which missions differ.
         far_frames: later frames of its episode that the general model reads beside each part, at random distances, so that
             goals and waypoints may lie further away than ``element_model.max_frames``.
         share: of the trajectories in the batches that come from ``path``, where there are ``sets``, too.

@@ -65,6 +65,18 @@ def test_a_copy_says_nothing_else_about_its_episode():
     assert [one.others for one in found[:2]] == ['{"played": 1}', "{}"]
 
 
+def test_what_missions_differ_in_is_renamed_however_common_it_is():
+    def to(room):
+        told = conversation("Doors lead to the kitchen and to the cellar.", f"go to {room}", "You won.", source=f"toy:{room}")
+        return replace(told, turns=(replace(told.turns[0], text=f"Find the {room}."), *told.turns[1:]))
+
+    found = with_renamed([to("kitchen"), to("cellar")] * 10, 20, 0.9, seed=0)
+    copies = [texts(one) for number, one in enumerate(found) if number % 21]
+    assert {mission.split()[-1] for mission, *_ in copies} > {"kitchen.", "cellar."}
+    assert all(mission.split()[-1][:-1] == action.split()[-1] for mission, _, action, _ in copies), "the same name everywhere"
+    assert all(one[0].startswith("Find the ") and one[1].startswith("Doors lead to the ") for one in copies)
+
+
 @pytest.mark.parametrize("common", [0.0, 0.1])
 def test_words_that_are_common_enough_keep_their_names(common):
     assert all(texts(one) == texts(EPISODES[number // 3]) for number, one in enumerate(with_renamed(EPISODES, 2, common, 0)))

@@ -33,7 +33,8 @@ def with_renamed(trajectories: Sequence[TextTrajectory], copies: int, common: fl
     Args:
         trajectories: training data.
         copies: how many; 0 changes nothing.
-        common: words that at least this share of the trajectories contains keep their names (0 to 1).
+        common: words that at least this share of the trajectories contains keep their names (0 to 1), except for those in which
+            missions differ (that fewer missions than this share contain): an agent has to look them up in its mission.
         seed: of all that is drawn.
     """
     if not copies:
@@ -46,20 +47,26 @@ def with_renamed(trajectories: Sequence[TextTrajectory], copies: int, common: fl
     return found
 
 
-def _words(trajectory: TextTrajectory) -> set[str]:
-    """Its words in lower case."""
-    return {word.lower() for turn in trajectory.turns for word in WORD.findall(turn.text)}
+def _words(*texts: str) -> set[str]:
+    """Their words in lower case."""
+    return {word.lower() for text in texts for word in WORD.findall(text)}
 
 
 def _rare_words(trajectories: Sequence[TextTrajectory], common: float) -> list[str]:
-    """The words that fewer than this share of the trajectories contain, in alphabetical order."""
-    counts = Counter(word for trajectory in trajectories for word in _words(trajectory))
-    return sorted(word for word, count in counts.items() if count < common * len(trajectories))
+    """The words that fewer than this share of the trajectories contain, or of the missions but at least one, in alphabetical
+    order."""
+    everywhere = Counter(word for one in trajectories for word in _words(*(turn.text for turn in one.turns)))
+    in_missions = Counter(word for one in trajectories for word in _words(one.mission))
+    return sorted(
+        word
+        for word, count in everywhere.items()
+        if min(count, in_missions.get(word, count)) < common * len(trajectories)
+    )
 
 
 def _renamed(trajectory: TextTrajectory, rare: Sequence[str], generator: np.random.Generator) -> TextTrajectory:
     """A copy with new names for some of its rare words."""
-    own, share = _words(trajectory), generator.random()
+    own, share = _words(*(turn.text for turn in trajectory.turns)), generator.random()
     chosen = [word for word in sorted(own.intersection(rare)) if generator.random() < share]
     names: dict[str, str] = {}
     for word in chosen:
