@@ -8,7 +8,7 @@ from toy_worlds import ARCHITECTURE, WORLD
 
 from anyorder.cli import main
 from anyorder.evaluation.statistics import Proportion
-from anyorder.studies.text_measures import TEXT_SHARES, demonstrated_choices, success_of
+from anyorder.studies.text_measures import TEXT_SHARES, demonstrated_choices, success_share
 
 STUDY = {
     "base": {
@@ -53,7 +53,7 @@ def test_arms_in_a_text_world(run_study, tmp_path):
     (table,) = found["tables"]
     for row in table["rows"]:
         metrics = [json.loads((tmp_path / "out" / run["files"][0]).read_text()) for run in row["runs"]]
-        played = [success_of(one) for one in metrics]
+        played = [success_share(one) for one in metrics]
         assert [one["count"] for one in played] == [3, 3], "on test tasks alone"
         assert row["scores"]["task success"]["successes"] == sum(one["successes"] for one in played)
         choices = [demonstrated_choices(one) for one in metrics]

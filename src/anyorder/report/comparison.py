@@ -16,7 +16,7 @@ from anyorder.report.figures import curve_figures
 from anyorder.report.tables import html_table
 from anyorder.studies.measures import NLLS, SHARES, in_points
 from anyorder.studies.promises import lookup
-from anyorder.studies.text_measures import TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_of
+from anyorder.studies.text_measures import TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_share
 from anyorder.terminal import titled_table
 
 
@@ -43,8 +43,9 @@ def comparison(runs: Sequence[AnyRun]) -> str:
 
 def comparison_table(runs: Mapping[str, AnyRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
-    shares: dict[str, Callable[[Any], Any]] = {"task success": success_of, "demonstrated action chosen": demonstrated_choices}
-    shares |= {name: partial(lookup, path=path) for name, path in {**SHARES, **TEXT_SHARES}.items()}
+    shares: dict[str, Callable[[Any], Any]]
+    shares = {name: partial(lookup, path=path) for name, path in {**SHARES, **TEXT_SHARES}.items()}
+    shares |= {"task success": success_share, "demonstrated action chosen": demonstrated_choices}
     columns: dict[str, tuple[Callable[[Any], Any], Callable[[Any], str]]]
     columns = {name: (find, _share_text) for name, find in shares.items()}
     columns |= {name: (partial(lookup, path=path), "{:.4f}".format) for name, path in {**NLLS, **TEXT_NLLS}.items()}

@@ -21,7 +21,6 @@ from anyorder.report.tables import html_table
 from anyorder.report.trajectories import asked_modes, trajectory_groups
 from anyorder.studies.measures import SHARES
 from anyorder.studies.promises import lookup
-from anyorder.studies.text_measures import success_of
 
 LEGEND = (
     '<p class="legend" aria-hidden="true"><span><i class="key-hidden"></i>hidden</span><span><i class="key-right"></i>'
@@ -137,7 +136,7 @@ def headlines(run: ReportedRun) -> str:
     """The shares that most readers look for, each with its interval; the tables below have the rest."""
     if run.findings is None:
         return ""
-    found = {"task success": success_of(run.metrics), **{name: lookup(run.metrics, path) for name, path in SHARES.items()}}
+    found = {name: lookup(run.metrics, path) for name, path in SHARES.items()}
     pairs = [
         (name, *_rate_and_interval(Proportion(share["successes"], share["count"]))) for name, share in found.items() if share
     ]

@@ -22,7 +22,7 @@ from anyorder.evaluation.statistics import (
 from anyorder.studies.field_measures import FIELD_FIGURES
 from anyorder.studies.promises import lookup
 from anyorder.studies.runner import OWN_LEVEL, Outcome
-from anyorder.studies.text_measures import TEST, TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_of
+from anyorder.studies.text_measures import TEST, TEXT_NLLS, TEXT_SHARES, demonstrated_choices, success_share
 
 
 class Measure(Protocol):
@@ -93,7 +93,7 @@ class Success:
     higher_is_better: bool = True
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
-        return _pooled([success_of(outcome.metrics.get(self.env, {})) for outcome in outcomes])
+        return _pooled([success_share(outcome.metrics.get(self.env, {})) for outcome in outcomes])
 
     def difference(self, outcomes: Sequence[Outcome], reference: Sequence[Outcome]) -> Estimate | None:
         pair = _paired(outcomes, reference, self.env, "success")
@@ -159,6 +159,7 @@ class NumberMeasure:
 
 
 SHARES = {
+    "task success": "task_success.success",
     "next action": "next_action.groups.action.accuracy",
     "hidden actions": "smoothing.groups.action.accuracy",
     "hidden cells": "smoothing.groups.cell.accuracy",
@@ -191,7 +192,7 @@ def measures(outcomes: Sequence[Outcome]) -> list[Measure]:
         EpisodeMean("reward", "reward", higher_is_better=True),
         EpisodeMean("score", "score", higher_is_better=True),
         EpisodeMean("length", "length", higher_is_better=False),
-        *(Share(name, path) for name, path in SHARES.items()),
+        *(Share(name, path) for name, path in SHARES.items() if name != "task success"),
         *(NumberMeasure(name, path) for name, path in NLLS.items()),
         *FIELD_FIGURES,
         Share("demonstrated action chosen", demonstrated_choices),

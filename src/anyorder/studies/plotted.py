@@ -11,7 +11,7 @@ from anyorder.evaluation.statistics import Proportion
 from anyorder.studies.promises import lookup
 from anyorder.studies.runner import Outcome
 from anyorder.studies.success_curve import SUCCESS
-from anyorder.studies.text_measures import success_of
+from anyorder.studies.text_measures import success_share
 from anyorder.training.journal import read_metrics
 
 ATTRIBUTES = ("object", "color", "state", "direction", "action")
@@ -81,7 +81,7 @@ def _rates(entries: Labelled) -> list[dict[str, Any]]:
         return []
     points: list[dict[str, Any]] = []
     for (label, outcomes), rate in zip(entries, rates):
-        shares = [success_of(outcome.metrics[OWN]) for outcome in outcomes]
+        shares = [success_share(outcome.metrics[OWN]) for outcome in outcomes]
         known = [share for share in shares if share]
         if len(known) == len(shares):
             by_seed = [share["rate"] for share in known]

@@ -14,7 +14,7 @@ from anyorder.studies.efficiency import Measurement, demonstrations_needed
 from anyorder.studies.measures import Measure, measures
 from anyorder.studies.runner import EFFORT_FILE, OWN_LEVEL, Outcome, result_files
 from anyorder.studies.study import Level, Run, Study
-from anyorder.studies.text_measures import success_of
+from anyorder.studies.text_measures import success_share
 from anyorder.studies.verdicts import experiments
 
 RESULTS_FILE = "results.json"
@@ -84,7 +84,7 @@ def _filled(outcomes: Sequence[Outcome], parent: Path) -> list[dict[str, Any]]:
 def _efficiency(level: Level, arm: str, outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
     """The demonstrations needed, the measurements that they follow from, and what BabyAI needs; None if success is known at
     fewer than two sizes."""
-    shares = [(o.run, success_of(o.metrics[OWN_LEVEL])) for o in outcomes]
+    shares = [(o.run, success_share(o.metrics[OWN_LEVEL])) for o in outcomes]
     runs = [Measurement(_num_demonstrations(run), share["successes"], share["count"]) for run, share in shares if share]
     if len({run.num_demonstrations for run in runs}) < 2:
         return None

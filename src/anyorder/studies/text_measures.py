@@ -29,7 +29,7 @@ TEXT_NLLS = {
 TEST = "test"
 
 
-def success_of(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+def success_share(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     """The share of episodes with success, as `Proportion.to_json` has it: of text worlds, of all their test tasks together.
     None if none was played."""
     played = metrics.get("task_success")

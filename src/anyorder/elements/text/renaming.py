@@ -58,9 +58,7 @@ def _rare_words(trajectories: Sequence[TextTrajectory], common: float) -> list[s
     everywhere = Counter(word for one in trajectories for word in _words(*(turn.text for turn in one.turns)))
     in_missions = Counter(word for one in trajectories for word in _words(one.mission))
     return sorted(
-        word
-        for word, count in everywhere.items()
-        if min(count, in_missions.get(word, count)) < common * len(trajectories)
+        word for word, count in everywhere.items() if min(count, in_missions.get(word, count)) < common * len(trajectories)
     )
 
 
