@@ -251,6 +251,17 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
         assert row in lines
 
 
+def test_the_page_of_text_worlds_says_how_the_arms_did():
+    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    (table,) = json.loads((ROOT / "docs" / "results" / "text_world_arms" / "full" / "results.json").read_text())["tables"]
+    columns = ["task success", "success, words 0.3 told", "demonstrated action chosen", "next action, tokens"]
+    columns += ["hidden words of observations", "next observation, tokens"]
+    for row in table["rows"]:
+        assert f"| {row['arm']} | {' | '.join(row['scores'][name]['text'] for name in columns)} |" in lines
+    verdicts = {row["differences"]["task success"]["verdict"] for row in table["comparisons"][0]["rows"]}
+    assert verdicts == {"not distinguishable"}
+
+
 @pytest.mark.parametrize("game", ["coin", "simonsays"])
 def test_minilm_says_more_of_hidden_words_than_the_baselines_and_acts(game):
     """The intervals leave out what was promised: 80% of the knowable observations, 60% of next actions, 40% success."""
