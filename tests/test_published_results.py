@@ -283,7 +283,7 @@ def test_minilm_says_more_of_hidden_words_than_the_baselines_and_acts(game):
 def test_the_page_says_how_often_minilm_does_what_was_demonstrated():
     (choice,) = json.loads((WORLDS / "coin_minilm_modes.json").read_text())["choices"]
     page = (ROOT / "docs" / "text_worlds.md").read_text()
-    assert f"of {choice['agent']['count']} demonstrated actions its first choice is {choice['agent']['rate']:.1%}" in page
+    assert f"the demonstrated action in {choice['agent']['rate']:.1%} of {choice['agent']['count']}" in page
 
 
 def test_the_page_of_text_worlds_says_what_minilm_does_in_scienceworld():

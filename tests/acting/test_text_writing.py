@@ -167,4 +167,6 @@ def test_each_kind_of_model_knows_its_own_ways():
     with pytest.raises(AnyOrderError, match="acting must be direct or foreseeing for a grid; found generating; leave it out"):
         EvaluationConfig(metric="task_success", acting="generating").way_of_acting(["direct", "foreseeing"], "a grid")
     with pytest.raises(AnyOrderError, match="are for language models of conversations; found a grid; leave them out"):
-        EvaluationConfig(token_budget=5).check_no_budget("a grid")
+        EvaluationConfig(token_budget=5).check_no_option_of_texts("a grid")
+    with pytest.raises(AnyOrderError, match="mixed_precision are for language models of conversations; found a grid"):
+        EvaluationConfig(mixed_precision="bf16").check_no_option_of_texts("a grid")

@@ -113,7 +113,7 @@ def test_several_games_do_not_disturb_one_another():
 def test_a_gold_path_of_scienceworld():
     played = play("scienceworld/find-plant-v0", (0, 20_000_000), time_limit=600)
     assert all(one.success and one.score == 1 and len(one.admissible[0]) > 100 for one in played)
-    assert all(set(one.actions[:step]) <= set().union(*one.admissible[:step]) for one in played for step in (1, len(one)))
+    assert all(action in listed for one in played for action, listed in zip(one.actions, one.admissible))
     assert make_environments("scienceworld/find-plant-v0")[0].unwrapped.variations == {
         "train": 150,
         "validation": 75,
@@ -131,7 +131,8 @@ def test_scienceworld_words_an_action_as_its_list_does():
     env.step("open door to kitchen")
     assert env.listed_as("open door to kitchen") is None, "it is open already"
     assert env.listed_as("dance with the door") == "dance with the door", "not understood"
-    assert env.step("look around")[0].replace("(that is closed)", "", 1) != observation, "asking changed nothing else"
+    door = "A door to the kitchen (that is {})".format
+    assert env.step("look around")[0] == observation.replace(door("closed"), door("open")), "asking changes nothing"
     _, _, _, _, told = env.step("go to kitchen")
     assert env.listed_as("pick up glass jar in kitchen") in told["admissible"]
 

@@ -1,6 +1,7 @@
 """A study of agents in words: its columns are those of its runs' evaluations."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -71,6 +72,21 @@ def test_arms_in_a_text_world(run_study, tmp_path):
     assert "| arm | updates | trajectories | tokens | elements per update |" in summary and "Against imitation (row)" in summary
 
 
-def test_curves_are_for_grids(run_study):
+def test_runs_in_a_text_world_are_laid_side_by_side(run_study, tmp_path):
+    found = run_study(seeds=[0])
+    rows = [run for row in found["tables"][0]["rows"] for run in row["runs"]]
+    runs = [str((tmp_path / "out" / run["files"][0]).parent.parent) for run in rows]
+    main(["report", *runs, "--output", str(tmp_path / "page.html")])
+    page = re.sub("<[^>]+>", "", (tmp_path / "page.html").read_text())
+    for run in rows:
+        metrics = json.loads((tmp_path / "out" / run["files"][0]).read_text())
+        for share in (success_share(metrics), demonstrated_choices(metrics), metrics["smoothing"]["observations"]["accuracy"]):
+            assert str(Proportion(share["successes"], share["count"])) in page
+    assert all(name in page for name in ("demonstrated action chosen", *TEXT_SHARES))
+
+
+def test_curves_are_for_grids(run_study, tmp_path):
     with pytest.raises(SystemExit):
         run_study(curve_episodes=2)
+    failed = json.loads((tmp_path / "out" / "full" / "results.json").read_text())["failed"]
+    assert len(failed) == 4 and all(one["error"].startswith("curve_episodes must be 0") for one in failed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,27 +41,18 @@ def evaluated(
     """
     # Passes are small: a second thread gains little on an idle machine, and loses much beside other busy programs.
     torch.set_num_threads(1)
+    if is_of_conversations(checkpoint):
+        from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
+
+        return judge_texts(checkpoint, config, folder, env_id, data)
+    judge = judge_fields if holds_fields(checkpoint) else _judge_grids
     try:
-        return _judge_of(checkpoint, config)(checkpoint, config, folder, env_id, data)
+        return judge(checkpoint, config, folder, env_id, data)
     except NothingToAsk as error:
         raise AnyOrderError(
             f"the test split must have recorded what is scored; {error} (values are absent, or were filled in); evaluate on"
             " another data set with --data"
         ) from None
-
-
-def _judge_of(checkpoint: Path, config: EvaluationConfig) -> Callable[..., tuple[Findings, dict[str, Any]]]:
-    """What judges this kind of checkpoint."""
-    if is_of_conversations(checkpoint):
-        from anyorder.build.judging_texts import judge_texts  # the import of transformers takes seconds
-
-        return judge_texts
-    if config.mixed_precision != "no":
-        raise AnyOrderError(
-            f"mixed_precision {config.mixed_precision} is for language models of conversations; {checkpoint} is another model;"
-            " leave it out"
-        )
-    return judge_fields if holds_fields(checkpoint) else _judge_grids
 
 
 def _judge_grids(

@@ -35,7 +35,7 @@ def judge_fields(
         The findings, and the checkpoint's header.
     """
     config.way_of_acting(["direct"], f"the general model {checkpoint}")
-    config.check_no_budget(f"the general model {checkpoint}")
+    config.check_no_option_of_texts(f"the general model {checkpoint}")
     if config.metric == "missions":
         raise AnyOrderError(
             f"missions are asked of models of grids; found the general model {checkpoint}; choose another metric"

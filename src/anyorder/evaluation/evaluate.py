@@ -179,11 +179,12 @@ class EvaluationConfig:
             raise AnyOrderError(f"acting must be {' or '.join(known)} for {kind}; found {self.acting}; leave it out")
         return self.acting
 
-    def check_no_budget(self, kind: str) -> None:
-        """Raise an AnyOrderError if there is a budget, which this kind of model does not heed."""
-        if self.token_budget is not None or self.time_budget is not None:
+    def check_no_option_of_texts(self, kind: str) -> None:
+        """Raise an AnyOrderError if something is asked that this kind of model does not heed, but those of conversations do."""
+        if self.token_budget is not None or self.time_budget is not None or self.mixed_precision != "no":
             raise AnyOrderError(
-                f"token_budget and time_budget are for language models of conversations; found {kind}; leave them out"
+                "token_budget, time_budget and mixed_precision are for language models of conversations; found"
+                f" {kind}; leave them out"
             )
 
     @property
@@ -233,7 +234,7 @@ class Evaluation:
         """
         self.model.eval()
         self.config.way_of_acting(WAYS_OF_ACTING, "a model of grids")  # what does not fit is refused before anything is played
-        self.config.check_no_budget("a model of grids")
+        self.config.check_no_option_of_texts("a model of grids")
         if "robustness" in self.config.metrics:
             robustness_arms(self.config.robustness, self.config.robustness_forms)
         findings, failed = GridFindings(self.env_id, {}, None, []), FailedCollector([])

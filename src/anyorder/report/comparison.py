@@ -43,15 +43,9 @@ def comparison(runs: Sequence[AnyRun]) -> str:
 
 def comparison_table(runs: Mapping[str, AnyRun]) -> Table:
     """One row per run, one column for each metric that any of them has."""
-    shares: dict[str, Callable[[Any], Any]]
-    shares = {name: partial(lookup, path=path) for name, path in {**SHARES, **TEXT_SHARES}.items()}
-    shares |= {"task success": success_share, "demonstrated action chosen": demonstrated_choices}
-    columns: dict[str, tuple[Callable[[Any], Any], Callable[[Any], str]]]
-    columns = {name: (find, _share_text) for name, find in shares.items()}
-    columns |= {name: (partial(lookup, path=path), "{:.4f}".format) for name, path in {**NLLS, **TEXT_NLLS}.items()}
     columns = {
         name: (find, words)
-        for name, (find, words) in columns.items()
+        for name, (find, words) in _columns().items()
         if any(find(run.metrics) is not None for run in runs.values())
     }
     table = titled_table("Side by side, with 95% intervals", "run", "level")
@@ -64,6 +58,20 @@ def comparison_table(runs: Mapping[str, AnyRun]) -> Table:
             name, run.played_on, f"{run.num_updates:,}", *("" if value is None else words(value) for words, value in found)
         )
     return table
+
+
+def _columns() -> dict[str, tuple[Callable[[Any], Any], Callable[[Any], str]]]:
+    """Name -> what finds a figure in a run's metrics, and what says it."""
+    found: dict[str, Callable[[Any], Any]] = {
+        **{name: partial(lookup, path=path) for name, path in {**SHARES, **TEXT_SHARES}.items()},
+        "task success": success_share,
+        "demonstrated action chosen": demonstrated_choices,
+    }
+    numbers = {name: partial(lookup, path=path) for name, path in {**NLLS, **TEXT_NLLS}.items()}
+    return {
+        **{name: (find, _share_text) for name, find in found.items()},
+        **{name: (find, "{:.4f}".format) for name, find in numbers.items()},
+    }
 
 
 def difference_table(runs: Mapping[str, AnyRun]) -> Table:

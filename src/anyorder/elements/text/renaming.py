@@ -33,8 +33,8 @@ def with_renamed(trajectories: Sequence[TextTrajectory], copies: int, common: fl
     Args:
         trajectories: training data.
         copies: how many; 0 changes nothing.
-        common: words that at least this share of the trajectories contains keep their names (0 to 1), except for those in which
-            missions differ (that fewer missions than this share contain): an agent has to look them up in its mission.
+        common: words that at least this share of the trajectories contains keep their names (0 to 1). Words that stand in
+            missions, but in a smaller share of them, do not: an agent has to look them up in its mission.
         seed: of all that is drawn.
     """
     if not copies:
@@ -53,8 +53,8 @@ def _words(*texts: str) -> set[str]:
 
 
 def _rare_words(trajectories: Sequence[TextTrajectory], common: float) -> list[str]:
-    """The words that fewer than this share of the trajectories contain, or of the missions but at least one, in alphabetical
-    order."""
+    """The words that may get new names, in alphabetical order: fewer than this share of the trajectories contain them, or they
+    stand in missions, but in fewer than this share."""
     everywhere = Counter(word for one in trajectories for word in _words(*(turn.text for turn in one.turns)))
     in_missions = Counter(word for one in trajectories for word in _words(one.mission))
     return sorted(

@@ -15,8 +15,8 @@ from anyorder.studies.summary.verdict_section import verdict_section
 SUMMARY_FILE = "RESULTS_SUMMARY.md"
 HOW_SUMMARIES = """\
 Rates are pooled over the seeds, with 95% Wilson intervals; these take episodes and elements as independent, so they
-are too narrow for elements of one trajectory. Reward and length have bootstrap intervals over seeds and episodes, NLL
-(nats per element) Student's over the seeds. Differences are paired: success, reward and length by training seed and
+are too narrow for elements of one trajectory. Reward, score and length have bootstrap intervals over seeds and episodes, NLL
+(nats per element) Student's over the seeds. Differences are paired: success, reward, score and length by training seed and
 episode, with bootstrap intervals over both; everything else by training seed, with Student's interval, and without one
 for a single seed. Rates differ in percentage points. An arm is better or worse than the reference if the 95% interval of
 the difference leaves out 0; of twenty such verdicts on equal arms one is expected to be wrong."""
