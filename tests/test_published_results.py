@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from anyorder.evaluation.statistics import Proportion
 from anyorder.studies.promises import lookup
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +160,12 @@ def test_the_page_of_any_order_says_what_2000_demonstrations_teach():
         assert all(row["scores"]["task success"]["text"] in page for row in table["rows"])
         (compared,) = table["comparisons"]
         assert all(row["differences"]["task success"]["text"] in page for row in compared["rows"] if row.get("differences"))
+    timed = {one["where"]: one["equal_seconds"] for one in found["experiments"]}
+    titles = [f"{level} after {timed[level]['seconds']:.0f} s | updates" for level in ("PickupLoc", "GoToLocal")]
+    assert f"| arm | {titles[0]} | {titles[1]} |" in page
+    for rows in zip(*(timed[level]["rows"] for level in ("PickupLoc", "GoToLocal")), strict=True):
+        cells = [f"{Proportion(row['success']['successes'], row['success']['count'])} | {row['updates']:,.0f}" for row in rows]
+        assert f"| {rows[0]['label']} | {cells[0]} | {cells[1]} |" in page
 
 
 def test_the_page_of_the_ladder_says_what_its_study_found():
@@ -299,6 +306,23 @@ def test_the_page_of_text_worlds_says_what_minilm_does_in_scienceworld():
         scored = f"{score['value']:.2f} [{score['low']:.2f}, {score['high']:.2f}] | {one['steps']['value']:.0f}"
         (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}`, ")]
         assert row.endswith(f"| {won} | {scored} | {sum(drawn[name]['scores']) / len(drawn[name]['scores']):.2f} |")
+
+
+def test_the_page_of_text_worlds_says_what_published_agents_score_in_scienceworld():
+    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    found = json.loads((WORLDS / "scienceworld_minilm.json").read_text())["task_success"]
+    scores = {one["task"].removeprefix("scienceworld/").removesuffix("-v0"): one["score"] for one in found}
+    drawn = json.loads((WORLDS / "scienceworld_random.json").read_text())
+    published = json.loads((WORLDS / "scienceworld_published.json").read_text())["scores"]
+    assert set(published) == set(scores)
+    for name, row in published.items():
+        score = scores[name]
+        assert score["value"] == -1 == score["high"] or score["value"] > 0, "an own score below 0 counts as 0: see the page"
+        chance = sum(max(value, 0) for value in drawn[name]["scores"]) / len(drawn[name]["scores"])
+        assert (
+            "| " + " | ".join([f"`{name}`", *(f"{value:.2f}" for value in (max(score["value"], 0), chance, *row))]) + " |"
+            in page
+        )
 
 
 def test_the_page_of_text_worlds_says_what_minilm_wins():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anyorder.studies.equal_seconds import equal_seconds
 from anyorder.studies.measures import Measure, Success, measures
 from anyorder.studies.plotted import plotted
 from anyorder.studies.runner import Outcome
@@ -42,7 +43,7 @@ def experiments(study: Study, finished: Sequence[Outcome]) -> list[dict[str, Any
     Returns:
         Each with ``title``, ``where``, the deciding ``measure``, ``rows`` (``label``, ``seeds``, ``scores`` by column, and
         the ``lead`` of the best over it), the ``best``, the ``winner`` (None if there is none), the ``verdict`` as one
-        sentence, and what is ``plotted``.
+        sentence, what is ``plotted``, and the arms of one level after ``equal_seconds`` of training, if that is known.
     """
 
     def chosen(level: str, arm: str, size: int | None) -> list[Outcome]:
@@ -72,6 +73,7 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
     outcomes = [outcome for entry in present for outcome in entry.outcomes]
     deciding: Measure = UnseenSuccess(unseen_by_all(outcomes)) if across and outcomes else Success("task success")
     beside = (m for m in measures(outcomes) if m.name != deciding.name and _shown(m.name))
+    labelled = [(entry.label, entry.outcomes) for entry in present]
     columns = [deciding, *(m for m in beside if all(m.score(entry.outcomes) for entry in present))]
     rows: dict[str, dict[str, Any]] = {
         entry.label: {
@@ -94,7 +96,8 @@ def _experiment(title: str, where: str, entries: Sequence[Entry], across: bool) 
         "rows": list(rows.values()),
         "best": best.label if best else None,
         **_verdict(deciding.name, list(rows.values()), best.label if best else None),
-        "plotted": plotted([(entry.label, entry.outcomes) for entry in present]),
+        "plotted": plotted(labelled),
+        "equal_seconds": None if across else equal_seconds(labelled),
     }
 
 

@@ -16,6 +16,10 @@ The best arm is chosen by the same episodes, and the intervals are not widened f
 k times 2.5% of such comparisons. Comparisons across levels are decided on levels that none of the models was trained on.
 Plots are also there as SVG."""
 
+HOW_EQUAL = """\
+Success on episodes of the validation split, at the last validation within the seconds that the quickest arm takes for all of
+its updates (means over the seeds; the updates of an arm count as equally long). It is wall time: what else ran is in it."""
+
 
 def verdict_section(experiments: Sequence[Mapping[str, Any]], folder: Path, parent: Path, link: str) -> list[str]:
     """Parts of a page; plots are written into ``folder``.
@@ -44,7 +48,31 @@ def _experiment(experiment: Mapping[str, Any], folder: Path, parent: Path, link:
         f"![{in_markdown(caption)}]({png.relative_to(parent).as_posix()})\n\n*{in_markdown(caption)}.*"
         for caption, png in plots.items()
     ]
-    return [f"## {_title(experiment)}", in_markdown(experiment["verdict"]), _table(experiment, link), *pictures]
+    table, in_time = _table(experiment, link), _equal_seconds(experiment["equal_seconds"], link)
+    return [f"## {_title(experiment)}", in_markdown(experiment["verdict"]), table, *in_time, *pictures]
+
+
+def _equal_seconds(found: Mapping[str, Any] | None, link: str) -> list[str]:
+    """The arms after equal seconds; nothing if that is not known."""
+    if found is None:
+        return []
+    rows = [
+        [
+            in_markdown(row["label"]),
+            f"{row['seconds']:,.0f}",
+            f"{row['updates']:,.0f}",
+            f"[{_rate(row['success'])}]({link})",
+            ", ".join(f"{point['rate']:.1%}" for point in row["by_seed"]),
+        ]
+        for row in found["rows"]
+    ]
+    header = ["arm", "seconds of its whole training", "updates in time", "success then", "by seed"]
+    lines = "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows])
+    return [f"### After {found['seconds']:,.0f} seconds of training each", HOW_EQUAL, lines]
+
+
+def _rate(share: Mapping[str, Any]) -> str:
+    return f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
 
 
 def _table(experiment: Mapping[str, Any], link: str) -> str:
