@@ -12,6 +12,7 @@ from anyorder.data.episodes import play_episode
 from anyorder.envs.experts import make_expert
 from anyorder.envs.known import KNOWN, KnownEnvironment, known_environment, packages_of
 from anyorder.envs.making import make_environments
+from anyorder.envs.registered import full_ids
 from anyorder.errors import AnyOrderError
 
 
@@ -40,6 +41,22 @@ def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(AnyOrderError, match=r"metaworld/push-v3.*could not be made.*pip install 'anyorder\[metaworld\]'"):
         make_environments("metaworld/push-v3")
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [
+        ("scienceworld:find-plant", "scienceworld/find-plant-v0"),
+        ("scienceworld/find-plant", "scienceworld/find-plant-v0"),
+        ("textworldexpress:coin+textworldexpress/simonsays-v0", "textworldexpress/coin-v0+textworldexpress/simonsays-v0"),
+        ("BabyAI-GoToLocal-v0", "BabyAI-GoToLocal-v0"),
+        ("BabyAI-GoToLocal", "BabyAI-GoToLocal"),
+        ("my_worlds:Row-v0", "my_worlds:Row-v0"),
+        ("scienceworld:no-such-task", "scienceworld:no-such-task"),
+    ],
+)
+def test_a_task_of_a_world_may_be_typed_shorter(typed, full):
+    assert full_ids(typed) == full
 
 
 def test_the_expert_of_babyai_is_its_bot():

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from anyorder.envs.known import KNOWN, KnownEnvironment
 from anyorder.envs.minigrid import is_grid_env  # noqa: F401  (registers MiniGrid's environments)
 from anyorder.envs.modules import SEPARATOR, allow_module, modules_in
+from anyorder.envs.registered import full_ids
 from anyorder.options import parse, parser
 
 
@@ -49,10 +50,13 @@ def add_env_module(options: ArgumentParser) -> None:
 
 def allow_named_modules(chosen: Any) -> None:
     """Import the modules that the user named with ``--env_module``, or in ``--env`` or ``--policy`` where the command has them.
+    What ``--env`` names is written out first (`full_ids`).
 
     Raises:
         AnyOrderError: when one cannot be imported.
     """
+    if chosen.get("env"):
+        chosen.env = full_ids(chosen.env)
     named = (chosen.get("env_module") or "").split(SEPARATOR)
     for module in [*named, *modules_in(chosen.get("env") or ""), *modules_in(chosen.get("policy") or "")]:
         if module:

@@ -18,6 +18,18 @@ def is_registered(env_ids: str) -> bool:
     return all(name.rpartition(":")[2] in gym.registry for name in env_ids.split(SEPARATOR))
 
 
+def full_ids(env_ids: str) -> str:
+    """What a user typed, written out: of a world with tasks, ``world:task`` means ``world/task``, and the version may be left
+    out where there is one. What is not registered so stays as it is."""
+    return SEPARATOR.join(_full_id(name) for name in env_ids.split(SEPARATOR))
+
+
+def _full_id(env_id: str) -> str:
+    name = env_id.replace(":", "/")
+    found = [one for one in gym.registry if "/" in name and name in (one, one.rpartition("-v")[0])]
+    return found[0] if len(found) == 1 else env_id
+
+
 def make_registered(env_id: str) -> gym.Env:
     """Make a registered environment.
 
