@@ -67,6 +67,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--little", action="store_true", help="a tiny model, once")
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--mixed_precision", choices=["no", "bf16"], default="no", help="as `anyorder evaluate` has it")
     chosen = options.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -82,8 +83,10 @@ def main() -> None:
         for num_tokens in (250, 2 * LIMIT):
             histories = [history(agent, num_words, num_tokens, seed) for seed in range(EPISODES)]
             alone, together = [[one] for one in histories], [histories]
-            seconds(agent, alone[:1])
-            pairs = [(seconds(agent, alone), seconds(agent, together)) for _ in range(1 if chosen.little else chosen.rounds)]
+            with torch.autocast("cpu", torch.bfloat16, enabled=chosen.mixed_precision == "bf16"):
+                seconds(agent, alone[:1])
+                rounds = range(1 if chosen.little else chosen.rounds)
+                pairs = [(seconds(agent, alone), seconds(agent, together)) for _ in rounds]
             one, eight = (EPISODES / statistics.median(side) for side in zip(*pairs))
             ratio = statistics.median(apart / joint for apart, joint in pairs)
             print(f"{name:<13}{len(histories[0].question(ROOM)):>8}{one:>8.1f}{eight:>8.1f}{ratio:>8.2f}", flush=True)
