@@ -230,13 +230,14 @@ def test_the_page_of_experiments_says_how_often_pickup_loc_succeeds():
         assert f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]" in page
 
 
+PAGES_OF_TEXT_WORLDS = "".join((ROOT / "docs" / place / "text_worlds.md").read_text() for place in (".", "results"))
 WORLDS = ROOT / "docs" / "results" / "text_worlds"
 
 
 @pytest.mark.parametrize("name", ["coin_modes", "coin_minilm_modes", "simonsays_minilm_modes"])
 def test_the_page_of_text_worlds_says_what_hidden_tokens_cost(name):
     found = json.loads((WORLDS / f"{name}.json").read_text())
-    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    lines = PAGES_OF_TEXT_WORLDS.splitlines()
     told = {"actions", "observations"}
     ways = {way: kinds for way, kinds in found.items() if isinstance(kinds, dict) and told & kinds.keys()}
     assert len(ways) == 5
@@ -250,7 +251,7 @@ def test_the_page_of_text_worlds_says_what_hidden_tokens_cost(name):
 
 
 def test_the_page_of_text_worlds_says_what_lost_words_cost():
-    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    lines = PAGES_OF_TEXT_WORLDS.splitlines()
     for one in json.loads((WORLDS / "coin_robustness.json").read_text())["robustness"]:
         share, score, steps = one["corrupted"], one["score"]["value"], one["steps"]["value"]
         told = f"{100 * share['rate']:.1f}% [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
@@ -259,7 +260,7 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
 
 
 def test_the_page_of_text_worlds_says_how_the_arms_did():
-    lines = (ROOT / "docs" / "text_worlds.md").read_text().splitlines()
+    lines = PAGES_OF_TEXT_WORLDS.splitlines()
     (table,) = json.loads((ROOT / "docs" / "results" / "text_world_arms" / "full" / "results.json").read_text())["tables"]
     columns = ["task success", "success, words 0.3 told", "demonstrated action chosen", "next action, tokens"]
     columns += ["hidden words of observations", "next observation, tokens"]
@@ -282,19 +283,19 @@ def test_minilm_says_more_of_hidden_words_than_the_baselines_and_acts(game):
     assert found["next action"]["actions"]["accuracy"]["low"] > 0.6
     (won,) = json.loads((WORLDS / f"{game}_minilm_world.json").read_text())["task_success"]
     played = json.loads((WORLDS / f"{game}_minilm_world_episodes.json").read_text())
-    share, page = won["success"], (ROOT / "docs" / "text_worlds.md").read_text()
+    share, page = won["success"], PAGES_OF_TEXT_WORLDS
     assert (share["successes"], share["count"]) == (sum(played["success"]), len(played["success"])) and share["low"] > 0.4
     assert f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]" in page
 
 
 def test_the_page_says_how_often_minilm_does_what_was_demonstrated():
     (choice,) = json.loads((WORLDS / "coin_minilm_modes.json").read_text())["choices"]
-    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    page = PAGES_OF_TEXT_WORLDS
     assert f"the demonstrated action in {choice['agent']['rate']:.1%} of {choice['agent']['count']}" in page
 
 
 def test_the_page_of_text_worlds_says_what_minilm_does_in_scienceworld():
-    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    page = PAGES_OF_TEXT_WORLDS
     found = json.loads((WORLDS / "scienceworld_minilm.json").read_text())["task_success"]
     drawn = json.loads((WORLDS / "scienceworld_random.json").read_text())
     played = json.loads((WORLDS / "scienceworld_minilm_episodes.json").read_text())
@@ -309,7 +310,7 @@ def test_the_page_of_text_worlds_says_what_minilm_does_in_scienceworld():
 
 
 def test_the_page_of_text_worlds_says_what_published_agents_score_in_scienceworld():
-    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    page = PAGES_OF_TEXT_WORLDS
     found = json.loads((WORLDS / "scienceworld_minilm.json").read_text())["task_success"]
     scores = {one["task"].removeprefix("scienceworld/").removesuffix("-v0"): one["score"] for one in found}
     drawn = json.loads((WORLDS / "scienceworld_random.json").read_text())
@@ -326,7 +327,7 @@ def test_the_page_of_text_worlds_says_what_published_agents_score_in_scienceworl
 
 
 def test_the_page_of_text_worlds_says_what_minilm_wins():
-    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    page = PAGES_OF_TEXT_WORLDS
     (found,) = json.loads((WORLDS / "coin_minilm.json").read_text())["task_success"]
     played, share = json.loads((WORLDS / "coin_minilm_episodes.json").read_text()), found["success"]
     assert (share["successes"], share["count"]) == (sum(played["success"]), len(played["success"]))
@@ -338,7 +339,7 @@ def test_the_page_of_text_worlds_says_what_minilm_wins():
 
 @pytest.mark.parametrize("game", ["simonsays", "peckingorder"])
 def test_the_page_of_text_worlds_says_how_often_a_game_with_unseen_words_is_won(game):
-    page = (ROOT / "docs" / "text_worlds.md").read_text()
+    page = PAGES_OF_TEXT_WORLDS
     (found,) = json.loads((WORLDS / f"{game}.json").read_text())["task_success"]
     played, share = json.loads((WORLDS / f"{game}_episodes.json").read_text()), found["success"]
     assert (share["successes"], share["count"]) == (sum(played["success"]), len(played["success"])) and share["count"] == 200
