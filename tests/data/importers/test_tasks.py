@@ -71,6 +71,48 @@ def test_several_environments_in_one_file_that_are_acknowledged_alike(tmp_path):
     assert {parts_of(trajectory) for trajectory in found} == {"mmoaoa"}
 
 
+HELLO = ["Hi", "Hallo", "你好", "Bonjour"]
+OFFERS = ["How can I help?", "Wie kann ich helfen?", "有什么可以帮您?", "Que puis-je faire ?"]
+
+
+def small_talk(*before):
+    """Conversations that begin with the same rounds, and then come to a task of their own."""
+    return [spoken(*before, f"Book flight {n}.", f"Booking {n}", "Thanks", f"Flight {n} is booked.") for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    "before", [("Hi", "Hello!", "How are you?", "Fine."), ("Du bist ein Roboter.", "Gut.", "In JSON.", "Ja.")]
+)
+def test_several_rounds_before_the_task_are_the_mission(tmp_path, before):
+    found = read_chats(tmp_path, *small_talk(*before))
+    assert {parts_of(trajectory) for trajectory in found} == {"mmmmoaoa"}
+    assert len({task_of(trajectory) for trajectory in found}) == 40
+
+
+def test_greetings_in_several_languages_are_no_tasks(tmp_path):
+    draw = random.Random(0)
+    lines = [
+        spoken(draw.choice(HELLO), draw.choice(OFFERS), f"Book flight {n}.", f"Booking {n}", "Thanks", f"Flight {n} is booked.")
+        for n in range(80)
+    ]
+    found = read_chats(tmp_path, *lines)
+    assert {parts_of(trajectory) for trajectory in found} == {"mmoaoa"}
+    assert len({task_of(trajectory) for trajectory in found}) == 80
+
+
+def test_attempts_at_tasks_that_are_answered_by_phrases_stay_together(tmp_path):
+    draw = random.Random(0)
+    phrases = ["Sure, your number?", "Happy to help, which number?", "Of course. The number?"]
+    lines = [
+        spoken(
+            f"My parcel {n} is late.", draw.choice(phrases), draw.choice(["It is", "Number"]) + f" {n * 97} {trial}", "Sent."
+        )
+        for n in range(20)
+        for trial in range(8)
+    ]
+    assert len({task_of(trajectory) for trajectory in read_chats(tmp_path, *lines)}) == 20
+
+
 def guessing(number):
     draw = random.Random(number)
     return spoken(

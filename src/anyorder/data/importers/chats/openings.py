@@ -6,8 +6,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from anyorder.data.importers.chats.message import Conversation, Message
 
@@ -20,6 +21,13 @@ TYPICAL = 0.25
 TOGETHER = 0.25
 """An answer depends on the task if it shares more words with its own next turn than with another conversation's so much more
 often than the other way round."""
+
+COMPARED = 30
+"""So many of the turns that follow openings are compared, at most."""
+MORE_ALIKE = 1.25
+"""Turns are more alike than others if they share so many times as many words."""
+ROUNDS = 3
+"""So many rounds of small talk, or of rules that are acknowledged, may stand before the task."""
 
 Opening = bytes
 """A hash of the texts before the agent's turn that is judged, which are long."""
@@ -51,7 +59,32 @@ def mission_lengths(conversations: Sequence[Conversation]) -> list[int]:
                 found[number] = start + min(1, _count(messages, start, "user"))
             elif start > _count(messages, 0, "system") and openings.end_with_no_action(messages, place):
                 found[number] = place + 1
+    return _with_further_rounds(conversations, found)
+
+
+def _with_further_rounds(conversations: Sequence[Conversation], lengths: Sequence[int]) -> list[int]:
+    """The lengths of the missions with what is said in further rounds, which must be the same, word for word, in most
+    conversations: "How are you?" and "Fine.", or a second set of rules."""
+    found, reached = list(lengths), list(lengths)
+    for _ in range(ROUNDS):
+        for number, conversation in enumerate(conversations):  # a round that nobody could judge by what follows it
+            if reached[number] == found[number] and _is_first_action(conversation.messages, found[number]):
+                reached[number] += 1
+        places = [reach + _count(c.messages, reach, "user") for c, reach in zip(conversations, reached)]
+        shared = Counter(_opening(c.messages, place) for c, place in zip(conversations, places)).most_common(1)
+        if not shared or 2 * shared[0][1] <= len(conversations):
+            break
+        openings = _Openings(conversations, places, word_for_word=True)
+        for number, (conversation, place) in enumerate(zip(conversations, places)):
+            unflagged = all(message.asked is None for message in conversation.messages[found[number] : place + 1])
+            if place > reached[number] and unflagged and openings.end_with_no_action(conversation.messages, place):
+                found[number] = place + 1
+            reached[number] = min(place + 1, len(conversation.messages))
     return found
+
+
+def _is_first_action(messages: Sequence[Message], place: int) -> bool:
+    return place < len(messages) and messages[place].role == "assistant"
 
 
 class _Openings:
@@ -60,11 +93,12 @@ class _Openings:
     A turn that the file includes in learning is an action. One that the file excludes is none if several conversations begin
     with the same opening, or have the same turn there; or if the file is too short to tell. Where the file says nothing, a turn
     is no action if nothing of the task can have been said: the same opening begins most conversations of the file, or
-    the agent always gives the same answer to it, though different turns follow. Besides, the answers must not begin as the
-    agent's later turns do, and must share no more words with their own next turn than with those of other conversations.
+    the agent always gives the same answer to it, or phrases that answer other openings, too, though different turns follow.
+    Besides, the answers must not begin as the agent's later turns do, and must share no more words with their own next turn
+    than with those of other conversations. ``word_for_word``: the opening and its answer must be those of most conversations.
     """
 
-    def __init__(self, conversations: Sequence[Conversation], places: Sequence[int]) -> None:
+    def __init__(self, conversations: Sequence[Conversation], places: Sequence[int], word_for_word: bool = False) -> None:
         groups: dict[Opening, list[_Answer]] = defaultdict(list)
         self._excluded: Counter[Opening | str] = Counter()
         self._few = len(conversations) < FEWEST
@@ -78,10 +112,19 @@ class _Openings:
             elif not messages[place].asked:
                 self._excluded.update([opening, answer])
         typical = _first_words(conversations, places)
+        phrases = _phrases(groups)
+        told = [answer.following for group in groups.values() for answer in group]
         self._independent = {
             opening
             for opening, group in groups.items()
-            if len(group) >= FEWEST and _repeats(group, len(conversations)) and not _acts(group, typical) and not _tells(group)
+            if len(group) >= FEWEST
+            and (
+                _is_one(group, len(conversations))
+                if word_for_word
+                else _repeats(group, len(conversations)) or (_greets(group, phrases) and not _is_task(group, told))
+            )
+            and not _acts(group, typical)
+            and not _tells(group)
         }
 
     def end_with_no_action(self, messages: Sequence[Message], place: int) -> bool:
@@ -97,11 +140,49 @@ class _Openings:
 
 def _repeats(group: Sequence[_Answer], num_conversations: int) -> bool:
     """True where the opening is that of most conversations, or the answer to it is always the same, though the task is not."""
-    same_answer = Counter(answer.text for answer in group).most_common(1)[0][1]
     following = Counter(answer.following for answer in group)
     if 2 * len(group) > num_conversations:
         return len(following) > 1
-    return same_answer >= ALWAYS * len(group) and 2 * following.most_common(1)[0][1] <= len(group)
+    return _alike(group) and 2 * following.most_common(1)[0][1] <= len(group)
+
+
+def _alike(group: Sequence[_Answer]) -> bool:
+    return Counter(answer.text for answer in group).most_common(1)[0][1] >= ALWAYS * len(group)
+
+
+def _phrases(groups: Mapping[Opening, Sequence[_Answer]]) -> set[str]:
+    """Answers that are given again and again, and to several openings."""
+    given: dict[str, Counter[Opening]] = defaultdict(Counter)
+    for opening, group in groups.items():
+        given_here = Counter(answer.text for answer in group)
+        for text, number in given_here.items():
+            given[text][opening] = number
+    return {text for text, openings in given.items() if openings.total() >= FEWEST and len(openings) > 1}
+
+
+def _greets(group: Sequence[_Answer], phrases: Collection[str]) -> bool:
+    """True where one of several openings, such as "Hi" and "Hello", is answered by phrases."""
+    following = Counter(answer.following for answer in group)
+    said = sum(answer.text in phrases for answer in group)
+    return said >= ALWAYS * len(group) and 2 * following.most_common(1)[0][1] <= len(group)
+
+
+def _is_task(group: Sequence[_Answer], told: Sequence[str]) -> bool:
+    """True where what follows one opening is more alike than what follows all of them: it is the task, in several attempts."""
+    own = [_words(answer.following) for answer in group[:COMPARED]]
+    others = [_words(text) for text in told[:: -(-len(told) // COMPARED)]]
+    own_minus_other = 0
+    for number, said in enumerate(own):
+        with_own = mean(len(said & words) for place, words in enumerate(own) if place != number)
+        with_other = mean(len(said & words) for words in others)
+        own_minus_other += (with_own > MORE_ALIKE * with_other) - (with_own < with_other)
+    return own_minus_other > TOGETHER * len(own)
+
+
+def _is_one(group: Sequence[_Answer], num_conversations: int) -> bool:
+    """True where opening and answer are those of most conversations, and the task is not."""
+    following = Counter(answer.following for answer in group).most_common(1)[0][1]
+    return 2 * len(group) > num_conversations and _alike(group) and 2 * following <= len(group)
 
 
 def _acts(group: Sequence[_Answer], typical: Mapping[str, float]) -> bool:
