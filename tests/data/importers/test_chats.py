@@ -155,13 +155,13 @@ WRONG = {
         "expected turn 1 to be a JSON object, found 'hi'",
     ),
     "a list of turns in the list": (
-        {"conversations": [[{"from": "human"}] * 2]},
-        "expected turn 0 to be a JSON object, found a list",
+        {"conversations": [[{"from": "human", "value": "a"}]] * 2},
+        "expected turn 0 to be a JSON object, found a list of objects; if each list is a conversation of its own",
     ),
     "an unknown speaker": ({"conversations": [{"from": "cat", "value": "miaow"}]}, "as 'from' of turn 0, found 'cat'"),
     "no text": ({"conversations": [{"from": "gpt", "value": None}]}, "expected content or tool_calls in turn 0, found neither"),
     "a loss": ({"conversations": [{"from": "gpt", "value": "a", "loss": 0.5}]}, "as loss of turn 0, found 0.5"),
-    "nobody acts": (turns("go"), "at least one action; found none"),
+    "nobody acts": (turns("go"), "at least one action; found turns of user alone: if these are requests"),
     "nothing is asked": ({"conversations": [{"from": "gpt", "value": "a", "loss": False}]}, "asked about; found none"),
 }
 

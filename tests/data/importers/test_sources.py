@@ -53,6 +53,9 @@ LAYOUTS = {
     "entry per line": "[\n" + ",\n".join(map(json.dumps, LINES)) + "\n]\n",
     "indented objects": "\n".join(json.dumps(line, indent=2) for line in LINES),
     "under one key": json.dumps({"data": LINES}, indent=1),
+    "beside what the file says": json.dumps({"version": 2, "samples": LINES, "status": "success"}),
+    "in a page of a viewer": json.dumps({"rows": [{"row_idx": n, "row": line} for n, line in enumerate(LINES)], "num": 3}),
+    "conversations of their own": json.dumps({"conversations": LINES}),
     "lists of turns": "".join(json.dumps(line["messages"]) + "\n" for line in LINES),
     "array of lists": json.dumps([line["messages"] for line in LINES]),
     "JSON in JSON": "".join(json.dumps({"messages": json.dumps(line["messages"])}) + "\n" for line in LINES),
@@ -108,7 +111,7 @@ def test_nulls_of_a_table_are_not_there(tmp_path):
     written = write_chats(tmp_path / "a.jsonl", {"messages": messages})
     (expected,) = read_chat(written, "openai")
     assert (found.turns, json.loads(found.others)) == (expected.turns, json.loads(expected.others))
-    assert str(wrong) == "a.parquet, row 2: expected a trajectory: a trajectory must have at least one action; found none"
+    assert str(wrong).startswith("a.parquet, row 2: expected a trajectory: a trajectory must have at least one action; found")
 
 
 def test_what_json_does_not_have_is_kept_as_text(tmp_path):
@@ -169,6 +172,17 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
         ("a.jsonl.zst", zstd(TEXT.encode())[:40], "a.jsonl.zst is damaged or cut off"),
         ("a.parquet", POINTER, "only the pointer to a file in Git LFS; fetch its content with `git lfs pull`"),
         ("a.jsonl", TEXT.encode("utf-16"), "must be UTF-8; found UTF-16"),
+        ("a.jsonl", "\u00e9".encode("latin-1"), "expected UTF-8, found other bytes .*; convert the file, as with `iconv"),
+        ("a.eval", b"PK\x03\x04" + bytes(99), "must hold JSON, Parquet or Arrow; found a zip archive, .*; unpack it"),
+        ("a.db", b"SQLite format 3\0" + bytes(99), "found a database of SQLite; export its rows"),
+        ("a.tar.gz", gzip.compress(bytes(257) + b"ustar" + bytes(250)), "found a tar archive; unpack it"),
+        (
+            "a.jsonl",
+            TEXT.replace("}\n", "},\n").encode(),
+            "a.jsonl, line 1: .* what is not JSON .*; delete the comma at its end",
+        ),
+        ("a.json", b'[{"messages": []},\n]', "a.json, line 2: .* what is not JSON .*; delete the comma before it"),
+        ("a.jsonl", repr(LINES[0]).encode(), "as if Python's str had written it; write it with json.dumps"),
         ("a.jsonl", b"", "a.jsonl: expected JSON objects, one a line, or rows of a table, found none"),
         ("a.json", b'[\n{"messages": []},\n]\n', "a.json, line 3: expected a JSON object, found what is not JSON .*, column 1"),
         ("a.jsonl", b"a,b\n1,2\n", "a.jsonl, line 1: expected a JSON object, found what is not JSON"),
@@ -189,6 +203,31 @@ def test_a_folder_without_conversations_is_refused(tmp_path):
     (folder / "a.csv").write_text("a,b")
     with pytest.raises(AnyOrderError, match="must hold conversations in files of .*; found a.csv; name the files"):
         import_chats([folder], tmp_path / "data", WHOLE)
+
+
+def test_files_of_a_folder_that_hold_no_conversation_can_be_left_out(tmp_path):
+    """As beside the trajectories of an agent that mends bugs: the patches it made."""
+    (tmp_path / "runs").mkdir()
+    write_chats(tmp_path / "runs" / "a.traj", LINES[0])
+    (tmp_path / "runs" / "preds.json").write_text(json.dumps({"a": {"model_patch": "x"}}))
+    with pytest.raises(AnyOrderError, match=r"preds.json, line 1: .* leave the file out, as --skip_bad_lines true does"):
+        import_chats([tmp_path / "runs"], tmp_path / "data", WHOLE)
+    spec = ImportSpec(validation=0, test=0, skip_bad_lines=True)
+    manifest = import_chats([tmp_path / "runs"], tmp_path / "data", spec)
+    assert [line["file"] for line in manifest.spec["skipped_lines"]] == ["preds.json"]
+    assert [one["file"] for one in manifest.spec["inputs"]] == ["a.traj"]
+
+
+def test_what_a_file_says_of_all_rows_is_kept_with_each(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"version": 2, "samples": LINES}))
+    manifest = import_chats([tmp_path / "a.json"], tmp_path / "data", WHOLE)
+    assert [(one["key"], one["count"]) for one in manifest.spec["kept_keys"]] == [("file.version", 3)]
+
+
+def test_a_line_of_another_format_than_its_file_is_named(tmp_path):
+    path = write_chats(tmp_path / "a.jsonl", {"prompt": "a", "response": "b"}, LINES[0])
+    _, wrong = read_chat(path, format_of(path))
+    assert "it looks like a line of the format openai" in wrong.reason
 
 
 def test_what_repeats_in_a_folder_is_seen_across_its_files(tmp_path):

@@ -14,7 +14,7 @@ from anyorder.data.text_storage import read_text_split
 from anyorder.errors import AnyOrderError
 
 NAMES = {
-    "system": ("SYSTEM", "System Prompt", "developer", "SystemMessage"),
+    "system": ("系统", "Système", "SYSTEM", "System Prompt", "developer", "SystemMessage"),
     "user": (
         "User",
         "USER",
@@ -25,13 +25,38 @@ NAMES = {
         "instruction",
         "user_2",
         "HumanMessage",
-        "end-user",
+        *("end-user", "Benutzer", "用户", "usuario"),
     ),
     "assistant": (
         *("gpt-4", "GPT-4o-mini", "gpt4", "chatgpt", "claude", "claude-3-5-sonnet-20241022", "gemini-1.5-pro", "Qwen2.5-7B"),
-        *("assistant_1", "AI Assistant", "bot", "ai", "Agent 3", "LLM", "AIMessageChunk", "o1-mini", "deepseek-r1", "thinking"),
+        *(
+            "Assistent",
+            "助手",
+            "ассистент",
+            "assistant_1",
+            "AI Assistant",
+            "bot",
+            "ai",
+            "Agent 3",
+            "LLM",
+            "AIMessageChunk",
+            "o1-mini",
+            "deepseek-r1",
+            "thinking",
+        ),
     ),
-    "tool": ("tool_response", "api", "execution", "code_interpreter", "Environment", "Tool-Result", "ToolMessage", "ipython"),
+    "tool": (
+        "工具",
+        "Werkzeug",
+        "tool_response",
+        "api",
+        "execution",
+        "code_interpreter",
+        "Environment",
+        "Tool-Result",
+        "ToolMessage",
+        "ipython",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,24 +15,35 @@ TEXT_TYPES = {"text", "inputtext", "outputtext", "summarytext", "markdown"}
 THOUGHT_TYPES = {"thinking", "reasoning", "thought", "reasoningtext", "reasoning.text", "reasoning.summary", "think"}
 UNREADABLE_TYPES = {"redactedthinking", "reasoning.encrypted"}
 """Thoughts that were taken away: they are kept beside the text."""
-CALL_TYPES = {"tooluse", "toolcall", "functioncall", "servertooluse", "mcptooluse", "mcpcall", "customtoolcall"}
-RESULT_TYPES = {
-    *("toolresult", "toolresponse", "functionresponse", "functioncalloutput", "customtoolcalloutput", "toolcalloutput"),
-    *("toolcallresult", "functionresult", "mcptoolresult", "toolmessage"),
+SILENT_TYPES = {"stepstart", "cachepoint"}
+"""Blocks that mark a place and say nothing."""
+CALL_TYPES = {
+    *("tooluse", "toolcall", "functioncall", "servertooluse", "mcptooluse", "executablecode", "dynamictool", "toolinvocation"),
+    *("mcpcall", "customtoolcall", "websearchcall", "filesearchcall", "codeinterpretercall", "computercall", "localshellcall"),
+    *("shellcall", "applypatchcall", "toolsearchcall"),
 }
+RESULT_TYPES = {"toolresponse", "functionresponse", "functionresult", "toolmessage", "codeexecutionresult"}
+RESULT_ENDS = ("toolresult", "callresult", "calloutput")
+"""How the plain names of further results end: Anthropic's ``web_search_tool_result``, OpenAI's ``computer_call_output``."""
+MEDIA = re.compile("image|picture|screenshot|audio|video|media|pdf|^(input|output)?file(data)?$")
+"""What plain names of types have in them that show something."""
 REASONING_KEYS = (
     *("reasoningcontent", "reasoning", "thinking", "thinkingcontent", "thought", "thoughts", "thoughtprocess", "rationale"),
     *("analysis", "chainofthought", "cot", "scratchpad", "innermonologue", "thinkingblocks", "reasoningdetails"),
-    *("reasoningtext", "think"),
+    *("reasoningtext", "think", "toolplan"),
 )
 """Plain names of what the agent thinks, beside what it says."""
 TEXT_KEYS = ("text", "value", "content")
-THOUGHT_KEYS = ("thinking", "reasoning", *TEXT_KEYS, "summary")
+THOUGHT_KEYS = ("thinking", "reasoning", "reasoningtext", *TEXT_KEYS, "summary")
 ARGUMENT_KEYS = ("arguments", "input", "args", "parameters", "params", "kwargs", "toolinput")
 NAME_KEYS = ("name", "toolname", "functionname", "apiname", "tool")
 CALL_ID_KEYS = ("callid", "tooluseid", "toolcallid", "id")
-RESULT_ID_KEYS = ("tooluseid", "toolcallid", "callid", "id")
-RESULT_KEYS = ("content", "output", "result", "response")
+RESULT_ID_KEYS = ("tooluseid", "toolcallid", "callid", "sourcecallid", "id")
+RESULT_KEYS = ("content", "output", "result", "response", "toolresults", "results", "outputs")
+RESULTS_OF_CALLS = ("output", "outputs", "result", "results", "error", "errortext")
+"""Plain names of the key of a call that holds its own result."""
+FUNCTION_KEYS = ("function", "custom")
+"""Plain names of the key of a call with the name and arguments of its tool."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,14 @@ class Piece:
     others: dict[str, Any] = field(default_factory=dict)
 
 
-def content_pieces(content: Any, where: str) -> list[Piece]:
+def content_pieces(content: Any, where: str, of_tool: bool = False) -> list[Piece]:
     """The pieces of a content: a text, a list of texts and typed blocks, one such block, or any other JSON value, which is
     written as JSON. No content has no pieces.
+
+    Args:
+        content: as the file has it.
+        where: the turn, for messages.
+        of_tool: True for what a tool says, whose blocks of types of its own are data.
 
     Raises:
         BadLine: for a block that is not text, a thought, a call or a result.
@@ -66,10 +83,14 @@ def content_pieces(content: Any, where: str) -> list[Piece]:
     if isinstance(content, str):
         return [Piece("text", content)]
     content = [_typed(one) for one in content] if isinstance(content, list) else _typed(content)
+    if of_tool and MEDIA.search(_type(content)):
+        content = [content]
+    if of_tool and isinstance(content, list) and content and all(_is_data(one) for one in content):
+        return [Piece("text", written_json(content))]
     if isinstance(content, list) and (not content or any(_is_block(one) or isinstance(one, str) for one in content)):
-        return [_block(one, where) for one in content] or [Piece("text", "")]
-    if isinstance(content, dict) and _is_block(content) and _type(content) in ("", *KNOWN_TYPES):
-        return [_block(content, where)]
+        return [piece for one in content for piece in _block(one, where, of_tool)] or [Piece("text", "")]
+    if isinstance(content, dict) and _is_block(content) and (not _type(content) or is_known(_type(content))):
+        return _block(content, where, of_tool)
     return [Piece("text", written_json(content))]
 
 
@@ -83,19 +104,22 @@ def thought(content: Any, where: str) -> list[Piece]:
 
 
 def call(content: Any, where: str) -> Piece:
-    """The call of a tool: ``{"function": {"name": ..., "arguments": ...}}``, or name and arguments without that wrapper.
+    """The call of a tool: ``{"function": {"name": ..., "arguments": ...}}``, or name and arguments without that wrapper. A
+    call of a type of its own, such as ``web_search_call``, has the name of its type; its keys are the arguments.
 
     Raises:
         BadLine: for a call without a name.
     """
     keys = Keys(content if isinstance(content, dict) else {})
     number = keys.take(CALL_ID_KEYS)
-    function = keys.take(["function"])
+    function = keys.take(FUNCTION_KEYS)
     inner = Keys(function) if isinstance(function, dict) else keys
     name = function if isinstance(function, str) else inner.take(NAME_KEYS)
+    arguments = inner.take(ARGUMENT_KEYS)
+    if name is None and (name := _named_by_type(content)) and arguments is None:
+        arguments = {key: inner.left.pop(key) for key in inner.others() if plain(key) not in ABOUT_CALLS}
     if not isinstance(name, str):
         raise BadLine(f"expected a function with a name in the tool_calls of {where}, found {in_few_words(content)}")
-    arguments = inner.take(ARGUMENT_KEYS)
     with suppress(json.JSONDecodeError):  # a model may write broken JSON; then its text is kept as it is
         arguments = parse_json(arguments) if isinstance(arguments, str) else arguments
     text = written_json({"name": name, "arguments": {} if arguments is None else arguments})
@@ -109,18 +133,44 @@ def is_call(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     keys = Keys(value)
-    function = next((value[key] for key in keys.find(["function"]) if isinstance(value[key], dict)), None)
+    function = next((value[key] for key in keys.find(FUNCTION_KEYS) if isinstance(value[key], dict)), None)
     inner = keys if function is None else Keys(function)
     named = any(isinstance(inner.left[key], str) for key in inner.find(NAME_KEYS))
     return named and (function is not None or bool(inner.find(ARGUMENT_KEYS)))
 
 
-def calls(content: Any, where: str) -> list[Piece]:
-    """The pieces of ``tool_calls``: a list, or one call, or the JSON text of either."""
+def call_list(content: Any, where: str) -> list[Any]:
+    """The calls of ``tool_calls``: a list, or one call, or the JSON text of either."""
     content = parsed_if_json(content) or []
     if not isinstance(content, (list, dict)):
         raise BadLine(f"expected a list of tool_calls in {where}, found {in_few_words(content)}")
-    return [call(one, where) for one in (content if isinstance(content, list) else [content])]
+    return content if isinstance(content, list) else [content]
+
+
+def answered_call(content: Any, where: str, by_tool: bool = False) -> list[Piece]:
+    """A call and, if it holds that, its result.
+
+    Args:
+        content: the call.
+        where: the turn, for messages.
+        by_tool: True if a turn of the tool follows; then a result beside the call only repeats it, and is kept.
+    """
+    keys = Keys(_invoked(content) if isinstance(content, dict) else {})
+    held = [] if by_tool else [key for key in keys.find(RESULTS_OF_CALLS) if keys.left[key] not in ("", [], False)][:1]
+    said = [keys.left.pop(key) for key in held]
+    made = call(keys.left if isinstance(content, dict) else content, where)
+    return [made, *(result({"id": made.id, "name": made.name, "content": one}, where) for one in said)]
+
+
+def result(content: dict[str, Any], where: str) -> Piece:
+    """The result of a call of a tool."""
+    keys = Keys(content)
+    keys.take(["type"])
+    number, name = _text_or_none(keys.take(RESULT_ID_KEYS)), _text_or_none(keys.take(NAME_KEYS))
+    held = keys.take(RESULT_KEYS)
+    of_own_type = is_result_type(_type(held))  # Anthropic's tools answer with objects of types of their own
+    text = written_json(held) if of_own_type else joined(content_pieces(held, where, of_tool=True))
+    return Piece("result", text, number, name, keys.others())
 
 
 def joined(pieces: Sequence[Piece]) -> str:
@@ -136,15 +186,37 @@ def joined(pieces: Sequence[Piece]) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _block(block: Any, where: str) -> Piece:
+def is_result_type(kind: str) -> bool:
+    """True for the plain name of a type of results."""
+    return kind in RESULT_TYPES or kind.endswith(RESULT_ENDS)
+
+
+def is_known(kind: str) -> bool:
+    """True for the plain name of a type whose blocks are read."""
+    return kind in KNOWN_TYPES or is_result_type(kind)
+
+
+def _block(block: Any, where: str, of_tool: bool) -> list[Piece]:
     if isinstance(block, str):
-        return Piece("text", block)
-    kind, keys = _type(block), Keys(block if isinstance(block, dict) else {})
+        return [Piece("text", block)]
+    kind = _type(block)
+    if kind in CALL_TYPES:
+        return answered_call(block, where)
+    if is_result_type(kind):
+        return [result(block, where)]
+    if of_tool and _is_data(block):
+        return [Piece("text", written_json(block))]
+    return [_said(block, kind, where)]
+
+
+def _said(block: Any, kind: str, where: str) -> Piece:
+    """A block of a text, a thought or a refusal."""
+    keys = Keys(block if isinstance(block, dict) else {})
     keys.take(["type"])
     if keys.left.get("thought") is True and kind in ("", *TEXT_TYPES):  # as Gemini marks what it thinks
         keys.take(["thought"])
         piece = _thought(_inner_text(keys, TEXT_KEYS, block, where))
-    elif kind in UNREADABLE_TYPES:
+    elif kind in UNREADABLE_TYPES | SILENT_TYPES:
         return Piece("text", "", others=keys.others())
     elif kind in ("", *TEXT_TYPES):
         piece = Piece("text", _inner_text(keys, TEXT_KEYS, block, where))
@@ -152,17 +224,12 @@ def _block(block: Any, where: str) -> Piece:
         piece = Piece("text", _inner_text(keys, ["refusal", *TEXT_KEYS], block, where))
     elif kind in THOUGHT_TYPES:
         piece = _thought(_inner_text(keys, THOUGHT_KEYS, block, where))
-    elif kind in CALL_TYPES:
-        return call(block, where)
-    elif kind in RESULT_TYPES:
-        number, name = _text_or_none(keys.take(RESULT_ID_KEYS)), _text_or_none(keys.take(NAME_KEYS))
-        piece = Piece("result", joined(content_pieces(keys.take(RESULT_KEYS), where)), number, name)
     else:
         raise BadLine(
             f"expected blocks of text, thinking, tool_use or tool_result as content of {where}, found"
             f" {in_few_words(block.get('type'))}; write what it shows as text"
         )
-    return Piece(piece.kind, piece.text, piece.id, piece.name, keys.others())
+    return Piece(piece.kind, piece.text, others=keys.others())
 
 
 def _inner_text(keys: Keys, names: Sequence[str], block: Any, where: str) -> str:
@@ -179,21 +246,56 @@ def _thought(text: str) -> Piece:
     return Piece("thought", f"<think>\n{text}\n</think>" if text else "")
 
 
-KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *UNREADABLE_TYPES, *CALL_TYPES, *RESULT_TYPES}
-_NAMED_BY_KEY = {*CALL_TYPES, *RESULT_TYPES, "inlinedata", "filedata"}
+KNOWN_TYPES = {"refusal", *TEXT_TYPES, *THOUGHT_TYPES, *UNREADABLE_TYPES, *SILENT_TYPES, *CALL_TYPES}
+ABOUT_CALLS = {"type", "status", "callid", "id"}
+"""Plain names of keys of calls that are no arguments."""
+_THOUGHTS_BY_KEY = {"reasoningcontent"}
+_NAMED_BY_KEY = {*CALL_TYPES, *RESULT_TYPES, "toolresult", "inlinedata", "filedata", "image", "document", "video", "cachepoint"}
+_OF_ONE_TOOL = re.compile("tool-(?!call$|result$|use$|invocation$)(?P<name>.+)")
+"""Types of the AI SDK's calls, which name their tool: ``tool-weather``."""
 
 
 def _type(block: Any) -> str:
     kind = block.get("type") if isinstance(block, dict) else None
-    return plain(kind) if isinstance(kind, str) else ""
+    if not isinstance(kind, str):
+        return ""
+    return "dynamictool" if _OF_ONE_TOOL.fullmatch(kind) and "toolCallId" in block else plain(kind)
+
+
+def _named_by_type(block: Any) -> str | None:
+    """The name of the tool that only the type of a call tells: ``web_search`` for ``web_search_call``."""
+    if _type(block) not in CALL_TYPES or _type(block) in ("functioncall", "toolcall", "tooluse"):
+        return None
+    found = _OF_ONE_TOOL.fullmatch(block["type"])
+    return found["name"] if found else re.sub("[_-]?call$", "", block["type"])
+
+
+def _invoked(block: dict[str, Any]) -> dict[str, Any]:
+    """A call without the wrapper that the AI SDK puts around it, and without its state."""
+    inner = block.get("toolInvocation")
+    block = {**block, **inner} if isinstance(inner, dict) else block
+    wrapped = isinstance(inner, dict) or ("state" in block and "toolCallId" in block)
+    return {key: value for key, value in block.items() if key not in ("toolInvocation", "state")} if wrapped else block
+
+
+def _is_data(block: Any) -> bool:
+    """True for an object of a type of its own that shows nothing, such as a hit of a search."""
+    kind = _type(block)
+    return bool(kind) and not is_known(kind) and not MEDIA.search(kind) and '"base64"' not in written_json(block)
 
 
 def _typed(block: Any) -> Any:
     """A block that stands under the name of its type, ``{"functionCall": {...}}``, as one that names its type."""
-    if isinstance(block, dict) and len(block) == 1:
-        ((kind, inner),) = block.items()
+    if not isinstance(block, dict) or "type" in block:
+        return block
+    for kind, inner in block.items():
+        others = {key: value for key, value in block.items() if key != kind}
         if plain(kind) in _NAMED_BY_KEY and isinstance(inner, dict):
-            return {**inner, "type": kind}
+            return {**others, **inner, "type": kind}
+        if plain(kind) in _THOUGHTS_BY_KEY and isinstance(inner, dict):  # of Bedrock; it may be encrypted
+            return {**others, **inner, "type": "thinking" if "reasoningText" in inner else "redacted_thinking"}
+        if kind == "json" and not others:  # data that a tool of Bedrock's answers with
+            return {"type": "text", "text": written_json(inner)}
     return block
 
 

@@ -10,16 +10,19 @@ LEARNED = (
     *("loss", "weight", "lossweight", "lossmask", "train", "training", "trainable", "trainonturn", "istrainable"),
     *("learn", "learnable", "learned", "shouldtrain", "trainon", "computeloss", "calculateloss", "useloss", "supervised"),
     *("weights", "lossweights", "lossmasks", "losses", "intraining", "usefortraining", "isloss", "hasloss"),
+    *("lossscale", "steplossmask", "turnlossmask", "enableloss", "calcloss", "lossflag", "trainflag", "islearnable"),
+    *("trainmask", "trainingmask", "traintarget", "shouldlearn"),
 )
 """Plain names of flags that are true, or 1, for turns that are to be learned."""
 EXCLUDED = (
     *("ignore", "ignored", "ignoreloss", "noloss", "exclude", "excluded", "excludefromloss", "excludefromtraining"),
     *("skip", "skipped", "skiploss", "notrain", "donttrain", "donottrain", "lossignore", "skiptraining"),
+    *("maskout", "maskedout"),
 )
 """Plain names of flags that are true, or 1, for turns that are not to be learned."""
 OF_INPUTS = ("trainoninput", "trainoninputs")
 """Plain names of flags that are true where turns that are not the agent's are to be learned."""
-UNCLEAR_FLAGS = ("mask", "masked", "masks")
+UNCLEAR_FLAGS = ("mask", "masked", "masks", "ismasked", "maskloss")
 """Plain names of flags that are true for what is learned in some files and for what is left out in others."""
 TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
@@ -39,7 +42,8 @@ def take_asked(keys: Keys, where: str, role: str) -> bool | None:
     if unclear := keys.find(UNCLEAR_FLAGS):
         raise BadLine(
             f"expected a flag such as loss (true for what is learned), found {unclear[0]} in {where}, which means that in"
-            " some files and the opposite in others; rename it to loss and make it false where a turn is not to be learned"
+            " some files and the opposite in others; rename it to loss and make it false where a turn is not to be learned, or"
+            " leave it out"
         )
     return next(iter(said.values()), None)
 
@@ -67,5 +71,8 @@ def _truth(keys: Keys, key: str, where: str) -> bool:
     value = keys.left.pop(key)
     found = TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
     if not isinstance(found, (bool, int, float)) or found not in (0, 1):
-        raise BadLine(f"expected true, false, 1, 0 or null as {key} of {where}, found {in_few_words(value)}")
+        raise BadLine(
+            f"expected true, false, 1, 0 or null as {key} of {where}, found {in_few_words(value)}; a turn is learned or not:"
+            " write one of these, or rename what is no such flag"
+        )
     return bool(found)

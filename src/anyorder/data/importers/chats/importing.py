@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from anyorder.data.importers.chats.kept import kept_keys
-from anyorder.data.importers.chats.reading import WrongLine, format_of, read_together
+from anyorder.data.importers.chats.reading import UnknownFormat, WrongLine, format_of, read_together
 from anyorder.data.importers.chats.shapes import FORMATS
 from anyorder.data.importers.chats.sources import ChatFile, chat_files
 from anyorder.data.importers.chats.speakers import SPEAKERS
@@ -94,7 +94,8 @@ def _import(files: Sequence[Path], folder: Path, spec: ImportSpec) -> Manifest:
         found, ignored = chat_files(one)
         notes += [_on_ignored(one, ignored)] if ignored else []
         notes += _on_splits_of_files(found)
-        formats = [(file, format_of(file.path, file.name) if spec.format == "auto" else spec.format) for file in found]
+        formats, unknown = _formats(found, spec)
+        wrong += unknown
         counts, left_out = _read_into(splits, one.name, formats, spec)
         wrong += left_out
         inputs += [
@@ -126,6 +127,24 @@ def split_of(trajectory: TextTrajectory, spec: ImportSpec) -> str:
         BadLine: as `task_of` does.
     """
     return split_by_share(task_of(trajectory, spec.task_key), spec.seed, spec.validation, spec.test)
+
+
+def _formats(files: Sequence[ChatFile], spec: ImportSpec) -> tuple[list[tuple[ChatFile, str]], list[WrongLine]]:
+    """Each file with its format; and the files without one, where wrong lines are left out.
+
+    Raises:
+        AnyOrderError: for a file without a known format, unless wrong lines are skipped.
+    """
+    found: list[tuple[ChatFile, str]] = []
+    unknown: list[WrongLine] = []
+    for file in files:
+        try:
+            found.append((file, format_of(file.path, file.name) if spec.format == "auto" else spec.format))
+        except UnknownFormat as error:
+            if not spec.skip_bad_lines:
+                raise
+            unknown.append(error.line)
+    return found, unknown
 
 
 def _on_ignored(folder: Path, ignored: Sequence[str]) -> str:

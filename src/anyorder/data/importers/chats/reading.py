@@ -18,6 +18,7 @@ from anyorder.errors import AnyOrderError
 from anyorder.types import TextTrajectory
 
 ReadT = TypeVar("ReadT")
+NO_ROWS = "expected JSON objects, one a line, or rows of a table, found none"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class WrongLine:
 
     Attributes:
         file: name of the file.
-        line: number of the line, of the array's entry, or of the table's row, from 1.
+        line: number of the line, of the array's entry, or of the table's row, from 1; 0 for the file as a whole.
         reason: what was expected and what was found.
     """
 
@@ -35,7 +36,23 @@ class WrongLine:
     reason: str
 
     def __str__(self) -> str:
-        return f"{row_place(self.file, self.line)}: {self.reason}"
+        place = row_place(self.file, self.line) if self.line else self.file
+        return f"{place}: {self.reason}"
+
+
+class UnknownFormat(AnyOrderError):
+    """A file of which no line has a known format.
+
+    Attributes:
+        line: the first of them.
+    """
+
+    def __init__(self, line: WrongLine) -> None:
+        self.line = line
+        super().__init__(
+            f"{line}; name the format, one of {', '.join(FORMATS)}, correct it, or leave the file out, as --skip_bad_lines true"
+            " does"
+        )
 
 
 def format_of(path: Path, name: str | None = None) -> str:
@@ -49,14 +66,13 @@ def format_of(path: Path, name: str | None = None) -> str:
         AnyOrderError: if no line has a known format.
     """
     name = path.name if name is None else name
-    problems = []
+    problems: list[WrongLine] = []
     for number, row in rows_of(path):
         try:
             return detect(_known(row))
         except (BadLine, RecursionError) as error:
-            problems.append(str(WrongLine(name, number, str(error))))
-    problem = problems[0] if problems else f"{name}: expected JSON objects, one a line, or rows of a table, found none"
-    raise AnyOrderError(f"{problem}; name the format, one of {', '.join(FORMATS)}, correct it, or leave the file out")
+            problems.append(WrongLine(name, number, str(error)))
+    raise UnknownFormat(problems[0] if problems else WrongLine(name, 0, NO_ROWS))
 
 
 def read_chat(path: Path, format_name: str, own_roles: Mapping[str, str] | None = None) -> Iterator[TextTrajectory | WrongLine]:

@@ -22,8 +22,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from anyorder.data.importers.chats.arrow_rows import ARROW_FILE, ARROW_STREAM, PARQUET, table_rows
+from anyorder.data.importers.chats.sessions import begins_session, sessions
 from anyorder.data.importers.chats.speakers import ROLE_KEYS, role_of
-from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parse_json
+from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parse_json, plain
 from anyorder.errors import AnyOrderError
 from anyorder.files import explained
 
@@ -40,8 +41,27 @@ ABOUT_ACCOUNTS = {
 EXPORTED = re.compile(r"conversations(-\d+)?\.json")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHOLE_KEYS = ("data", "rows", "train", "examples", "samples", "trajectories", "episodes")
-"""Plain names of the one key under which a file of a single JSON object may hold its rows."""
+"""Plain names of the key under which a file of a single JSON object may hold its rows."""
+WHOLE_IF_TURNS = ("conversations", "sessions", "chats", "dialogues", "dialogs", "threads", "simulations", "results")
+"""The same, of keys whose entries must show that they are rows: each holds a list of turns."""
+ABOUT_FILE = "file"
+"""Begins the keys of rows that tell what the file says of all of them."""
+OTHER_KINDS = {
+    b"PK\x03\x04": "a zip archive, such as .zip, .xlsx and Inspect's .eval are; unpack it, and name the folder",
+    b"SQLite format 3": "a database of SQLite; export its rows as JSON Lines",
+    b"7z\xbc\xaf": "a 7z archive; unpack it, and name the folder",
+    b"\x80\x04\x95": "a pickle, which may run code; write it as JSON Lines",
+}
+"""First bytes of files of other kinds -> what they are, and what to do."""
+TAR, TAR_AT = b"ustar", 257
+"""What stands at this place of a tar archive."""
 LFS_POINTER = b"version https://git-lfs"
+SLIPS = (
+    ((",", ("]", "}", "")), "; delete the comma before it"),
+    (("}", (",",)), "; delete the comma at its end"),
+    (("", ("'",)), "; it looks as if Python's str had written it; write it with json.dumps"),
+)
+"""What stands before and after an error in JSON -> what to do about it."""
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, pa.ArrowException)
 """What readers raise for a damaged file, beside errors of the operating system's kind without its number."""
 
@@ -109,10 +129,14 @@ def rows_of(path: Path) -> Iterator[tuple[int, Any]]:
             raise AnyOrderError(f"{path} is only the pointer to a file in Git LFS; fetch its content with `git lfs pull`")
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise AnyOrderError(f"{path} must be UTF-8; found UTF-16; convert it, as with `iconv -f UTF-16 -t UTF-8`")
+        if other := next((what for magic, what in OTHER_KINDS.items() if start.startswith(magic)), None):
+            raise AnyOrderError(f"{path} must hold JSON, Parquet or Arrow; found {other}")
         if start.startswith((PARQUET, ARROW_FILE, ARROW_STREAM)):
             yield from enumerate(table_rows(path, start), start=1)
         else:
             with _opened(path, start) as file:
+                if file.peek(TAR_AT + len(TAR))[TAR_AT:].startswith(TAR):  # type: ignore[attr-defined]
+                    raise AnyOrderError(f"{path} must hold JSON; found a tar archive; unpack it, and name the folder")
                 yield from _json_rows(file)
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -171,8 +195,8 @@ def _json_rows(file: BinaryIO) -> Iterator[tuple[int, Any]]:
     if second is None or (not _is_whole(first[1]) and not _is_whole(second[1])):
         yield from _whole_rows([one for one in (first, second) if one is not None], lines)
     else:
-        for number, text in chain((first, second), lines):
-            yield number, _parsed(text)
+        rows = ((number, _parsed(text)) for number, text in chain((first, second), lines))
+        yield from sessions(rows) if begins_session(_parsed(first[1])) else rows
 
 
 def _is_whole(text: bytes) -> bool:
@@ -200,8 +224,11 @@ def _whole_rows(first: list[tuple[int, bytes]], lines: Iterator[tuple[int, bytes
         else:
             yield numbered[0][0], _parsed(numbered[0][1])
         return
-    rows = values[0] if len(values) == 1 else values
-    yield from enumerate(map(_row, _rows_within(rows)), start=1)
+    held = values[0] if len(values) == 1 else values
+    if isinstance(held, list) and held and begins_session(held[0]):
+        yield from sessions(enumerate(map(_row, held), start=1))
+    else:
+        yield from enumerate(map(_row, _rows_within(held)), start=1)
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -220,14 +247,29 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _rows_within(value: Any) -> list[Any]:
-    """The rows of a file that holds one JSON value: an array of rows, the one list under `WHOLE_KEYS`, or a single row."""
+    """The rows of a file that holds one JSON value: an array of rows, the one list under `WHOLE_KEYS`, or a single row. What
+    stands beside such a list is said of each of its rows."""
     if isinstance(value, list):
         return [value] if _are_turns(value) else value
-    if isinstance(value, dict) and len(value) == 1:
-        rows = Keys(value).take(WHOLE_KEYS)
-        if isinstance(rows, list) and rows and all(isinstance(one, (dict, list)) for one in rows):
-            return rows
+    keys = Keys(value if isinstance(value, dict) else {})
+    for key in keys.find((*WHOLE_KEYS, *WHOLE_IF_TURNS)):
+        rows = keys.left[key]
+        alone = len(keys.left) == 1 and plain(key) in WHOLE_KEYS
+        if isinstance(rows, list) and rows and (all(map(_holds_turns, rows)) or (alone and all(map(_is_row, rows)))):
+            about = {f"{ABOUT_FILE}.{name}": held for name, held in keys.left.items() if name != key}
+            return [{**about, **row} if about else row for row in rows]
     return [value]
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, (dict, list))
+
+
+def _holds_turns(row: Any) -> bool:
+    """True for an object with a list of turns, perhaps inside another object."""
+    held = list(row.values()) if isinstance(row, dict) else []
+    inner = [one for value in held if isinstance(value, dict) for one in value.values()]
+    return any(isinstance(one, list) and one and _are_turns(one) for one in held + inner)
 
 
 def _are_turns(values: list[Any]) -> bool:
@@ -254,14 +296,19 @@ def _parsed(text: bytes) -> Any:
 
 def _row(value: Any) -> Any:
     """A JSON value that may be a row, or a `BadLine`."""
-    if isinstance(value, (dict, list)):
+    if _is_row(value):
         return value
     return BadLine(f"expected a JSON object, found {type(value).__name__} ({in_few_words(value)})")
 
 
 def _not_json(error: Exception) -> str:
-    place = f"{error.msg}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else _first_line(error)
-    return f"expected a JSON object, found what is not JSON ({place})"
+    if isinstance(error, UnicodeDecodeError):
+        return f"expected UTF-8, found other bytes ({_first_line(error)}); convert the file, as with `iconv -f LATIN1 -t UTF-8`"
+    if not isinstance(error, json.JSONDecodeError):
+        return f"expected a JSON object, found what is not JSON ({_first_line(error)})"
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos : error.pos + 1]
+    advice = next((said for found, said in SLIPS if before.endswith(found[0]) and after in found[1]), "")
+    return f"expected a JSON object, found what is not JSON ({error.msg}, column {error.colno}){advice}"
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,32 +9,40 @@ from typing import Any
 from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, plain, written_json
 
 SPEAKERS = {
-    "system": ("system", "sys", "developer", "systemprompt"),
+    "system": ("system", "sys", "developer", "systemprompt", "系统", "システム", "시스템", "система", "sistema", "système"),
     "user": (
         *("human", "user", "humanuser", "enduser", "prompter", "customer", "client", "instruction", "instructor"),
-        *("questioner", "question", "query", "prompt", "seeker", "player"),
+        *("questioner", "question", "query", "prompt", "seeker", "player", "userproxy"),
+        *("用户", "人类", "ユーザー", "사용자", "пользователь", "benutzer", "nutzer", "utilisateur"),
+        *("usuario", "usuário", "utente"),
     ),
     "assistant": (
         *("assistant", "ai", "bot", "chatbot", "agent", "model", "llm", "aiassistant", "aiagent", "assistantagent"),
         *("response", "answer", "completion", "output", "action", "actor", "policy", "bing", "bard", "support"),
-        *("functioncall", "toolcall", "tooluse", "functioncalls", "toolcalls"),
+        *("functioncall", "toolcall", "tooluse", "functioncalls", "toolcalls", "toolcallrequestevent"),
+        *("助手", "助理", "アシスタント", "도우미", "ассистент", "помощник", "assistent", "asistente", "assistente"),
     ),
     "tool": (
         *("tool", "tools", "function", "observation", "environment", "env", "ipython", "api", "simulator", "world"),
         *("execution", "executor", "codeinterpreter", "interpreter", "codeexecution", "sandbox", "terminal", "result"),
         *("functionresponse", "toolresponse", "functionresult", "toolresult", "functionoutput", "tooloutput"),
         *("functioncalloutput", "apiresponse", "apiresult", "executionresult", "toolresponses", "toolresults"),
+        "exit",
+        *("toolcallexecutionevent", "工具", "环境", "環境", "ツール", "도구", "инструмент", "werkzeug", "umgebung"),
+        *("outil", "herramienta", "ferramenta", "strumento"),
     ),
 }
 """Role of a turn -> the plain names that files give to a speaker."""
 ROLES = {name: role for role, names in SPEAKERS.items() for name in names}
 THOUGHT_ROLES = {"thought", "thinking", "reasoning", "analysis"}
 """Speakers who are the agent as it thinks."""
-CALL_ROLES = {"functioncall", "toolcall", "tooluse", "functioncalls", "toolcalls"}
+CALL_ROLES = {"functioncall", "toolcall", "tooluse", "functioncalls", "toolcalls", "toolcallrequestevent"}
 """Speakers who are the agent as it calls a tool."""
 MODELS = re.compile(r"(chat)?(gpt|claude|gemini|gemma|llama|qwen|mistral|mixtral|deepseek|grok|o[134](mini|pro|preview)?$)")
 """How the plain names of language models begin."""
 ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
+SOURCE_KEY = "source"
+"""Key that names the speaker in some files, and where a turn comes from in others."""
 
 
 def role_of(name: Any, own: Mapping[str, str]) -> str | None:

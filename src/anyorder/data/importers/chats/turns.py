@@ -9,29 +9,33 @@
 | `{"type": "function_call", ...}` and the like (OpenAI's Responses) | a turn of the agent, or of the tool |
 | `{"type": "human", "data": {...}}`, `{"id": [..., "HumanMessage"], "kwargs": {...}}` (LangChain) | a turn of the user |
 | `{"source": "agent", "action": "run", "args": {...}}` (OpenHands) | a turn that calls a tool, or that says a message |
+| `{"source": "coder", "type": "ToolCallRequestEvent", ...}` (AutoGen) | the same, or the result of one |
+| `{"role": ..., "tool_calls": ..., "observation": ...}` (ATIF) | a turn of the agent and one of the tool |
 | `{"channel": "analysis", ...}` (Harmony) | a turn in which the agent thinks |
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from anyorder.data.importers.chats.contents import (
     ARGUMENT_KEYS,
     CALL_TYPES,
+    MEDIA,
     REASONING_KEYS,
-    RESULT_TYPES,
     THOUGHT_TYPES,
     is_call,
+    is_result_type,
 )
-from anyorder.data.importers.chats.speakers import CALL_ROLES, ROLE_KEYS, ROLES, THOUGHT_ROLES, role_of
+from anyorder.data.importers.chats.exchanges import answer_within
+from anyorder.data.importers.chats.speakers import CALL_ROLES, ROLE_KEYS, ROLES, SOURCE_KEY, THOUGHT_ROLES, role_of
 from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, parsed_if_json, plain, written_json
 
-CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance", "contents")
+CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance", "contents", "systemprompt")
 PROMPT_KEYS = (
     *("instruction", "prompt", "question", "query", "problem", "userprompt", "usermessage", "userinput", "input"),
-    *("task", "goal", "problemstatement"),
+    *("task", "goal", "problemstatement", "intent", "objective", "taskdescription"),
 )
 INPUT_KEYS = ("input", "context")
 """Plain names of what an instruction is about."""
@@ -39,8 +43,11 @@ ANSWER_KEYS = (
     *("output", "completion", "response", "answer", "answers", "solution", "modelresponse", "reply", "assistantresponse"),
     *("chosenresponse", "target"),
 )
-ACTION_KEYS = ("action", "actions", "act", "toolcall", "functioncall", "command")
+ACTION_KEYS = ("action", "actions", "act", "toolcall", "toolcalls", "functioncall", "command", "finalanswer")
 OBSERVATION_KEYS = ("observation", "obs", "observations", "envobservation", "state", "result", "toolresult", "tooloutput")
+
+SEEN_KEYS = ("observation", "observations", "toolresults")
+"""Plain names of what was observed, beside what the agent says."""
 
 
 def plain_turns(turn: Any, number: int, own: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -59,13 +66,22 @@ def plain_turns(turn: Any, number: int, own: Mapping[str, str]) -> list[dict[str
     if isinstance(turn, list) and len(turn) == 2 and all(one is None or isinstance(one, str) for one in turn):
         said = zip(("user", "assistant"), turn)
         return [{"role": role, "content": one} for role, one in said if one is not None]
+    if isinstance(turn, list) and is_step(turn):
+        return [{"role": "assistant", "tool_calls": [turn[0]]}, {"role": "tool", "content": turn[1]}]
+    if isinstance(turn, list) and all(map(_is_object, turn)) and any(map(_is_event, turn)):  # an action and what came of it
+        return [_of_event(one) for one in turn if one.get("observation") != "null"]
+    if isinstance(turn, list) and any(_is_object(one) for one in turn):
+        raise BadLine(
+            f"expected turn {number} to be a JSON object, found a list of objects; if each list is a conversation of its own,"
+            " make it a line of its own"
+        )
     if not isinstance(turn, dict):
         raise BadLine(f"expected turn {number} to be a JSON object, found {in_few_words(turn)}")
-    turn = _unwrapped(turn, own)
+    turn = _flattened(_unwrapped(turn, own))
     keys = Keys(turn)
     if not keys.find(ROLE_KEYS):
-        return _of_two_speakers(keys, own) or [turn]
-    return [_with_thoughts_and_calls(turn, keys)]
+        return _of_two_speakers(keys, own) or _of_response(turn, number, own) or [turn]
+    return _with_observation(_with_thoughts_and_calls(turn, keys))
 
 
 def pair(keys: Keys) -> list[dict[str, Any]] | None:
@@ -78,15 +94,22 @@ def pair(keys: Keys) -> list[dict[str, Any]] | None:
     said = [keys.left.pop(prompt)]
     said += [keys.left.pop(key) for key in keys.find(INPUT_KEYS) if isinstance(keys.left[key], str)]
     answer = keys.left.pop(answers[0])
+    user = {"role": "user", "content": "\n".join(part for part in said if part)}
+    if isinstance(answer, (list, dict)) and (found := answer_within(answer)) is not None:
+        turns, rest = found
+        keys.left |= {} if rest is None else {answers[0]: rest}
+        return [user, *turns]
     calls = parsed_if_json(answer)
     made = isinstance(calls, list) and bool(calls) and all(is_call(one) for one in calls)
     reasoning = {key: keys.left.pop(key) for key in keys.find(REASONING_KEYS)}
     action = {"role": "assistant", **reasoning, **({"tool_calls": calls} if made else {"content": answer})}
-    return [{"role": "user", "content": "\n".join(part for part in said if part)}, action]
+    return [user, action]
 
 
 def is_step(turn: Any) -> bool:
-    """True for an entry that has an action or an observation, and no speaker."""
+    """True for an entry that has an action and no speaker, or pairs a call with its result, as LangChain does."""
+    if isinstance(turn, list):
+        return len(turn) == 2 and is_call(turn[0])
     if not isinstance(turn, dict):
         return False
     keys = Keys(turn)
@@ -103,23 +126,56 @@ def _unwrapped(turn: dict[str, Any], own: Mapping[str, str]) -> dict[str, Any]:
     if inner is not None and not keys.find(ROLE_KEYS):
         outer = {key: value for key, value in turn.items() if value is not inner}
         if turn.get("lc") and isinstance(turn.get("id"), list) and turn["id"]:
-            return {**inner, "role": turn["id"][-1]}
+            return {key: value for key, value in inner.items() if key != "type"} | {"role": turn["id"][-1]}
         if role_of(inner.get("role"), own):
-            return {**outer, **inner}
+            return {key: value for key, value in {**outer, **inner}.items() if key != "type"}
         if role_of(kind, own):
             return {key: value for key, value in {**outer, **inner}.items() if key != "type"} | {"role": kind}
-    if turn.get("source") in ("user", "agent", "environment") and not keys.find(ROLE_KEYS):
+    if _is_event(turn) and not keys.find(ROLE_KEYS):
         return _of_event(turn)
     if not isinstance(kind, str):
-        return turn
+        return _of_source(turn)
     others = {key: value for key, value in turn.items() if key != "type"}
     if keys.find(ROLE_KEYS):
         return others if kind == "message" or role_of(kind, own) else turn
-    if plain(kind) in RESULT_TYPES:
+    if role_of(kind, own) and SOURCE_KEY in turn:  # AutoGen: the source is the agent's name
+        return {"name": turn[SOURCE_KEY], **{key: value for key, value in others.items() if key != SOURCE_KEY}, "role": kind}
+    if is_result_type(plain(kind)):
         return {"role": "tool", "content": [turn]}
-    if plain(kind) in CALL_TYPES | THOUGHT_TYPES:
+    shows = MEDIA.search(plain(kind)) and not keys.find(ACTION_KEYS)  # which is refused with the reason
+    if plain(kind) in CALL_TYPES | THOUGHT_TYPES or shows:
         return {"role": "assistant", "content": [turn]}
-    return {**others, "role": kind} if role_of(kind, own) else turn
+    if plain(kind) == "mcplisttools":
+        return {"role": "system", **others}
+    return {**others, "role": kind} if role_of(kind, own) else _of_source(turn)
+
+
+def _of_source(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn whose ``source`` is its speaker, where nothing else names one."""
+    if not isinstance(turn.get(SOURCE_KEY), str) or Keys(turn).find(ROLE_KEYS) or not Keys(turn).find(CONTENT_KEYS):
+        return turn
+    spoken = isinstance(turn.get("type"), str) and turn["type"].endswith("Message")
+    dropped = (SOURCE_KEY, "type") if spoken else (SOURCE_KEY,)
+    return {**{key: value for key, value in turn.items() if key not in dropped}, "role": turn[SOURCE_KEY]}
+
+
+def _flattened(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn with what LangChain keeps of it aside: calls and reasoning, unless they stand in the turn as well."""
+    aside = turn.get("additional_kwargs")
+    if not _is_object(aside):
+        return turn
+    said = (*REASONING_KEYS, "toolcalls", "functioncall", "refusal")
+    moved = {key: aside[key] for key in Keys(aside).find(said) if not turn.get(key)}
+    left = {key: value for key, value in aside.items() if key not in moved}
+    others = {key: value for key, value in turn.items() if key != "additional_kwargs"}
+    return {**others, **moved, **({"additional_kwargs": left} if left else {})}
+
+
+def _is_event(turn: Any) -> bool:
+    """True for an event of OpenHands: an action or an observation, and who it comes from."""
+    if not _is_object(turn) or turn.get("source") not in ("user", "agent", "environment"):
+        return False
+    return ("action" in turn) != isinstance(turn.get("observation"), str)
 
 
 def _of_event(event: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +185,7 @@ def _of_event(event: dict[str, Any]) -> dict[str, Any]:
         return {**others, "role": "tool", "name": event.get("observation")}
     arguments = dict(event["args"]) if _is_object(event.get("args")) else {}
     thought = arguments.pop("thought", None)
-    role = "system" if event["action"] == "system" else {"agent": "assistant"}.get(event["source"], event["source"])
+    role = "system" if event["action"] == "system" else event.get("source", "agent")
     summary = event.get("message")
     if event["action"] in ("message", "system"):
         return {**others, "role": role, "content": arguments.pop("content", summary), **arguments}
@@ -144,6 +200,31 @@ def _of_two_speakers(keys: Keys, own: Mapping[str, str]) -> list[dict[str, Any]]
     if turns:  # what else the entry says, such as a flag, is about what the agent does
         turns[-1 if turns[-1]["role"] == "assistant" else 0] |= keys.left
     return turns
+
+
+def _with_observation(turn: dict[str, Any]) -> list[dict[str, Any]]:
+    """A turn of the agent, and one of the tool where it holds what was observed: after it or, if that stands first, before."""
+    keys = Keys(turn)
+    key = next(iter(keys.find(SEEN_KEYS)), None)
+    if key is None or role_of(turn[keys.find(ROLE_KEYS)[0]], {}) != "assistant":
+        return [turn]
+    seen = keys.left.pop(key)
+    results = seen.get("results") if _is_object(seen) else None
+    if isinstance(results, list) and all(map(_is_object, results)):
+        seen = [{**one, "type": "tool_result"} for one in results]
+    said = next(iter(keys.find((*CONTENT_KEYS, *ACTION_KEYS, "toolcalls"))), key)
+    turns = [keys.left, {"role": "tool", "content": seen}]
+    return turns if list(turn).index(said) < list(turn).index(key) else turns[::-1]
+
+
+def _of_response(turn: dict[str, Any], number: int, own: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The turns of an entry that is a service's response, as some logs have them; what else it says is kept with the last."""
+    found = answer_within(turn)
+    if found is None or found[0] == [turn]:
+        return []
+    turns, rest = found
+    said = [one for turn in turns for one in plain_turns(turn, number, own)]
+    return [*said[:-1], {**(rest or {}), **said[-1]}]
 
 
 def _of_pair(keys: Keys) -> list[dict[str, Any]] | None:
@@ -161,7 +242,8 @@ def _of_step(keys: Keys) -> list[dict[str, Any]]:
     arguments = keys.take(("actioninput", *ARGUMENT_KEYS)) if isinstance(done, str) else None
     if arguments is not None:
         done = {"name": done, "arguments": arguments}
-    agent |= {"tool_calls": [done]} if is_call(done) else {"content": done}
+    calls = done if isinstance(done, list) else [done]
+    agent |= {"tool_calls": calls} if calls and all(map(is_call, calls)) else {"content": done}
     if observation is None:
         return [agent]
     seen = {"role": "tool", "content": keys.left.pop(observation)}
@@ -198,5 +280,5 @@ def _with_thoughts_and_calls(turn: dict[str, Any], keys: Keys) -> dict[str, Any]
     return turn
 
 
-def _is_object(value: Any) -> bool:
+def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict)

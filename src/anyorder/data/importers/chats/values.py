@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -54,6 +55,7 @@ def written_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+@lru_cache(maxsize=4096)  # the same few keys come again in every turn
 def plain(name: str) -> str:
     """A name without case, hyphens and underscores: ``toolCalls``, ``tool-calls`` and ``TOOL_CALLS`` are one name."""
     return re.sub(r"[\s_-]", "", name.lower())

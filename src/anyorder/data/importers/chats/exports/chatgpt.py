@@ -89,7 +89,7 @@ def _turn(message: Any, name: str) -> dict[str, Any]:
     if to_tool or message.get("channel") == "analysis" or all(isinstance(block, str) for block in blocks):
         others |= _held(blocks)
         blocks = "".join(block if isinstance(block, str) else block.get("text", block.get("thinking", "")) for block in blocks)
-    is_context = message["content"].get("content_type") in CONTEXTS
+    is_context = str(message["content"].get("content_type")) in CONTEXTS
     return {**others, "role": "system" if is_context else "" if role is None else role, "content": blocks}
 
 
@@ -104,7 +104,7 @@ def _held(blocks: list[Any]) -> dict[str, Any]:
 
 def _blocks(content: dict[str, Any]) -> list[Any]:
     """What a content says, in blocks, of which those that are texts alone are strings."""
-    kind, rest = content.get("content_type"), other_keys(content, "content_type")
+    kind, rest = str(content.get("content_type")), other_keys(content, "content_type")
     if kind in CONTEXTS:
         texts = [rest.pop(key) for key in CONTEXTS[kind] if isinstance(rest.get(key), str)]
         return [text for text in texts if text] + _others(kind, rest)

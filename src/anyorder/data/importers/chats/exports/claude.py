@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anyorder.data.importers.chats.contents import KNOWN_TYPES
+from anyorder.data.importers.chats.contents import is_known
 from anyorder.data.importers.chats.exports.blocks import beside, other_keys
 from anyorder.data.importers.chats.values import BadLine, Keys, in_few_words, plain
 
@@ -72,7 +72,7 @@ def _block(block: Any) -> Any:
         return block if isinstance(text, str) else beside("content", block)
     if plain(kind) == "toolresult" and isinstance(block.get("content"), list):
         return {**block, "content": [_block(one) for one in block["content"]]}
-    if plain(kind) in KNOWN_TYPES:
+    if is_known(plain(kind)):
         return block
     return beside(kind, other_keys(block, "type", "text"), text) if isinstance(text, str) else beside(kind, block)
 
