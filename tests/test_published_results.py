@@ -250,6 +250,22 @@ def test_the_page_of_text_worlds_says_what_hidden_tokens_cost(name):
             assert f"| {way}, {kind} | {score['accuracy']['count']:,} | {' | '.join(cells)} |" in lines
 
 
+def test_the_page_of_text_worlds_says_what_pretraining_is_worth():
+    sides = [json.loads((WORLDS / f"simonsays_{name}_modes.json").read_text()) for name in ("minilm", "minilm_random_weights")]
+    for way in ("next action", "forward", "filtering", "smoothing", "infilling"):
+        for kind in {"actions", "observations"} & sides[0][way].keys():
+            cells = []
+            for score in (side[way][kind] for side in sides):
+                right = Proportion(score["accuracy"]["successes"], score["accuracy"]["count"])
+                cells += [f"{right}", f"{score['right_of_knowable']['rate']:.1%}", f"{score['nll_per_token']:.2f}"]
+            assert f"| {way}, {kind} | {' | '.join(cells)} |" in PAGES_OF_TEXT_WORLDS
+    (won,) = json.loads((WORLDS / "simonsays_minilm_random_weights.json").read_text())["task_success"]
+    played = json.loads((WORLDS / "simonsays_minilm_random_weights_episodes.json").read_text())["success"]
+    share = Proportion(sum(played), len(played))
+    assert won["success"]["successes"] == share.successes
+    assert f"the other {share.successes} ({share})" in " ".join(PAGES_OF_TEXT_WORLDS.split())
+
+
 def test_the_page_of_text_worlds_says_what_lost_words_cost():
     lines = PAGES_OF_TEXT_WORLDS.splitlines()
     for one in json.loads((WORLDS / "coin_robustness.json").read_text())["robustness"]:
