@@ -250,6 +250,19 @@ def test_the_page_of_text_worlds_says_what_hidden_tokens_cost(name):
             assert f"| {way}, {kind} | {score['accuracy']['count']:,} | {' | '.join(cells)} |" in lines
 
 
+def test_the_page_of_text_worlds_says_how_ways_to_act_do():
+    played = json.loads((WORLDS / "coin_minilm_world_episodes.json").read_text())
+    won, steps = sum(played["success"][:16]), sum(played["length"][:16]) / 16
+    rows = [f"| `scoring` | {won} of 16, {Proportion(won, 16)} | {steps:.1f} | "]
+    for way in ("constrained", "generating"):
+        found = json.loads((WORLDS / f"coin_minilm_{way}.json").read_text())
+        (one,) = found["task_success"]
+        assert (found["config"]["acting"], one["success"]["count"]) == (way, 16)
+        won, seconds = one["success"]["successes"], one["seconds_per_decision"]["value"]
+        rows.append(f"| `{way}` | {won} of 16, {Proportion(won, 16)} | {one['steps']['value']:.1f} | {seconds:.2f} |")
+    assert all(row in PAGES_OF_TEXT_WORLDS for row in rows)
+
+
 def test_the_page_of_text_worlds_says_what_pretraining_is_worth():
     sides = [json.loads((WORLDS / f"simonsays_{name}_modes.json").read_text()) for name in ("minilm", "minilm_random_weights")]
     for way in ("next action", "forward", "filtering", "smoothing", "infilling"):
