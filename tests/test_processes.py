@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from anyorder.processes import WorkerDied, WorkerFailed, share_out
+from anyorder import processes
+from anyorder.processes import WorkerDied, WorkerFailed, share_out, terminated_as_interrupted
 
 SLEEPING = """
 import os, signal, sys, time
@@ -133,3 +134,27 @@ def test_a_worker_that_still_loads_what_it_calls_ends_or_answers(tmp_path, kind,
     while alive(worker) and time.monotonic() < until:
         time.sleep(0.05)
     assert not alive(worker)
+
+
+def ask_to_stop():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0)  # here Python runs the handler
+
+
+class AskedWhileDestroyed:
+    def __del__(self):
+        ask_to_stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_who_asks_again_after_a_lost_interrupt_is_heard(monkeypatch):
+    monkeypatch.setattr(processes, "SECONDS_TO_END", 0.2)
+    with terminated_as_interrupted():
+        with pytest.raises(KeyboardInterrupt):
+            ask_to_stop()
+        ask_to_stop()  # a scheduler may send it twice
+        time.sleep(0.3)
+        AskedWhileDestroyed()  # Python prints this interrupt and goes on
+        time.sleep(0.3)
+        with pytest.raises(KeyboardInterrupt):
+            ask_to_stop()

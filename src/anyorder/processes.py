@@ -28,6 +28,8 @@ from anyorder.errors import AnyOrderError
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """With which a user and a scheduler ask a process to stop."""
+SECONDS_TO_END = 10.0
+"""So long a process that was asked to stop may clean up before it heeds a further request."""
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where a Linux container finds how much processor time it may use."""
 
@@ -176,21 +178,30 @@ def end_workers(workers: Sequence[Worker], grace: float | None = None) -> None:
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """In the block, being asked to stop by a scheduler (SIGTERM) raises a KeyboardInterrupt, as Ctrl-C does. Only the first
-    time, since a scheduler may send it more than once."""
+    """In the block, being asked to stop by a scheduler (SIGTERM) raises a KeyboardInterrupt, as Ctrl-C does. Only once within
+    `SECONDS_TO_END`, since a scheduler may send it more than once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt_once)
+    before = signal.signal(signal.SIGTERM, _interrupting())
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _interrupt_once(number: int, frame: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _interrupting() -> Callable[[int, Any], None]:
+    """A handler of signals that raises a KeyboardInterrupt. Python may lose one, as when it is raised while an object is
+    destroyed; so who asks again later is heard."""
+    raised = -math.inf
+
+    def interrupt(number: int, frame: Any) -> None:
+        nonlocal raised
+        if time.monotonic() - raised > SECONDS_TO_END:
+            raised = time.monotonic()
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 @contextmanager
@@ -209,7 +220,7 @@ def _serve(connection: Connection, pickled: bytes) -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent asks its workers to stop
     warnings.filterwarnings("ignore")  # as the command line does in its own process
-    signal.signal(signal.SIGTERM, _interrupt_once)
+    signal.signal(signal.SIGTERM, _interrupting())
     function = pickle.loads(pickled)
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)  # the parent held them while it started this process
