@@ -76,8 +76,20 @@ def test_the_oldest_steps_are_left_out_and_the_mission_stays(agent):
     asked = history_of(agent, *long).question(4)
     assert len(asked) <= 160 and int(asked.places["step"].max()) < 30
     assert agent.codec.decode(asked.values[:12].tolist()).startswith("system go to the red ball")
+
+
+def test_of_an_observation_that_does_not_fit_the_beginning_is_read(agent):
+    history = history_of(agent, "a red ball", "wait", "a green box " + "a red ball " * 100)
+    asked = history.question(4)
+    read = agent.codec.decode(asked.values.tolist())
+    assert len(asked) == 160 and read.startswith("system go to the red ball") and "a green box a red ball" in read
+    assert sum(map(len, history.read_now())) < 160
+    assert agent.log_probabilities([history])[0].isfinite().all()
+    assert history.units[-1].room > 160, "what was shown is kept whole"
+    history = agent.start("go to the red ball " * 100)
+    history.observe(TextView("a key", ACTIONS, 0.0, "", None))
     with pytest.raises(TooLong, match="must fit into 160 tokens"):
-        history_of(agent, "a red ball " * 100).question(4)
+        history.question(4)
 
 
 def test_what_was_tried_in_vain_is_tried_later(agent):

@@ -42,7 +42,8 @@ class TextHistory:
     Args:
         codec: of the model's tokenizer.
         form: of the conversations that the model was trained on.
-        limit: how many tokens a question may have; the oldest steps of a longer one are left out.
+        limit: how many tokens a question may have; the oldest steps of a longer one are left out, and the end of an observation
+            that does not fit by itself.
         mission: the instruction; empty where there is none.
 
     Attributes:
@@ -77,7 +78,7 @@ class TextHistory:
         steps of the form and as many of the last steps as fit, numbered from 0.
 
         Raises:
-            TooLong: when the mission and the last observation do not fit.
+            TooLong: when the mission does not fit.
         """
         possible = () if self.view is None else self.view.admissible
         room = max(map(self.room_of, possible), default=self._form.room("action", 0))
@@ -85,7 +86,12 @@ class TextHistory:
 
     def _fitting(self, question: TextUnit) -> list[TextUnit]:
         """The past and what is asked, shortened to what fits."""
-        return shorten([*self._units, question], self._limit, first_steps=self._form.first_steps)
+        *past, now = self._units
+        head = self._form.first_steps
+        beside = sum(len(unit) for unit in past if unit.part == "mission" or unit.step < head) + len(question)
+        missing = max(0, beside + len(now) - self._limit)
+        now = now.cut(now.room - missing) if 0 < missing < now.room else now
+        return shorten([*past, now, question], self._limit, first_steps=head)
 
     def reading(self, roles: Tensor) -> TextHistory:
         """A history of the same past for an agent that does not see all of it when it chooses the next action.
@@ -132,7 +138,7 @@ class TextHistory:
         """The history, and after it an action that has so many tokens of room, all of them still end tokens.
 
         Raises:
-            TooLong: when the mission and the last observation do not fit.
+            TooLong: when the mission does not fit.
         """
         asked = self._unit("action", NO_TOKENS, room)
         question = assemble(self._fitting(asked), self._mission, self._codec.end_id)

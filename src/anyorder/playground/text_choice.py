@@ -43,7 +43,7 @@ class TextChooser:
         known, and the agent writes.
 
         Raises:
-            TooLong: when the mission and the last observation do not fit.
+            TooLong: when the mission does not fit.
         """
         assert history.view is not None, "an episode begins with an observation"
         actions, unused = history.view.admissible, np.random.default_rng(0)

@@ -39,6 +39,10 @@ class TextUnit:
     def __len__(self) -> int:
         return len(self.before) + self.room + len(self.after)
 
+    def cut(self, room: int) -> TextUnit:
+        """The beginning of this turn, in a room of so many tokens."""
+        return replace(self, text=Tokens(self.text.ids[:room], self.text.words[:room]), room=room)
+
 
 def text_units(trajectory: TextTrajectory, codec: TextCodec, form: ChatForm) -> list[TextUnit]:
     """The units of a whole trajectory, one for each turn.
