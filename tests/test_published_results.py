@@ -300,6 +300,20 @@ def test_the_page_of_text_worlds_says_how_the_arms_did():
         assert row["differences"]["task success"]["verdict"] == ("worse" if row["arm"] == "mixture" else "not distinguishable")
 
 
+def test_the_page_of_text_worlds_says_how_the_arms_did_in_scienceworld():
+    lines = PAGES_OF_TEXT_WORLDS.splitlines()
+    (table,) = json.loads((ROOT / "docs" / "results" / "science_arms" / "full" / "results.json").read_text())["tables"]
+    columns = ["task success", "score", "demonstrated action chosen", "next action, tokens"]
+    columns += ["hidden words of observations", "next observation, tokens"]
+    for row in table["rows"]:
+        assert f"| {row['arm']} | {' | '.join(row['scores'][name]['text'] for name in columns)} |" in lines
+    for row in table["comparisons"][0]["rows"]:
+        assert row["differences"]["task success"]["text"] in PAGES_OF_TEXT_WORLDS
+        assert row["differences"]["task success"]["verdict"] == (
+            "worse" if row["arm"] in ("prefix", "unit") else "not distinguishable"
+        )
+
+
 @pytest.mark.parametrize("game", ["coin", "simonsays"])
 def test_minilm_says_more_of_hidden_words_than_the_baselines_and_acts(game):
     """The intervals leave out what was promised: 80% of the knowable observations, 60% of next actions, 40% success."""
