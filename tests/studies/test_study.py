@@ -3,13 +3,18 @@ number that is not stored."""
 
 import json
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from anyorder.build.filling import FillOptions
 from anyorder.data.storage import read_split
 from anyorder.evaluation.statistics import Proportion
+from anyorder.studies import runner
 from anyorder.studies.efficiency import Measurement, demonstrations_needed
 from anyorder.studies.summary.efficiency_plot import efficiency_figure
 
@@ -206,3 +211,20 @@ def test_the_quick_form_is_kept_apart(out, run_study):
     assert quick["efficiency"] == [] and "Demonstrations needed" not in (out / "RESULTS_SUMMARY.md").read_text()
     assert row(quick, 4, "imitation")["effort"]["updates"] == 2 and quick["seeds"] == [0]
     assert finished(out) == before
+
+
+def test_arms_that_learn_from_one_filled_data_set_take_turns(tmp_path, monkeypatch):
+    busy, filled = threading.Lock(), []
+
+    def fill(options):
+        assert busy.acquire(blocking=False), "another arm is filling in the same"
+        time.sleep(0.2)
+        filled.append(options.output_dir)
+        busy.release()
+
+    monkeypatch.setattr(runner, "fill", fill)
+    options = FillOptions(checkpoint="best.pt", data="films", output_dir=str(tmp_path / "filled" / "films"))
+    with ThreadPoolExecutor(2) as arms:
+        for done in [arms.submit(runner._filled_in_turn, options) for _ in range(2)]:
+            done.result()
+    assert filled == [options.output_dir] * 2

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from anyorder.build.collecting import CollectOptions
-from anyorder.build.filling import fill
+from anyorder.build.filling import FillOptions, fill
 from anyorder.build.judging import evaluated
 from anyorder.build.runs import refuse_other_run, training_job, write_config
 from anyorder.config import RunConfig, TrainingConfig
@@ -174,7 +175,7 @@ def _trusts_code(run: Run) -> bool:
 def _train_and_judge(run: Run) -> None:
     started = time.monotonic()
     for one in run.fills.values():
-        fill(one)
+        _filled_in_turn(one)
     refuse_other_run(run.config, run.folder, resume=True)
     job = training_job(run.config, run.folder, resume=True)
     write_config(run.config, run.folder)
@@ -197,6 +198,14 @@ def _train_and_judge(run: Run) -> None:
             evaluated(checkpoint, judged, folder, env)
     seconds = {"training_seconds": trained - started, "judging_seconds": time.monotonic() - trained}
     write_result(run.folder / EFFORT_FILE, {**learned_from, **seconds})
+
+
+def _filled_in_turn(options: FillOptions) -> None:
+    """Fill in, after whoever fills in the same: several arms may learn from one filled data set, in several processes."""
+    folder = Path(options.output_dir)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.turn")):
+        fill(options)
 
 
 def _read(run: Run) -> Outcome:
