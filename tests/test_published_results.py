@@ -168,6 +168,20 @@ def test_the_page_of_any_order_says_what_2000_demonstrations_teach():
         assert f"| {rows[0]['label']} | {cells[0]} | {cells[1]} |" in page
 
 
+def test_the_page_of_any_order_says_what_it_is_that_helps():
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    found = json.loads((ROOT / "docs" / "results" / "films_controls" / "full" / "results.json").read_text())
+    (table,) = found["tables"]
+    for row in table["rows"]:
+        if row["arm"] != "inverse dynamics":
+            assert [run["seed"] for run in row["runs"]] == [0, 1, 2]
+            assert f"| {row['arm']} | {row['scores']['task success']['text']} | " in page
+    (labels,) = (one for one in table["comparisons"] if one["title"] == "Against imitation of labels")
+    said = {row["arm"]: row["differences"]["task success"] for row in labels["rows"]}
+    assert all(one["text"] in page for one in said.values())
+    assert [arm for arm, one in said.items() if one["verdict"] != "not distinguishable"] == ["imitation of labels, cells lost"]
+
+
 def test_the_page_of_the_ladder_says_what_its_study_found():
     page = (ROOT / "docs" / "results" / "ladder.md").read_text()
     files = sorted((ROOT / "docs" / "results" / "ladder" / "full").glob("*/*/*/*/report/metrics.json"))
