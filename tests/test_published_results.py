@@ -264,6 +264,12 @@ def test_the_page_of_text_worlds_says_what_hidden_tokens_cost(name):
             assert f"| {way}, {kind} | {score['accuracy']['count']:,} | {' | '.join(cells)} |" in lines
 
 
+def test_the_page_of_text_worlds_says_what_its_sequence_gave_again():
+    (one,) = json.loads((WORLDS / "coin_again.json").read_text())["task_success"]
+    share = Proportion(one["success"]["successes"], one["success"]["count"])
+    assert share.count == 200 and f"wins {share} in {one['steps']['value']:.0f} steps" in PAGES_OF_TEXT_WORLDS
+
+
 def test_the_page_of_text_worlds_says_how_ways_to_act_do():
     played = json.loads((WORLDS / "coin_minilm_world_episodes.json").read_text())
     won, steps = sum(played["success"][:16]), sum(played["length"][:16]) / 16
