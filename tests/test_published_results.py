@@ -308,30 +308,20 @@ def test_the_page_of_text_worlds_says_what_lost_words_cost():
         assert row in lines
 
 
-def test_the_page_of_text_worlds_says_how_the_arms_did():
+@pytest.mark.parametrize(
+    ("study", "column", "worse"),
+    [("text_world_arms", "success, words 0.3 told", {"mixture"}), ("science_arms", "score", {"prefix", "unit"})],
+)
+def test_the_page_of_text_worlds_says_how_the_arms_did(study, column, worse):
     lines = PAGES_OF_TEXT_WORLDS.splitlines()
-    (table,) = json.loads((ROOT / "docs" / "results" / "text_world_arms" / "full" / "results.json").read_text())["tables"]
-    columns = ["task success", "success, words 0.3 told", "demonstrated action chosen", "next action, tokens"]
+    (table,) = json.loads((ROOT / "docs" / "results" / study / "full" / "results.json").read_text())["tables"]
+    columns = ["task success", column, "demonstrated action chosen", "next action, tokens"]
     columns += ["hidden words of observations", "next observation, tokens"]
     for row in table["rows"]:
         assert f"| {row['arm']} | {' | '.join(row['scores'][name]['text'] for name in columns)} |" in lines
     for row in table["comparisons"][0]["rows"]:
         assert row["differences"]["task success"]["text"] in PAGES_OF_TEXT_WORLDS
-        assert row["differences"]["task success"]["verdict"] == ("worse" if row["arm"] == "mixture" else "not distinguishable")
-
-
-def test_the_page_of_text_worlds_says_how_the_arms_did_in_scienceworld():
-    lines = PAGES_OF_TEXT_WORLDS.splitlines()
-    (table,) = json.loads((ROOT / "docs" / "results" / "science_arms" / "full" / "results.json").read_text())["tables"]
-    columns = ["task success", "score", "demonstrated action chosen", "next action, tokens"]
-    columns += ["hidden words of observations", "next observation, tokens"]
-    for row in table["rows"]:
-        assert f"| {row['arm']} | {' | '.join(row['scores'][name]['text'] for name in columns)} |" in lines
-    for row in table["comparisons"][0]["rows"]:
-        assert row["differences"]["task success"]["text"] in PAGES_OF_TEXT_WORLDS
-        assert row["differences"]["task success"]["verdict"] == (
-            "worse" if row["arm"] in ("prefix", "unit") else "not distinguishable"
-        )
+        assert row["differences"]["task success"]["verdict"] == ("worse" if row["arm"] in worse else "not distinguishable")
 
 
 @pytest.mark.parametrize("game", ["coin", "simonsays"])

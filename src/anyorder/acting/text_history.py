@@ -86,12 +86,13 @@ class TextHistory:
 
     def _fitting(self, question: TextUnit) -> list[TextUnit]:
         """The past and what is asked, shortened to what fits."""
-        *past, now = self._units
-        head = self._form.first_steps
-        beside = sum(len(unit) for unit in past if unit.part == "mission" or unit.step < head) + len(question)
-        missing = max(0, beside + len(now) - self._limit)
-        now = now.cut(now.room - missing) if 0 < missing < now.room else now
-        return shorten([*past, now, question], self._limit, first_steps=head)
+        units, head = list(self._units), self._form.first_steps
+        if units and units[-1].part == "observation":
+            kept = [unit for unit in units[:-1] if unit.part == "mission" or unit.step < head]
+            missing = sum(map(len, [*kept, units[-1], question])) - self._limit
+            if 0 < missing < units[-1].room:
+                units[-1] = units[-1].cut(units[-1].room - missing)
+        return shorten([*units, question], self._limit, first_steps=head)
 
     def reading(self, roles: Tensor) -> TextHistory:
         """A history of the same past for an agent that does not see all of it when it chooses the next action.

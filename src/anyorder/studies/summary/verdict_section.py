@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from anyorder.evaluation.statistics import Proportion
 from anyorder.pictures.names import in_markdown
 from anyorder.studies.summary.experiment_plots import write_experiment_plots
 
@@ -61,7 +62,7 @@ def _equal_seconds(found: Mapping[str, Any] | None, link: str) -> list[str]:
             in_markdown(row["label"]),
             f"{row['seconds']:,.0f}",
             f"{row['updates']:,.0f}",
-            f"[{_rate(row['success'])}]({link})",
+            f"[{Proportion(row['success']['successes'], row['success']['count'])}]({link})",
             ", ".join(f"{point['rate']:.1%}" for point in row["by_seed"]),
         ]
         for row in found["rows"]
@@ -69,10 +70,6 @@ def _equal_seconds(found: Mapping[str, Any] | None, link: str) -> list[str]:
     header = ["arm", "seconds of its whole training", "updates in time", "success then", "by seed"]
     lines = "\n".join("| " + " | ".join(line) + " |" for line in [header, ["---"] * len(header), *rows])
     return [f"### After {found['seconds']:,.0f} seconds of training each", HOW_EQUAL, lines]
-
-
-def _rate(share: Mapping[str, Any]) -> str:
-    return f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
 
 
 def _table(experiment: Mapping[str, Any], link: str) -> str:
