@@ -16,6 +16,7 @@ MOST_AT_ONCE = 10_000
 MOST_BINS = 4_096
 MOST_HARMONICS = 16
 RateSpec = float | list[float] | dict[str, list[float]]
+WhichEpisodes = Literal["all", "successes", "failures"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class DataSetConfig:
     path: str
     share: float | None = None
     num_demonstrations: int | None = None
-    episodes: Literal["all", "successes", "failures"] = "all"
+    episodes: WhichEpisodes = "all"
     masking: MaskingConfig | None = None
 
     def __post_init__(self) -> None:
@@ -126,7 +127,7 @@ class DataConfig:
     common_words: float = 0.9
     far_frames: int = 0
     share: float | None = None
-    episodes: Literal["all", "successes", "failures"] = "all"
+    episodes: WhichEpisodes = "all"
     filled_weight: float = 1.0
     sets: list[DataSetConfig] | None = None
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_architectures import BERT, DREAM, LLADA2
 
 from anyorder.build.checkpoints import load_model
 from anyorder.cli import main
@@ -18,24 +19,6 @@ from anyorder.errors import AnyOrderError
 from anyorder.training.checkpoint import load_checkpoint, save_checkpoint
 from anyorder.trust import trusting
 
-SIZES = {"vocab_size": 1000, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
-BERT = {"model_type": "bert", "max_position_embeddings": 512, **SIZES}
-DREAM = {"model_type": "Dream", "max_position_embeddings": 512, "num_key_value_heads": 1, **SIZES}
-LLADA2 = {
-    "model_type": "llada2_moe",
-    "max_position_embeddings": 512,
-    "num_key_value_heads": 1,
-    "head_dim": 8,
-    "num_experts": 4,
-    "num_experts_per_tok": 2,
-    "n_group": 2,
-    "topk_group": 1,
-    "num_shared_experts": 1,
-    "moe_intermediate_size": 8,
-    "first_k_dense_replace": 1,
-    "partial_rotary_factor": 0.5,
-    **SIZES,
-}
 CODE = """
 from pathlib import Path
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast

@@ -100,6 +100,7 @@ FILMS = {
     },
     "arms": {
         "filled": {"sets": {"films": {"filled_by": "a", "share": 0.6}, "play": {"share": 0.3, "masking": {"mask_prob": 0.2}}}},
+        "lucky": {"sets": {"play": {"episodes": "successes"}}},
         "twice": {"sets": {"films": {"filled_by": "filled"}}},
     },
 }
@@ -112,7 +113,7 @@ def test_arms_may_learn_from_more_and_wait_for_those_that_fill_it_in(read, tmp_p
     assert (truth.env, truth.num_episodes, truth.num_validation, truth.num_test) == ("BabyAI-GoToRedBall-v0", 40, 0, 0)
     assert (films.recorded, films.without, play.policy) == ("data/truth", "actions", "random")
     runs = {run.arm.name: run for run in study.runs() if (run.seed, run.size) == (4, 10)}
-    assert {name: run.stage for name, run in runs.items()} == {"a": 0, "b": 0, "filled": 1, "twice": 2}
+    assert {name: run.stage for name, run in runs.items()} == {"a": 0, "b": 0, "lucky": 0, "filled": 1, "twice": 2}
     assert runs["a"].config.data.sets is None and not runs["a"].fills
     filled = runs["filled"]
     (fill,) = filled.fills.values()
@@ -121,6 +122,7 @@ def test_arms_may_learn_from_more_and_wait_for_those_that_fill_it_in(read, tmp_p
     assert fill.output_dir.startswith(str(runs["a"].folder)), "each model that fills in has its own result"
     assert filled.config.data.shares == pytest.approx([0.1, 0.6, 0.3])
     assert filled.config.data.sets[1].masking.mask_prob == 0.2
+    assert [one.episodes for run in (filled, runs["lucky"]) for one in run.config.data.sets] == ["all", "all", "successes"]
     assert runs["twice"].fills["films"].checkpoint.startswith(str(filled.folder))
 
 
@@ -169,6 +171,7 @@ def test_without_updates_epochs_count(read):
         ({"levels": {"Red": {"more": {"x": {"seed": 5}}}}}, ["levels.Red.more.x must have data"]),
         ({"arms": {"a": {"sets": {"x": {}}}}}, ["arms.a.sets.x must be among levels.Red.more; found none there"]),
         ({"arms": {"a": {"sets": {"x": {"part": 1}}}}}, ["arms.a.sets.x", "part"]),
+        ({"arms": {"a": {"sets": {"x": {"episodes": "lucky"}}}}}, ["arms.a.sets.x", "lucky", "successes"]),
         (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "twice"}}}}}), ["a.sets are filled in by what learns"]),
         (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "c"}}}}}), ["filled_by must be an arm", "found c"]),
         (

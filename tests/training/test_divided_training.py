@@ -10,31 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_architectures import LLADA2
 
 from anyorder.cli import main
 from anyorder.data.collect import CollectSpec, collect
 from anyorder.training.journal import read_metrics
-
-LLADA2 = {
-    "model_type": "llada2_moe",
-    "vocab_size": 1000,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 256,
-    "num_key_value_heads": 1,
-    "head_dim": 8,
-    "num_experts": 4,
-    "num_experts_per_tok": 2,
-    "n_group": 2,
-    "topk_group": 1,
-    "num_shared_experts": 1,
-    "moe_intermediate_size": 8,
-    "first_k_dense_replace": 1,
-    "partial_rotary_factor": 0.5,
-    "attention_dropout": 0.0,
-}
 
 
 def command(data, folder, num_updates, *more):

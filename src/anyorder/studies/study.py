@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anyorder.build.collecting import CollectOptions
 from anyorder.build.filling import FillOptions
-from anyorder.config import DataSetConfig, MaskingConfig, RunConfig
+from anyorder.config import DataSetConfig, MaskingConfig, RunConfig, WhichEpisodes
 from anyorder.evaluation.evaluate import EvaluationConfig
 
 
@@ -42,11 +42,13 @@ class MoreData:
         share: of the trajectories in the batches; None draws as many as there are.
         filled_by: the arm whose model, of the same level, size and seed, fills in what is missing; None: used as it is.
         masking: training orders of its own; None: those of the arm.
+        episodes: which of them: ``all``, ``successes`` or ``failures``.
     """
 
     share: float | None = None
     filled_by: str | None = None
     masking: MaskingConfig | None = None
+    episodes: WhichEpisodes = "all"
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,10 @@ class Study:
         data = replace(arm.config.data, path=level.data.output_dir, num_demonstrations=size)
         if arm.sets:
             folders = {name: fills[name].output_dir if name in fills else level.more[name].output_dir for name in arm.sets}
-            sets = [DataSetConfig(folders[name], one.share, masking=one.masking) for name, one in arm.sets.items()]
+            sets = [
+                DataSetConfig(folders[name], one.share, episodes=one.episodes, masking=one.masking)
+                for name, one in arm.sets.items()
+            ]
             shares = [one.share for one in sets if one.share is not None]
             data = replace(data, share=1 - sum(shares) if shares else None, sets=sets)
         config = replace(arm.config, data=data, training=training)
