@@ -3,7 +3,7 @@
 import pytest
 
 from anyorder.commands.ablate import ablate_parser
-from anyorder.commands.study import study_parser
+from anyorder.commands.study import run_study, study_parser
 from anyorder.errors import AnyOrderError
 from anyorder.options import parse
 
@@ -25,6 +25,16 @@ def test_the_ablations_are_a_study():
 def test_a_study_has_to_be_named():
     with pytest.raises(AnyOrderError, match="study"):
         parse(study_parser(), [])
+
+
+def test_weights_to_start_from_are_missed_before_anything_is_collected(tmp_path):
+    arms = "arms: {imitation: {training: {init_from: nowhere/best.pt}}}"
+    study = LONG.format(data=tmp_path / "data").replace("arms: {imitation: {masking: {mixture: {next_action: 1}}}}", arms)
+    assert arms in study
+    (tmp_path / "study.yaml").write_text(study)
+    with pytest.raises(AnyOrderError, match="arm imitation must be a checkpoint; found none at nowhere/best.pt; train"):
+        run_study(parse(study_parser(), ["--study", str(tmp_path / "study.yaml"), "--output_dir", str(tmp_path / "out")]))
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])

@@ -76,10 +76,11 @@ def _run_locked(study: Study, output: Path, chosen: Any) -> None:
     from anyorder.studies.cluster import RayCluster
     from anyorder.studies.engines import Cores
     from anyorder.studies.results import RESULTS_FILE, results
-    from anyorder.studies.runner import run_all
+    from anyorder.studies.runner import check_runs, run_all
     from anyorder.studies.summary.summary import SUMMARY_FILE, write_summary
 
     started = time.monotonic()
+    check_runs(study.runs())  # before hours of collecting
     try:
         for level in study.levels:
             for wanted in (level.data, *level.more.values()):

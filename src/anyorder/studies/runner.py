@@ -75,10 +75,9 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
         engine: runs them.
 
     Raises:
-        AnyOrderError: before anything runs, if a folder holds a run of other settings.
+        AnyOrderError: before anything runs, if a run cannot begin (`check_runs`).
     """
-    for run in runs:
-        _check_folder(run)
+    check_runs(runs)
     outcomes = {str(run): _read(run) for run in runs if (run.folder / EFFORT_FILE).exists()}
     waiting = [[run for run in runs if str(run) not in outcomes and run.stage == stage] for stage in _stages(runs)]
     started = time.monotonic()
@@ -93,6 +92,23 @@ def run_all(runs: Sequence[Run], engine: Engine = Cores()) -> list[Outcome]:
                 progress.update(task, advance=1, rate=rate, latest=latest)
     # An outcome from another process holds a copy of its run; callers compare runs by identity.
     return [replace(outcomes[str(run)], run=run) for run in runs]
+
+
+def check_runs(runs: Sequence[Run]) -> None:
+    """Whether every run can begin.
+
+    Raises:
+        AnyOrderError: if a folder holds a run of other settings, or the weights that a run starts from are not there, unless
+            another of these runs will write them.
+    """
+    written = [run.folder for run in runs]
+    for run in runs:
+        _check_folder(run)
+        first = run.config.training.init_from
+        if first is not None and not Path(first).exists() and not any(map(Path(first).is_relative_to, written)):
+            raise AnyOrderError(
+                f"training.init_from of the arm {run.arm.name} must be a checkpoint; found none at {first}; train it first"
+            )
 
 
 def _stages(runs: Sequence[Run]) -> list[int]:
