@@ -104,9 +104,9 @@ def test_a_study_compares_arms_that_are_matched(tmp_path, path, quick):
     study = read_study(path, quick, tmp_path)
     matched = {(run.level.name, run.size, run.seed): set() for run in study.runs()}
     for run in study.runs():
-        # What is learned beside the demonstrations is what is compared.
-        labelled = replace(run.config.data, sets=None, share=None)
-        matched[run.level.name, run.size, run.seed].add(str((labelled, run.config.training, run.config.model)))
+        # What is learned beside the demonstrations, or was before, is what is compared.
+        labelled, training = replace(run.config.data, sets=None, share=None), replace(run.config.training, init_from=None)
+        matched[run.level.name, run.size, run.seed].add(str((labelled, training, run.config.model)))
     assert all(len(settings) == 1 for settings in matched.values())
     across = [arm for places in study.across.values() for _, arm in places]
     fillers = {one.filled_by for arm in study.arms for one in arm.sets.values() if one.filled_by}

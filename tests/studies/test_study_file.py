@@ -126,6 +126,17 @@ def test_arms_may_learn_from_more_and_wait_for_those_that_fill_it_in(read, tmp_p
     assert runs["twice"].fills["films"].checkpoint.startswith(str(filled.folder))
 
 
+def test_a_run_waits_for_the_run_whose_weights_it_starts_from(read):
+    folder = read().folder
+    (first,) = {run.folder for run in read().runs() if (run.arm.name, run.size, run.seed) == ("a", 10, 4)}
+    assert first.is_relative_to(folder)
+    start = {"training": {"init_from": str(first / "checkpoints" / "best.pt")}}
+    stages = {(run.arm.name, run.size, run.seed): run.stage for run in read({"arms": {"b": start}}).runs()}
+    assert {run for run, stage in stages.items() if stage} == {run for run in stages if run[0] == "b"}
+    with pytest.raises(AnyOrderError, match="may not start from each other's models; found .*/a/.*; change an init_from"):
+        read({"arms": {"a": start}}).runs()
+
+
 def test_quick_changes_the_study(read):
     quick = read(quick=True)
     assert list(quick.seeds) == [3] and quick.arms[0].config.training.learning_rate == 2e-3

@@ -104,11 +104,11 @@ def check_runs(runs: Sequence[Run]) -> None:
     written = [run.folder for run in runs]
     for run in runs:
         _check_folder(run)
-        first = run.config.training.init_from
-        if first is not None and not Path(first).exists() and not any(map(Path(first).is_relative_to, written)):
-            raise AnyOrderError(
-                f"training.init_from of the arm {run.arm.name} must be a checkpoint; found none at {first}; train it first"
-            )
+        for path in run.needed:
+            if not path.exists() and not any(map(path.is_relative_to, written)):
+                raise AnyOrderError(
+                    f"training.init_from of the arm {run.arm.name} must be a checkpoint; found none at {path}; train it first"
+                )
 
 
 def _stages(runs: Sequence[Run]) -> list[int]:
@@ -116,7 +116,7 @@ def _stages(runs: Sequence[Run]) -> list[int]:
 
 
 def _in_turn(engine: Engine, groups: Sequence[Sequence[Run]]) -> Generator[Any, None, None]:
-    """The results of one group of runs after the other: the models of a group fill in the data of later ones."""
+    """The results of one group of runs after the other: later ones need the models of a group."""
     for group in groups:
         with closing(engine(_run, group)) as results:
             yield from results

@@ -11,6 +11,7 @@ from anyorder.build.collecting import CollectOptions
 from anyorder.build.filling import FillOptions
 from anyorder.config import DataSetConfig, MaskingConfig, RunConfig, WhichEpisodes
 from anyorder.evaluation.evaluate import EvaluationConfig
+from anyorder.studies.stages import stages_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Run:
         unseen_episodes: how many are played on each environment of `test_on`.
         curve_episodes: how many are played at every validation while training, on seeds of the validation split; 0: none.
         fills: name of a further data set -> how it is filled in before the run can train.
-        stage: runs of lower stages must be finished before it begins, as their models fill in its data.
+        stage: runs of lower stages must be finished before it begins, as it needs their models (`anyorder.studies.stages`).
     """
 
     level: Level
@@ -96,6 +97,12 @@ class Run:
     curve_episodes: int = 0
     fills: Mapping[str, FillOptions] = field(default_factory=dict)
     stage: int = 0
+
+    @property
+    def needed(self) -> list[Path]:
+        """Checkpoints that must be there before it begins: what it starts from, and what fills in its data."""
+        first = self.config.training.init_from
+        return [Path(path) for path in (*([first] if first else []), *(fill.checkpoint for fill in self.fills.values()))]
 
     @property
     def test_on(self) -> tuple[str, ...]:
@@ -146,8 +153,12 @@ class Study:
         return list(dict.fromkeys(seed for level in self.levels for seed in self.seeds_at(level)))
 
     def runs(self) -> list[Run]:
-        """All runs, the first seed of everything first, so that early results cover all levels, sizes and arms."""
-        return [
+        """All runs, the first seed of everything first, so that early results cover all levels, sizes and arms.
+
+        Raises:
+            AnyOrderError: if runs start from each other's models.
+        """
+        runs = [
             self._run(level, size, arm, seed)
             for seed in self.every_seed()
             for level in self.levels
@@ -155,6 +166,8 @@ class Study:
             for size in self.sizes
             for arm in self.arms_at(level)
         ]
+        stages = stages_of([run.folder for run in runs], [run.needed for run in runs])
+        return [replace(run, stage=stage) for run, stage in zip(runs, stages)]
 
     def _run(self, level: Level, size: int | None, arm: Arm, seed: int) -> Run:
         # Runs are spread over the cores, one each.
@@ -173,8 +186,7 @@ class Study:
         config = replace(arm.config, data=data, training=training)
         folder = self._folder(level, size, arm.name, seed)
         unseen = self.unseen_episodes or arm.evaluation.num_episodes
-        stage = self._stage(arm)
-        return Run(level, size, arm, seed, config, folder, unseen, self.curve_episodes, fills, stage)
+        return Run(level, size, arm, seed, config, folder, unseen, self.curve_episodes, fills)
 
     def _fill(self, level: Level, size: int | None, arm: Arm, seed: int, name: str) -> FillOptions:
         """How a further data set is filled in for an arm. If it was made from another one, that one is the truth."""
@@ -186,11 +198,6 @@ class Study:
 
     def _folder(self, level: Level, size: int | None, arm: str, seed: int) -> Path:
         return self.folder.joinpath(*map(folder_name, (level.name, size_name(size), arm, f"seed {seed}")))
-
-    def _stage(self, arm: Arm) -> int:
-        by_name = {one.name: one for one in self.arms}
-        fillers = [by_name[one.filled_by] for one in arm.sets.values() if one.filled_by]
-        return max((1 + self._stage(filler) for filler in fillers), default=0)
 
 
 def size_name(size: int | None) -> str:
