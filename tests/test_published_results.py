@@ -182,6 +182,24 @@ def test_the_page_of_any_order_says_what_it_is_that_helps():
     assert [arm for arm, one in said.items() if one["verdict"] != "not distinguishable"] == ["imitation of labels, cells lost"]
 
 
+def test_the_page_of_any_order_says_what_random_play_costs():
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    (table,) = json.loads((ROOT / "docs" / "results" / "play" / "full" / "results.json").read_text())["tables"]
+    names = [
+        "imitation of the 200",
+        "imitation of the 200 and of lucky play",
+        "any order, from the 200",
+        "any order, play as well",
+    ]
+    for name, row in zip(names, table["rows"], strict=True):
+        assert f"| {name} | {row['scores']['task success']['text']} | " in page
+    compared = {one["title"]: {row["arm"]: row["differences"] for row in one["rows"]} for one in table["comparisons"]}
+    against = {arm: found["task success"]["text"] for arm, found in compared["Against imitation"].items()}
+    assert f"[{against['any order, play']}](#random-play)" in page and f"({against['imitation, lucky play']})" in page
+    costs = compared["What play is worth"]["any order, play"]["task success"]
+    assert (costs["verdict"], costs["text"]) == ("worse", "-11.0 [-16.2, -5.1]") and "11.0 points [5.1, 16.2] behind" in page
+
+
 def test_the_page_of_the_ladder_says_what_its_study_found():
     page = (ROOT / "docs" / "results" / "ladder.md").read_text()
     files = sorted((ROOT / "docs" / "results" / "ladder" / "full").glob("*/*/*/*/report/metrics.json"))
