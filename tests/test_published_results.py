@@ -200,6 +200,26 @@ def test_the_page_of_any_order_says_what_random_play_costs():
     assert (costs["verdict"], costs["text"]) == ("worse", "-11.0 [-16.2, -5.1]") and "11.0 points [5.1, 16.2] behind" in page
 
 
+def test_the_page_of_any_order_says_what_films_of_a_maze_give():
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    (table,) = json.loads((ROOT / "docs" / "results" / "films_mazes" / "full" / "results.json").read_text())["tables"]
+    names = {
+        "imitation": "imitation of the 20",
+        "any order": "any order, from the 20",
+        "imitation of labels": "imitation of the 20 and of labelled films",
+        "any order, filled": "any order, films filled in",
+    }
+    scores = {row["arm"]: row["scores"]["task success"]["text"] for row in table["rows"]}
+    assert all(f"| {name} | {scores[arm]} |\n" in page for arm, name in names.items())
+    compared = {one["title"]: {row["arm"]: row["differences"] for row in one["rows"]} for one in table["comparisons"]}
+    behind = compared["Filled in against labelled"]["any order, filled"]["task success"]["text"]
+    assert f"[{behind}, one seed](#films-of-a-maze)" in page
+    assert (
+        compared["Against imitation"]["any order"]["task success"]["text"] == "+9.5 [1.5, 17.3]"
+        and "9.5 points [1.5, 17.3]" in page
+    )
+
+
 def test_the_page_of_the_ladder_says_what_its_study_found():
     page = (ROOT / "docs" / "results" / "ladder.md").read_text()
     files = sorted((ROOT / "docs" / "results" / "ladder" / "full").glob("*/*/*/*/report/metrics.json"))
@@ -211,6 +231,14 @@ def test_the_page_of_the_ladder_says_what_its_study_found():
         success = f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
         lengths = f"{found['mean_length']:.1f} | {found['bot_length']:.1f}"
         assert f"| {path.parents[4].name} | {success} | {lengths} | {minutes:.0f} |" in page
+
+
+def test_the_page_of_filling_in_says_how_numbers_were_filled_in():
+    page = (ROOT / "docs" / "fill.md").read_text()
+    for part in json.loads((ROOT / "docs" / "results" / "fill" / "maze.json").read_text())["parts"]:
+        right = "{:.1f}% [{:.1f}, {:.1f}]".format(*(100 * part["right"][key] for key in ("rate", "low", "high")))
+        shares = f"{part['expected_accuracy']:.1%} | {right} | {part['calibration_error']:.1%}"
+        assert f"| {part['part']} | {part['num_filled']:,} | {part['num_absent']} | {shares} |" in page
 
 
 SKILL_SHARES = {
@@ -235,6 +263,20 @@ def test_one_model_and_specialists_are_those_of_the_files(level, question):
     line = f"| {question} | {told[0]} | {told[1]} |"
     assert line in (ROOT / "docs" / "results" / "skills.md").read_text()
     assert level != "go_to_local" or line in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("question", SKILL_SHARES)
+def test_one_model_and_specialists_that_trained_for_longer_are_those_of_the_files(question):
+    page = ROOT / "docs" / "results" / "skills.md"
+    (line,) = [line for line in page.read_text().split("## Twice")[1].splitlines()[:16] if line.startswith(f"| {question}")]
+    arm, keys = SKILL_SHARES[question]
+    for name, cell in zip(("generalist", arm), line.strip("| ").split(" | ")[1:], strict=True):
+        path = page.parent / "skills_longer" / f"go_to_local_{name}.json"
+        if cell == "not run":
+            assert not path.exists()
+            continue
+        share = lookup(json.loads(path.read_text()), ".".join(keys))
+        assert cell == f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
 
 
 def test_the_page_of_missions_says_what_its_files_say():
