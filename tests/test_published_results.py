@@ -241,6 +241,26 @@ def test_the_page_of_filling_in_says_how_numbers_were_filled_in():
         assert f"| {part['part']} | {part['num_filled']:,} | {part['num_absent']} | {shares} |" in page
 
 
+def test_the_page_of_the_ladder_says_how_it_is_climbed():
+    page = (ROOT / "docs" / "results" / "ladder.md").read_text()
+    files = sorted((ROOT / "docs" / "results" / "climbing" / "full").glob("*/*/after_*/*/report/metrics.json"))
+    assert {path.parents[4].name for path in files} == {"GoTo", "Pickup", "Synth", "BossLevel"}
+    for path in files:
+        level, found = path.parents[4].name, json.loads(path.read_text())["task_success"]
+        start = ROOT / "docs/results/ladder/full" / level / "all_demonstrations/any_order/seed_0/report/metrics.json"
+        shares = [one["success"] for one in (json.loads(start.read_text())["task_success"], found)]
+        told = [f"{share['rate']:.1%} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]" for share in shares]
+        assert f"| {level} | {told[0]} | {told[1]} | {found['mean_length']:.1f} | {found['bot_length']:.1f} |" in page
+    summary = json.loads((ROOT / "docs" / "results" / "climbing" / "full" / "results.json").read_text())
+    (goto,) = (table for table in summary["tables"] if table["level"] == "GoTo")
+    imitation = goto["rows"][1]["scores"]["task success"]["text"]
+    (compared,) = goto["comparisons"]
+    difference = compared["rows"][0]["differences"]["task success"]["text"]
+    assert (
+        goto["rows"][1]["arm"] == "imitation, after GoToLocal" and f"has {imitation} (paired difference {difference})" in page
+    )
+
+
 SKILL_SHARES = {
     "policy: task success": ("policy_alone", ("task_success", "success")),
     "inverse dynamics: action": ("inverse_dynamics_alone", ("inverse_dynamics", "groups", "action", "accuracy")),
