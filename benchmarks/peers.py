@@ -1,31 +1,36 @@
-"""Compares the grid model with uniMASK (Carroll et al. 2022), which reads a frame as one token, after equal CPU time.
+"""Compares the grid model with published models that read a frame as one or two tokens, after equal CPU time: uniMASK (Carroll
+et al. 2022) and MTM (Wu et al. 2023).
 
-``git clone https://github.com/micahcarroll/uniMASK`` fetches the published code; then run ``python benchmarks/peers.py --data
-FOLDER --unimask uniMASK``, where FOLDER holds a data set of a MiniGrid level. Without ``--unimask`` our model is measured
-alone; ``--little`` takes seconds. Each side trains from the beginning for each budget of CPU seconds, one thread, with its
-learning rate warmed up and brought down within the budget, on the same demonstrations.
+``git clone https://github.com/micahcarroll/uniMASK`` and ``git clone https://github.com/facebookresearch/mtm`` fetch the
+published code; then run ``python benchmarks/peers.py --data FOLDER --unimask uniMASK --mtm mtm``, where FOLDER holds a data
+set of a MiniGrid level. Without either, our model is measured alone; ``--little`` takes seconds. Each side trains from the
+beginning for each budget of CPU seconds, one thread, with its learning rate warmed up and brought down within the budget, on
+the same demonstrations, by the same loss.
 
-A token of uniMASK is everything of a step at once: what each element is, one-hot, zero where it is hidden; the mission's words
-are in every token. Its model is the published one; masks are drawn as ours, but since it knows no ranks, a trajectory whose
-actions are all asked for, each from its past, becomes one of whose actions a random one is.
-
-Legend: B trajectories, E elements, F frames, K targets, V vocabulary, C columns of a token.
+What the models read of a frame is what each of its elements is, one-hot. A token of uniMASK is everything of a step at once,
+zero where it is hidden; the mission's words are in every token. Masks are drawn as ours, but since it knows no ranks, a
+trajectory whose actions are all asked for, each from its past, becomes one of whose actions a random one is. MTM has a token
+for an observation, one for an action and one for the mission, and its own masks. It hides observations as a whole: asked for
+some cells of each, it sees none of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 import time
-import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from mtm_sides import num_parameters
+from mtm_sides import published as mtm_code
+from peers_sides import Frames, LastAction, OneHot, UniMaskFrames, at_a_random_rank, mtm_frames, mtm_order, unimask_model
+from torch import nn
 
-from anyorder.acting.policy import History, ModelPolicy
+from anyorder.acting.policy import ModelPolicy
 from anyorder.acting.rollout import roll_out
 from anyorder.build.masking import strategy_schedule
 from anyorder.build.weighting import GRID_MODEL_BALANCE
@@ -33,13 +38,12 @@ from anyorder.config import MaskingConfig, ModelConfig, TrainingConfig
 from anyorder.data.manifest import read_manifest
 from anyorder.data.storage import read_split
 from anyorder.elements.batch import Budget, EncodedTrajectories
-from anyorder.elements.grid import AFTER_CELLS, Attribute, GridLayout, GridVocabulary, object_elements
+from anyorder.elements.grid import GridLayout, GridVocabulary, object_elements
 from anyorder.elements.layout import Kind
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.statistics import Proportion
-from anyorder.masking.order import Order, Role, imitate
+from anyorder.masking.order import Order, imitate
 from anyorder.models.grid.grid_transformer import GridTransformer
-from anyorder.models.parameters import ParameterGroup, without
 from anyorder.seeding import stream
 from anyorder.training.loss import Weighting
 from anyorder.training.optimizers import make_optimizer
@@ -48,160 +52,23 @@ from anyorder.training.plan import learning_rate_factor
 BUDGETS = (40.0, 90.0, 200.0)
 OUR_MIXTURE = {"cell": 0.4, "next_step": 0.6}
 PEER_MIXTURE = {"cell": 0.4, "next_action": 0.6}
-PEER_SIZES = {"embed_dim": 128, "nheads": 8, "nlayers": 2, "feedforward_nhid": 256, "dropout": 0.0}
 PEER_RATE = 1e-3
 PEER_BATCH, OUR_BATCH = 128, 32
-"""Frames. Ours learns more from small ones in little time; the peer takes five times as many frames in the same time."""
+"""Frames. Ours learns more from small ones in little time; the peers take many times as many frames in the same time."""
 STEPS = 1000
 """Of a schedule of the learning rate, whose place is the share of the budget that is spent."""
 
 
-class Frames(nn.Module):
-    """uniMASK's model, which asks and answers as ours does.
-
-    Args:
-        net: of the class ``uniMASKModel``, with C columns.
-        vocabulary, view: of the data.
-    """
-
-    max_frames = None
-
-    def __init__(self, net: nn.Module, vocabulary: GridVocabulary, view: tuple[int, int]) -> None:
-        super().__init__()
-        self.net, self.vocabulary, self.view = net, vocabulary, view
-        self.attributes = torch.tensor(_attributes(view))
-        allowed = vocabulary.allowed()[self.attributes]
-        sizes = allowed.sum(dim=1)
-        first = sizes.cumsum(0) - sizes
-        values = torch.arange(len(vocabulary))
-        # Which column says that an element of a frame has a value; one beyond all for values that it cannot have.
-        beyond = self.num_columns(vocabulary, view)
-        offsets = torch.tensor([vocabulary.offsets[Attribute(a)] for a in self.attributes.tolist()])
-        self.columns = torch.where(allowed, first[:, None] + values - offsets[:, None], beyond)
-
-    @staticmethod
-    def num_columns(vocabulary: GridVocabulary, view: tuple[int, int]) -> int:
-        """C: those of a frame's elements, then one for every word."""
-        return int(vocabulary.allowed()[_attributes(view)].sum()) + len(vocabulary.words)
-
-    def forward(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """See `anyorder.models.contract.Model`; one pass for each rank that has targets."""
-        targets = order.targets
-        found = torch.empty(len(targets), targets.shape[1], len(self.vocabulary))
-        for rank in order.ranks[targets].unique():
-            alone = at_rank(order, rank.expand(len(targets)))
-            found[alone.targets] = self.at_once(values, layout, alone)
-        return found[targets]
-
-    def at_once(self, values: Tensor, layout: GridLayout, order: Order) -> Tensor:
-        """The same where all ranks are equal."""
-        shape = layout.grid
-        shown = order.roles == Role.CONTEXT
-        tokens = torch.zeros(*shape.frames(values).shape[:2], self.num_columns(self.vocabulary, self.view) + 1)
-        frames, visible = shape.frames(values), shape.frames(shown)
-        element = torch.arange(frames.shape[2])
-        tokens.scatter_(2, self.columns[element, frames].where(visible, tokens.shape[2] - 1), 1.0)
-        words = shape.words(values) - self.vocabulary.offsets[Attribute.WORD]
-        bag = torch.zeros(len(values), len(self.vocabulary.words))
-        bag.scatter_add_(1, words.clamp(min=0), shape.words(shown).float())
-        tokens = torch.cat([tokens[..., : -1 - bag.shape[1]], bag[:, None].expand(-1, tokens.shape[1], -1)], dim=2)
-        batch = _Batch((tokens, None))
-        self.net(batch)
-        row, number = order.targets.nonzero(as_tuple=True)
-        step, within = (number - shape.num_words) // shape.per_frame, (number - shape.num_words) % shape.per_frame
-        answers = nn.functional.pad(batch.answers[row, step], (0, 1), value=-torch.inf)
-        return answers.gather(1, self.columns[within])
-
-    def parameter_groups(self) -> list[ParameterGroup]:
-        inner: nn.Module = self.net.transformer_encoder  # type: ignore[assignment]
-        hidden = [parameter for parameter in inner.parameters() if parameter.ndim == 2]
-        others = without(self.net.parameters(), hidden)
-        return [ParameterGroup(hidden, decays=False, is_hidden=True), ParameterGroup(others, decays=False)]
-
-    def check(self, view: tuple[int, int], num_words: int) -> None:
-        """Every mission will do."""
-
-    def check_order(self, layout: GridLayout, order: Order) -> None:
-        """So will every order."""
-
-
-class _Batch:
-    """What uniMASK's model reads and writes."""
-
-    def __init__(self, model_input: tuple[Tensor, None]) -> None:
-        self.model_input = model_input
-
-    def add_model_output(self, answers: Tensor) -> None:
-        self.answers = answers
-
-
-class LastAction(ModelPolicy):
-    """Asks for nothing but the next action, since every rank costs a pass."""
-
-    def order(self, layout: GridLayout, histories: list[History]) -> Order:
-        order = super().order(layout, histories)
-        last = torch.tensor([len(history) - 1 for history in histories])[:, None]
-        known = order.targets & (layout.step < last)
-        return Order(order.roles.masked_fill(known, int(Role.CONTEXT)), order.ranks)
-
-
-def _attributes(view: tuple[int, int]) -> list[int]:
-    """Of the elements of a frame."""
-    cell = [Attribute.OBJECT, Attribute.COLOR, Attribute.STATE]
-    after = [Attribute.DIRECTION, Attribute.RETURN, Attribute.ACTION]
-    assert len(after) == AFTER_CELLS
-    return cell * (view[0] * view[1]) + after
-
-
-def at_rank(order: Order, rank: Tensor) -> Order:
-    """What the targets of one rank of each trajectory (int ``[B]``) see, as an order of equal ranks; all others are hidden."""
-    own, roles, hidden = rank[:, None], order.roles, int(Role.HIDDEN)
-    roles = torch.where(order.targets & (order.ranks < own), int(Role.CONTEXT), roles)
-    unseen = ((roles == Role.CONTEXT) & (order.ranks > own)) | ((roles == Role.TARGET) & (order.ranks != own))
-    return Order(roles.masked_fill(unseen, hidden), torch.zeros_like(order.ranks))
-
-
-def at_a_random_rank(order: Order, generator: torch.Generator) -> Order:
-    """`at_rank` of a random one among the ranks that have targets."""
-    draws = torch.rand(order.roles.shape, generator=generator).masked_fill(~order.targets, -1.0)
-    return at_rank(order, order.ranks.gather(1, draws.argmax(dim=1, keepdim=True))[:, 0])
-
-
-def published(folder: Path) -> Callable[..., nn.Module]:
-    """The class of uniMASK's model. Of its other modules, whose needs are old, the model's file reads a few names alone."""
-    path = folder / "uniMASK" / "transformer.py"
-    if not path.is_file():
-        raise AnyOrderError(
-            f"--unimask must be a checkout of uniMASK; found none in {folder}; git clone https://github.com/micahcarroll/uniMASK"
-        )
-    names = {
-        "uniMASK": {},
-        "uniMASK.utils": {"LOCAL": False, "DEVICE": "cpu", "load_from_json": None, "save_as_json": None},
-        "uniMASK.batches": {"DTActionPred": None, "FuturePred": None},
-        "uniMASK.sequences": {"MASKED_VALUE": 0},
-    }
-    for name, values in names.items():
-        module = types.ModuleType(name)
-        vars(module).update(values)
-        sys.modules[name] = module
-    sys.modules["uniMASK"].utils = sys.modules["uniMASK.utils"]  # type: ignore[attr-defined]
-    spec = importlib.util.spec_from_file_location("uniMASK.transformer", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found: Callable[..., nn.Module] = module.uniMASKModel
-    return found
+Draw = Callable[[GridLayout, torch.Generator], Order]
+"""Draws a training order."""
 
 
 class Side:
     """A model in training."""
 
-    def __init__(
-        self, name: str, model: nn.Module, mixture: dict[str, float], rate: float, batch: int, one_rank: bool, optimizer: str
-    ) -> None:
-        self.name, self.model, self.one_rank = f"{name}, {optimizer}", model, one_rank
+    def __init__(self, name: str, model: nn.Module, draw: Draw, rate: float, batch: int, optimizer: str) -> None:
+        self.name, self.model, self.draw = f"{name}, {optimizer}", model, draw
         self.config = TrainingConfig(learning_rate=rate, frames_per_batch=batch, optimizer=optimizer)  # type: ignore[arg-type]
-        self.strategy = strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
         self.optimizer = make_optimizer(model, self.config)  # type: ignore[arg-type]
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.weighting = Weighting(GRID_MODEL_BALANCE, self.config.object_weight, objects=object_elements)
@@ -225,9 +92,7 @@ class Side:
         for group, peak in zip(self.optimizer.param_groups, self.peaks):
             group["lr"] = peak * factor
         batch = data.batch(index)
-        order = self.strategy(batch.layout, stream(seed, "order", update))
-        if self.one_rank:
-            order = at_a_random_rank(order, stream(seed, "rank", update))
+        order = self.draw(batch.layout, stream(seed, "order", update))
         logits = self.model(batch.values, batch.layout, order)
         self.weighting.sums(logits, batch.values, batch.layout, order).mean().backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
@@ -260,34 +125,50 @@ def scores(model: nn.Module, data: EncodedTrajectories) -> dict[str, Proportion]
     return {name: Proportion(int(r), int(n)) for name, r, n in zip(names, right, count)}
 
 
-def success(model: nn.Module, one_rank: bool, env_id: str, episodes: int) -> Proportion:
+def success(model: nn.Module, env_id: str, episodes: int) -> Proportion:
     """Of playing episodes of seeds that nobody was trained on."""
-    policy = (LastAction if one_rank else ModelPolicy)(model)  # type: ignore[arg-type]
+    policy = (LastAction if isinstance(model, Frames) else ModelPolicy)(model)  # type: ignore[arg-type]
     played = roll_out(policy, env_id, range(30_000_000, 30_000_000 + episodes))
     return Proportion(sum(trajectory.success for trajectory in played), episodes)
 
 
-def sides_of(
-    vocabulary: GridVocabulary,
-    view: tuple[int, int],
-    theirs: Callable[..., nn.Module] | None,
-    optimizers: Sequence[str],
-    seed: int,
-) -> Iterator[Side]:
-    """Each model with each optimizer."""
-    for optimizer in optimizers:
+@dataclass(frozen=True)
+class Published:
+    """The checkouts of the peers, of which each may be missing."""
+
+    unimask: Path | None
+    mtm: Path | None
+
+    def sides(self, vocabulary: GridVocabulary, view: tuple[int, int], optimizer: str, seed: int) -> Iterator[Side]:
+        """Ours, and each peer that is there, with one optimizer."""
         torch.manual_seed(seed)
-        rate = TrainingConfig().learning_rate
-        yield Side("ours", GridTransformer(ModelConfig(), vocabulary, view), OUR_MIXTURE, rate, OUR_BATCH, False, optimizer)
-        if theirs is not None:
-            net = theirs(Frames.num_columns(vocabulary, view), action_tanh=False, **PEER_SIZES)
-            yield Side("uniMASK", Frames(net, vocabulary, view), PEER_MIXTURE, PEER_RATE, PEER_BATCH, True, optimizer)
+        model = GridTransformer(ModelConfig(), vocabulary, view)
+        yield Side("ours", model, _strategy(OUR_MIXTURE), TrainingConfig().learning_rate, OUR_BATCH, optimizer)
+        if self.unimask is not None:
+            torch.manual_seed(seed)
+            net = unimask_model(self.unimask)(OneHot(vocabulary, view).num_columns + len(vocabulary.words))
+            draw = partial(_one_rank, _strategy(PEER_MIXTURE))
+            yield Side("uniMASK", UniMaskFrames(net, vocabulary, view), draw, PEER_RATE, PEER_BATCH, optimizer)
+        if self.mtm is not None:
+            torch.manual_seed(seed)
+            code, masks = mtm_code(self.mtm)
+            frames = mtm_frames(code, vocabulary, view, num_parameters(model))
+            yield Side("MTM", frames, partial(mtm_order, masks), PEER_RATE, PEER_BATCH, optimizer)
+
+
+def _strategy(mixture: dict[str, float]) -> Draw:
+    return strategy_schedule(MaskingConfig(mixture=dict(mixture)))(0.0)
+
+
+def _one_rank(strategy: Draw, layout: GridLayout, generator: torch.Generator) -> Order:
+    return at_a_random_rank(strategy(layout, generator), generator)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--unimask", type=Path, help="a checkout of uniMASK")
+    options.add_argument("--mtm", type=Path, help="a checkout of MTM")
     options.add_argument("--seconds", type=float, nargs="+", default=BUDGETS, help="of CPU time")
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--optimizers", nargs="+", choices=["muon", "adamw"], default=["muon", "adamw"])
@@ -295,25 +176,23 @@ def main() -> None:
     options.add_argument("--little", action="store_true", help="a second of each")
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    try:
-        theirs = published(chosen.unimask) if chosen.unimask else None
-    except AnyOrderError as error:
-        raise SystemExit(f"error: {error}") from None
     budgets, episodes = ((1.0,), 4) if chosen.little else (chosen.seconds, chosen.episodes)
     train, held_out = (read_split(chosen.data, split) for split in ("train", "validation"))
     vocabulary, env_id = GridVocabulary.of(train), read_manifest(chosen.data).env_id
     data, validation = EncodedTrajectories(train, vocabulary), EncodedTrajectories(held_out, vocabulary)
     columns = ("", "seed", "CPU seconds", "frames/s", "next actions", "hidden cells", "hidden objects", "success")
     print("| " + " | ".join(columns) + " |\n" + "|---" * len(columns) + "|")
-    for seconds in budgets:
-        for seed in chosen.seeds:
-            for side in sides_of(vocabulary, data.view, theirs, chosen.optimizers, seed):
-                frames_per_second = side.train(data, seconds, seed) / seconds
-                found = scores(side.model, validation)
-                found["success"] = success(side.model, side.one_rank, env_id, episodes)
-                shares = " | ".join(f"{100 * share.rate:.1f}%" for share in found.values())
-                print(f"| {side.name} | {seed} | {seconds:g} | {frames_per_second:,.0f} | {shares} |", flush=True)
+    for seconds, seed, optimizer in product(budgets, chosen.seeds, chosen.optimizers):
+        for side in Published(chosen.unimask, chosen.mtm).sides(vocabulary, data.view, optimizer, seed):
+            frames_per_second = side.train(data, seconds, seed) / seconds
+            found = scores(side.model, validation)
+            found["success"] = success(side.model, env_id, episodes)
+            shares = " | ".join(f"{100 * share.rate:.1f}%" for share in found.values())
+            print(f"| {side.name} | {seed} | {seconds:g} | {frames_per_second:,.0f} | {shares} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AnyOrderError as error:
+        raise SystemExit(f"error: {error}") from None

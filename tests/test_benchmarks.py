@@ -105,7 +105,7 @@ def test_what_mtm_reads_is_what_elements_say_and_finds_its_way_back():
     assert torch.equal(windows.in_place(layout)[meant], layout.numbers[meant].double())
 
 
-def test_our_side_of_the_comparison_with_unimask(tmp_path):
+def test_our_side_of_the_comparison_with_peers(tmp_path):
     sizes = ["--num_episodes", "30", "--num_validation", "3", "--num_test", "1", "--num_processes", "1"]
     collect = ["collect", "--env", "BabyAI-GoToRedBall-v0", *sizes, "--output_dir", tmp_path]
     subprocess.run([sys.executable, "-m", "anyorder", *collect], check=True, capture_output=True)
@@ -115,14 +115,26 @@ def test_our_side_of_the_comparison_with_unimask(tmp_path):
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ours")]
     assert [row.split(" | ")[0] for row in rows] == ["| ours, muon", "| ours, adamw"]
     assert all(row.count("%") == 4 for row in rows)
-    refused = subprocess.run([*command, "--unimask", tmp_path], capture_output=True, text=True)
-    assert refused.returncode == 1 and refused.stderr.startswith("error: --unimask must be a checkout of uniMASK; found none")
+    for option, name in (("--unimask", "uniMASK"), ("--mtm", "MTM")):
+        refused = subprocess.run([*command, option, tmp_path], capture_output=True, text=True)
+        assert refused.returncode == 1 and refused.stderr.startswith(
+            f"error: {option} must be a checkout of {name}; found none"
+        )
+
+
+def sides():
+    """The module of what the grid model is compared with."""
+    sys.path.insert(0, str(BENCHMARKS))  # as for a program there
+    try:
+        return runpy.run_path(str(BENCHMARKS / "peers_sides.py"))
+    finally:
+        sys.path.remove(str(BENCHMARKS))
 
 
 def test_what_unimask_reads_is_what_the_order_shows(make_batch):
     """One column for each value that is shown, none for what is hidden; the answers come from the same columns."""
     batch = make_batch([3, 2], view=(2, 2))
-    peers, layout, order = runpy.run_path(str(BENCHMARKS / "peers.py")), batch.layout, imitate(batch.layout)
+    peers, layout, order = sides(), batch.layout, imitate(batch.layout)
     vocabulary = GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
 
     class Net(torch.nn.Module):
@@ -133,7 +145,7 @@ def test_what_unimask_reads_is_what_the_order_shows(make_batch):
             given.add_model_output(self.tokens if self.answers is None else self.answers)
 
     net = Net()
-    frames = peers["Frames"](net, vocabulary, (2, 2))
+    frames = peers["UniMaskFrames"](net, vocabulary, (2, 2))
     alone = peers["at_a_random_rank"](order, torch.Generator().manual_seed(0))
     assert (alone.targets.sum(dim=1) == 1).all() and (order.targets.sum(dim=1) > 1).all()
     frames(batch.values, layout, alone)
@@ -148,3 +160,51 @@ def test_what_unimask_reads_is_what_the_order_shows(make_batch):
     logits = frames(batch.values, layout, order)
     assert torch.equal(logits.argmax(dim=-1), batch.values[order.targets])
     assert torch.equal(logits.isfinite(), vocabulary.allowed()[layout.attribute[order.targets]])
+
+
+class EchoOfMtm(torch.nn.Module):
+    """Answers with what it was given, where it is shown, and 0 elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.lengths = []
+
+    def forward(self, tokens, masks):
+        self.lengths.append(tokens["states"].shape[1])
+        assert all(tokens[name].shape[1:3] == masks[name].shape for name in ("states", "actions"))
+        return {name: tokens[name] * masks[name][None, ..., None] for name in ("states", "actions")}
+
+
+def test_what_mtm_is_shown_of_grids_is_what_the_order_shows(make_batch):
+    """Each length and pattern has its pass; observations are seen if all of them is shown."""
+    batch = make_batch([3, 2, 3], view=(2, 2))
+    layout, grid, present = batch.layout, batch.layout.grid, batch.layout.present
+    net, vocabulary = EchoOfMtm(), GridVocabulary(("<unknown>", "ball", "go", "the", "to"))
+    frames = sides()["MtmFrames"](net, vocabulary, (2, 2))
+    shown = present.clone()
+    grid.actions(shown)[0, 1] = grid.cells(shown)[1, 0, 3, 1] = False
+    found = frames.answers(batch.values, layout, shown)
+    assert sorted(net.lengths) == [3, 4, 4]
+    expected = frames.one_hot.frames(batch.values, layout, layout.present)
+    first = sum(frames.modalities(frames.one_hot)[:1])
+    expected[1, 0, :first] = expected[0, 1, first:] = 0
+    assert torch.equal(found, expected) and found.any()
+
+
+def test_masks_of_mtm_become_orders(make_batch):
+    """All trajectories of a length hide the same; what is hidden is asked for, but for returns."""
+    layout = make_batch([3, 2, 3], view=(2, 2)).layout
+    visible = {"states": torch.tensor([[1], [0], [1], [1]]), "actions": torch.tensor([[0], [1], [1], [0]])}
+
+    class Masks:
+        @staticmethod
+        def create_random_autoregressize_mask(shapes, ratios, length, device, weights):
+            return {name: mask[:length] for name, mask in visible.items()}
+
+    order = sides()["mtm_order"](Masks, layout, torch.Generator().manual_seed(0))
+    grid, targets = layout.grid, order.targets
+    assert not order.ranks.any() and not grid.words(targets).any() and not grid.returns(targets).any()
+    assert grid.directions(targets).tolist() == [[False, True, False, False]] * 3
+    assert grid.cells(targets)[:, 1].all() and not grid.cells(targets)[:, [0, 2, 3]].any()
+    assert grid.actions(targets).tolist() == [[True, False, False, False]] * 3
+    assert (order.roles[~layout.present] == Role.DROPPED).all()

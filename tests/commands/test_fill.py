@@ -60,7 +60,7 @@ def test_a_data_set_is_completed_and_scored(place, tmp_path, capsys):
     assert part["right"]["successes"] == right and part["right"]["count"] == 31 * 5
     assert len(found) == len(truth) == 6
     spec = read_manifest(tmp_path / "new").spec
-    assert spec["filled"]["threshold"] == 0 and list(spec["filled"]["temperatures"]) == ["action"]
+    assert spec["filled"]["threshold"] == 0 and list(spec["filled"]["corrections"]) == ["action"]
 
 
 def test_it_goes_on_where_it_was_interrupted(options, monkeypatch):

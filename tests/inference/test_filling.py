@@ -15,7 +15,7 @@ from anyorder.elements.grid import GridVocabulary
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
 from anyorder.elements.spec import Bins
 from anyorder.inference.bin_answers import BinAnswers
-from anyorder.inference.calibrating import filled_in, fitted_temperatures, repeated, temperature
+from anyorder.inference.calibrating import Correction, filled_in, fitted_corrections, platt_scaling, repeated, temperature
 from anyorder.inference.field_gaps import FieldTable, GridInFields
 from anyorder.inference.filling import replies
 from anyorder.inference.grid_gaps import GridTable
@@ -126,6 +126,36 @@ def test_the_temperature_is_found_that_the_logits_were_made_with():
         assert temperature(logits / wrong, truth) == pytest.approx(1 / wrong, rel=0.05)
 
 
+def test_the_slope_and_the_shift_are_found_that_odds_were_changed_by():
+    generator = torch.Generator().manual_seed(0)
+    true = torch.rand(50_000, generator=generator, dtype=torch.float64) * 0.9 + 0.05
+    right = torch.rand(len(true), generator=generator, dtype=torch.float64) < true
+    said = torch.sigmoid((torch.logit(true) - 0.7) / 1.5)
+    found = platt_scaling(said, right)
+    assert (found.temperature, found.slope, found.shift) == (1.0, pytest.approx(1.5, rel=0.05), pytest.approx(0.7, abs=0.05))
+
+
+def test_answers_that_were_all_right_are_not_certain():
+    found = platt_scaling(torch.linspace(0.5, 1.0, 200, dtype=torch.float64), torch.ones(200, dtype=torch.bool))
+    surest = torch.sigmoid(torch.tensor(found.slope * 20 + found.shift))
+    assert found.slope >= 0 and 0.99 < surest < 1
+
+
+def test_numbers_are_corrected_by_being_near_and_values_without_an_order_by_a_temperature(carts):
+    whole, table = carts
+    many = [replace(one, seed=seed) for seed in range(30) for one in whole]
+    found = fitted_corrections(table, many, [table.missing(Damage(actions=0.5, cells=0.5)(one)) for one in whole])
+    by_name = {table.names[number]: one for number, one in found.items()}
+    assert by_name["action"].slope == 1 and by_name["action"].shift == 0
+    numbers = [one for name, one in by_name.items() if name.startswith("observation")]
+    assert len(numbers) == 4 and all(one.temperature == 1 and one.slope != 1 for one in numbers)
+    number = int(table.part[0])
+    logits = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
+    chosen, sure = found[number].answers(table, logits, number)
+    plain, plainly = Correction().answers(table, logits, number)
+    assert torch.equal(chosen, plain) and torch.equal(sure.argsort(), plainly.argsort())
+
+
 def test_patterns_of_other_lengths_are_repeated():
     gaps = np.zeros((4, 3), bool)
     gaps[1, 0] = gaps[2, 1] = gaps[3, 2] = True
@@ -134,13 +164,15 @@ def test_patterns_of_other_lengths_are_repeated():
     assert not found[:, 2].any(), "the last frame of a trajectory is no pattern for others"
 
 
-def test_temperatures_come_from_the_parts_that_are_missing(grids):
+def test_corrections_come_from_the_parts_that_are_missing(grids):
     whole, table = grids
     many = [replace(one, seed=seed) for seed in range(40) for one in whole]
     gaps = [table.missing(Damage(actions=1.0)(one)) for one in whole]
-    found = fitted_temperatures(table, many, gaps)
-    assert [table.names[number] for number in found] == ["action"] and found[int(table.part[-1])] > 1, "it guesses too boldly"
-    assert fitted_temperatures(table, whole, gaps) == {}, "16 answers are too few"
+    found = fitted_corrections(table, many, gaps)
+    assert [table.names[number] for number in found] == ["action"] and found[int(table.part[-1])].temperature > 1, (
+        "it guesses too boldly"
+    )
+    assert fitted_corrections(table, whole, gaps) == {}, "16 answers are too few"
 
 
 def test_the_probability_of_a_number_is_that_of_its_neighbourhood():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from anyorder.elements.grid_fields import fields_of_grid
 from anyorder.errors import AnyOrderError
 from anyorder.evaluation.filling_scores import FillScore, fill_scores, mission_fill_score
 from anyorder.files import sha256, write_result
-from anyorder.inference.calibrating import filled_in, fitted_temperatures
+from anyorder.inference.calibrating import Correction, filled_in, fitted_corrections
 from anyorder.inference.field_gaps import FieldTable, GridInFields
 from anyorder.inference.filling import Table
 from anyorder.inference.grid_gaps import GridTable
@@ -67,7 +67,7 @@ class FillOptions:
 
 def fill(options: FillOptions) -> list[FillScore]:
     """Complete a data set; returns what became of each attribute or field. `FILL_FILE` in the new folder has the same, and the
-    temperatures of the calibration.
+    corrections of the calibration.
 
     Raises:
         AnyOrderError: when the checkpoint, a data set or an option does not fit, or nothing is missing.
@@ -80,25 +80,26 @@ def fill(options: FillOptions) -> list[FillScore]:
     trained_on = training_data(header, str(checkpoint)).path
     filler = _mission_filler(options, table, source, splits, header)
     gaps = _gaps(table, source, splits, filler)
-    temperatures = _temperatures(options, table, gaps, trained_on)
+    corrections = _corrections(options, table, gaps, trained_on)
     truth = {} if options.truth is None else _truth(Path(options.truth), splits)
 
     def change(name: str, episodes: Sequence[Any], advance: Callable[[int], None]) -> list[Any]:
         found: list[Any] = []
         for first in range(0, len(episodes), FILLED_AT_ONCE):
             some = episodes[first : first + FILLED_AT_ONCE]
-            completed = filled_in(table, some, temperatures, options.threshold)
+            completed = filled_in(table, some, corrections, options.threshold)
             found += completed if filler is None else [filler(one, options.threshold) for one in completed]
             advance(len(some))
         return found
 
-    by_name = {table.names[number]: value for number, value in temperatures.items()}
-    by_name |= {} if filler is None else {FILLED_MISSION: filler.temperature}
-    record = {"checkpoint": sha256(checkpoint), "threshold": options.threshold, "temperatures": by_name}
+    fitted = {table.names[number]: one for number, one in corrections.items()}
+    fitted |= {} if filler is None else {FILLED_MISSION: Correction(filler.temperature)}
+    by_name = {name: asdict(one) for name, one in fitted.items()}
+    record = {"checkpoint": sha256(checkpoint), "threshold": options.threshold, "corrections": by_name}
     rewrite(source, folder, {"filled": record}, change, "filling in")
     scores = fill_scores(table, _pairs(folder, splits, truth))
     scores += [] if filler is None else [mission_fill_score(_pairs(folder, splits, truth))]
-    write_result(folder / FILL_FILE, {"temperatures": by_name, "parts": [score.to_json() for score in scores]})
+    write_result(folder / FILL_FILE, {"corrections": by_name, "parts": [score.to_json() for score in scores]})
     return scores
 
 
@@ -165,11 +166,11 @@ def _gaps(table: Table[Any], source: Path, splits: Sequence[str], filler: Missio
     return found
 
 
-def _temperatures(options: FillOptions, table: Table[Any], gaps: list[np.ndarray], trained_on: str) -> dict[int, float]:
+def _corrections(options: FillOptions, table: Table[Any], gaps: list[np.ndarray], trained_on: str) -> dict[int, Correction]:
     if options.num_calibration == 0 or not gaps:
         return {}
     episodes = _validation(options, trained_on)[: options.num_calibration]
-    return fitted_temperatures(table, episodes, gaps) if episodes else {}
+    return fitted_corrections(table, episodes, gaps) if episodes else {}
 
 
 def _validation(options: FillOptions, trained_on: str) -> list[Any]:
