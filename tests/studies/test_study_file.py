@@ -68,6 +68,13 @@ def test_an_arm_may_start_from_a_checkpoint(read):
     assert [arm.config.training.init_from for arm in arms] == [None, "outputs/all/checkpoints/best.pt"]
 
 
+def test_a_run_may_start_from_the_checkpoint_of_its_seed(read):
+    study = read({"seeds": [3, 14], "arms": {"b": {"training": {"init_from": "outputs/seed_{seed}/best.pt"}}}})
+    started = {(run.arm.name, run.seed): run.config.training.init_from for run in study.runs()}
+    assert [started["b", seed] for seed in (3, 14)] == ["outputs/seed_3/best.pt", "outputs/seed_14/best.pt"]
+    assert [path for (arm, _), path in started.items() if arm != "b"] == [None, None]
+
+
 def test_a_level_may_have_arms_and_an_arm_unseen_environments_of_its_own(read, tmp_path):
     both = {"env": "BabyAI-GoToRedBall-v0+BabyAI-PickupLoc-v0", "data": "data/both", "num_episodes": 100}
     change = {

@@ -13,6 +13,9 @@ from anyorder.config import DataSetConfig, MaskingConfig, RunConfig, WhichEpisod
 from anyorder.evaluation.evaluate import EvaluationConfig
 from anyorder.studies.stages import stages_of
 
+SEED = "{seed}"
+"""Stands for the run's training seed in the ``training.init_from`` of an arm."""
+
 
 @dataclass(frozen=True)
 class Level:
@@ -172,7 +175,9 @@ class Study:
     def _run(self, level: Level, size: int | None, arm: Arm, seed: int) -> Run:
         # Runs are spread over the cores, one each.
         num_updates = self.updates.get(size, arm.config.training.num_updates)
+        start = (arm.config.training.init_from or "").replace(SEED, str(seed)) or None
         training = replace(arm.config.training, seed=seed, num_updates=num_updates, num_processes=1, num_threads=1)
+        training = replace(training, init_from=start)
         fills = {name: self._fill(level, size, arm, seed, name) for name, one in arm.sets.items() if one.filled_by}
         data = replace(arm.config.data, path=level.data.output_dir, num_demonstrations=size)
         if arm.sets:
