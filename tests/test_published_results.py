@@ -182,6 +182,52 @@ def test_the_page_of_any_order_says_what_it_is_that_helps():
     assert [arm for arm, one in said.items() if one["verdict"] != "not distinguishable"] == ["imitation of labels, cells lost"]
 
 
+def test_the_page_of_any_order_says_what_filling_in_lost_cells_is_worth():
+    page, results = (ROOT / "docs" / "results" / "any_order.md").read_text(), ROOT / "docs" / "results" / "lost_cells"
+    tables = json.loads((results / "full" / "results.json").read_text())["tables"]
+    assert [table["level"] for table in tables] == ["GoToLocal", "PickupLoc"]
+    lines = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in page.splitlines()]
+    names = ["imitation", "any order", "imitation, cells filled in", "any order, cells filled in"]
+    for name, *rows in zip(names, *(table["rows"] for table in tables), strict=True):
+        cells = [name]
+        for row in rows:
+            seeds = [json.loads((results / run["files"][0]).read_text()) for run in row["runs"]]
+            by_seed = ", ".join(f"{100 * one['task_success']['success']['rate']:.1f}" for one in seeds)
+            cells += [row["scores"]["task success"]["text"], by_seed, row["scores"]["success, occlusion 0.3 told"]["text"]]
+        assert cells in lines
+    for table in tables:
+        compared = {one["title"]: {row["arm"]: row["differences"] for row in one["rows"]} for one in table["comparisons"]}
+        against = compared["Against filled imitation"]["any order, filled"]["task success"]
+        assert against["verdict"] == "better" and f"[{against['text']}](#lost-cells)" in page
+        assert compared["Against imitation"]["any order, filled"]["task success"]["verdict"] == "better"
+    fills = [json.loads(path.read_text())["parts"][0] for path in sorted((results / "fills").glob("*.json"))]
+    assert len(fills) == 6 and {part["part"] for part in fills} == {"object"}
+    right, sure = [part["right"]["rate"] for part in fills], [part["expected_accuracy"] for part in fills]
+    assert f"{100 * min(right):.1f} to {max(right):.1%} of those are right" in page
+    assert f"{100 * min(sure):.1f} to {max(sure):.1%}" in page
+
+
+def test_the_page_of_any_order_says_that_nobody_gains_at_levels_that_were_never_seen():
+    page, results = (ROOT / "docs" / "results" / "any_order.md").read_text(), ROOT / "docs" / "results" / "unseen_levels"
+    tables = json.loads((results / "full" / "results.json").read_text())["tables"]
+    for rows in zip(*(table["rows"] for table in tables), strict=True):
+        scores = [row["scores"]["task success"]["text"] for row in rows]
+        assert f"| {rows[0]['arm']} | {' | '.join(scores)} |\n" in page
+    for table in tables:
+        (compared,) = table["comparisons"]
+        found = [row["differences"]["task success"] for row in compared["rows"] if row.get("differences")]
+        assert len(found) == 4 and all(one["verdict"] == "not distinguishable" for one in found)
+    played = {"GoToObj": 300, "GoToRedBall": 300, "PickupDist": 300, "PickupLoc": 300, "OpenDoor": 100}
+    for level, episodes in played.items():
+        shares = []
+        for arm in ("imitation", "any_order"):
+            files = [results / "zero_shot" / f"{arm}_seed_{seed}_{level}.json" for seed in range(3)]
+            won = [json.loads(path.read_text())["task_success"]["success"] for path in files]
+            assert all(share["count"] == episodes for share in won)
+            shares.append(f"{Proportion(sum(share['successes'] for share in won), 3 * episodes)}")
+        assert f"| {level} | {' | '.join(shares)} |\n" in page
+
+
 def test_the_page_of_any_order_says_what_random_play_costs():
     page = (ROOT / "docs" / "results" / "any_order.md").read_text()
     (table,) = json.loads((ROOT / "docs" / "results" / "play" / "full" / "results.json").read_text())["tables"]
