@@ -200,6 +200,8 @@ def test_the_page_of_any_order_says_what_filling_in_lost_cells_is_worth():
         against = compared["Against filled imitation"]["any order, filled"]["task success"]
         assert against["verdict"] == "better" and f"[{against['text']}](#lost-cells)" in page
         assert compared["Against imitation"]["any order, filled"]["task success"]["verdict"] == "better"
+    whole = json.loads((ROOT / "docs" / "results" / "nothing_lost" / "full" / "results.json").read_text())["tables"]
+    assert all(row["scores"]["task success"]["text"] in page for table in whole for row in table["rows"])
     fills = [json.loads(path.read_text())["parts"][0] for path in sorted((results / "fills").glob("*.json"))]
     assert len(fills) == 6 and {part["part"] for part in fills} == {"object"}
     right, sure = [part["right"]["rate"] for part in fills], [part["expected_accuracy"] for part in fills]
