@@ -11,7 +11,7 @@ from anyorder.config import ElementModelConfig, SpecConfig
 from anyorder.data.damage import Damage
 from anyorder.data.field_storage import read_field_split, spaces_of
 from anyorder.data.manifest import read_manifest
-from anyorder.elements.grid import GridVocabulary
+from anyorder.elements.grid import Attribute, GridVocabulary
 from anyorder.elements.grid_fields import fields_of_grid, grid_spaces, grid_spec
 from anyorder.elements.spec import Bins
 from anyorder.inference.bin_answers import BinAnswers
@@ -154,6 +154,13 @@ def test_numbers_are_corrected_by_being_near_and_values_without_an_order_by_a_te
     chosen, sure = found[number].answers(table, logits, number)
     plain, plainly = Correction().answers(table, logits, number)
     assert torch.equal(chosen, plain) and torch.equal(sure.argsort(), plainly.argsort())
+
+
+def test_what_is_certain_stays_certain_without_a_slope_and_a_shift(grids):
+    _, table = grids
+    logits = torch.full((3, len(table.model.vocabulary)), -torch.inf)
+    logits[:, table.model.vocabulary.offsets[Attribute.ACTION]] = 0.0
+    assert (Correction(temperature=0.5).answers(table, logits, int(table.part[-1]))[1] == 1.0).all()
 
 
 def test_patterns_of_other_lengths_are_repeated():

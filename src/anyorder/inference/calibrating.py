@@ -44,6 +44,8 @@ class Correction:
     def answers(self, table: Table[TrajectoryT], logits: Tensor, part: int) -> tuple[Tensor, Tensor]:
         """The most probable values, float64 ``[K]``, and their probabilities, float64 ``[K]``, from logits ``[K, V]``."""
         chosen, sure = table.answers(logits / self.temperature, part)
+        if (self.slope, self.shift) == (1.0, 0.0):
+            return chosen, sure  # certainty stays certain, since a threshold may ask for it
         return chosen, torch.sigmoid(self.slope * _log_odds(sure) + self.shift)
 
 
