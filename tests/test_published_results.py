@@ -232,20 +232,31 @@ def test_the_page_of_any_order_says_that_nobody_gains_at_levels_that_were_never_
 
 def test_the_page_of_any_order_says_what_random_play_costs():
     page = (ROOT / "docs" / "results" / "any_order.md").read_text()
-    (table,) = json.loads((ROOT / "docs" / "results" / "play" / "full" / "results.json").read_text())["tables"]
     names = [
         "imitation of the 200",
         "imitation of the 200 and of lucky play",
         "any order, from the 200",
         "any order, play as well",
     ]
-    for name, row in zip(names, table["rows"], strict=True):
-        assert f"| {name} | {row['scores']['task success']['text']} | " in page
-    compared = {one["title"]: {row["arm"]: row["differences"] for row in one["rows"]} for one in table["comparisons"]}
-    against = {arm: found["task success"]["text"] for arm, found in compared["Against imitation"].items()}
-    assert f"[{against['any order, play']}](#random-play)" in page and f"({against['imitation, lucky play']})" in page
-    costs = compared["What play is worth"]["any order, play"]["task success"]
+    shares, compared = [], []
+    for study in ("play", "play_pickup_loc"):
+        (table,) = json.loads((ROOT / "docs" / "results" / study / "full" / "results.json").read_text())["tables"]
+        shares.append([row["scores"]["task success"]["text"] for row in table["rows"]])
+        compared.append(
+            {
+                one["title"]: {row["arm"]: row["differences"]["task success"] for row in one["rows"]}
+                for one in table["comparisons"]
+            }
+        )
+        against = compared[-1]["Against imitation"]
+        assert f"[{against['any order, play']['text']}](#random-play)" in page
+    for name, local, loc in zip(names, *shares, strict=True):
+        assert re.search(re.escape(f"| {name} | {local} | ") + r"[\d., ]+" + re.escape(f" | {loc} | "), page)
+    assert f"({compared[0]['Against imitation']['imitation, lucky play']['text']})" in page
+    costs, changes = (found["What play is worth"]["any order, play"] for found in compared)
     assert (costs["verdict"], costs["text"]) == ("worse", "-11.0 [-16.2, -5.1]") and "11.0 points [5.1, 16.2] behind" in page
+    assert changes["verdict"] == "not distinguishable" and f"less without {changes['text']})" in page.replace("\n", " ")
+    assert {one["verdict"] for rows in compared[1].values() for one in rows.values()} == {"not distinguishable"}
 
 
 def test_the_page_of_any_order_says_what_films_of_a_maze_give():
