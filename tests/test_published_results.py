@@ -182,6 +182,32 @@ def test_the_page_of_any_order_says_what_it_is_that_helps():
     assert [arm for arm, one in said.items() if one["verdict"] != "not distinguishable"] == ["imitation of labels, cells lost"]
 
 
+@pytest.mark.parametrize("level", ["GoToRedBall", "GoToLocal", "PickupLoc"])
+def test_the_page_of_any_order_says_how_many_demonstrations_it_takes(level):
+    name = "demonstrations_" + re.sub("(?<!^)([A-Z])", r"_\1", level).lower()
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    (line,) = [line for line in page.splitlines() if line.startswith(f"| [{level}]({name}/")]
+    found = json.loads((ROOT / "docs" / "results" / name / "full" / "results.json").read_text())
+    shares = [table["rows"][0]["scores"]["task success"]["text"] for table in found["tables"]]
+    assert f"| {', '.join(shares)} |" in line.replace("**", "")
+    (fitted,) = found["efficiency"]
+    assert f"| {fitted['needed']['text']} |" in line
+    low, high = fitted["babyai"]
+    assert f"| {low // 1000} to {high // 1000} thousand |" in line
+
+
+def test_the_page_of_any_order_says_what_foreseeing_costs():
+    page = " ".join((ROOT / "docs" / "results" / "any_order.md").read_text().split())
+    folder = ROOT / "docs" / "results" / "films_controls" / "foreseeing"
+    played = [json.loads((folder / name).read_text()) for name in ("episodes.json", "direct_episodes.json")]
+    seeds = list(range(30_000_000, 30_000_200))
+    assert [one["seed"][:200] for one in played] == [seeds, seeds] and len(played[0]["seed"]) == 200
+    shares = [Proportion(sum(one["success"][:200]), 200) for one in played]
+    steps = [f"{sum(one['length'][:200]) / 200:.1f}" for one in played]
+    assert f"succeed in {shares[0]} of the first 200 episodes, in {steps[0]} steps on average" in page
+    assert f"asked for the action, in {shares[1]}, in {steps[1]} " in page
+
+
 def test_the_page_of_any_order_says_what_filling_in_lost_cells_is_worth():
     page, results = (ROOT / "docs" / "results" / "any_order.md").read_text(), ROOT / "docs" / "results" / "lost_cells"
     tables = json.loads((results / "full" / "results.json").read_text())["tables"]

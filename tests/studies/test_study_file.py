@@ -133,6 +133,19 @@ def test_arms_may_learn_from_more_and_wait_for_those_that_fill_it_in(read, tmp_p
     assert runs["twice"].fills["films"].checkpoint.startswith(str(filled.folder))
 
 
+def test_arms_may_have_thresholds_of_their_own_for_what_the_same_model_fills_in(read):
+    def fill(threshold):
+        arms = {"filled": {"sets": {"films": {"filled_by": "a", "threshold": threshold, "share": 0.6}}}}
+        run = next(run for run in read(merged(FILMS, {"arms": arms})).runs() if run.arm.name == "filled")
+        return run.fills["films"]
+
+    (usual, everything), chosen = (fill(None), fill(0)), fill(0.25)
+    assert [one.threshold for one in (usual, everything, chosen)] == [0.5, 0, 0.25]
+    assert len({one.output_dir for one in (usual, everything, chosen)}) == 3
+    with pytest.raises(AnyOrderError, match="between 0 and 1; found 1.5"):
+        fill(1.5)
+
+
 def test_a_run_waits_for_the_run_whose_weights_it_starts_from(read):
     folder = read().folder
     (first,) = {run.folder for run in read().runs() if (run.arm.name, run.size, run.seed) == ("a", 10, 4)}

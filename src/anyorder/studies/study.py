@@ -45,12 +45,14 @@ class MoreData:
     Attributes:
         share: of the trajectories in the batches; None draws as many as there are.
         filled_by: the arm whose model, of the same level, size and seed, fills in what is missing; None: used as it is.
+        threshold: what that model gives a lower probability stays absent; None: the default of `FillOptions`.
         masking: training orders of its own; None: those of the arm.
         episodes: which of them: ``all``, ``successes`` or ``failures``.
     """
 
     share: float | None = None
     filled_by: str | None = None
+    threshold: float | None = None
     masking: MaskingConfig | None = None
     episodes: WhichEpisodes = "all"
 
@@ -195,11 +197,14 @@ class Study:
 
     def _fill(self, level: Level, size: int | None, arm: Arm, seed: int, name: str) -> FillOptions:
         """How a further data set is filled in for an arm. If it was made from another one, that one is the truth."""
-        filler = arm.sets[name].filled_by
+        filler, threshold = arm.sets[name].filled_by, arm.sets[name].threshold
         assert filler is not None
         folder, lossy = self._folder(level, size, filler, seed), level.more[name]
         checkpoint = folder / "checkpoints" / "best.pt"
-        return FillOptions(str(checkpoint), lossy.output_dir, str(folder / "filled" / folder_name(name)), truth=lossy.recorded)
+        # Arms with thresholds of their own do not share what the same model filled in.
+        filled = folder / "filled" / folder_name(name if threshold is None else f"{name} above {threshold:g}")
+        least = FillOptions.threshold if threshold is None else threshold
+        return FillOptions(str(checkpoint), lossy.output_dir, str(filled), least, truth=lossy.recorded)
 
     def _folder(self, level: Level, size: int | None, arm: str, seed: int) -> Path:
         return self.folder.joinpath(*map(folder_name, (level.name, size_name(size), arm, f"seed {seed}")))

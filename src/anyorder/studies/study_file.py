@@ -11,8 +11,8 @@ evaluation: settings of `anyorder evaluate`
 unseen_episodes: 100    # on each environment of test_on; left out, those of evaluation
 curve_episodes: 50      # at every validation while training, for the success curve; left out, none
 arms: {NAME: changes to the base; evaluation: {...} for settings of its own; test_on: [...] instead of the level's;
-    sets: {SET: {share: 0.7, filled_by: ARM, masking: {...}, episodes: successes}} for what else it learns from: that arm's
-    model fills in first; {seed} in its training.init_from stands for the run's training seed}
+    sets: {SET: {share: 0.7, filled_by: ARM, threshold: 0.5, masking: {...}, episodes: successes}} for what else it learns
+    from: that arm's model fills in first; {seed} in its training.init_from stands for the run's training seed}
 comparisons: {TITLE: [the arm that the others are compared with, ARM, ...]}, or {TITLE: [LEVEL: ARM, LEVEL: ARM, ...]}
     across levels
 quick: changes to the study for a first look
