@@ -11,6 +11,16 @@ from anyorder.evaluation.statistics import Proportion
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.parametrize(("level", "name"), [("go_to_local", "GoToLocal"), ("pickup_loc", "PickupLoc")])
+def test_the_page_of_any_order_says_how_imitation_of_10000_and_one_model_do(level, name):
+    page = (ROOT / "docs" / "results" / "any_order.md").read_text()
+    folder = ROOT / "docs" / "results" / "skills_longer"
+    found = [json.loads((folder / f"{level}_{arm}.json").read_text()) for arm in ("policy_alone", "generalist")]
+    shares = [one["task_success"]["success"] for one in found]
+    imitation, one_model = (Proportion(share["successes"], share["count"]) for share in shares)
+    assert f"| {name} | {imitation} | | {one_model} (the same) | [one seed](skills.md#twice-the-training) |" in page
+
+
 @pytest.mark.parametrize("study", ["films", "films_muon"])
 def test_the_page_of_any_order_says_what_the_studies_of_films_found(study):
     page = (ROOT / "docs" / "results" / "any_order.md").read_text()

@@ -215,13 +215,15 @@ def test_one_model_and_specialists_are_those_of_the_files(level, question):
     assert level != "go_to_local" or line in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.parametrize(("level", "beginning"), [("go_to_local", "GoToLocal:"), ("pickup_loc", "PickupLoc (5,863 updates):")])
 @pytest.mark.parametrize("question", SKILL_SHARES)
-def test_one_model_and_specialists_that_trained_for_longer_are_those_of_the_files(question):
+def test_one_model_and_specialists_that_trained_for_longer_are_those_of_the_files(level, beginning, question):
     page = ROOT / "docs" / "results" / "skills.md"
-    (line,) = [line for line in page.read_text().split("## Twice")[1].splitlines()[:16] if line.startswith(f"| {question}")]
+    table = page.read_text().split("## Twice")[1].split(beginning)[1].splitlines()[:9]
+    (line,) = [line for line in table if line.startswith(f"| {question}")]
     arm, keys = SKILL_SHARES[question]
     for name, cell in zip(("generalist", arm), line.strip("| ").split(" | ")[1:], strict=True):
-        path = page.parent / "skills_longer" / f"go_to_local_{name}.json"
+        path = page.parent / "skills_longer" / f"{level}_{name}.json"
         if cell == "not run":
             assert not path.exists()
             continue
