@@ -206,6 +206,10 @@ def test_without_updates_epochs_count(read):
         (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "twice"}}}}}), ["a.sets are filled in by what learns"]),
         (merged(FILMS, {"arms": {"a": {"sets": {"films": {"filled_by": "c"}}}}}), ["filled_by must be an arm", "found c"]),
         (
+            merged(FILMS, {"arms": {"a": {"sets": {"films": {"threshold": 0.2}}}}}),
+            ["threshold is of", "without filled_by"],
+        ),
+        (
             merged(FILMS, {"arms": {"filled": {"sets": {"play": {"share": 0.5}}}}}),
             ["arms.filled.sets must all have a share", "0.6, 0.5"],
         ),

@@ -57,6 +57,11 @@ def _check_level(arm: Arm, level: Level, trained: list[str], where: str) -> None
             raise AnyOrderError(
                 f"{where}.{name} must be among levels.{level.name}.more; found {', '.join(level.more) or 'none there'}"
             )
+        if one.threshold is not None and not one.filled_by:
+            raise AnyOrderError(
+                f"{where}.{name}.threshold is of what a model fills in; found {one.threshold:g} without filled_by; add that, or"
+                " leave the threshold out"
+            )
         if one.filled_by and one.filled_by not in trained:
             raise AnyOrderError(
                 f"{where}.{name}.filled_by must be an arm that is trained at {level.name}; found {one.filled_by}; those are"
